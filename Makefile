@@ -1,0 +1,54 @@
+# `make validate` and `make test` work on a machine that has Python 3.11 to 3.13 and nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+CONFIG ?= configs/demo.yml
+ARGS ?=
+SET ?=
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup validate test test-shared lint bench demo-model lock clean
+
+setup: $(READY)
+
+# The lock file pins every dependency with its hash; the project itself is installed in place, without looking further.
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "Python 3.11 to 3.13 is needed, this is " + sys.version'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(READY)
+
+# The original model is fetched where the configuration names an archive, the IR converted where it is missing or stale.
+validate: $(READY)
+	@$(BIN)/harness fetch $(CONFIG) --if-needed $(SET)
+	@$(BIN)/harness convert $(CONFIG) --if-needed $(SET)
+	@$(BIN)/harness validate $(CONFIG) $(SET) $(ARGS)
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not shared" $(ARGS)
+
+# Real weights and real images, where they lie beside the project (../shared).
+test-shared: $(READY)
+	$(BIN)/python -m pytest -m shared $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python -m harness.bench $(CONFIG) $(SET) $(ARGS)
+
+demo-model: $(READY)
+	$(BIN)/python datasets/demo/make.py
+	$(BIN)/python datasets/demo/train.py
+
+# `uv` makes the lock; nobody else needs it.
+lock:
+	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header -o requirements.lock
+
+clean:
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,70 @@
+"""The one family of errors that a user can mend, and the exit codes that the command line promises.
+
+A :class:`HarnessError` is printed as one message without a traceback. Anything else is a bug: its traceback is kept and
+the process ends with :data:`EXIT_BUG`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+EXIT_OK = 0
+EXIT_GATE_FAILED = 1
+EXIT_USAGE = 2
+EXIT_NOT_COMPLETED = 3
+EXIT_BASELINE = 4
+EXIT_NOTHING_DECIDED = 5
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+
+
+class HarnessError(Exception):
+    """What is wrong, where, what would be right, and what to type; never a traceback."""
+
+    exit_code = EXIT_NOT_COMPLETED
+
+
+class ConfigError(HarnessError):
+    """The command line or the configuration cannot be used; refused before any model loads."""
+
+    exit_code = EXIT_USAGE
+
+
+class DatasetError(HarnessError):
+    """The images or their labels cannot be used."""
+
+
+class ModelError(HarnessError):
+    """A model file, one of its inputs or outputs, or what it computes is not what was configured."""
+
+
+class DeviceError(HarnessError):
+    """A device is absent, or lacks what was asked of it."""
+
+
+class AbsentDeviceError(DeviceError):
+    """A device is not there at all."""
+
+
+class RecordError(HarnessError):
+    """A run folder or record cannot be written or read."""
+
+
+class DownloadError(HarnessError):
+    """An archive could not be fetched, verified or unpacked."""
+
+
+class BaselineError(HarnessError):
+    """A baseline is missing or not comparable with the run."""
+
+    exit_code = EXIT_BASELINE
+
+
+def nearest(word: str, known: Iterable[str], limit: int = 1) -> list[str]:
+    """Return up to ``limit`` of the ``known`` words that look most like ``word``, best first; case matters little."""
+    spellings: dict[str, list[str]] = {}
+    for item in known:
+        spellings.setdefault(item.casefold(), []).append(item)
+    close = difflib.get_close_matches(word.casefold(), spellings, n=limit, cutoff=0.5)
+    return [item for folded in close for item in sorted(spellings[folded], key=lambda item: item != word)][:limit]

@@ -1,0 +1,51 @@
+"""OpenVINO without its telemetry: nothing is sent, nothing is written to the user's home.
+
+Importing ``openvino`` already reports the import, and ``convert_model`` its parameters, through the separate package
+``openvino_telemetry``. OpenVINO has a stub for where that package is not installed; here it finds none, always.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from harness.errors import ModelError
+
+_PACKAGE = "openvino_telemetry"
+_USERS = "openvino.tools.ovc"
+
+
+@contextlib.contextmanager
+def without_telemetry() -> Iterator[None]:
+    """Make ``openvino_telemetry`` look as if it were not installed, for imports made inside the block."""
+    absent = object()
+    before: Any = sys.modules.get(_PACKAGE, absent)
+    sys.modules[_PACKAGE] = None  # type: ignore[assignment]  # the documented way to make an import fail
+    try:
+        yield
+    finally:
+        if before is absent:
+            del sys.modules[_PACKAGE]
+        else:
+            sys.modules[_PACKAGE] = before
+
+
+def import_openvino() -> Any:
+    """Return the ``openvino`` module with its telemetry off, also where somebody else imported it first.
+
+    Raises ModelError where OpenVINO is not installed.
+    """
+    try:
+        with without_telemetry():
+            import openvino
+            from openvino.tools.ovc import telemetry_stub
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"OpenVINO is not installed ({error}); run `pip install 'conversion-accuracy-harness[openvino]'`"
+        ) from None
+    for name, module in list(sys.modules.items()):
+        if name.startswith(_USERS) and getattr(getattr(module, "tm", None), "__name__", "") == _PACKAGE:
+            module.tm = telemetry_stub  # type: ignore[attr-defined]
+    return openvino

@@ -1,0 +1,118 @@
+"""Schema faults in the user's words: the key, what is wrong with it, the near-miss, and the mend."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from harness.config.origin import Key, Origin
+from harness.errors import nearest
+
+
+def model_at(root: type[BaseModel], key: Key) -> type[BaseModel] | None:
+    """Return the schema class of the mapping at ``key``, or None where there is none."""
+    current: Any = root
+    for part in key:
+        if isinstance(part, int):
+            arguments = [item for item in typing.get_args(current) if item is not Ellipsis]
+            current = arguments[0] if arguments else None
+        elif isinstance(current, type) and issubclass(current, BaseModel) and part in current.model_fields:
+            current = _without_none(current.model_fields[part].annotation)
+        else:
+            return None
+    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
+
+
+def _without_none(annotation: Any) -> Any:
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        kept = [item for item in typing.get_args(annotation) if item is not type(None)]
+        return kept[0] if len(kept) == 1 else annotation
+    return annotation
+
+
+def _existing(location: tuple[str | int, ...], data: Any, missing: bool) -> Key:
+    """Cut off what pydantic adds to a location (union members) and the data does not have."""
+    kept: list[str | int] = []
+    for part in location:
+        inside = (isinstance(data, dict) and part in data) or (
+            isinstance(data, list) and isinstance(part, int) and part < len(data)
+        )
+        if not inside:
+            if missing and isinstance(data, dict):
+                kept.append(part)
+            break
+        kept.append(part)
+        data = data[part]
+    return tuple(kept)
+
+
+def explain(
+    error: ValidationError, data: Any, origin: Origin, root: type[BaseModel], already: frozenset[Key] = frozenset()
+) -> list[str]:
+    """Return one line a fault: ``file:line: key: what is wrong; the mend``, but none for keys ``already`` explained."""
+    lines: dict[tuple[Key, str], str] = {}
+    for fault in error.errors():
+        missing = fault["type"] == "missing"
+        key = _existing(fault["loc"], data, missing)
+        if key in already or (fault["type"] == "too_short" and fault["input"]):
+            continue  # said elsewhere: an unset variable, or the faults of the list's own items
+        if fault["type"] == "extra_forbidden":
+            text = _unknown(key, root)
+        elif missing:
+            parent = model_at(root, key[:-1])
+            about = parent.model_fields[str(key[-1])].description if parent else None
+            text = "is missing" + (f": {about}" if about else "; add it")
+        else:
+            text = _wrong(fault, data)
+        lines.setdefault((key, text), f"{origin.place(key)}: {text}")
+    return list(lines.values())
+
+
+def _unknown(key: Key, root: type[BaseModel]) -> str:
+    parent = model_at(root, key[:-1])
+    known = list(parent.model_fields) if parent else []
+    close = nearest(str(key[-1]), known)
+    if close:
+        return f"unknown key; did you mean `{close[0]}`?"
+    return f"unknown key; known here: {', '.join(known)}"
+
+
+def _wrong(fault: Any, data: Any) -> str:
+    value, kind = fault.get("input"), fault["type"]
+    if fault["loc"] == ("version",):
+        return f"{_shown(value)} is not known here, only version 1 is; write `version: 1`, or upgrade the harness"
+    if kind == "literal_error":
+        expected = str(fault["ctx"]["expected"])
+        close = nearest(str(value), [word.strip("' ") for word in expected.replace(" or ", ",").split(",")])
+        return f"{_shown(value)} is none of {expected}" + (f"; did you mean '{close[0]}'?" if close else "")
+    message = _WORDS.get(kind) or str(fault["msg"]).removeprefix("Value error, ").replace("Input should", "should")
+    if kind in _TEXT_WANTED and isinstance(value, (bool, int, float)):
+        return f'{message}; put it in quotes, such as "{value}" (it is {_shown(value)})'
+    if isinstance(value, (dict, list)) or value is data:
+        return message
+    return f"{message} (it is {_shown(value)})"
+
+
+_TEXT_WANTED = {"string_type", "path_type"}
+_WORDS = {
+    "string_type": "should be text",
+    "path_type": "should be a path",
+    "tuple_type": "should be a list, one item a line that begins with `-`",
+    "model_type": "should be a mapping of `key: value` lines",
+    "model_attributes_type": "should be a mapping of `key: value` lines",
+    "dict_type": "should be a mapping of `key: value` lines",
+    "too_short": "is empty; add at least one",
+}
+
+
+def _shown(value: Any) -> str:
+    """Return a value for a message: as YAML has it where Python spells it otherwise, and not at any length."""
+    text = {None: "null", True: "true", False: "false"}.get(value) if isinstance(value, (bool, type(None))) else None
+    try:
+        text = text or repr(value)
+    except ValueError:  # an integer of more digits than Python prints
+        text = "a number of thousands of digits"
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,78 @@
+"""The files that a configuration names: refused before any model loads, with the near-miss and the mend."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from harness.config.schema import Candidate, Config
+from harness.errors import ConfigError, nearest
+
+
+def require_files(config: Config, *, dataset: bool = True, reference: bool = True, candidates: bool = True) -> None:
+    """Refuse a configuration whose files are missing or unreadable. Raises ConfigError that lists them all."""
+    faults: list[str] = []
+    command = f"{config.source_file}" if config.source_file else "CONFIG"
+    if dataset:
+        faults += _fault(config, "dataset.path", config.dataset.path, "set it with `--set dataset.path=FOLDER`")
+        if config.dataset.label_source != "auto":
+            labels = Path(config.dataset.label_source)
+            faults += _fault(config, "dataset.labels", labels, "name the `name class` list, or the devkit's folder")
+        if config.dataset.class_names:
+            mend = "name a file with one class name a line"
+            faults += _fault(config, "dataset.class_names", config.dataset.class_names, mend)
+        if config.checksums:
+            faults += _fault(config, "checksums", config.checksums, "name a `sha256sum` list")
+    if reference:
+        mend = f"run `harness fetch {command}`" if config.archive else "name the frozen graph (.pb)"
+        faults += _model_fault(config, "reference.model", config.reference.model, mend)
+    if candidates:
+        for index, candidate in enumerate(config.candidates):
+            faults += _candidate(config, f"candidates[{index}].model", candidate, f"run `harness convert {command}`")
+    if faults:
+        raise ConfigError("files that the configuration names are missing\n  " + "\n  ".join(faults))
+
+
+def _candidate(config: Config, key: str, candidate: Candidate, mend: str) -> list[str]:
+    faults = _model_fault(config, key, candidate.model, mend)
+    if not faults and candidate.backend == "openvino" and candidate.model.suffix == ".xml":
+        faults = _model_fault(
+            config, key, candidate.model.with_suffix(".bin"), "copy the .bin that belongs to the .xml"
+        )
+    return faults
+
+
+def _model_fault(config: Config, key: str, path: Path, mend: str) -> list[str]:
+    faults = _fault(config, key, path, mend)
+    if not faults and path.is_dir():
+        return [f"{config.where(key)}: {path} is a folder; name the file in it"]
+    return faults
+
+
+def _fault(config: Config, key: str, path: Path, mend: str) -> list[str]:
+    try:
+        path.stat()
+        readable = os.access(path, os.R_OK)
+    except PermissionError:
+        readable = False
+    except (OSError, ValueError):
+        variable = "; a variable is written ${NAME}" if "$" in str(path) else ""
+        return [f"{config.where(key)}: {path} does not exist{_near(path)}{variable}; {mend}"]
+    if not readable:
+        return [f"{config.where(key)}: {path} may not be read by this user; change its permissions"]
+    return []
+
+
+def _near(path: Path) -> str:
+    for folder in path.parents:
+        try:
+            names = os.listdir(folder)
+        except NotADirectoryError:
+            return f" ({folder} is no folder)"
+        except (FileNotFoundError, ValueError):
+            continue
+        except OSError:
+            return ""
+        close = nearest(path.relative_to(folder).parts[0], names)
+        return f" (there is {folder / close[0]})" if close else ""
+    return ""

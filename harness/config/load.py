@@ -1,0 +1,189 @@
+"""From a YAML file to a checked configuration: variables, overrides, paths, schema; all faults in one message."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from harness.config.explain import explain
+from harness.config.origin import Key, Origin, dotted
+from harness.config.override import apply
+from harness.config.schema import Config
+from harness.config.yaml_text import YamlText
+from harness.errors import ConfigError, nearest
+
+_LARGEST = 200_000  # bytes; far beyond any configuration, and read in a second
+_PATH_KEYS: tuple[Key, ...] = (
+    ("dataset", "path"),
+    ("dataset", "labels"),
+    ("dataset", "labels", "source"),
+    ("dataset", "class_names"),
+    ("reference", "model"),
+    ("archive", "folder"),
+    ("cache", "folder"),
+    ("checksums",),
+    ("gates", "baseline", "file"),
+)
+_CANDIDATE_PATHS: tuple[Key, ...] = (("model",), ("gates", "baseline", "file"))
+
+
+def load_config(
+    path: str | os.PathLike[str],
+    overrides: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    *,
+    without_dataset: bool = False,
+) -> Config:
+    """Read a configuration.
+
+    ``overrides`` are ``KEY=VALUE`` as after ``--set``: the key dotted (``dataset.path``, ``candidates[0].device`` or
+    ``candidates.<id>.device``), the value YAML. Relative paths are resolved against the file's folder, those in an
+    override against the current folder. ``environment`` replaces the process's own for ``${VARIABLE}``.
+    ``without_dataset``: for what needs no images; a path in `dataset` with an unset variable is then no fault.
+
+    Raises ConfigError that lists every fault with file, line, key and the mend.
+    """
+    file = Path(path)
+    text = _read(file)
+    reader = YamlText(environment)
+    try:
+        data = reader.load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{_place(file, text, error)}: not readable as YAML: {_problem(text, error)}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{file}: the file must hold a mapping that begins with `version: 1`")
+    origin = Origin(file, reader.lines)
+    misused = [fault for override in overrides for fault in apply(override, data, origin, environment)]
+    unread = [fault for fault in reader.faults if not origin.is_overridden(fault[0])]
+    if without_dataset:
+        unread = [fault for fault in unread if not _stand_in(data, fault[0])]
+    faults = [f"{file}:{line}: {dotted(key) or 'the configuration'}: {what}" for key, line, what in unread] + misused
+    repeated = _repeated_ids(data, origin)
+    faults += repeated
+    _resolve_paths(data, file, origin)
+    config: Config | None = None
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        already = {key for key, _, _ in unread} | ({()} if repeated else set())
+        faults += explain(error, data, origin, Config, already=frozenset(already))
+    if faults or config is None:
+        count = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
+        raise ConfigError(f"{file}: {count} in the configuration\n  " + "\n  ".join(faults))
+    config._origin = origin  # noqa: SLF001  (a private attribute of our own class, not part of its value)
+    return config
+
+
+def _stand_in(data: dict[str, Any], key: Key) -> bool:
+    """Put a word where a path of the data set could not be read; return whether ``key`` is one."""
+    if key not in (("dataset", "path"), ("dataset", "labels")):
+        return False
+    data["dataset"][key[1]] = "unset"
+    return True
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(_LARGEST + 1)
+    except FileNotFoundError:
+        raise ConfigError(_no_such_file(file)) from None
+    except IsADirectoryError:
+        raise ConfigError(f"{file}: a folder; name the YAML file{_one_of(file)}") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if len(raw) > _LARGEST:
+        raise ConfigError(f"{file}: larger than {_LARGEST:,} bytes; this is no configuration")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+
+
+def _yaml_files(folder: Path) -> list[str]:
+    return sorted(item.name for item in folder.absolute().iterdir() if item.suffix in (".yml", ".yaml"))
+
+
+def _one_of(folder: Path) -> str:
+    try:
+        names = _yaml_files(folder)
+    except OSError:
+        return ""
+    return f", such as {folder / names[0]}" if names else ""
+
+
+def _no_such_file(file: Path) -> str:
+    try:
+        siblings = _yaml_files(file.absolute().parent)
+    except OSError:
+        return f"{file}: no such file, and no such folder"
+    close = nearest(file.name, siblings)
+    hint = f"; did you mean {file.parent / close[0]}?" if close else ""
+    return f"{file}: no such configuration{hint}"
+
+
+def _line(text: str, error: yaml.YAMLError) -> int | None:
+    """Return the line of a YAML error, from 1, where there is one."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is not None:
+        return int(mark.line) + 1
+    position = getattr(error, "position", None)
+    return None if position is None else text.count("\n", 0, position) + 1
+
+
+def _place(file: Path, text: str, error: yaml.YAMLError) -> str:
+    line = _line(text, error)
+    return str(file) if line is None else f"{file}:{line}"
+
+
+def _problem(text: str, error: yaml.YAMLError) -> str:
+    what = str(getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).splitlines()[0])
+    lines = text.splitlines()
+    line = _line(text, error)
+    if line is not None and line <= len(lines) and "${" in lines[line - 1]:
+        what += '; inside { } and [ ] a variable stands in quotes: "${NAME}"'
+    return what
+
+
+def _repeated_ids(data: dict[str, Any], origin: Origin) -> list[str]:
+    """Return what is wrong with ids that two models share; the schema would say it only once all else is right."""
+    reference, candidates = data.get("reference"), data.get("candidates")
+    models: list[tuple[Key, Any]] = [(("reference",), reference)]
+    if isinstance(candidates, list):
+        models += [(("candidates", index), item) for index, item in enumerate(candidates)]
+    faults: list[str] = []
+    seen: dict[str, Key] = {}
+    for key, model in models:
+        name = model.get("id") if isinstance(model, dict) else None
+        if not isinstance(name, str):
+            continue
+        if name in seen:
+            first = dotted(seen[name])
+            faults.append(
+                f"{origin.place((*key, 'id'))}: the id '{name}' is {first}'s already; give each model its own"
+            )
+        seen.setdefault(name, key)
+    return faults
+
+
+def _resolve_paths(data: dict[str, Any], file: Path, origin: Origin) -> None:
+    candidates = data.get("candidates")
+    if isinstance(data.get("archive"), dict):
+        data["archive"].setdefault("folder", "build")  # the schema's default, which is relative too
+    count = len(candidates) if isinstance(candidates, list) else 0
+    inner = [("candidates", index, *key) for index in range(count) for key in _CANDIDATE_PATHS]
+    for key in (*_PATH_KEYS, *inner):
+        parent: Any = data
+        for part in key[:-1]:
+            inside = isinstance(parent, list) or (isinstance(parent, dict) and part in parent)
+            parent = parent[part] if inside else None
+        value = parent.get(key[-1]) if isinstance(parent, dict) else None
+        if not isinstance(value, str) or not value or (key[:2] == ("dataset", "labels") and value == "auto"):
+            continue
+        base = Path.cwd() if origin.is_overridden(key) else file.absolute().parent
+        parent[key[-1]] = os.path.normpath(base / os.path.expanduser(value))  # noqa: PTH111  (a ~nobody stays as it is)

@@ -1,0 +1,56 @@
+"""Where each key of a configuration was written, so that messages can name file and line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+Key = tuple[str | int, ...]
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
+
+
+def dotted(key: Key) -> str:
+    """Return ``('candidates', 0, 'id')`` as ``candidates[0].id``."""
+    text = ""
+    for part in key:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+@dataclass
+class Origin:
+    """The file of a configuration, the line of each key (from 1), and the keys set on the command line."""
+
+    file: Path
+    lines: dict[Key, int] = field(default_factory=dict)
+    overridden: set[Key] = field(default_factory=set)
+
+    def is_overridden(self, key: Key) -> bool:
+        """Tell whether the key, or a mapping that holds it, came from ``--set``."""
+        return any(key[:length] in self.overridden for length in range(1, len(key) + 1))
+
+    def locate(self, key: Key) -> str:
+        """Return ``file:line`` of the key, or of the nearest mapping around it; ``--set key`` when overridden."""
+        made_by_override = key not in self.lines and any(item[: len(key)] == key for item in self.overridden)
+        if key and (self.is_overridden(key) or made_by_override):
+            return f"--set {dotted(key)}"
+        for length in range(len(key), 0, -1):
+            if key[:length] in self.lines:
+                return f"{self.file}:{self.lines[key[:length]]}"
+        return str(self.file)
+
+    def where(self, key: str) -> str:
+        """Return ``file:line: key`` for a dotted key such as ``candidates[0].model``."""
+        return self.place(parse_key(key))
+
+    def place(self, key: Key) -> str:
+        """Return ``file:line: key``; ``--set key`` when overridden."""
+        place = self.locate(key)
+        return place if place.startswith("--set ") else f"{place}: {dotted(key) or 'the configuration'}"
+
+
+def parse_key(text: str) -> Key:
+    """Return ``candidates[0].id`` (or ``candidates.0.id``) as ``('candidates', 0, 'id')``."""
+    words = text.replace("[", ".").replace("]", "").split(".")
+    return tuple(int(word) if _INDEX.fullmatch(word) else word for word in words)

@@ -1,0 +1,150 @@
+"""YAML text to plain values, with the line of every key; duplicate keys and unset variables are collected as faults.
+
+Only YAML's own scalars, lists and mappings are built (the safe schema): a tag such as ``!!python/object`` is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from harness.config.origin import Key, dotted
+from harness.errors import nearest
+
+# `$${` is an escape; `${...}` a variable; a `${` that is neither never ends, or holds another one.
+_VARIABLE = re.compile(r"(?P<escape>\$\$\{)|\$\{(?P<inside>[^{}]*)\}|\$\{.*", re.DOTALL)
+_NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+_MOST_NODES = 20_000
+
+_YAML = "tag:yaml.org,2002:"
+_TYPED = {_YAML + name for name in ("int", "float", "bool", "null")}
+_TEXT = {_YAML + name for name in ("str", "timestamp", "merge", "value")}  # a date or `=` is text to a configuration
+
+Fault = tuple[Key, int, str]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 as PyYAML reads it, but `1e-3` is a number as it is in YAML 1.2 and JSON."""
+
+
+_Loader.add_implicit_resolver(
+    _YAML + "float", re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+\Z"), list("-+.0123456789")
+)
+
+
+class YamlText:
+    """Builds plain values from one YAML document."""
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self.environment = os.environ if environment is None else environment
+        self.lines: dict[Key, int] = {}
+        self.faults: list[Fault] = []
+        self._nodes = 0
+        self._loader = _Loader("")
+
+    def load(self, text: str, at: Key = ()) -> Any:
+        """Return the document's values; ``at`` is the key that they belong to.
+
+        Raises yaml.YAMLError where the text is no YAML.
+        """
+        try:
+            node = yaml.compose(text, Loader=_Loader)
+            return None if node is None else self._build(node, at, ())
+        except RecursionError:
+            raise yaml.YAMLError("nested deeper than any configuration") from None
+
+    def _build(self, node: yaml.Node, key: Key, ancestors: tuple[int, ...]) -> Any:
+        self._nodes += 1
+        if self._nodes > _MOST_NODES or id(node) in ancestors:
+            raise yaml.YAMLError("aliases make this document larger than any configuration; write the values out")
+        ancestors = (*ancestors, id(node))
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, key)
+        if isinstance(node, yaml.MappingNode) and node.tag == _YAML + "map":
+            return self._mapping(node, key, ancestors)
+        if isinstance(node, yaml.SequenceNode) and node.tag == _YAML + "seq":
+            values = []
+            for index, item in enumerate(node.value):
+                self.lines[(*key, index)] = item.start_mark.line + 1
+                values.append(self._build(item, (*key, index), ancestors))
+            return values
+        return self._refuse_tag(node, key)
+
+    def _mapping(self, node: yaml.MappingNode, key: Key, ancestors: tuple[int, ...]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name_node, value_node in node.value:
+            line = name_node.start_mark.line + 1
+            if not isinstance(name_node, yaml.ScalarNode):
+                self.faults.append((key, line, "a key must be a plain word"))
+                continue
+            name = str(name_node.value)
+            if name_node.tag == _YAML + "merge":
+                self.faults.append(((*key, name), line, "merge keys are not supported; write the values out"))
+                continue
+            if name in values:
+                first = self.lines[(*key, name)]
+                self.faults.append(((*key, name), line, f"written twice, first in line {first}; keep one of the two"))
+                continue
+            self.lines[(*key, name)] = line
+            values[name] = self._build(value_node, (*key, name), ancestors)
+        return values
+
+    def _scalar(self, node: yaml.ScalarNode, key: Key) -> Any:
+        line = node.start_mark.line + 1
+        if node.tag in _TEXT and "${" in node.value:
+            text = self._substitute(node.value, key, line)
+            plain = node.style is None
+            tag = self._loader.resolve(yaml.ScalarNode, text, (plain, not plain))  # type: ignore[no-untyped-call]
+            node = yaml.ScalarNode(tag, text, node.start_mark, node.end_mark)
+        if node.tag in _TEXT:
+            return str(node.value)
+        if node.tag not in _TYPED:
+            return self._refuse_tag(node, key)
+        try:
+            return self._loader.construct_object(node)
+        except (yaml.YAMLError, ValueError, LookupError):  # `!!int` on text that is none raises any of them
+            kind = node.tag.removeprefix(_YAML)
+            self.faults.append((key, line, f"{_short(node.value)} cannot be read as {kind}; write a plain value"))
+            return None
+
+    def _refuse_tag(self, node: yaml.Node, key: Key) -> None:
+        tag = node.tag.replace(_YAML, "!!")
+        self.faults.append((key, node.start_mark.line + 1, f"the tag {tag} is not allowed here; write a plain value"))
+
+    def _substitute(self, text: str, key: Key, line: int) -> str:
+        def fault(what: str) -> str:
+            self.faults.append((key, line, what))
+            return ""
+
+        def value_of(match: re.Match[str]) -> str:
+            if match["escape"]:
+                return "${"
+            if match["inside"] is None:
+                return fault(
+                    "`${` opens a variable that does not end; variables do not nest, and `$${` is a plain `${`"
+                )
+            form = _NAME.fullmatch(match["inside"])
+            if form is None:
+                return fault(f"{_short(match[0])} is no variable; write ${{NAME}} or ${{NAME:-default}}")
+            value, default = self.environment.get(form[1]), form[2]
+            if value:
+                return value
+            if default is not None:
+                return str(default)
+            return fault(self._unset(form[1], dotted(key), empty=value == ""))
+
+        return _VARIABLE.sub(value_of, text)
+
+    def _unset(self, name: str, key: str, *, empty: bool) -> str:
+        state = "empty" if empty else "not set"
+        close = nearest(name, self.environment)
+        near = f" (there is {close[0]}: a misspelling?)" if close and not empty else ""
+        return f"the variable {name} is {state}{near}; run `export {name}=...`, or give `--set {key}=VALUE`"
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -1,0 +1,204 @@
+"""The run record, `run.json`: the one source from which every report is rendered.
+
+The field names are a contract. Percent and percentage points (pp) say so in their names; everything else in a rate is a
+fraction or a count. A number that is not finite is never written: it is `null`, and a status or verdict says why.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PrivateAttr
+
+from harness.errors import RecordError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA_VERSION = 1
+
+Status = Literal["complete", "incomplete", "error"]
+Verdict = Literal["pass", "fail", "inconclusive", "not_applicable", "error"]
+Interval = tuple[FiniteFloat, FiniteFloat]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+
+class BadImage(_Part):
+    """An image that could not be evaluated, and why."""
+
+    id: str
+    reason: str
+
+
+class DatasetPart(_Part):
+    """What was evaluated."""
+
+    name: str
+    form: str
+    images: NonNegativeInt = Field(description="Size of the whole set, as configured or as listed.")
+    listed: NonNegativeInt = Field(description="Images that the list names.")
+    evaluated: NonNegativeInt
+    bad_images: tuple[BadImage, ...] = ()
+    bad_images_policy: Literal["fail", "wrong", "skip"] = "fail"
+    fingerprint: str = Field(description="sha256 over the evaluated (image id, label) pairs, in order.")
+    content_fingerprint: str | None = Field(None, description="sha256 over the bytes of every evaluated image.")
+
+
+class Accuracy(_Part):
+    """An exact count of correct images."""
+
+    correct: NonNegativeInt
+    total: NonNegativeInt
+    percent: FiniteFloat | None = Field(description="Percent; null where no image was evaluated.")
+    ci95_percent: Interval | None = Field(description="Wilson 95 % interval, in percent.")
+
+
+class PrecisionPart(_Part):
+    """Inference precision: what was asked for, and what the compiled model reports."""
+
+    requested: str
+    effective: str
+
+
+class Latency(_Part):
+    """Latency of a request in milliseconds."""
+
+    median: FiniteFloat
+    percentile95: FiniteFloat
+    requests: NonNegativeInt
+
+
+class ModelPart(_Part):
+    """A model and what it reached."""
+
+    id: str
+    role: Literal["reference", "candidate"]
+    backend: str
+    device: str
+    device_name: str
+    precision: PrecisionPart
+    model: str
+    model_sha256: str
+    details: dict[str, Any] = Field({}, description="What the backend says of itself: batch, streams, version, ...")
+    top1: Accuracy | None
+    top5: Accuracy | None
+    images_per_second: FiniteFloat | None = Field(description="Images per second of inference; null when cached.")
+    cached: bool = False
+    status: Literal["ok", "error", "unavailable"] = Field(
+        "ok", description="`error`: it failed while the others went on; `unavailable`: an optional device is not there."
+    )
+    error: str | None = None
+    latency_ms: Latency | None = Field(None, description="Of a request, measured in passing while all cores are busy.")
+    model_bytes: NonNegativeInt | None = Field(None, description="Size of the model's files.")
+
+
+class Agreement(_Part):
+    """Images on which both models give the same Top-1 class."""
+
+    count: NonNegativeInt
+    total: NonNegativeInt
+    percent: FiniteFloat | None
+
+
+class Flips(_Part):
+    """Images whose Top-1 correctness differs; `changed_wrong`: both wrong, with another class."""
+
+    fixed: NonNegativeInt
+    broken: NonNegativeInt
+    changed_wrong: NonNegativeInt
+
+
+class Drop(_Part):
+    """Reference minus candidate, in percentage points; positive is a loss."""
+
+    top1_pp: FiniteFloat | None
+    top5_pp: FiniteFloat | None
+    top1_ci95_pp: Interval | None = Field(description="Paired 95 % score interval (Tango 1998), in pp.")
+    top5_ci95_pp: Interval | None = None
+    top1_p_value: FiniteFloat | None = Field(description="Exact two-sided McNemar test on the flips.")
+
+
+class ComparisonPart(_Part):
+    """A candidate against the reference on the same images."""
+
+    reference: str
+    candidate: str
+    top1_agreement: Agreement
+    flips: Flips
+    drop: Drop
+    max_abs_diff: FiniteFloat | None = Field(description="Largest absolute difference of any probability.")
+    mean_abs_diff: FiniteFloat | None = Field(description="Mean absolute difference over all probabilities.")
+    worst_image: str | None = None
+
+
+class PairPart(_Part):
+    """Agreement of two candidates with each other."""
+
+    first: str
+    second: str
+    top1_agreement: Agreement
+
+
+class GatePart(_Part):
+    """A gate's verdict on one model. The keys of `measured` and `limit` carry their units."""
+
+    gate: str
+    model: str
+    verdict: Verdict
+    measured: dict[str, Any] | None = None
+    limit: dict[str, Any] | None = None
+    reason: str
+    warning: str | None = None
+
+
+class RunRecord(_Part):
+    """A run: what was asked, what was found, and the verdict."""
+
+    schema_version: Annotated[int, Field(ge=1)] = SCHEMA_VERSION
+    harness_version: str
+    name: str
+    status: Status
+    exit_code: int
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+    started_utc: str
+    command: tuple[str, ...] = ()
+    config_file: str | None = None
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    dataset: DatasetPart
+    models: tuple[ModelPart, ...] = ()
+    comparisons: tuple[ComparisonPart, ...] = ()
+    pairwise: tuple[PairPart, ...] = Field((), description="Agreement of the candidates with each other.")
+    gates: tuple[GatePart, ...] = ()
+    timing: dict[str, FiniteFloat | None] = {}
+
+    _folder: Path | None = PrivateAttr(None)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that the record was written to or read from."""
+        return self._folder
+
+    def in_folder(self, folder: Path) -> RunRecord:
+        """Return the same record, knowing its folder."""
+        known = self.model_copy()
+        known._folder = folder  # noqa: SLF001
+        return known
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the per-image table, one row an image, with the columns of ``predictions.parquet``.
+
+        Raises RecordError where the run has no such table.
+        """
+        from harness.record.store import read_predictions
+
+        table = read_predictions(self._folder) if self._folder else None
+        if table is None:
+            raise RecordError(f"{self._folder or 'this record'}: has no per-image table")
+        frame: pd.DataFrame = table.to_pandas()
+        return frame

@@ -1,0 +1,1 @@
+"""Data of the project itself; not part of the installed package."""

@@ -1,0 +1,1 @@
+"""Labelled image sets: manifest, sources of encoded bytes, and the way from bytes to pixels."""

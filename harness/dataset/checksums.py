@@ -1,0 +1,56 @@
+"""A `sha256sum` list held against the files it names: whatever is missing or altered is said by name."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path, PurePosixPath
+
+from harness.errors import DatasetError
+
+_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+_SHOWN = 10
+
+
+def verify_checksums(file: Path) -> int:
+    """Check every file of a `sha256sum` list, names relative to its folder; return how many there are.
+
+    Raises DatasetError that names the files that are missing or altered, or the line that is no checksum.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{file}: cannot be read as a list of checksums: {error}") from None
+    missing, altered, count = [], [], 0
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        wanted, name = _parse(file, number, line)
+        count += 1
+        try:
+            found = hashlib.sha256((file.parent / name).read_bytes()).hexdigest()
+        except OSError:
+            missing.append(name)
+            continue
+        if found != wanted:
+            altered.append(name)
+    if count == 0:
+        raise DatasetError(f"{file}: names no file, so nothing would be checked")
+    if missing or altered:
+        told = [*(f"{name}: missing" for name in missing), *(f"{name}: altered" for name in altered)]
+        more = f"\n  ... and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+        raise DatasetError(
+            f"{file.parent}: {len(told)} of {count} files differ from {file.name}; restore them "
+            "(in a checkout: `git checkout -- FOLDER`)\n  " + "\n  ".join(told[:_SHOWN]) + more
+        )
+    return count
+
+
+def _parse(file: Path, number: int, line: str) -> tuple[str, str]:
+    match = _LINE.fullmatch(line.rstrip())
+    if match is None:
+        raise DatasetError(f"{file}:{number}: no checksum line; `sha256sum FILES` writes them")
+    name = PurePosixPath(match[2])
+    if name.is_absolute() or ".." in name.parts:
+        raise DatasetError(f"{file}:{number}: {match[2]} leads out of the folder")
+    return match[1], str(name)

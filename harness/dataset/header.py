@@ -1,0 +1,238 @@
+"""What the header of an encoded image says, read before anything is decoded; and whether its data is all there.
+
+A decoder that meets a picture of 60,000 x 60,000 pixels in a kilobyte allocates gigabytes, and one whose data ends too
+early fills the rest with grey. Both are refused here. Formats: JPEG (ISO/IEC 10918-1), PNG (W3C), GIF89a, BMP, WebP
+(RFC 9649), TIFF 6.0.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+LARGEST_SIDE = 65_500  # what the JPEG library allows
+LARGEST_PIXELS = 100_000_000  # 300 MB once decoded; ImageNet's largest validation image has 17 million
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd8]")  # not a stuffed byte, fill byte, restart or start
+_SOF = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
+
+
+class HeaderError(ValueError):
+    """An image that is not decoded; the text is the reason."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """Format, pixels, and what kind of pixels: `grey`, `RGB`, `CMYK`, `palette`, ..., with more than 8 bits said.
+
+    ``adobe``: of a JPEG of four channels, the transform of its Adobe marker, None where it has none. ``frames``: more
+    than one for animations, as far as the header tells.
+    """
+
+    format: str
+    width: int
+    height: int
+    mode: str
+    adobe: int | None = None
+    animated: bool = False
+
+
+def read_header(data: bytes) -> Header:
+    """Return what the header of whole image data says.
+
+    Raises HeaderError with the reason: empty, not an image, damaged, cut off, or of absurd dimensions.
+    """
+    if not data:
+        raise HeaderError("empty file")
+    for start, reader in _READERS:
+        if data.startswith(start):
+            try:
+                header = reader(data)
+            except HeaderError:
+                raise
+            except (struct.error, IndexError, ValueError):
+                raise HeaderError("not an image that can be decoded: its header is not whole") from None
+            _check_size(header)
+            return header
+    raise HeaderError("not an image that can be decoded (JPEG, PNG, WebP, BMP, GIF or TIFF)")
+
+
+def _check_size(header: Header) -> None:
+    width, height = header.width, header.height
+    if width < 1 or height < 1:
+        raise HeaderError(f"absurd dimensions: {width}x{height} pixels")
+    if max(width, height) > LARGEST_SIDE or width * height > LARGEST_PIXELS:
+        raise HeaderError(
+            f"absurd dimensions: {width}x{height} pixels; more than {LARGEST_PIXELS:,}, or {LARGEST_SIDE:,} on a side, "
+            "are not decoded"
+        )
+
+
+def _jpeg(data: bytes) -> Header:
+    place, size, channels, bits, adobe = 2, None, 0, 8, None
+    while found := _MARKER.search(data, place):
+        place, marker = found.end(), data[found.end() - 1]
+        if marker == 0xD9:
+            break
+        if marker == 0x01:
+            continue
+        length = int.from_bytes(data[place : place + 2], "big")
+        body = data[place + 2 : place + min(length, 64)]
+        if marker in _SOF and size is None:
+            bits, height, width, channels = struct.unpack_from(">BHHB", body)
+            size = width, height
+        elif marker == 0xEE and body.startswith(b"Adobe") and len(body) >= 12:
+            adobe = body[11]
+        elif marker == 0xDA and size is None:
+            raise HeaderError("not an image that can be decoded: a JPEG whose dimensions are missing")
+        elif marker == 0xDA and data.endswith(b"\xff\xd9"):
+            break  # as nearly every file; only the others are searched for what ends the picture
+        place += max(length, 2)
+    else:
+        what = "cut off: the JPEG data has no end marker"
+        raise HeaderError(what if len(data) > 3 else "not an image that can be decoded: a JPEG without a picture")
+    if size is None:
+        raise HeaderError("not an image that can be decoded: a JPEG without a picture")
+    mode = {1: "grey", 3: "RGB", 4: "CMYK"}.get(channels, f"{channels} channels")
+    return Header("JPEG", *size, mode if bits == 8 else f"{mode} {bits} bit", adobe)
+
+
+_PNG_MODES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey+alpha", 6: "RGB+alpha"}
+
+
+def _png(data: bytes) -> Header:
+    header, animated, place, pixels = None, False, 8, False
+    while True:
+        if place + 8 > len(data):
+            raise HeaderError("cut off: the PNG data has no end chunk")
+        length, kind = struct.unpack_from(">I4s", data, place)
+        end = place + 12 + length
+        if end > len(data):
+            raise HeaderError("cut off: the PNG data has no end chunk")
+        if kind[0] < 0x60:  # a critical chunk
+            (checksum,) = struct.unpack_from(">I", data, end - 4)
+            if zlib.crc32(memoryview(data)[place + 4 : end - 4]) != checksum:
+                raise HeaderError(f"damaged: the checksum of a PNG chunk ({kind.decode('ascii', 'replace')}) is wrong")
+        if header is None:
+            if kind != b"IHDR" or length != 13:
+                raise HeaderError("not an image that can be decoded: a PNG without a header")
+            width, height, bits, colour = struct.unpack_from(">IIBB", data, place + 8)
+            mode = _PNG_MODES.get(colour, f"colour type {colour}")
+            header = Header("PNG", width, height, f"{mode} 16 bit" if bits == 16 else mode)
+            _check_size(header)
+        pixels |= kind == b"IDAT"
+        animated |= kind == b"acTL"
+        if kind == b"IEND":
+            break
+        place = end
+    if not pixels:
+        raise HeaderError("cut off: the PNG has no image data")
+    return Header(header.format, header.width, header.height, header.mode, animated=animated)
+
+
+def _gif(data: bytes) -> Header:
+    if data[:6] not in (b"GIF87a", b"GIF89a"):
+        raise HeaderError("not an image that can be decoded: an unknown GIF")
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    place = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+    frames = 0
+    while place < len(data) and data[place] != 0x3B:
+        if data[place] == 0x21:
+            place += 2
+        elif data[place] == 0x2C:
+            frames += 1
+            local = data[place + 9]
+            place += 11 + (3 << (local & 7) + 1 if local & 0x80 else 0)
+        else:
+            raise HeaderError("damaged: an unknown block in GIF data")
+        while place < len(data) and data[place]:
+            place += 1 + data[place]
+        place += 1
+    if place >= len(data):
+        raise HeaderError(
+            "cut off: the GIF data has no end"
+            if frames
+            else "not an image that can be decoded: a GIF without a picture"
+        )
+    if frames == 0:
+        raise HeaderError("not an image that can be decoded: a GIF without a picture")
+    return Header("GIF", width, height, "palette", animated=frames > 1)
+
+
+def _bmp(data: bytes) -> Header:
+    offset, size = struct.unpack_from("<I", data, 10)[0], struct.unpack_from("<I", data, 14)[0]
+    if size == 12:
+        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
+        compression = 0
+    else:
+        width, height, _, bits, compression = struct.unpack_from("<iiHHI", data, 18)
+    if width < 0 or bits not in (1, 2, 4, 8, 16, 24, 32):
+        raise HeaderError("not an image that can be decoded: an unknown BMP")
+    header = Header("BMP", width, abs(height), "palette" if bits <= 8 else "RGB+alpha" if bits == 32 else "RGB")
+    _check_size(header)
+    if compression in (0, 3) and len(data) < offset + (width * bits + 31) // 32 * 4 * abs(height):
+        raise HeaderError("cut off: the BMP has fewer bytes than pixels")
+    return header
+
+
+def _webp(data: bytes) -> Header:
+    if data[8:12] != b"WEBP":
+        raise HeaderError("not an image that can be decoded (JPEG, PNG, WebP, BMP, GIF or TIFF)")
+    if struct.unpack_from("<I", data, 4)[0] + 8 > len(data) + 1:  # a last odd chunk may lack its padding
+        raise HeaderError("cut off: the WebP has fewer bytes than its header says")
+    kind, place = data[12:16], 20
+    if kind == b"VP8X":
+        flags = data[place]
+        width, height = (1 + int.from_bytes(data[place + at : place + at + 3], "little") for at in (4, 7))
+        return Header("WebP", width, height, "RGB+alpha" if flags & 0x10 else "RGB", animated=bool(flags & 0x02))
+    if kind == b"VP8L":
+        (packed,) = struct.unpack_from("<I", data, place + 1)
+        alpha = packed >> 28 & 1
+        return Header("WebP", 1 + (packed & 0x3FFF), 1 + (packed >> 14 & 0x3FFF), "RGB+alpha" if alpha else "RGB")
+    if kind == b"VP8 " and data[place + 3 : place + 6] == b"\x9d\x01\x2a":
+        width, height = struct.unpack_from("<HH", data, place + 6)
+        return Header("WebP", width & 0x3FFF, height & 0x3FFF, "RGB")
+    raise HeaderError("not an image that can be decoded: an unknown WebP")
+
+
+_TIFF_TAGS = frozenset({256, 257, 258, 262, 273, 277, 279, 324, 325})
+
+
+def _tiff(data: bytes) -> Header:
+    order = "<" if data.startswith(b"II") else ">"
+    (place,) = struct.unpack_from(f"{order}I", data, 4)
+    (count,) = struct.unpack_from(f"{order}H", data, place)
+    tags: dict[int, list[int]] = {}
+    for entry in range(count):
+        tag, kind, number = struct.unpack_from(f"{order}HHI", data, place + 2 + entry * 12)
+        letter = {1: "B", 3: "H", 4: "I"}.get(kind)
+        if letter is None or not 0 < number <= 1_000_000 or tag not in _TIFF_TAGS or tag in tags:
+            continue
+        at = place + 2 + entry * 12 + 8
+        if struct.calcsize(letter) * number > 4:
+            (at,) = struct.unpack_from(f"{order}I", data, at)
+        tags[tag] = list(struct.unpack_from(f"{order}{number}{letter}", data, at))
+    width, height = (tags.get(tag, [0])[0] for tag in (256, 257))
+    for starts, sizes in ((273, 279), (324, 325)):
+        ends = [start + size for start, size in zip(tags.get(starts, []), tags.get(sizes, []), strict=False)]
+        if ends and max(ends) > len(data):
+            raise HeaderError("cut off: the TIFF has fewer bytes than its header says")
+    channels, bits = tags.get(277, [1])[0], max(tags.get(258, [1]))
+    mode = {1: "grey", 3: "RGB", 4: "RGB+alpha"}.get(channels, f"{channels} channels")
+    mode = {3: "palette", 5: "CMYK"}.get(tags.get(262, [1])[0], mode)
+    return Header("TIFF", width, height, mode if bits <= 8 else f"{mode} {bits} bit")
+
+
+_READERS: tuple[tuple[bytes, Callable[[bytes], Header]], ...] = (
+    (b"\xff\xd8", _jpeg),
+    (_PNG, _png),
+    (b"GIF8", _gif),
+    (b"BM", _bmp),
+    (b"RIFF", _webp),
+    (b"II*\0", _tiff),
+    (b"MM\0*", _tiff),
+)

@@ -1,0 +1,176 @@
+r"""Lists of images and classes as people write them: `name class`, tabs, commas, a header, quoted names.
+
+A line is a name, a separator (white space, tab, comma or semicolon) and a class: a number from 0, a WordNet id, or a
+class name of `dataset.class_names`. With a header, whose column names are known, columns may stand in any order.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from harness.dataset.imagenet import class_of_wnid
+from harness.errors import DatasetError
+
+NAME_COLUMNS = ("image_id", "imageid", "image", "filename", "file_name", "file", "path", "name", "img", "id")
+CLASS_COLUMNS = (
+    "label",
+    "class",
+    "class_id",
+    "classid",
+    "label_id",
+    "class_index",
+    "target",
+    "category",
+    "synset",
+    "wnid",
+)
+_LARGEST = 1 << 28  # bytes of a list
+_LONGEST = 8192  # characters of a line
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+_WNID = re.compile(r"n[0-9]{8}")
+_SEPARATORS = "\t,;"
+_QUOTED_NAME = re.compile(r'"((?:[^"]|"")*)"\s*[\s,;]\s*"?([^"\s]+)"?')
+_QUOTED_CLASS = re.compile(r'([^"]*[^"\s,;])\s*[\s,;]\s*"([^"]*)"')
+
+
+@dataclass(frozen=True)
+class Line:
+    """One image of a list: its name, its class as written, and the line's number from 1."""
+
+    name: str
+    label: str
+    number: int
+
+
+def read_lines(path: Path) -> list[Line]:
+    """Read a list. Raises DatasetError with file and line for the first line that has no such form."""
+    lines = [(number, line.strip()) for number, line in enumerate(read_text(path).split("\n"), start=1) if line.strip()]
+    header = _header(lines[0][1]) if lines else None
+    if header:
+        return [_by_header(path, number, line, header) for number, line in lines[1:]]
+    return [_pair(path, number, line) for number, line in lines]
+
+
+def read_text(path: Path) -> str:
+    """Return a list's text. Raises DatasetError where it is unreadable, no UTF-8, or far too large."""
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(_LARGEST + 1)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(raw) > _LARGEST:
+        raise DatasetError(f"{path}: larger than {_LARGEST:,} bytes; this is no list of images")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise DatasetError(f"{path}: not UTF-8 text; a list has one `name class` a line") from None
+
+
+@dataclass(frozen=True)
+class _Header:
+    separator: str | None  # None: white space
+    fields: int
+    name: int
+    label: int
+
+
+def _header(line: str) -> _Header | None:
+    for separator in (*_SEPARATORS, None):
+        fields = [field.strip().strip('"').lower() for field in line.split(separator)]
+        name = next((fields.index(column) for column in NAME_COLUMNS if column in fields), None)
+        label = next((fields.index(column) for column in CLASS_COLUMNS if column in fields), None)
+        if name is not None and label is not None:
+            return _Header(separator, len(fields), name, label)
+    return None
+
+
+def _by_header(path: Path, number: int, line: str, header: _Header) -> Line:
+    place = f"{path}:{number}"
+    _not_too_long(line, place)
+    fields = line.split() if header.separator is None else _csv(line, header.separator, place)
+    if len(fields) != header.fields:
+        raise DatasetError(f"{place}: {len(fields)} columns, but the header names {header.fields}")
+    return Line(safe_name(fields[header.name].strip(), place), fields[header.label].strip(), number)
+
+
+def _pair(path: Path, number: int, line: str) -> Line:
+    place = f"{path}:{number}"
+    _not_too_long(line, place)
+    if line.startswith('"') or line.endswith('"'):
+        name, label = _quoted(line)
+    else:
+        name, label = _split(line)
+    if not name or not label:
+        raise DatasetError(f"{place}: {line[:80]!r} is no `name class` line, such as `ILSVRC2012_val_00000001.JPEG 65`")
+    return Line(safe_name(name, place), label, number)
+
+
+def _split(line: str) -> tuple[str, str]:
+    """Split at the last separator: a comma, tab or semicolon with the white space around it, or white space."""
+    label = re.split(r"[\s,;]", line)[-1]
+    rest = line[: len(line) - len(label)]
+    name = rest.rstrip()
+    if name[-1:] in (",", ";"):
+        name = name[:-1].rstrip()
+    return (name, label) if rest else ("", "")
+
+
+def _quoted(line: str) -> tuple[str, str]:
+    found = _QUOTED_NAME.fullmatch(line)
+    if found:
+        return found[1].replace('""', '"'), found[2]
+    found = _QUOTED_CLASS.fullmatch(line)
+    return (found[1].rstrip(), found[2]) if found else _split(line)
+
+
+def _csv(line: str, separator: str, place: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=separator, strict=True, skipinitialspace=True))
+    except (csv.Error, StopIteration) as error:
+        raise DatasetError(f"{place}: {line[:80]!r}: {error}") from None
+
+
+def _not_too_long(line: str, place: str) -> None:
+    if len(line) > _LONGEST:
+        raise DatasetError(f"{place}: a line of {len(line):,} characters; a list has one `name class` a line")
+
+
+def safe_name(name: str, place: str) -> str:
+    """Return a name relative to the image folder, written with `/`. Raises DatasetError where it leads out of it."""
+    parts = PurePosixPath(name)
+    if not name or parts.is_absolute() or ".." in parts.parts or "\0" in name:
+        raise DatasetError(f"{place}: {name[:80]!r} leads out of the image folder; names are relative to it")
+    return str(parts)
+
+
+def classes_of(path: Path, lines: Sequence[Line], names: Sequence[str] | None = None) -> list[int]:
+    """Return the 0-based class of every line. ``names``: the data set's class names, where it has its own.
+
+    Raises DatasetError with file and line for the first class that is none.
+    """
+    by_name = {name: index for index, name in enumerate(names)} if names else {}
+    return [class_of(line.label, by_name, f"{path}:{line.number}") for line in lines]
+
+
+def class_of(text: str, by_name: Mapping[str, int], place: str) -> int:
+    """Return the 0-based class that a text stands for: a number, a class name, or a WordNet id of ILSVRC2012."""
+    if text in by_name:
+        return by_name[text]
+    if _NUMBER.fullmatch(text):
+        return int(text)
+    if not by_name and _WNID.fullmatch(text):
+        if text in class_of_wnid():
+            return class_of_wnid()[text]
+        raise DatasetError(f"{place}: {text} is none of the 1,000 WordNet ids of ILSVRC2012")
+    known = (
+        "none of dataset.class_names"
+        if by_name
+        else "no class; write a number from 0, a WordNet id, or set dataset.class_names"
+    )
+    raise DatasetError(
+        f"{place}: {text[:80]!r} is {known}; a `name class` line reads `ILSVRC2012_val_00000001.JPEG 65`"
+    )

@@ -1,0 +1,57 @@
+"""One's own data set: a CSV or Parquet file of paths and labels; the paths lie below the file's own folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.dataset.labels.listing import CLASS_COLUMNS, NAME_COLUMNS, Line, classes_of, read_lines, safe_name
+from harness.dataset.sources.pictures import Pictures, whole_files
+from harness.errors import DatasetError
+
+_ROWS = 50_000_000
+
+
+def read_parquet_list(path: Path) -> list[Line]:
+    """Read names and classes from the columns of a Parquet file. Raises DatasetError where it has none."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        opened = pq.ParquetFile(path)
+        columns = {name.lower(): name for name in opened.schema_arrow.names}
+        name = next((columns[item] for item in NAME_COLUMNS if item in columns), None)
+        label = next((columns[item] for item in CLASS_COLUMNS if item in columns), None)
+        if name is None or label is None or opened.metadata.num_rows > _ROWS:
+            raise DatasetError(
+                f"{path}: wanted are a column of names ({', '.join(NAME_COLUMNS[:4])}, ...) and one of classes "
+                f"({', '.join(CLASS_COLUMNS[:3])}, ...); it has {', '.join(columns)[:200]}"
+            )
+        table = opened.read(columns=[name, label], use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+    rows = zip(table[name].to_pylist(), table[label].to_pylist(), strict=True)
+    return [
+        Line(safe_name(str(key), f"{path}:{row}"), str(value), row) for row, (key, value) in enumerate(rows, start=1)
+    ]
+
+
+def open_manifest(path: Path, class_names: Sequence[str] | None = None, *, may_miss: bool = False) -> Pictures:
+    """Return the images that a CSV or Parquet file lists, in its order.
+
+    Raises DatasetError where it cannot be used, or images are not there; if they ``may_miss``, only where all are not.
+    """
+    lines = read_parquet_list(path) if path.suffix == ".parquet" else read_lines(path)
+    if not lines:
+        raise DatasetError(f"{path}: lists no image")
+    folder = path.parent
+    names = [line.name for line in lines]
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing and not (may_miss and len(missing) < len(names)):
+        more = ", ..." if len(missing) > 5 else ""
+        raise DatasetError(
+            f"{path}: {len(missing)} of {len(names)} images are not below {folder}: {', '.join(missing[:5])}{more}. "
+            "Paths are relative to the list's folder; or set dataset.path to the images and dataset.labels to the list"
+        )
+    read, signature = whole_files(folder, names)
+    return Pictures("manifest", names, read, signature, classes_of(path, lines, class_names), str(path))

@@ -1,0 +1,183 @@
+"""From a path to labelled images: recognise the form, open it, find its labels, join them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.dataset.imagenet import CLASSES, class_names
+from harness.dataset.labels.builtin_check import check_against_builtin
+from harness.dataset.labels.find import builtin_labels, find_labels, read_labels
+from harness.dataset.labels.listing import read_text
+from harness.dataset.labels.table import LabelTable, join, listed
+from harness.dataset.sources.class_folders import open_class_folders
+from harness.dataset.sources.flat import open_flat
+from harness.dataset.sources.listed import find_list, list_places, open_listed
+from harness.dataset.sources.manifest_file import open_manifest
+from harness.dataset.sources.parquet import open_parquet
+from harness.dataset.sources.pictures import Pictures
+from harness.dataset.sources.recognise import recognise
+from harness.dataset.sources.shard_files import shard_files
+from harness.dataset.sources.tar import open_tar
+from harness.dataset.sources.tfrecord import is_tfrecord_name, open_tfrecord
+from harness.dataset.sources.webdataset import open_webdataset
+from harness.errors import DatasetError
+
+_FOLDERS = ("flat", "list", "devkit", "kaggle")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the configuration says of an image set.
+
+    ``labels``: `auto`, or a file or folder; ``trust``: they are not held against the built-in ones; ``may_miss``:
+    listed images that are not there are bad images, and no reason to stop.
+    """
+
+    path: Path
+    form: str = "auto"
+    labels: str = "auto"
+    trust: bool = False
+    classes: int = CLASSES
+    class_names: tuple[str, ...] | None = None
+    may_miss: bool = False
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Images with their 0-based classes, row by row, and where both were found."""
+
+    form: str
+    pairs: list[tuple[str, int]]
+    read: Callable[[int], bytes]
+    signature: Callable[[int], str]
+    label_source: str
+    class_names: tuple[str, ...] | None
+    notes: tuple[str, ...]
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """Read a file with one class name a line, in the network's order. Raises DatasetError where names repeat."""
+    names = tuple(line.strip() for line in read_text(path).split("\n") if line.strip())
+    repeated = sorted({name for name in names if names.count(name) > 1}) if len(names) < 10_000 else []
+    if not names or repeated:
+        raise DatasetError(
+            f"{path}: {f'{repeated[0]!r} stands twice' if repeated else 'no name in it'}; one class name a line"
+        )
+    return names
+
+
+def open_labelled(wanted: Wanted) -> Labelled:
+    """Open an image set of any form.
+
+    Raises DatasetError where it cannot be read, or images and labels do not belong together.
+    """
+    if not wanted.path.exists():
+        raise DatasetError(f"{wanted.path}: no such file or folder; set dataset.path to the image set")
+    found = recognise(wanted.path) if wanted.form == "auto" else None
+    form, path = (found.form, found.path) if found else (wanted.form, wanted.path)
+    if form in _FOLDERS or (form == "class_folders" and wanted.form == "auto" and _has_list(path, wanted)):
+        form, pictures, table = _folder(path, form, wanted)
+    else:
+        pictures, table = _open(form, path, wanted), None
+        form = pictures.form
+        if wanted.labels != "auto":
+            _, table = read_labels(Path(wanted.labels), wanted.class_names)
+        elif pictures.classes is None:
+            beside = find_labels(path.parent)
+            table = beside[1] if beside else builtin_labels(pictures.names, classes=wanted.classes, place=str(path))
+    labelled = _joined(form, pictures, table, wanted, str(path))
+    strange = [name for name, _ in labelled.pairs if not name.isascii() and not _is_text(name)]
+    if strange:
+        raise DatasetError(
+            f"{path}: {listed(strange, 'name')} not UTF-8; rename the files".encode(errors="backslashreplace").decode()
+        )
+    if wanted.classes == CLASSES and not wanted.class_names and not wanted.trust:
+        names, classes = [name for name, _ in labelled.pairs], [label for _, label in labelled.pairs]
+        check_against_builtin(names, classes, source=labelled.label_source)
+    return labelled
+
+
+def _is_text(name: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _has_list(path: Path, wanted: Wanted) -> bool:
+    return wanted.labels != "auto" or find_list(path) is not None
+
+
+def _folder(path: Path, form: str, wanted: Wanted) -> tuple[str, Pictures, LabelTable]:
+    """Open a folder of image files and find its labels: named ones, a list beside it, devkit, Kaggle, built-in."""
+    if not path.is_dir():
+        raise DatasetError(f"{path}: not a folder of images; set dataset.path to one")
+    list_file = find_list(path) if wanted.labels == "auto" and wanted.form in ("auto", "list") else None
+    if wanted.labels != "auto" or list_file:
+        kind, table = read_labels(list_file or Path(wanted.labels), wanted.class_names)
+        return (
+            kind,
+            open_listed(path, table, may_miss=wanted.may_miss) if kind == "list" else open_flat(path, deep=True),
+            table,
+        )
+    if form == "list":
+        places = ", ".join(str(place) for place in list_places(path))
+        raise DatasetError(
+            f"{path}: no label list found (looked for {places}); set dataset.labels to a `name class` file"
+        )
+    pictures = open_flat(path)
+    if wanted.form != "flat":
+        beside = find_labels(path, form=None if form == "flat" else form)
+        if beside:
+            return beside[0], pictures, beside[1]
+        if form != "flat":
+            raise DatasetError(f"{path}: no labels of the form `{form}` found near it; set dataset.labels to them")
+    return "flat", pictures, builtin_labels(pictures.names, classes=wanted.classes, place=str(path))
+
+
+def _open(form: str, path: Path, wanted: Wanted) -> Pictures:
+    names = wanted.class_names
+    if form == "class_folders":
+        return open_class_folders(path, names)
+    if form == "tar":
+        return open_tar(path)
+    if form == "manifest":
+        return open_manifest(path, names, may_miss=wanted.may_miss)
+    if form in ("tfrecord", "tfds"):
+        files, notes = shard_files(path, is_tfrecord_name)
+        return open_tfrecord(files, classes=wanted.classes, class_names=names, notes=notes)
+    if form == "webdataset":
+        files, notes = shard_files(path, lambda name: name.endswith(".tar"))
+        return _with_notes(open_webdataset(files, names), notes)
+    if form == "parquet":
+        files, notes = shard_files(path, lambda name: name.endswith(".parquet"))
+        return open_parquet(files, notes)
+    raise DatasetError(f"dataset.form: {form!r} is no form; docs/datasets.md lists them")
+
+
+def _with_notes(pictures: Pictures, notes: Sequence[str]) -> Pictures:
+    from dataclasses import replace
+
+    return replace(pictures, notes=(*pictures.notes, *notes))
+
+
+def _joined(form: str, pictures: Pictures, table: LabelTable | None, wanted: Wanted, place: str) -> Labelled:
+    named = wanted.class_names or (class_names() if wanted.classes == CLASSES else None)
+    if table is None:
+        assert pictures.classes is not None
+        pairs = list(zip(pictures.names, map(int, pictures.classes), strict=True))
+        return Labelled(form, pairs, pictures.read, pictures.signature, pictures.label_source, named, pictures.notes)
+    joined = join(pictures.names, table, place=place)
+    rows = joined.rows
+    pairs = [(pictures.names[row], label) for row, label in zip(rows, joined.classes, strict=True)]
+    notes = (*pictures.notes, *joined.notes)
+    if rows == list(range(len(pictures.names))):
+        return Labelled(form, pairs, pictures.read, pictures.signature, table.source, named, notes)
+    return Labelled(
+        form,
+        pairs,
+        lambda row: pictures.read(rows[row]),
+        lambda row: pictures.signature(rows[row]),
+        table.source,
+        named,
+        notes,
+    )

@@ -1,0 +1,106 @@
+"""What every form gives: its images' names, their encoded bytes at random access, and labels where it has them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+LARGEST_IMAGE = 1 << 28  # bytes of one encoded image; ImageNet's largest has 16 MB
+IMAGE_SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif"})
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The images of one form.
+
+    ``read(row)`` returns a row's encoded bytes and ``signature(row)`` what tells cheaply that they did not change; both
+    may be called from many threads and raise OSError. ``classes``: 0-based class of each image where the form carries
+    labels; ``label_source`` says from where. ``notes``: whatever was odd, in sentences.
+    """
+
+    form: str
+    names: Sequence[str]
+    read: Callable[[int], bytes]
+    signature: Callable[[int], str]
+    classes: Sequence[int] | None = None
+    label_source: str = ""
+    class_names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Where an image lies inside a file: bytes ``offset`` to ``offset + length`` of ``files[file]``."""
+
+    file: int
+    offset: int
+    length: int
+
+
+def slices(files: Sequence[Path], places: Sequence[Slice]) -> tuple[Callable[[int], bytes], Callable[[int], str]]:
+    """Return ``read`` and ``signature`` for images inside larger files; nothing is kept open between two reads."""
+    paths = [str(path) for path in files]
+
+    def read(row: int) -> bytes:
+        place = places[row]
+        return read_slice(paths[place.file], place.offset, place.length)
+
+    def signature(row: int) -> str:
+        place = places[row]
+        status = os.stat(paths[place.file])  # noqa: PTH116  (a Path a call costs more than the look-up)
+        return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{place.offset}:{place.length}"
+
+    return read, signature
+
+
+def read_slice(path: str, offset: int, length: int) -> bytes:
+    """Return bytes of a file. Raises OSError where it is no ordinary file or ends before them."""
+    if length > LARGEST_IMAGE:
+        raise OSError(f"{length:,} bytes are more than the {LARGEST_IMAGE:,} that an image may have")
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("not an ordinary file")
+        data = os.pread(descriptor, length, offset)
+        while len(data) < length and (more := os.pread(descriptor, length - len(data), offset + len(data))):
+            data += more
+    finally:
+        os.close(descriptor)
+    if len(data) < length:
+        raise OSError(f"the file ends {length - len(data):,} bytes too early")
+    return data
+
+
+def whole_files(folder: Path, names: Sequence[str]) -> tuple[Callable[[int], bytes], Callable[[int], str]]:
+    """Return ``read`` and ``signature`` for images that are files below ``folder``."""
+    root = str(folder)
+
+    def read(row: int) -> bytes:
+        return read_file(os.path.join(root, names[row]))
+
+    def signature(row: int) -> str:
+        status = os.stat(os.path.join(root, names[row]))  # noqa: PTH116
+        return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
+
+    return read, signature
+
+
+def read_file(path: str) -> bytes:
+    """Return a file's bytes. Raises OSError where it is no ordinary file (a pipe would wait for ever) or too large."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    with open(descriptor, "rb", buffering=0) as stream:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("not an ordinary file")
+        if status.st_size > LARGEST_IMAGE:
+            raise OSError(f"{status.st_size:,} bytes are more than the {LARGEST_IMAGE:,} that an image may have")
+        return stream.read()
+
+
+def is_image_name(name: str) -> bool:
+    """Tell whether a file's name is that of an image; hidden files (`._x.JPEG` of another system) are none."""
+    last = name.rpartition("/")[2]
+    return not last.startswith(".") and os.path.splitext(last)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122

@@ -1,0 +1,131 @@
+"""Which form of image set lies at a path, told by what is there and never by asking the user."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.dataset.imagenet import class_of_wnid
+from harness.dataset.labels.kaggle import IMAGES_BELOW, SOLUTION, is_solution
+from harness.dataset.sources.pictures import is_image_name
+from harness.dataset.sources.tfrecord import is_tfrecord_name
+from harness.dataset.sources.webdataset import is_webdataset
+from harness.errors import DatasetError
+
+_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
+_LISTS = (".csv", ".tsv", ".txt")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A form, and the path at which it lies: the given one, or a place below it."""
+
+    form: str
+    path: Path
+
+
+def recognise(path: Path) -> Found:
+    """Return the form of what lies at ``path``. Raises DatasetError where it is none that is known.
+
+    ``flat`` stands for any folder of image files; where its labels come from is told later.
+    """
+    if path.is_dir():
+        return _folder(path)
+    if not path.is_file():
+        raise DatasetError(f"{path}: neither a folder nor an ordinary file; set dataset.path to the image set")
+    name = path.name.lower()
+    if name.endswith(".tar"):
+        return Found("webdataset" if is_webdataset(path) else "tar", path)
+    if name.endswith(".parquet"):
+        return Found(_parquet(path), path)
+    if is_tfrecord_name(name):
+        return Found("tfrecord", path)
+    if is_solution(path):
+        return Found("kaggle", _kaggle_images(path.parent))
+    if name.endswith(_LISTS):
+        return Found("manifest", path)
+    if name.endswith((".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")):
+        raise DatasetError(
+            f"{path}: a compressed archive, so that images cannot be read where they lie; "
+            "unpack it, or `gunzip` a .tar.gz"
+        )
+    raise DatasetError(f"{path}: not an image set: wanted are a folder, .tar, .tfrecord, .parquet, or a list (.csv)")
+
+
+def _parquet(path: Path) -> str:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from harness.dataset.sources.parquet import image_column
+
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+    return "parquet" if image_column(schema) else "manifest"
+
+
+def _kaggle_images(root: Path) -> Path:
+    return root / IMAGES_BELOW if (root / IMAGES_BELOW).is_dir() else root
+
+
+def _folder(path: Path) -> Found:
+    try:
+        with os.scandir(path) as entries:
+            every = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
+    files = sorted(name for name, is_folder in every if not is_folder)
+    folders = sorted(name for name, is_folder in every if is_folder)
+    if (path / IMAGES_BELOW).is_dir():
+        return Found("kaggle", path / IMAGES_BELOW)
+    if any(is_image_name(name) for name in files):
+        return Found("kaggle" if SOLUTION in files else "flat", path)
+    return _shards(path, files) or _below(path, files, folders)
+
+
+def _shards(path: Path, files: list[str]) -> Found | None:
+    if any(is_tfrecord_name(name) for name in files):
+        return Found("tfrecord", path)
+    parquet = [name for name in files if name.endswith(".parquet")]
+    if parquet:
+        if len(parquet) == 1 and _parquet(path / parquet[0]) == "manifest":
+            return Found("manifest", path / parquet[0])
+        return Found("parquet", path)
+    archives = [name for name in files if name.endswith(".tar")]
+    original = "ILSVRC2012_img_val.tar"
+    if original in archives:
+        return Found("tar", path / original)
+    if archives and is_webdataset(path / archives[0]):
+        return Found("webdataset", path)
+    if len(archives) == 1:
+        return Found("tar", path / archives[0])
+    if archives:
+        raise DatasetError(
+            f"{path}: {len(archives)} tar archives without labels in them; set dataset.path to one of them"
+        )
+    return None
+
+
+def _below(path: Path, files: list[str], folders: list[str]) -> Found:
+    versions = [name for name in folders if _VERSION.fullmatch(name)]
+    if versions:  # TensorFlow Datasets: name/version/
+        newest = max(versions, key=lambda name: tuple(map(int, name.split("."))))
+        return _folder(path / newest)
+    known = sum(name in class_of_wnid() or name.isdigit() for name in folders)
+    if folders and known * 2 > len(folders):
+        return Found("class_folders", path)
+    for name in ("data", "val", "validation", "ILSVRC2012_img_val", "images"):  # the first as Hugging Face has it
+        if name in folders:
+            return _folder(path / name)
+    lists = [name for name in files if name.endswith((".csv", ".tsv"))]
+    if len(lists) == 1:
+        return Found("manifest", path / lists[0])
+    if folders:
+        return Found("class_folders", path)
+    raise DatasetError(
+        f"{path}: no image set that is known lies there; it has {', '.join(files[:5]) or 'nothing in it'}. "
+        "docs/datasets.md lists the forms"
+    )

@@ -1,0 +1,28 @@
+"""`ILSVRC2012_img_val.tar` as it is downloaded: images are read where they lie in the archive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.dataset.sources.pictures import Pictures, Slice, is_image_name, slices
+from harness.dataset.sources.tar_index import members
+from harness.errors import DatasetError
+
+
+def open_tar(path: Path) -> Pictures:
+    """Return the images of a tar archive, sorted by name. Raises DatasetError where it has none or is damaged."""
+    found: dict[str, Slice] = {}
+    other = 0
+    for name, offset, length in members(path):
+        if not is_image_name(name):
+            other += 1
+        elif name in found:
+            raise DatasetError(f"{path}: holds {name} twice; make the archive again")
+        else:
+            found[name] = Slice(0, offset, length)
+    if not found:
+        raise DatasetError(f"{path}: no image in the archive")
+    names = sorted(found)
+    read, signature = slices([path], [found[name] for name in names])
+    notes = (f"{path}: {other} members that are no images",) if other else ()
+    return Pictures("tar", names, read, signature, notes=notes)

@@ -1,0 +1,91 @@
+"""WebDataset shards: tar archives in which `key.jpg` and `key.cls` or `key.json` belong together.
+
+Read with the tar index instead of the `webdataset` package, which only streams: random access gives resume, exact
+shards and the same order every time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.dataset.labels.listing import class_of
+from harness.dataset.sources.pictures import Pictures, Slice, is_image_name, read_slice, slices
+from harness.dataset.sources.tar_index import members
+from harness.errors import DatasetError
+
+_LARGEST_LABEL = 1 << 16
+_LABEL_KEYS = ("label", "cls", "class", "class_id", "class_index", "wnid", "synset")
+
+
+def is_webdataset(path: Path) -> bool:
+    """Tell whether one of the first members of a tar archive is a label. Raises DatasetError where it is damaged."""
+    for count, (name, _, _) in enumerate(members(path)):
+        if name.endswith((".cls", ".json")):
+            return True
+        if count >= 32:
+            break
+    return False
+
+
+def open_webdataset(files: Sequence[Path], class_names: Sequence[str] | None = None) -> Pictures:
+    """Return the samples of the shards, in the order of ``files`` and of their members.
+
+    Raises DatasetError that names samples without image or label, and labels that are none.
+    """
+    images: dict[str, tuple[str, Slice]] = {}
+    labels: dict[str, tuple[str, Slice]] = {}
+    for index, path in enumerate(files):
+        for name, offset, length in members(path):
+            folder, slash, last = name.rpartition("/")
+            stem, _, suffix = last.partition(".")
+            sample, place = f"{folder}{slash}{stem}", Slice(index, offset, length)
+            kind = labels if suffix in ("cls", "json") else images if is_image_name(f"x.{suffix}") else None
+            if kind is None:
+                continue
+            if sample in kind and (kind is images or kind[sample][0] == suffix):
+                raise DatasetError(f"{path}: the sample {sample} stands twice in the shards")
+            if kind is images or suffix == "cls" or sample not in kind:  # .cls goes before .json
+                kind[sample] = (suffix, place)
+    _complete(files, images, labels)
+    by_name = {name: index for index, name in enumerate(class_names)} if class_names else {}
+    paths = [str(path) for path in files]
+    classes = [_label(paths, sample, labels[sample], by_name) for sample in images]
+    names = [f"{sample}.{suffix}" for sample, (suffix, _) in images.items()]
+    read, signature = slices(files, [place for _, place in images.values()])
+    kinds = sorted({suffix for suffix, _ in labels.values()})
+    return Pictures("webdataset", names, read, signature, classes, f"the shards' .{' and .'.join(kinds)}")
+
+
+def _complete(
+    files: Sequence[Path], images: dict[str, tuple[str, Slice]], labels: dict[str, tuple[str, Slice]]
+) -> None:
+    where = files[0].parent if len(files) > 1 else files[0]
+    if not images:
+        raise DatasetError(f"{where}: no image in the shards")
+    for what, missing in (
+        ("images without label (.cls or .json)", images.keys() - labels.keys()),
+        ("labels without image", labels.keys() - images.keys()),
+    ):
+        if missing:
+            shown = ", ".join(sorted(missing)[:5])
+            raise DatasetError(f"{where}: {len(missing)} {what}: {shown}; make the shards again")
+
+
+def _label(paths: Sequence[str], sample: str, found: tuple[str, Slice], by_name: dict[str, int]) -> int:
+    suffix, place = found
+    where = f"{paths[place.file]}: {sample}.{suffix}"
+    if place.length > _LARGEST_LABEL:
+        raise DatasetError(f"{where}: {place.length:,} bytes are no label")
+    try:
+        text = read_slice(paths[place.file], place.offset, place.length).decode("utf-8").strip()
+        if suffix == "json":
+            value = json.loads(text)
+            named = [value[key] for key in _LABEL_KEYS if key in value] if isinstance(value, dict) else [value]
+            text = (
+                str(named[0]) if named and isinstance(named[0], (str, int)) and not isinstance(named[0], bool) else ""
+            )
+    except (OSError, ValueError, RecursionError) as error:
+        raise DatasetError(f"{where}: cannot be read: {error}") from None
+    return class_of(text, by_name, where)

@@ -1,0 +1,121 @@
+"""What every backend offers: a context manager that turns pixels into probabilities."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.config import Input
+from harness.errors import ModelError
+
+Pixels = NDArray[np.uint8]
+Probabilities = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a backend needs to know to load a model; the same for references and candidates.
+
+    ``size`` is the side of the square input in pixels, ``outputs`` the width that the labels need.
+    """
+
+    id: str
+    model: str
+    input: Input
+    output: str
+    size: int
+    outputs: int
+    batch: int | None = None
+    device: str = "CPU"
+    precision: str = "f32"
+    threads: int | None = None
+    cache_dir: str | None = None
+    model_sha256: str | None = None
+    isolate: bool = False
+    timeout_seconds: float = 300.0
+
+    def with_cache(self, cache_dir: str) -> ModelSpec:
+        """Return the same with a folder for compiled models."""
+        return dataclasses.replace(self, cache_dir=cache_dir)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What the loaded model reports of itself; goes into the record."""
+
+    backend: str
+    device: str
+    device_name: str
+    effective_precision: str
+    model_sha256: str
+    details: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+class Backend(abc.ABC):
+    """Runs one model.
+
+    Use as a context manager: entering loads and compiles the model, leaving frees it. ``infer`` may be called from one
+    thread at a time. Subclasses write ``load``, ``_infer`` and ``close``.
+    """
+
+    loaded: Loaded
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+
+    def __enter__(self) -> Self:
+        try:
+            self.loaded = self.load()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def infer(self, pixels: Pixels) -> Probabilities:
+        """Return the model's output for decoded images.
+
+        ``pixels``: uint8 (n, size, size, 3), **BGR** as decoded, 0..255, n >= 0; the backend itself applies the model's
+        colour order, mean and scale. Returns float32 (n, outputs), a new array that the caller owns, row i for image i.
+        Raises ModelError where the pixels do not have that form or the model does not answer in that form.
+        """
+        size = self.spec.size
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (size, size, 3):
+            raise ModelError(
+                f"{self.spec.id}: pixels of {pixels.dtype} {pixels.shape} given, uint8 (n, {size}, {size}, 3) wanted"
+            )
+        if len(pixels) == 0:
+            return np.empty((0, self.spec.outputs), np.float32)
+        result = self._infer(pixels)
+        if result.shape != (len(pixels), self.spec.outputs):
+            raise ModelError(
+                f"{self.spec.id}: {len(pixels)} images gave an output of shape {result.shape}, "
+                f"({len(pixels)}, {self.spec.outputs}) wanted"
+            )
+        return result
+
+    def take_latencies(self) -> list[float]:
+        """Return and forget the latencies of the requests since the last call, in ms; none if not measured."""
+        return []
+
+    @abc.abstractmethod
+    def load(self) -> Loaded:
+        """Load the model. Raises ModelError or DeviceError."""
+
+    @abc.abstractmethod
+    def _infer(self, pixels: Pixels) -> Probabilities:
+        """Return float32 (n, outputs) for checked pixels."""
+
+    def close(self) -> None:  # noqa: B027  (a backend that holds nothing has nothing to free)
+        """Free what ``load`` took."""

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.backends import open_backend
+from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities
+from harness.config import Input
+from harness.errors import ConfigError, ModelError
+
+SPEC = ModelSpec(id="m", model="m", input=Input(color="RGB"), output="o", size=4, outputs=3)
+
+
+class Fake(Backend):
+    width = 3
+    fails = False
+    closed = False
+
+    def load(self) -> Loaded:
+        if self.fails:
+            raise ModelError("no")
+        return Loaded("fake", "CPU", "a CPU", "f32", "0")
+
+    def _infer(self, pixels: Pixels) -> Probabilities:
+        return np.full((len(pixels), self.width), 0.5, np.float32)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def pixels(*shape: int) -> Pixels:
+    return np.zeros(shape, np.uint8)
+
+
+def test_entering_loads_and_leaving_frees() -> None:
+    backend = Fake(SPEC)
+    with backend as entered:
+        assert entered is backend
+        assert backend.loaded.device_name == "a CPU"
+        assert backend.infer(pixels(2, 4, 4, 3)).shape == (2, 3)
+        assert not backend.closed
+    assert backend.closed
+
+
+def test_a_load_that_fails_frees_what_it_took() -> None:
+    backend = Fake(SPEC)
+    backend.fails = True
+    with pytest.raises(ModelError), backend:
+        pass
+    assert backend.closed
+
+
+def test_no_image_is_no_call() -> None:
+    backend = Fake(SPEC)
+    backend.width = 99
+    answer = backend.infer(pixels(0, 4, 4, 3))
+    assert answer.shape == (0, 3)
+    assert answer.dtype == np.float32
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 4), (2, 4, 5, 3), (2, 5, 4, 3), (2, 4, 4, 1), (2, 3, 4, 4)])
+def test_pixels_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ModelError, match=r"m: pixels of uint8 .* given, uint8 \(n, 4, 4, 3\) wanted"):
+        Fake(SPEC).infer(pixels(*shape))
+
+
+def test_pixels_of_another_type_are_refused() -> None:
+    with pytest.raises(ModelError, match="pixels of float32"):
+        Fake(SPEC).infer(np.zeros((1, 4, 4, 3), np.float32))
+
+
+def test_an_answer_of_another_shape_is_refused() -> None:
+    backend = Fake(SPEC)
+    backend.width = 4
+    with pytest.raises(ModelError, match=r"2 images gave an output of shape \(2, 4\), \(2, 3\) wanted"):
+        backend.infer(pixels(2, 4, 4, 3))
+
+
+def test_an_unknown_backend() -> None:
+    with pytest.raises(ConfigError, match="no backend 'onnx'; there are tensorflow and openvino"):
+        open_backend("onnx", SPEC)

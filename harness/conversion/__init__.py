@@ -1,0 +1,31 @@
+"""From the original model to the IR: fetch, convert, and the contract that an IR carries.
+
+OpenVINO and pooch are imported only where they are used; TensorFlow never.
+"""
+
+from harness.conversion.contract import (
+    IrContract,
+    describe,
+    held_against,
+    ir_sha256,
+    read_contract,
+    weights_file_fault,
+)
+from harness.conversion.convert import Converted, convert
+from harness.conversion.fetch import fetch
+from harness.conversion.staleness import staleness
+from harness.openvino_import import import_openvino
+
+__all__ = [
+    "Converted",
+    "IrContract",
+    "convert",
+    "describe",
+    "fetch",
+    "held_against",
+    "import_openvino",
+    "ir_sha256",
+    "read_contract",
+    "staleness",
+    "weights_file_fault",
+]

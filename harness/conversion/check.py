@@ -1,0 +1,157 @@
+"""What was written, read back and held against the unprocessed graph, by numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.config import Candidate, Config, Input
+from harness.errors import ModelError
+
+Floats = NDArray[np.float32]
+
+# Largest difference of a probability. f32: 9e-7 was measured on the real graph, f16: 5e-2 (weights lose 13 bits).
+LIMITS = {"f32": 1e-4, "f16": 0.2}
+_LEAST_EFFECT = 1e-3
+_SUM_TOLERANCE = 1e-3
+_F32 = {"INFERENCE_PRECISION_HINT": "f32"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was checked, what was found, and what it was held against."""
+
+    name: str
+    found: str
+    wanted: str
+
+
+def check(ov: Any, xml: Path, original: Any, config: Config, candidate: Candidate) -> tuple[Check, ...]:
+    """Read an IR back, compile it on the CPU at f32, and hold it against the unprocessed graph.
+
+    ``ov``: the openvino module. ``original``: the converted graph (ov.Model) before anything was put into it, input
+    f32 (1, size, size, 3) in the reference's own colour order after its mean and scale. Names, shape, layout and type;
+    then, with red and blue pictures: probabilities, agreement, colour order.
+    Raises ModelError that names the first check that fails.
+    """
+    core = ov.Core()
+    model = core.read_model(str(xml))
+    done = _form(ov, model, config, candidate)
+    written = core.compile_model(model, "CPU", _F32)
+    truth = core.compile_model(original, "CPU", _F32)
+    limit = LIMITS[config.conversion_for(candidate).weights]
+    worst = 0.0
+    effects: list[float] = []
+    for color, picture in pictures(config.dataset.preprocess.size).items():
+        found = np.array(written(feed(picture, candidate.input))[0], np.float32)
+        expected = np.array(truth(feed(picture, config.reference.input))[0], np.float32)
+        swapped = np.array(truth(feed(picture[..., ::-1], config.reference.input))[0], np.float32)
+        _require_probabilities(expected, f"the original graph's `{config.reference.output}`", color, "reference.output")
+        _require_probabilities(found, f"the IR's `{candidate.output}`", color, "output")
+        difference = float(np.abs(found - expected).max())
+        _require_agreement(difference, float(np.abs(found - swapped).max()), limit, color)
+        worst = max(worst, difference)
+        effects.append(float(np.abs(found - swapped).max()))
+    effect = max(effects)
+    _require_color_order(worst, effect)
+    return (
+        *done,
+        Check("probabilities", "in [0, 1], sum 1", "in [0, 1], sum 1"),
+        Check("largest difference from the graph", f"{worst:.1e}", f"at most {limit:.0e}"),
+        Check("difference with red and blue swapped", f"{effect:.1e}", f"more than {_clear(worst):.0e}"),
+    )
+
+
+def pictures(size: int) -> dict[str, NDArray[np.uint8]]:
+    """Return red and blue pictures, uint8 (size, size, 3) RGB, 0..255.
+
+    The strong ones have a texture in one channel alone; the pale ones are grey with a tint, for a network that is just
+    as sure of its answer to the one strong colour as to the other.
+    """
+    texture = np.random.default_rng(0).integers(0, 256, (size, size), dtype=np.uint8)
+    nothing, grey = np.zeros_like(texture), texture // 2 + np.uint8(48)
+    red = np.stack([texture, nothing, nothing], axis=-1)
+    pale = np.stack([grey + np.uint8(32), grey, grey - np.uint8(32)], axis=-1)
+    return {"red": red, "blue": red[..., ::-1], "pale red": pale, "pale blue": pale[..., ::-1]}
+
+
+def feed(rgb: NDArray[np.uint8], contract: Input) -> Floats:
+    """Return what a model with this input contract is fed: float32 (1, size, size, 3) from uint8 RGB."""
+    pixels = (rgb if contract.color == "RGB" else rgb[..., ::-1]).astype(np.float32)
+    mean = np.asarray(contract.mean_per_channel, np.float32)
+    scale = np.asarray(contract.scale_per_channel, np.float32)
+    return np.ascontiguousarray(((pixels - mean) / scale)[None])
+
+
+def _form(ov: Any, model: Any, config: Config, candidate: Candidate) -> list[Check]:
+    """Check names, shapes, layout and types."""
+    size, width = config.dataset.preprocess.size, config.dataset.outputs
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ModelError(
+            f"check of the written IR failed: it has {len(model.inputs)} inputs and {len(model.outputs)} outputs, "
+            "1 and 1 wanted"
+        )
+    source, output = model.input(0), model.output(0)
+    layout = str(source.node.layout)
+    found = [
+        Check("input name", _listed(source.get_names()), candidate.input.name),
+        Check("input shape", str(source.partial_shape), f"[1,{size},{size},3]"),
+        Check("input type", source.get_element_type().to_string(), "f32"),
+        Check("input layout", layout, str(ov.Layout("NHWC"))),
+        Check("output name", _listed(output.get_names()), candidate.output),
+        Check("output shape", str(output.partial_shape), f"[1,{width}]"),
+    ]
+    names = {"input name": source.get_names(), "output name": output.get_names()}
+    for item in found:
+        right = item.wanted in names[item.name] if item.name in names else item.found == item.wanted
+        if not right:
+            hint = ""
+            if item.name == "output shape":
+                hint = (
+                    "; a shape of another width does not fit `dataset.classes` and `dataset.background_class`: mend "
+                    "them, or `reference.output`"
+                )
+            raise ModelError(f"check of the written IR failed: {item.name}: {item.found}, wanted {item.wanted}{hint}")
+    return found
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _require_probabilities(values: Floats, what: str, color: str, key: str) -> None:
+    if not np.isfinite(values).all():
+        raise ModelError(f"check of the written IR failed: {what} is not finite for a {color} picture")
+    low, high, total = float(values.min()), float(values.max()), float(values.sum(dtype=np.float64))
+    if low < -1e-6 or high > 1 + 1e-6 or abs(total - 1) > _SUM_TOLERANCE:
+        raise ModelError(
+            f"check of the written IR failed: {what} holds no probabilities for a {color} picture: from {low:.4g} to "
+            f"{high:.4g}, sum {total:.4g}; name the output after the softmax in `{key}`"
+        )
+
+
+def _require_agreement(difference: float, swapped: float, limit: float, color: str) -> None:
+    if difference <= limit:
+        return
+    cause = "the channels are in the wrong order" if swapped <= limit else "mean, scale or the weights differ"
+    raise ModelError(
+        f"check of the written IR failed: agreement with the graph on a {color} picture: a probability differs by "
+        f"{difference:.3g}, at most {limit:g} wanted; {cause}"
+    )
+
+
+def _clear(difference: float) -> float:
+    return max(3 * difference, _LEAST_EFFECT)
+
+
+def _require_color_order(difference: float, swapped: float) -> None:
+    if swapped <= _clear(difference):
+        raise ModelError(
+            f"check of the written IR failed: colour order: with red and blue swapped a probability differs by "
+            f"{swapped:.3g} only ({difference:.3g} with the right order), so the order cannot be told; is "
+            "`reference.output` an output that depends on the picture?"
+        )

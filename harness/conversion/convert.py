@@ -1,0 +1,222 @@
+"""From the original graph to the IR of one candidate, with the preprocessing that its contract leaves to the model."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.config import Candidate, Config
+from harness.conversion.contract import IrContract, read_contract
+from harness.conversion.graph_def import Graph, read_graph, tensor_name
+from harness.conversion.wanted import LAYOUT, inside, key_of, remarks, require_convertible, settings
+from harness.digest import file_sha256
+from harness.errors import HarnessError, ModelError
+from harness.openvino_import import import_openvino, without_telemetry
+
+if TYPE_CHECKING:
+    from harness.conversion.check import Check
+
+_NO_SHA256 = "0" * 64
+
+
+@dataclass(frozen=True)
+class Converted:
+    """An IR that was written and checked: its files, its contract, what was checked, and how long it took (seconds)."""
+
+    xml: Path
+    bin: Path
+    contract: IrContract
+    checks: tuple[Check, ...]
+    seconds: float
+
+
+def convert(config: Config, candidate: Candidate, *, overwrite: bool = False) -> Converted:
+    """Write a candidate's IR (``candidate.model``, with its .bin) from ``config.reference.model``, and check it.
+
+    The input is f32 (1, size, size, 3) NHWC in the candidate's colour order; whatever of the reference's mean and scale
+    the candidate's contract leaves out goes inside. The output is f32 (1, dataset.outputs), probabilities, and has the
+    candidate's output name beside the graph's own. TensorFlow is not needed. Both files appear only after every check
+    passed. An IR that the harness did not write is replaced only with ``overwrite``.
+
+    Raises ConfigError where the configuration asks for what cannot be converted; ModelError where the graph or one of
+    its names is wrong, the file cannot be written, or a check fails.
+    """
+    begin = time.perf_counter()
+    require_convertible(config, candidate)
+    if not overwrite:
+        _refuse_foreign(candidate)
+    graph = read_graph(config.reference.model)
+    source = graph.find_input(config.reference.input.name, config.where("reference.input.name"))
+    output = graph.find_output(config.reference.output, config.where("reference.output"))
+    ov = import_openvino()
+    whole = _convert_graph(ov, config, source)
+    original = _cut(ov, whole, source, output, config.where("reference.output"))
+    model = _with_output(ov, config, candidate, graph, whole, original)
+    model = _with_contract(ov, config, candidate, model, graph.sha256)
+    checks = _write(ov, config, candidate, model, original)
+    xml = candidate.model
+    return Converted(xml, xml.with_suffix(".bin"), read_contract(xml), checks, time.perf_counter() - begin)
+
+
+def _refuse_foreign(candidate: Candidate) -> None:
+    """Refuse to write over an .xml that the harness did not make."""
+    xml = candidate.model
+    if not xml.exists():
+        return
+    try:
+        contract = read_contract(xml)
+        if contract.source == "harness":
+            return
+        maker = "the Model Optimizer" if contract.source else "another tool"
+        what = f"an IR made by {maker} ({contract.tool or 'unknown'})"
+    except ModelError:
+        what = "a file that the harness did not write"
+    raise ModelError(
+        f"{xml}: {what} is there; name another file in `model`, or add --overwrite to `harness convert` to replace it"
+    )
+
+
+def _convert_graph(ov: Any, config: Config, source: str) -> Any:
+    """Return the whole graph as OpenVINO reads it, with a batch of 1."""
+    size = config.dataset.preprocess.size
+    try:
+        with without_telemetry():
+            return ov.convert_model(str(config.reference.model), input=[(source, [1, size, size, 3])])
+    except Exception as error:
+        raise ModelError(
+            f"{config.where('reference.model')}: OpenVINO cannot convert {config.reference.model} with the input "
+            f"{source} of 1x{size}x{size}x3: {_reason(error)}"
+        ) from error
+
+
+def _cut(ov: Any, whole: Any, source: str, output: str, where: str) -> Any:
+    """Return a copy of the graph from one input to one tensor; ``where`` is the key that names the tensor."""
+    from openvino import opset13
+
+    model = whole.clone()
+    ports = [port for node in model.get_ordered_ops() if node.get_type_name() != "Result" for port in node.outputs()]
+    ends = [port for port in ports if output in port.get_names()]
+    starts = [node for node in model.get_parameters() if source in node.output(0).get_names()]
+    if not ends or not starts:
+        raise ModelError(
+            f"{where}: OpenVINO merged {output if starts else source} into its neighbours, so it is gone; name the "
+            "graph's last node"
+        )
+    try:
+        return ov.Model([opset13.result(ends[0])], [starts[0]], "graph")
+    except RuntimeError as error:
+        raise ModelError(
+            f"{where}: {output} needs more than the input {source}: {_reason(error)}; freeze the graph for inference"
+        ) from error
+
+
+def _with_output(ov: Any, config: Config, candidate: Candidate, graph: Graph, whole: Any, original: Any) -> Any:
+    """Return a copy of the graph whose output carries the candidate's output name.
+
+    Where that name is another node of the graph (a softmax before a reshape), that node becomes the output, and the
+    check by numbers decides whether it is the same; where it is no node, it is given to the reference's output.
+    """
+    name = tensor_name(candidate.output)
+    if name.rpartition(":")[0] not in graph.nodes or name in original.output(0).get_names():
+        model = original.clone()
+    else:
+        source = tensor_name(config.reference.input.name)
+        model = _cut(ov, whole, source, name, key_of(config, candidate, "output"))
+    tensor = model.output(0).get_tensor()
+    tensor.set_names({*tensor.get_names(), candidate.output})
+    return model
+
+
+def _with_contract(ov: Any, config: Config, candidate: Candidate, model: Any, source_sha256: str) -> Any:
+    """Put the preprocessing inside, name the input, and write the contract down."""
+    from openvino.preprocess import PrePostProcessor
+
+    steps = inside(config, candidate)
+    processor = PrePostProcessor(model)
+    port = processor.input()
+    port.tensor().set_element_type(ov.Type.f32).set_layout(ov.Layout(LAYOUT))
+    port.model().set_layout(ov.Layout(LAYOUT))
+    processor.output().tensor().set_element_type(ov.Type.f32)
+    if steps.reverse:
+        port.preprocess().reverse_channels()
+    if any(steps.mean):
+        port.preprocess().mean(list(steps.mean))
+    if steps.scale != (1.0, 1.0, 1.0):
+        port.preprocess().scale(list(steps.scale))
+    model = processor.build()
+    bare = candidate.input.name.removesuffix(":0")
+    model.input(0).get_tensor().set_names({candidate.input.name, bare, f"{bare}:0"})
+    model.input(0).get_node().set_friendly_name(bare)
+    model.set_friendly_name(config.name)
+    written = {**settings(config, candidate, source_sha256), **remarks(config), "bin_sha256": _NO_SHA256}
+    for key, value in written.items():
+        model.set_rt_info(value, ["harness", key])
+    return model
+
+
+def _write(ov: Any, config: Config, candidate: Candidate, model: Any, original: Any) -> tuple[Check, ...]:
+    """Write both files beside their place, check them, and only then put them there."""
+    from harness.conversion.check import check
+
+    xml = candidate.model
+    folder = None
+    try:
+        xml.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".convert-", dir=xml.parent))
+        new = folder / "model.xml"
+        compress = config.conversion_for(candidate).weights == "f16"
+        ov.save_model(model, str(new), compress_to_fp16=compress)
+        _record_weights(new)
+        checks = check(ov, new, original, config, candidate)
+        for path in (new.with_suffix(".bin"), new):  # the .xml last: it says which .bin belongs to it
+            _sync(path)
+            path.replace(xml.with_suffix(path.suffix))
+        if os.name == "posix":
+            _sync(xml.parent)
+    except HarnessError as error:
+        raise type(error)(f"{key_of(config, candidate, 'model')}: {xml} was not written: {error}") from None
+    except OSError as error:
+        raise ModelError(
+            f"{key_of(config, candidate, 'model')}: {xml} cannot be written: {error.strerror or error}; choose another "
+            "folder, or mend its permissions"
+        ) from error
+    except RuntimeError as error:
+        raise ModelError(
+            f"{key_of(config, candidate, 'model')}: {xml} was not written: {_reason(error)}; is there room on the disk?"
+        ) from error
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+    return checks
+
+
+def _record_weights(xml: Path) -> None:
+    """Write the sha256 of the .bin into the .xml, so that the .bin of another conversion is recognised."""
+    text = xml.read_bytes()
+    place = f'<bin_sha256 value="{_NO_SHA256}"'.encode()
+    if text.count(place) != 1:
+        raise ModelError("OpenVINO did not keep the contract in the IR; this version of OpenVINO is not supported")
+    digest = file_sha256(xml.with_suffix(".bin"))
+    xml.write_bytes(text.replace(place, f'<bin_sha256 value="{digest}"'.encode()))
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _reason(error: Exception) -> str:
+    """Return the telling line of OpenVINO's message, without the paths of its sources."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [
+        line for line in lines if not line.startswith(("Exception from", "Check '", "[ GENERAL_ERROR", "FrontEnd"))
+    ]
+    return (telling or lines or [type(error).__name__])[0][:300]

@@ -1,0 +1,189 @@
+"""The nodes of a frozen TensorFlow graph (.pb), read without TensorFlow.
+
+Only the wire format of the few fields that are needed is read: ``GraphDef.node`` (1) and of each node ``name`` (1),
+``op`` (2) and ``input`` (3), as in tensorflow/core/framework/graph.proto and node_def.proto. That is enough to answer a
+wrong name with the nearest one, and to tell a cut-off file from one that is no graph, before any framework loads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import ModelError, nearest
+
+_LARGEST = 2**31 - 1  # a protocol buffer's own limit
+_VARINT, _BYTES = 0, 2
+_TOP_LEVEL = {1: _BYTES, 2: _BYTES, 3: _VARINT, 4: _BYTES, 5: _BYTES}  # node, library, version, versions, debug_info
+_INPUT_OPS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
+_FETCH = "run `harness fetch CONFIG` again, or copy the file again"
+
+
+class _CutOffError(Exception):
+    pass
+
+
+class _NoGraphError(Exception):
+    pass
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation: its name, its type, and the names of the nodes that it reads."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The nodes of a graph file by name, and the sha256 (hex) of the file."""
+
+    path: Path
+    nodes: dict[str, Node]
+    sha256: str
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of what may be fed."""
+        return [node.name for node in self.nodes.values() if node.op in _INPUT_OPS]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the computed nodes that no other node reads."""
+        read = {name for node in self.nodes.values() for name in node.inputs}
+        ends = [node for node in self.nodes.values() if node.name not in read and node.op not in (*_INPUT_OPS, "Const")]
+        return [node.name for node in ends if node.op != "NoOp"]
+
+    def find_input(self, name: str, where: str) -> str:
+        """Return the tensor name (``x:0``) of an input given with or without ``:0``. Raises ModelError."""
+        return self._find(name, where, "input", self.inputs, self.inputs)
+
+    def find_output(self, name: str, where: str) -> str:
+        """Return the tensor name (``x:0``) of a node given with or without ``:0``. Raises ModelError."""
+        return self._find(name, where, "output", self.outputs, list(self.nodes))
+
+    def _find(self, name: str, where: str, kind: str, shown: list[str], known: list[str]) -> str:
+        tensor = tensor_name(name)
+        node = tensor.rpartition(":")[0]
+        if node in known:
+            return tensor
+        close = nearest(node, shown) or nearest(node, known)
+        mend = f"did you mean `{close[0]}`? " if close else ""
+        listed = ", ".join(shown[:10]) + (", ..." if len(shown) > 10 else "") or "none"
+        raise ModelError(f"{where}: {self.path} has no {kind} `{name}`; {mend}its {kind}s are: {listed}")
+
+
+def tensor_name(name: str) -> str:
+    """Return ``x:0`` for ``x``; a name that has a port keeps it."""
+    return name if re.search(r":\d+$", name) else f"{name}:0"
+
+
+def read_graph(path: Path) -> Graph:
+    """Read the nodes of a frozen graph. Raises ModelError: missing, unreadable, cut off, or no frozen graph."""
+    data = _read(path)
+    if not data:
+        raise ModelError(f"{path}: the file is empty; {_FETCH}")
+    try:
+        nodes = {node.name: node for node in _nodes(memoryview(data))}
+        _require_whole(nodes)
+    except _CutOffError as error:
+        raise ModelError(f"{path}: the graph is cut off: {error}; {_FETCH}") from None
+    except _NoGraphError as error:
+        raise ModelError(f"{path}: no frozen TensorFlow graph: {error}; name a frozen graph (.pb)") from None
+    return Graph(path, nodes, hashlib.sha256(data).hexdigest())
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise ModelError(f"{path}: larger than {_LARGEST} bytes; this is no frozen graph")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such graph; run `harness fetch CONFIG`, or mend `reference.model`") from None
+    except IsADirectoryError:
+        raise ModelError(f"{path}: a folder, not a frozen graph; name the .pb file itself") from None
+    except OSError as error:
+        raise ModelError(f"{path}: the graph cannot be read: {error.strerror or error}") from None
+
+
+def _nodes(data: memoryview) -> Iterator[Node]:
+    found = False
+    if bytes(data[:8]).lstrip().startswith((b"node {", b"node{")):
+        raise _NoGraphError("it is in text form, which is not supported")
+    for number, wire, start, end in _fields(data, 0, len(data)):
+        if _TOP_LEVEL.get(number) != wire:
+            saved = "it is a SavedModel" if (number, wire) == (1, _VARINT) else f"unknown content at byte {start}"
+            raise _NoGraphError(saved)
+        if end > len(data):
+            if not found and bytes(data[start : start + 1]) != b"\n":  # a node begins with its name
+                raise _NoGraphError(f"unknown content at byte {start}")
+            raise _CutOffError(f"what begins at byte {start} needs {end - start} bytes, {len(data) - start} are there")
+        if number == 1:
+            yield _node(data, start, end)
+            found = True
+    if not found:
+        raise _NoGraphError("there is no node in it")
+
+
+def _node(data: memoryview, start: int, end: int) -> Node:
+    texts: dict[int, list[str]] = {1: [], 2: [], 3: []}
+    for number, wire, first, last in _fields(data, start, end):
+        if last > end:
+            raise _NoGraphError(f"unknown content at byte {first}")
+        if number in texts and wire == _BYTES:
+            try:
+                texts[number].append(str(data[first:last], "utf-8"))
+            except UnicodeDecodeError:
+                raise _NoGraphError(f"unknown content at byte {first}") from None
+    if not texts[1] or not texts[2]:
+        raise _NoGraphError(f"unknown content at byte {start}")
+    inputs = tuple(re.sub(r":\d+$", "", name.removeprefix("^")) for name in texts[3])
+    return Node(texts[1][-1], texts[2][-1], inputs)
+
+
+def _require_whole(nodes: dict[str, Node]) -> None:
+    """Recognise a file that is cut between two nodes: it is well-formed, but some node reads one that is not there."""
+    for node in nodes.values():
+        for name in node.inputs:
+            if name not in nodes:
+                raise _CutOffError(f"its node `{node.name}` reads `{name}`, which is not there")
+
+
+def _fields(data: memoryview, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield ``(number, wire type, first byte, byte after the last)``; the last one may lie beyond ``end``."""
+    position = start
+    while position < end:
+        key, position = _varint(data, position, end)
+        number, wire = key >> 3, key & 7
+        if wire == _VARINT:
+            _, after = _varint(data, position, end)
+        elif wire == _BYTES:
+            length, position = _varint(data, position, end)
+            after = position + length
+        elif wire in (1, 5):
+            after = position + (8 if wire == 1 else 4)
+        else:
+            raise _NoGraphError(f"unknown content at byte {position}")
+        if number == 0:
+            raise _NoGraphError(f"unknown content at byte {position}")
+        yield number, wire, position, after
+        position = after
+
+
+def _varint(data: memoryview, position: int, end: int) -> tuple[int, int]:
+    value = shift = 0
+    while position < end:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+        if shift > 63:
+            raise _NoGraphError(f"unknown content at byte {position}")
+    raise _CutOffError(f"a number runs beyond its end at byte {end}")

@@ -1,0 +1,128 @@
+"""What has to go inside an IR so that, fed as the candidate's contract says, it computes what the reference does."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import dataclass
+from pathlib import Path
+
+import harness
+from harness.config import Candidate, Config
+from harness.conversion.contract import Triple, in_order
+from harness.conversion.graph_def import tensor_name
+from harness.errors import ConfigError
+
+CONTRACT_VERSION = "1"
+LAYOUT = "NHWC"
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What the IR does to its input, in this order: swap the channels, subtract the mean, divide by the scale.
+
+    ``mean`` and ``scale`` are in the reference's colour order, since the swap comes first.
+    """
+
+    reverse: bool
+    mean: Triple
+    scale: Triple
+
+
+def key_of(config: Config, candidate: Candidate, key: str) -> str:
+    """Return file, line and dotted key of a candidate's key, for messages."""
+    index = next((at for at, other in enumerate(config.candidates) if other.id == candidate.id), 0)
+    return config.where(f"candidates[{index}].{key}")
+
+
+def inside(config: Config, candidate: Candidate) -> Inside:
+    """Return the part of the reference's preprocessing that the candidate's own input contract does not ask for.
+
+    Mean and scale are each either the candidate's (then equal to the reference's) or left out of its contract (mean 0,
+    scale 1). Raises ConfigError for anything else.
+    """
+    reference, asked = config.reference.input, candidate.input
+    mean = in_order(asked.mean_per_channel, asked.color, reference.color)
+    scale = in_order(asked.scale_per_channel, asked.color, reference.color)
+    none, one = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    wanted_mean, wanted_scale = reference.mean_per_channel, reference.scale_per_channel
+    for name, value, neutral, wanted in (("mean", mean, none, wanted_mean), ("scale", scale, one, wanted_scale)):
+        if value not in (neutral, wanted):
+            raise ConfigError(
+                f"{key_of(config, candidate, f'input.{name}')}: {list(value)} (in the order {reference.color}) is "
+                f"neither the reference's {list(wanted)} nor {neutral[0]:g}; leave `{name}` out to have the "
+                f"reference's inside the IR, or write the reference's to have it applied before the IR"
+            )
+    # ((x - mean) / scale - mean inside) / scale inside = (x - wanted mean) / wanted scale
+    channels = list(zip(mean, scale, wanted_mean, wanted_scale, strict=True))
+    mean_inside = tuple((wm - m) / s for m, s, wm, _ in channels)
+    scale_inside = tuple(ws / s for _, s, _, ws in channels)
+    return Inside(
+        reverse=asked.color != reference.color,
+        mean=(mean_inside[0], mean_inside[1], mean_inside[2]),
+        scale=(scale_inside[0], scale_inside[1], scale_inside[2]),
+    )
+
+
+def settings(config: Config, candidate: Candidate, source_sha256: str) -> dict[str, str]:
+    """Return all that decides how the IR comes out, as it is written into its ``rt_info``."""
+    steps = inside(config, candidate)
+    size = config.dataset.preprocess.size
+    return {
+        "contract_version": CONTRACT_VERSION,
+        "source_sha256": source_sha256,
+        "openvino_version": openvino_version(),
+        "weights": config.conversion_for(candidate).weights,
+        "input_name": candidate.input.name,
+        "input_shape": f"1,{size},{size},3",
+        "input_type": "f32",
+        "layout": LAYOUT,
+        "color": candidate.input.color,
+        "channels_reversed": str(steps.reverse).lower(),
+        "mean_inside": str(list(steps.mean)),
+        "scale_inside": str(list(steps.scale)),
+        "output_name": candidate.output,
+        "source_input": tensor_name(config.reference.input.name),
+        "source_output": tensor_name(config.reference.output),
+        "source_color": config.reference.input.color,
+    }
+
+
+def remarks(config: Config) -> dict[str, str]:
+    """Return what is written into the ``rt_info`` to be read by people; a change of it does not change the IR."""
+    preprocess = config.dataset.preprocess
+    return {
+        "harness_version": harness.__version__,
+        "source_file": Path(config.reference.model).name,
+        "crop_fraction": repr(preprocess.crop_fraction),
+        "interpolation": preprocess.interpolation,
+    }
+
+
+def openvino_version() -> str:
+    """Return the version of the installed OpenVINO without importing it; empty where there is none."""
+    try:
+        return importlib.metadata.version("openvino")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def require_convertible(config: Config, candidate: Candidate) -> None:
+    """Raise ConfigError where this candidate is nothing that a conversion could write."""
+    if candidate.backend != "openvino":
+        raise ConfigError(
+            f"{key_of(config, candidate, 'backend')}: only a candidate of the backend openvino is converted, "
+            f"{candidate.id} has {candidate.backend}"
+        )
+    if candidate.model.suffix != ".xml":
+        raise ConfigError(f"{key_of(config, candidate, 'model')}: {candidate.model} must end in .xml")
+    mine = settings(config, candidate, "")
+    for other in config.candidates:
+        if other.model != candidate.model or other.backend != "openvino" or other.id == candidate.id:
+            continue
+        theirs = settings(config, other, "")
+        differing = [key for key in mine if mine[key] != theirs[key]]
+        if differing:
+            raise ConfigError(
+                f"{key_of(config, candidate, 'model')}: {candidate.id} and {other.id} share {candidate.model}, but "
+                f"want it converted differently ({', '.join(differing)}); give each its own file"
+            )

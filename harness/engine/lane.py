@@ -1,0 +1,124 @@
+"""A lane: one model with its cache, loaded when it is first needed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.backends import Backend, Loaded, ModelSpec, open_backend
+from harness.backends.base import Pixels, Probabilities
+from harness.engine.cache import ProbabilityCache
+from harness.errors import HarnessError, ModelError
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Probabilities of a shard's good images, the seconds of inference, and whether they came from the cache.
+
+    ``latencies``: of each request, in milliseconds, where the backend measures them.
+    """
+
+    probabilities: Probabilities
+    seconds: float
+    cached: bool
+    latencies: tuple[float, ...] = ()
+
+
+@dataclass
+class Lane:
+    """Runs one model for the engine. Not loaded before ``load`` or the first ``answer`` that no cache has.
+
+    ``failure``: why this candidate takes no part any more, while the others go on; ``unavailable``: because its device
+    is not there, and the configuration allows that.
+    """
+
+    spec: ModelSpec
+    backend: str
+    role: str
+    cache: ProbabilityCache | None = None
+    load_seconds: float = 0.0
+    failure: HarnessError | None = None
+    unavailable: bool = False
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _backend: Backend | None = None
+    _loaded: Loaded | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def load(self) -> Loaded:
+        """Load and compile the model, once. Raises ModelError or DeviceError."""
+        with self._lock:
+            if self._backend is None:
+                start = time.perf_counter()
+                self._backend = self._stack.enter_context(open_backend(self.backend, self.spec))
+                self.load_seconds = time.perf_counter() - start
+                if self._loaded is None:
+                    self._loaded = self._backend.loaded
+        return self.loaded
+
+    @property
+    def loaded(self) -> Loaded:
+        """What the model reports of itself; from the cache where it was never loaded."""
+        if self._loaded is None:
+            raise ModelError(f"{self.spec.id}: never loaded")
+        return self._loaded
+
+    @property
+    def known(self) -> bool:
+        """Whether it is known what the model reports of itself."""
+        return self._loaded is not None
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the model itself was loaded in this process."""
+        return self._backend is not None
+
+    def answer(self, pixels: Pixels, image_digests: tuple[bytes, ...]) -> Answer:
+        """Return the probabilities of decoded images, uint8 (n, size, size, 3) BGR.
+
+        Raises ModelError where the model fails or gives a number that is not finite.
+        """
+        if self.cache and (entry := self.cache.get(image_digests, self.spec.outputs)) is not None:
+            if self._loaded is None:
+                self._loaded = entry.loaded
+            return Answer(entry.probabilities, 0.0, cached=True)
+        self.load()
+        assert self._backend is not None
+        start = time.perf_counter()
+        probabilities = self._backend.infer(pixels)
+        seconds = time.perf_counter() - start
+        finite = np.isfinite(probabilities).all(axis=1)
+        if not finite.all():
+            raise NonFiniteError(self.spec.id, int((~finite).sum()), int(np.argmin(finite)))
+        if self.cache:
+            self.cache.put(image_digests, probabilities, self.loaded)
+        return Answer(probabilities, seconds, cached=False, latencies=tuple(self._backend.take_latencies()))
+
+    def infer_alone(self, pixels: Pixels) -> Probabilities:
+        """Return the probabilities without any cache, for measuring the model by itself."""
+        self.load()
+        assert self._backend is not None
+        return self._backend.infer(pixels)
+
+    def close(self) -> None:
+        """Free the model."""
+        self._stack.close()
+
+
+class NonFiniteError(ModelError):
+    """A model gave NaN or infinity; ``position`` is the first such row among the images given."""
+
+    def __init__(self, model: str, images: int, position: int) -> None:
+        self.model, self.images, self.position = model, images, position
+        super().__init__(f"{model}: gave NaN or infinity for {images} images")
+
+    def naming(self, image_id: str) -> ModelError:
+        """Return the same error with the first image's id."""
+        return ModelError(
+            f"{self.model}: gave NaN or infinity in its output, first for the image {image_id} "
+            f"({self.images} image{'s' if self.images > 1 else ''} of that shard); no accuracy can be stated. "
+            "Check the conversion and the precision"
+        )

@@ -1,0 +1,55 @@
+"""What can be known of the IRs before any model loads: made when stale, whole, and of the configured contract."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from harness.config import Candidate, Config
+from harness.conversion import convert, describe, held_against, read_contract, staleness, weights_file_fault
+from harness.errors import ModelError
+
+
+def prepare_irs(config: Config, *, quiet: bool = False) -> list[str]:
+    """Convert the IRs that the configuration lets the harness make and that are missing or stale.
+
+    Returns a sentence for each that was made. An IR of another tool is never replaced: its contract shows what it is.
+    """
+    made = []
+    for candidate in _irs(config):
+        if not config.conversion_for(candidate).automatic or _foreign(candidate):
+            continue
+        reason = staleness(config, candidate)
+        if reason is None:
+            continue
+        if not quiet:
+            print(f"{candidate.id}: converting, because {reason}", file=sys.stderr)
+        convert(config, candidate)
+        made.append(f"{candidate.id}: converted before this run, because {reason}")
+    return made
+
+
+def check_irs(config: Config) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Return what each IR says of itself, by candidate, and a warning for whatever contradicts the configuration.
+
+    Raises ModelError where a .bin does not belong to its .xml.
+    """
+    contracts, warnings = {}, []
+    for candidate in _irs(config):
+        fault = weights_file_fault(candidate.model)
+        if fault:
+            raise ModelError(f"{candidate.id}: {fault}")
+        contract = read_contract(candidate.model)
+        contracts[candidate.id] = dict(describe(contract))
+        warnings += [f"{candidate.id}: {sentence}" for sentence in held_against(config, candidate)]
+    return contracts, warnings
+
+
+def _irs(config: Config) -> list[Candidate]:
+    return [item for item in config.candidates if item.backend == "openvino" and item.model.suffix == ".xml"]
+
+
+def _foreign(candidate: Candidate) -> bool:
+    if not candidate.model.exists() or weights_file_fault(candidate.model):
+        return False
+    return read_contract(candidate.model).source != "harness"

@@ -1,0 +1,167 @@
+"""A run's own folder: one writer at a time, never overwritten, resumed only by the same evaluation."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from harness.engine.checked_file import read_table, write_table
+from harness.engine.shard import ShardTable
+from harness.errors import ConfigError, RecordError
+from harness.record.store import RECORD_FILE, cannot_write, make_folder, write_atomically
+
+_IDENTITY = "identity.json"
+_WORDS = {
+    "config": "the configuration",
+    "manifest": "the images or labels that are listed",
+    "models": "a model file",
+    "software": "the software or the processor",
+}
+
+
+def new_run_folder(root: Path, name: str, now: datetime | None = None) -> Path:
+    """Create and return ``root/name/<UTC time>``, a folder that no other run has. Raises RecordError."""
+    stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+    parent = root / name
+    make_folder(parent)
+    for attempt in range(1000):
+        folder = parent / (stamp if attempt == 0 else f"{stamp}-{attempt + 1}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        return folder
+    raise RecordError(f"{parent}: no free name for a run of {stamp}")
+
+
+def point_latest(folder: Path) -> None:
+    """Let ``latest`` beside the run's folder point at it; a file system without links gets a text file."""
+    link = folder.parent / "latest"
+    temporary = folder.parent / f".latest.{os.getpid()}"
+    with contextlib.suppress(OSError):
+        temporary.unlink(missing_ok=True)
+        try:
+            temporary.symlink_to(folder.name)
+        except OSError:
+            temporary.write_text(folder.name + "\n", encoding="utf-8")
+        if link.is_symlink() or not link.is_dir():
+            os.replace(temporary, link)  # noqa: PTH105
+        temporary.unlink(missing_ok=True)
+
+
+class RunFolder:
+    """Holds the lock on a run's folder while it is open; keeps its shard tables."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.shards = folder / "shards"
+        self._lock = FileLock(folder / ".lock", timeout=0)
+        self._owner = folder / ".owner"
+
+    def __enter__(self) -> Self:
+        make_folder(self.shards)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise RecordError(
+                f"{self.folder}: another run is writing this folder (process id {self._read_owner()}); "
+                "wait for it, or choose another --out"
+            ) from None
+        except OSError as error:
+            raise cannot_write(self.folder / ".lock", error) from error
+        except NotImplementedError:
+            raise RecordError(f"{self.folder}: its file system knows no locks; choose another --out") from None
+        self._remove_torn()
+        try:
+            write_atomically(self._owner, f"{os.getpid()}\n".encode())
+        except RecordError:
+            self._lock.release()
+            raise
+        return self
+
+    def _remove_torn(self) -> None:
+        """Remove what writes that were killed left behind."""
+        for torn in (*self.folder.glob(".*.tmp"), *self.shards.glob(".*.tmp")):
+            with contextlib.suppress(OSError):
+                torn.unlink()
+
+    def _read_owner(self) -> str:
+        try:
+            return self._owner.read_text(encoding="utf-8").strip()
+        except OSError:
+            return "unknown"
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(OSError):
+            self._owner.unlink()
+        self._lock.release()
+
+    def refuse_used(self) -> None:
+        """Refuse a folder that already holds a run; forget one that never began. Raises ConfigError."""
+        if (self.folder / RECORD_FILE).exists() or any(self.shards.glob("*.table")):
+            raise ConfigError(f"{self.folder}: already holds a run; choose another --out, or go on with it by --resume")
+        with contextlib.suppress(OSError):
+            (self.shards / _IDENTITY).unlink()
+
+    def identify(self, identity: dict[str, Any]) -> None:
+        """Keep what this evaluation is, or hold it against what is kept. Raises ConfigError when they differ."""
+        path = self.shards / _IDENTITY
+        plain = json.loads(json.dumps(identity))
+        if path.exists():
+            try:
+                kept = json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                kept = None
+            if isinstance(kept, dict):
+                self._refuse_other(kept, plain)
+                return
+            for table in self.shards.glob("*.table"):
+                table.unlink()
+        write_atomically(path, json.dumps(plain, indent=2, sort_keys=True).encode())
+
+    def _refuse_other(self, kept: dict[str, Any], wanted: dict[str, Any]) -> None:
+        differing = [key for key in {*kept, *wanted} if kept.get(key) != wanted.get(key)]
+        if differing:
+            words = ", ".join(sorted(_WORDS.get(key, key) for key in differing))
+            detail = "; ".join(_difference(key, kept.get(key), wanted.get(key)) for key in sorted(differing))
+            raise ConfigError(
+                f"{self.folder}: cannot be resumed, because {words} changed since it began ({detail}). "
+                "Start a new run without --resume"
+            )
+
+    def _table_path(self, index: int) -> Path:
+        return self.shards / f"{index:06d}.table"
+
+    def save(self, shard: ShardTable) -> None:
+        """Write a shard's table atomically. Raises RecordError."""
+        write_table(self._table_path(shard.index), shard.to_arrow())
+
+    def load(self, index: int, rows: range) -> ShardTable | None:
+        """Read a shard's table; None where it is missing, damaged, or of other rows: then it is computed again."""
+        table = read_table(self._table_path(index))
+        if table is None:
+            return None
+        try:
+            shard = ShardTable.from_arrow(table)
+        except (KeyError, ValueError, TypeError):
+            return None
+        return shard if shard.rows == rows and shard.index == index else None
+
+
+def _difference(key: str, kept: Any, wanted: Any) -> str:
+    if isinstance(kept, dict) and isinstance(wanted, dict):
+        inner = [name for name in {*kept, *wanted} if kept.get(name) != wanted.get(name)]
+        name = min(inner)
+        return _difference(f"{key}.{name}", kept.get(name), wanted.get(name))
+    return f"{key}: {str(kept)[:60]} then, {str(wanted)[:60]} now"

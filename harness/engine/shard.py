@@ -1,0 +1,107 @@
+"""The shard table: what all models gave for one shard; unit of checkpoint and of merge."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from harness.metrics.outcome import Outcome
+
+_SINGLE = {"top1", "probability_of_label", "top1_probability", "rank_of_label", "max_abs_diff", "mean_abs_diff"}
+
+
+@dataclass(frozen=True)
+class ShardTable:
+    """One shard's rows.
+
+    ``image_digests``: the sha256 of every image's bytes (empty where it could not be read); ``signatures``: size and
+    modification time, which tell cheaply that a file was not touched; ``bad``: the reason of each bad image by its row
+    in the manifest; ``seconds``: time of inference by model; ``cached``: models whose probabilities came from a cache;
+    ``latencies``: of each request in milliseconds, by model.
+    """
+
+    index: int
+    rows: range
+    image_digests: tuple[bytes, ...]
+    signatures: tuple[str, ...]
+    bad: dict[int, str]
+    outcomes: dict[str, Outcome]
+    seconds: dict[str, float] = field(default_factory=dict)
+    cached: frozenset[str] = frozenset()
+    latencies: dict[str, list[float]] = field(default_factory=dict)
+
+    def to_arrow(self) -> pa.Table:
+        """Return the shard as one Arrow table; the rest is in its metadata."""
+        columns: dict[str, pa.Array] = {
+            "image_digest": pa.array(self.image_digests, pa.binary()),
+            "signature": pa.array(self.signatures, pa.string()),
+        }
+        columns |= outcome_columns(self.outcomes)
+        notes = {
+            "index": self.index,
+            "rows": [self.rows.start, self.rows.stop],
+            "bad": {str(row): reason for row, reason in self.bad.items()},
+            "models": list(self.outcomes),
+            "seconds": self.seconds,
+            "cached": sorted(self.cached),
+            "latencies": self.latencies,
+        }
+        return pa.table(columns).replace_schema_metadata({"harness": json.dumps(notes)})
+
+    @classmethod
+    def from_arrow(cls, table: pa.Table) -> ShardTable:
+        """Read back what ``to_arrow`` gave. Raises KeyError or ValueError where it is something else."""
+        notes = json.loads((table.schema.metadata or {})[b"harness"])
+        return cls(
+            index=notes["index"],
+            rows=range(*notes["rows"]),
+            image_digests=tuple(table["image_digest"].to_pylist()),
+            signatures=tuple(table["signature"].to_pylist()),
+            bad={int(row): reason for row, reason in notes["bad"].items()},
+            outcomes={model: outcome_from(table, model) for model in notes["models"]},
+            seconds=notes["seconds"],
+            cached=frozenset(notes["cached"]),
+            latencies=notes["latencies"],
+        )
+
+
+def outcome_columns(outcomes: dict[str, Outcome]) -> dict[str, pa.Array]:
+    """Return Arrow columns called ``<model>.<field>``; Top-5 fields are lists of five."""
+    columns = {}
+    for model, outcome in outcomes.items():
+        for name, array in outcome.columns().items():
+            flat = pa.array(np.ascontiguousarray(array).reshape(-1))
+            columns[f"{model}.{name}"] = (
+                flat if name in _SINGLE else pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
+            )
+    return columns
+
+
+def outcome_from(table: pa.Table, model: str) -> Outcome:
+    """Return a model's outcome from a table that has its columns. Raises KeyError where one is missing."""
+    return Outcome.from_columns(
+        {
+            name: _as_numpy(table[f"{model}.{name}"].combine_chunks(), single=name in _SINGLE)
+            for name in Outcome.__dataclass_fields__
+        }
+    )
+
+
+def _as_numpy(column: pa.Array, *, single: bool) -> NDArray[np.generic]:
+    if isinstance(column, pa.ChunkedArray):
+        column = column.chunk(0) if column.num_chunks else pa.array([], column.type)
+    if single:
+        return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+    width = column.type.list_size
+    return column.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)  # type: ignore[no-any-return]
+
+
+def merge_outcomes(tables: Sequence[ShardTable], model: str) -> Outcome:
+    """Return a model's rows over all shards, in manifest order whatever the order of ``tables``."""
+    ordered = sorted(tables, key=lambda table: table.rows.start)
+    return Outcome.concatenate([table.outcomes[model] for table in ordered])

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.config import Preprocess
+from harness.engine.cache import ProbabilityCache
+from harness.engine.lane import Lane
+from harness.engine.local import LocalEngine
+from harness.engine.shard import ShardTable
+from harness.errors import DeviceError, ModelError
+from tests.engine.conftest import OUTPUTS, Fakes, Memory, lane, probabilities_of
+
+PREPROCESS = Preprocess(size=4, crop_fraction=1.0)
+SHARDS = [(0, range(20)), (1, range(20, 40)), (2, range(40, 50))]
+VALUES = [(7 * row) % 250 for row in range(50)]
+
+
+def engine(memory: Memory, lanes: Sequence[Lane], *, bad_limit: int = 0, turns: bool = True) -> LocalEngine:
+    return LocalEngine(memory.set(), PREPROCESS, lanes, threads=2, bad_limit=bad_limit, turns=turns)
+
+
+@pytest.mark.parametrize("turns", [True, False])
+@pytest.mark.parametrize("candidates", [1, 3])
+def test_every_image_is_read_once_for_all_models(fakes: Fakes, turns: bool, candidates: int) -> None:
+    memory = Memory(VALUES)
+    ids = ["reference", *(f"c{number}" for number in range(candidates))]
+    tables = list(engine(memory, [lane(model) for model in ids], turns=turns).run(SHARDS))
+    assert [(table.index, table.rows) for table in tables] == SHARDS
+    assert memory.reads == Counter(range(50))
+    assert fakes.images == dict.fromkeys(ids, 50)
+    assert fakes.loads == dict.fromkeys(ids, 1)
+    assert all(list(table.outcomes) == ids for table in tables)
+
+
+def test_rows_hold_what_the_models_gave(fakes: Fakes) -> None:
+    tables = list(engine(Memory(VALUES), [lane("reference"), lane("ir")]).run(SHARDS))
+    pixels = np.array(VALUES, np.uint8)[:, None, None, None]
+    reference, candidate = probabilities_of(pixels), probabilities_of(pixels, 1.01)
+    labels = np.array(VALUES) % OUTPUTS
+    for table in tables:
+        rows = list(table.rows)
+        np.testing.assert_array_equal(table.outcomes["reference"].probability_of_label, reference[rows, labels[rows]])
+        assert not table.outcomes["reference"].max_abs_diff.any()
+        np.testing.assert_allclose(
+            table.outcomes["ir"].max_abs_diff, np.abs(candidate - reference)[rows].max(axis=1), rtol=1e-5
+        )
+        assert table.outcomes["ir"].top1.tolist() == labels[rows].tolist()
+        assert set(table.seconds) == {"reference", "ir"}
+        assert table.cached == frozenset()
+
+
+def test_a_cached_reference_is_not_run(fakes: Fakes, tmp_path: Path) -> None:
+    for _ in range(2):
+        lanes = [lane("reference", ProbabilityCache(tmp_path, {"k": 1})), lane("ir")]
+        tables = list(engine(Memory(VALUES), lanes).run(SHARDS))
+    assert fakes.images == {"reference": 50, "ir": 100}
+    assert all(table.cached == {"reference"} and set(table.seconds) == {"ir"} for table in tables)
+
+
+def test_bad_images_are_bad_rows(fakes: Fakes) -> None:
+    memory = Memory(VALUES, {0: b"", 25: b"words"})
+    tables = list(engine(memory, [lane("reference"), lane("ir")], bad_limit=2).run(SHARDS))
+    assert [list(table.bad) for table in tables] == [[0], [25], []]
+    assert tables[0].bad[0] == "empty file"
+    assert tables[1].bad[25].startswith("not an image")
+    for model in ("reference", "ir"):
+        outcome = tables[1].outcomes[model]
+        assert (outcome.top1[5], outcome.rank_of_label[5]) == (-1, 0)
+        assert np.isnan(outcome.max_abs_diff[5])
+        assert (np.delete(outcome.rank_of_label, 5) == 1).all()
+        assert outcome.top1[6] == VALUES[26] % OUTPUTS  # the rows behind it are not shifted
+    assert fakes.images == {"reference": 48, "ir": 48}
+
+
+@pytest.mark.parametrize(("bad_limit", "tables"), [(0, 0), (1, 1), (2, 1), (3, 3)])
+def test_too_many_bad_images_end_it_but_all_are_listed(fakes: Fakes, bad_limit: int, tables: int) -> None:
+    memory = Memory(VALUES, dict.fromkeys((0, 20, 49), b"") if bad_limit == 3 else dict.fromkeys((0, 20, 21, 49), b""))
+    running = engine(memory, [lane("reference"), lane("ir")], bad_limit=bad_limit)
+    found: list[ShardTable] = list(running.run(SHARDS))
+    assert set(running.bad) == set(memory.bad)
+    assert running.abandoned == (bad_limit < 3)
+    assert len(found) <= tables
+    assert memory.reads == Counter(range(50))
+
+
+def test_a_shard_of_bad_images_only(fakes: Fakes, tmp_path: Path) -> None:
+    memory = Memory(VALUES, dict.fromkeys(range(20, 40), b""))
+    for _ in range(2):
+        lanes = [lane("reference", ProbabilityCache(tmp_path, {"k": 1})), lane("ir")]
+        tables = list(engine(memory, lanes, bad_limit=20).run(SHARDS))
+        assert [len(table.outcomes["ir"]) for table in tables] == [20, 20, 10]
+
+
+def test_nan_names_the_image(fakes: Fakes) -> None:
+    fakes.nan = frozenset({VALUES[23]})
+    memory = Memory(VALUES, {20: b"", 21: b""})
+    running = engine(memory, [lane("reference"), lane("ir")], bad_limit=9)
+    with pytest.raises(
+        ModelError, match="reference: gave NaN or infinity in its output, first for the image image-23 "
+    ):
+        list(running.run(SHARDS))
+
+
+def test_a_model_that_fails_ends_it(fakes: Fakes) -> None:
+    fakes.error = DeviceError("ir: the device went away")
+    with pytest.raises(DeviceError, match="went away"):
+        list(engine(Memory(VALUES), [lane("reference"), lane("ir")]).run(SHARDS))
+
+
+def test_taking_only_the_first_shard_stops_the_rest(fakes: Fakes) -> None:
+    memory = Memory([1] * 400)
+    shards = [(number, range(20 * number, 20 * number + 20)) for number in range(20)]
+    stream = engine(memory, [lane("reference"), lane("ir")]).run(shards)
+    assert next(stream).index == 0
+    stream.close()
+    assert max(memory.reads) < 200
+    assert fakes.images["reference"] < 200
+
+
+def test_nothing_wanted_is_nothing_read(fakes: Fakes) -> None:
+    memory = Memory(VALUES)
+    assert list(engine(memory, [lane("reference")]).run([])) == []
+    assert not memory.reads
+    assert not fakes.loads

@@ -1,0 +1,441 @@
+"""Whole validations in memory of fake models: counts and denominators by hand, policies, interruption, resume."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+import harness.dataset.manifest
+from harness import load_config, validate
+from harness.engine.run import Options
+from harness.errors import ConfigError, DatasetError, HarnessError, ModelError
+from harness.record import RunRecord, read_record
+from tests.engine.conftest import SIDE, Fakes
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def nothing(_: dict[str, Any]) -> None:
+    pass
+
+
+class Project:
+    """A folder with images of one value each, their list, and a configuration of two fake models."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "images").mkdir()
+        (folder / "one.pb").write_bytes(b"one")
+        (folder / "two.pb").write_bytes(b"two")
+
+    def images(self, values: Sequence[int | None], labels: Sequence[int]) -> None:
+        """Write images, None: a text file; ``labels``: 0-based classes."""
+        lines = []
+        for row, (value, label) in enumerate(zip(values, labels, strict=True)):
+            name = f"{row:03d}.png"
+            data = b"text" if value is None else cv2.imencode(".png", np.full((SIDE, SIDE, 3), value, np.uint8))[1]
+            (self.folder / "images" / name).write_bytes(bytes(data))
+            lines.append(f"{name} {label}\n")
+        (self.folder / "images.txt").write_text("".join(lines))
+
+    def validate(self, change: Change = nothing, **options: Any) -> RunRecord:
+        data: dict[str, Any] = {
+            "version": 1,
+            "name": "net",
+            "dataset": {"path": "images", "classes": 4, "preprocess": {"size": SIDE, "crop_fraction": 1.0}},
+            "reference": {"id": "reference", "model": "one.pb", "input": {"color": "RGB"}, "output": "o"},
+            "candidates": [
+                {"id": "ir", "backend": "tensorflow", "model": "two.pb", "input": {"color": "RGB"}, "output": "o"}
+            ],
+            "cache": {"folder": "cache"},
+            "gates": {"parity": {"max_abs_diff": 0.5}},
+        }
+        change(data)
+        (self.folder / "config.yml").write_text(yaml.safe_dump(data))
+        options.setdefault("reports", self.folder / "reports")
+        return validate(load_config(self.folder / "config.yml"), Options(quiet=True, **options))
+
+
+@pytest.fixture
+def project(tmp_path: Path, fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setattr(harness.dataset.manifest, "SHARD_ROWS", 4)
+    return Project(tmp_path)
+
+
+def values_for(labels: Sequence[int], wrong: Sequence[int] = ()) -> list[int | None]:
+    """Return values for which the fake models answer class + 1, and another class for the ``wrong`` rows."""
+    return [40 + 5 * row + label + (2 if row in wrong else 1) for row, label in enumerate(labels)]
+
+
+LABELS = [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
+
+
+def test_counts_by_hand(project: Project) -> None:
+    project.images(values_for(LABELS, wrong=[1, 4, 9]), LABELS)
+    record = project.validate()
+    assert (record.status, record.exit_code) == ("complete", 0)
+    for model in record.models:
+        assert model.top1 is not None
+        assert (model.top1.correct, model.top1.total, model.top1.percent) == (7, 10, 70.0)
+        assert model.top5 is not None
+        assert (model.top5.correct, model.top5.total) == (10, 10)
+    comparison = record.comparisons[0]
+    assert (comparison.top1_agreement.count, comparison.top1_agreement.total) == (10, 10)
+    assert (comparison.flips.fixed, comparison.flips.broken, comparison.flips.changed_wrong) == (0, 0, 0)
+    assert (record.dataset.images, record.dataset.listed, record.dataset.evaluated) == (10, 10, 10)
+    frame = record.to_pandas()
+    assert frame["image_id"].tolist() == [f"{row:03d}.png" for row in range(10)]
+    assert frame["label"].tolist() == [label + 1 for label in LABELS]
+    assert (frame["reference.rank_of_label"] == 1).tolist() == [row not in (1, 4, 9) for row in range(10)]
+    assert "a warning" in record.warnings
+
+
+def test_the_record_on_disk_is_the_record(project: Project) -> None:
+    project.images(values_for(LABELS), LABELS)
+    record = project.validate()
+    assert record.folder is not None
+    assert read_record(record.folder).model_dump() == record.model_dump()
+    assert (project.folder / "reports" / "net" / "latest").resolve() == record.folder.resolve()
+    assert json.loads((record.folder / "run.json").read_text())["exit_code"] == 0
+
+
+def bad(policy: str, most: int) -> Change:
+    def change(data: dict[str, Any]) -> None:
+        data["dataset"]["bad_images"] = {"policy": policy, "max": most}
+
+    return change
+
+
+WITH_BAD = [None if row in (2, 7) else value for row, value in enumerate(values_for(LABELS, wrong=[1]))]
+
+
+def test_bad_images_fail_and_are_all_listed(project: Project) -> None:
+    project.images(WITH_BAD, LABELS)
+    with pytest.raises(DatasetError) as caught:
+        project.validate(out=project.folder / "run")
+    assert str(caught.value).startswith("2 bad images (bad_images.policy is fail, 0 allowed)")
+    assert "002.png: not an image" in str(caught.value)
+    assert "007.png: not an image" in str(caught.value)
+    record = read_record(project.folder / "run")
+    assert (record.status, record.exit_code) == ("error", 3)
+    assert [each.id for each in record.dataset.bad_images] == ["002.png", "007.png"]
+    assert {gate.verdict for gate in record.gates} == {"error"}
+
+
+def test_bad_images_count_as_wrong(project: Project) -> None:
+    project.images(WITH_BAD, LABELS)
+    record = project.validate(bad("wrong", 2))
+    assert record.exit_code == 0
+    for model in record.models:
+        assert model.top1 is not None
+        assert (model.top1.correct, model.top1.total) == (7, 10)
+        assert model.top5 is not None
+        assert (model.top5.correct, model.top5.total) == (8, 10)
+    assert (record.dataset.evaluated, record.dataset.images) == (10, 10)
+    assert [each.id for each in record.dataset.bad_images] == ["002.png", "007.png"]
+    agreement = record.comparisons[0].top1_agreement
+    assert (agreement.count, agreement.total) == (8, 8)
+    frame = record.to_pandas()
+    assert frame["ir.top1"].tolist()[2] == -1
+    assert frame["ir.rank_of_label"].tolist()[7] == 0
+
+
+def test_bad_images_are_left_out(project: Project) -> None:
+    project.images(WITH_BAD, LABELS)
+    record = project.validate(bad("skip", 2))
+    assert record.exit_code == 0
+    for model in record.models:
+        assert model.top1 is not None
+        assert (model.top1.correct, model.top1.total) == (7, 8)
+    assert (record.dataset.evaluated, record.dataset.images, record.dataset.listed) == (8, 10, 10)
+    assert len(record.to_pandas()) == 8
+    drop = next(gate for gate in record.gates if gate.gate == "drop")
+    assert "on all 8 images" in drop.reason  # without the two, it is still the whole set
+
+
+@pytest.mark.parametrize("policy", ["wrong", "skip"])
+def test_more_bad_images_than_allowed(project: Project, policy: str) -> None:
+    project.images(WITH_BAD, LABELS)
+    with pytest.raises(DatasetError, match=rf"2 bad images \(bad_images.policy is {policy}, 1 allowed\)"):
+        project.validate(bad(policy, 1), out=project.folder / "run")
+    assert read_record(project.folder / "run").exit_code == 3
+
+
+@pytest.mark.parametrize("policy", ["wrong", "skip"])
+def test_nothing_but_bad_images_never_passes(project: Project, policy: str) -> None:
+    project.images([None] * 6, [0] * 6)
+    record = project.validate(bad(policy, 6))
+    assert record.exit_code == 5
+
+
+def test_an_empty_list_never_passes(project: Project) -> None:
+    project.images([41], [0])
+    (project.folder / "images.txt").write_text("")
+    record = project.validate()
+    assert (record.exit_code, record.dataset.evaluated, record.dataset.images) == (5, 0, 0)
+    assert len(record.to_pandas()) == 0
+
+
+def test_a_limit_makes_a_subset_of_what_is_listed(project: Project) -> None:
+    project.images(values_for(LABELS), LABELS)
+    record = project.validate(limit=5)
+    assert (record.dataset.images, record.dataset.listed, record.dataset.evaluated) == (10, 10, 5)
+    drop = next(gate for gate in record.gates if gate.gate == "drop")
+    assert "on 5 of 10 images" in drop.reason
+    assert record.exit_code == 5
+
+
+def published(data: dict[str, Any]) -> None:
+    data["published"] = {"top1_percent": 100, "top5_percent": 100}
+
+
+def test_a_limit_is_never_held_against_the_published_numbers(project: Project) -> None:
+    project.images(values_for(LABELS, wrong=[9]), LABELS)
+    verdicts = {
+        limit: {gate.verdict for gate in project.validate(published, limit=limit).gates if gate.gate == "target"}
+        for limit in (None, 5, 10, 99)
+    }
+    assert verdicts == {None: {"fail"}, 5: {"not_applicable"}, 10: {"fail"}, 99: {"fail"}}
+
+
+def test_every_image_is_read_once_by_a_second_run_too_but_the_reference_is_cached(
+    project: Project, fakes: Fakes
+) -> None:
+    project.images(values_for(LABELS), LABELS)
+    first, second = project.validate(), project.validate()
+    assert fakes.images == {"reference": 10, "ir": 20}
+    assert [model.cached for model in first.models] == [False, False]
+    assert [model.cached for model in second.models] == [True, False]
+    assert second.models[0].images_per_second is None
+    assert first.comparisons == second.comparisons
+    project.validate(use_cache=False)
+    assert fakes.images == {"reference": 20, "ir": 30}
+
+
+def damage(project: Project) -> None:
+    for path in (project.folder / "cache" / "probabilities").glob("*/*.table"):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+
+
+def test_damaged_cache_entries_are_computed_again(project: Project, fakes: Fakes) -> None:
+    project.images(values_for(LABELS), LABELS)
+    first = project.validate()
+    damage(project)
+    second = project.validate()
+    assert fakes.images["reference"] == 20
+    assert first.comparisons == second.comparisons
+    assert not second.models[0].cached
+    assert project.validate().models[0].cached
+
+
+def test_a_changed_image_is_not_in_the_cache_but_the_other_shards_are(project: Project, fakes: Fakes) -> None:
+    project.images(values_for(LABELS), LABELS)
+    project.validate()
+    project.images(values_for(LABELS, wrong=[5]), LABELS)
+    record = project.validate()
+    assert fakes.images["reference"] == 14
+    assert record.models[0].top1 is not None
+    assert record.models[0].top1.correct == 9
+
+
+def test_a_cache_that_cannot_be_written_does_not_stop_the_run(project: Project) -> None:
+    project.images(values_for(LABELS), LABELS)
+    (project.folder / "cache").write_bytes(b"a file")
+    assert project.validate().exit_code == 0
+
+
+def test_the_cache_is_trimmed(project: Project) -> None:
+    project.images(values_for(LABELS), LABELS)
+
+    def small(data: dict[str, Any]) -> None:
+        data["cache"]["max_gb"] = 1e-9
+
+    project.validate(small)
+    assert not list((project.folder / "cache").glob("*/*/*"))
+
+
+def test_nan_names_the_image_and_leaves_a_record(project: Project, fakes: Fakes) -> None:
+    values = values_for(LABELS)
+    values[6] = 200
+    fakes.nan = frozenset({200})
+    project.images(values, LABELS)
+    with pytest.raises(ModelError, match=r"first for the image 006\.png"):
+        project.validate(out=project.folder / "run")
+    record = read_record(project.folder / "run")
+    assert (record.status, record.exit_code) == ("error", 3)
+    assert "006.png" in (record.error or "")
+
+
+def untimed(record: RunRecord) -> dict[str, Any]:
+    """Return the record without what may differ between two evaluations of the same."""
+    plain = record.model_dump(mode="json", exclude={"timing", "started_utc", "command", "environment"})
+    for model in plain["models"]:
+        model.pop("images_per_second")
+        model.pop("cached")
+    return plain
+
+
+@pytest.mark.parametrize("after", [1, 3, 5])
+def test_an_interrupted_run_goes_on(project: Project, fakes: Fakes, after: int) -> None:
+    """``after``: how many calls of a model succeed before Ctrl-C; three shards and two models make six."""
+    project.images(values_for(LABELS, wrong=[1]), LABELS)
+    whole = project.validate(out=project.folder / "whole", use_cache=False)
+    calls = 0
+    real = fakes.images.__class__.__getitem__
+
+    class Interrupting(type(fakes.images)):  # type: ignore[misc]
+        def __getitem__(self, key: str) -> int:
+            nonlocal calls
+            calls += 1
+            if calls == after + 1:
+                raise KeyboardInterrupt
+            return int(real(self, key))
+
+    fakes.images = Interrupting()
+    with pytest.raises(HarnessError) as caught:
+        project.validate(out=project.folder / "run", use_cache=False)
+    assert caught.value.exit_code == 130
+    assert f"go on with: --resume --out {project.folder / 'run'}" in str(caught.value)
+    record = read_record(project.folder / "run")
+    assert (record.status, record.exit_code) == ("incomplete", 130)
+    kept = len(list((project.folder / "run" / "shards").glob("*.table")))
+    resumed = project.validate(out=project.folder / "run", resume=True, use_cache=False)
+    assert untimed(resumed) == untimed(whole)
+    assert resumed.to_pandas().equals(whole.to_pandas())
+    assert kept < 3
+
+
+@pytest.mark.parametrize("damaged", ["half", "flip", "empty", "gone"])
+def test_a_damaged_table_is_computed_again(project: Project, fakes: Fakes, damaged: str) -> None:
+    project.images(values_for(LABELS, wrong=[1, 6]), LABELS)
+    whole = project.validate(out=project.folder / "run", use_cache=False)
+    path = project.folder / "run" / "shards" / "000001.table"
+    data = path.read_bytes()
+    flipped = data[:200] + bytes([data[200] ^ 1]) + data[201:]
+    new = {"half": data[: len(data) // 2], "flip": flipped, "empty": b"", "gone": None}[damaged]
+    path.unlink()
+    if new is not None:
+        path.write_bytes(new)
+    fakes.images.clear()
+    resumed = project.validate(out=project.folder / "run", resume=True, use_cache=False)
+    assert fakes.images == {"reference": 4, "ir": 4}
+    assert untimed(resumed) == untimed(whole)
+
+
+def test_resuming_a_finished_run_evaluates_nothing(project: Project, fakes: Fakes) -> None:
+    project.images(values_for(LABELS), LABELS)
+    whole = project.validate(use_cache=False)
+    fakes.images.clear()
+    again = project.validate(resume=True, use_cache=False)
+    assert again.folder == whole.folder
+    assert not fakes.images
+    assert untimed(again) == untimed(whole)
+
+
+def test_bad_images_of_finished_shards_still_count_after_a_resume(project: Project) -> None:
+    project.images(WITH_BAD, LABELS)
+    whole = project.validate(bad("wrong", 2), out=project.folder / "run", use_cache=False)
+    (project.folder / "run" / "shards" / "000002.table").unlink()
+    resumed = project.validate(bad("wrong", 2), out=project.folder / "run", resume=True, use_cache=False)
+    assert untimed(resumed) == untimed(whole)
+
+
+def replace_image(project: Project) -> None:
+    path = project.folder / "images" / "005.png"
+    times = path.stat()
+    path.write_bytes((project.folder / "images" / "006.png").read_bytes())
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def replace_label(project: Project) -> None:
+    path = project.folder / "images.txt"
+    path.write_text(path.read_text().replace("005.png 1", "005.png 2"))
+
+
+def replace_model(project: Project) -> None:
+    (project.folder / "two.pb").write_bytes(b"a new candidate")
+
+
+def scale(data: dict[str, Any]) -> None:
+    data["candidates"][0]["input"]["scale"] = 2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "change", "words"),
+    [
+        (replace_image, nothing, "the image 005.png was replaced since the run began"),
+        (replace_label, nothing, "the images or labels that are listed changed"),
+        (replace_model, nothing, "a model file changed since it began (models.ir: "),
+        (lambda _: None, scale, "the configuration changed since it began (config.candidates: "),
+    ],
+)
+def test_a_resume_of_something_else_is_refused(
+    project: Project, spoil: Callable[[Project], None], change: Change, words: str
+) -> None:
+    project.images(values_for(LABELS), LABELS)
+    project.validate(out=project.folder / "run", use_cache=False)
+    (project.folder / "run" / "shards" / "000002.table").unlink()
+    spoil(project)
+    with pytest.raises(ConfigError) as caught:
+        project.validate(change, out=project.folder / "run", resume=True, use_cache=False)
+    assert words in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_gates_may_change_when_a_run_goes_on(project: Project) -> None:
+    def strict(data: dict[str, Any]) -> None:
+        data["gates"] = {"parity": {"max_abs_diff": 1e-9}}
+
+    project.images(values_for(LABELS), LABELS)
+    assert project.validate(out=project.folder / "run").exit_code == 0
+    assert project.validate(strict, out=project.folder / "run", resume=True).exit_code == 1
+
+
+def test_another_limit_is_another_run(project: Project) -> None:
+    project.images(values_for(LABELS), LABELS)
+    project.validate(out=project.folder / "run", limit=5)
+    with pytest.raises(ConfigError, match="the images or labels that are listed changed"):
+        project.validate(out=project.folder / "run", resume=True)
+
+
+def test_a_used_folder_is_refused_and_left_as_it_is(project: Project) -> None:
+    project.images(values_for(LABELS), LABELS)
+    project.validate(out=project.folder / "run")
+    before = (project.folder / "run" / "run.json").read_bytes()
+    with pytest.raises(ConfigError, match="already holds a run"):
+        project.validate(out=project.folder / "run")
+    assert (project.folder / "run" / "run.json").read_bytes() == before
+
+
+def test_nothing_to_resume(project: Project) -> None:
+    project.images(values_for(LABELS), LABELS)
+    with pytest.raises(ConfigError, match="no run to resume"):
+        project.validate(resume=True)
+
+
+def test_a_folder_of_ones_own_leaves_its_neighbours_alone(project: Project) -> None:
+    project.images(values_for(LABELS), LABELS)
+    (project.folder / "latest").write_text("a file of somebody's own")
+    project.validate(out=project.folder / "run")
+    assert (project.folder / "latest").read_text() == "a file of somebody's own"
+    assert not (project.folder / "reports").exists()
+
+
+def test_timing_and_environment_are_there(project: Project) -> None:
+    project.images(values_for(LABELS), LABELS)
+    record = project.validate()
+    for name in ("wall_seconds", "stream_seconds", "load_seconds", "first_shard_seconds"):
+        seconds = record.timing[name]
+        assert seconds is not None
+        assert seconds >= 0
+    assert {"python", "cpu", "cores", "versions", "git_commit"} <= set(record.environment)

@@ -1,0 +1,103 @@
+"""Charts as inline SVG: drawn by Vega (through vl-convert, no browser), then stripped to what a page may hold."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from markupsafe import Markup, escape
+
+_FONT_SIZE = 12
+# Colours are names of the page's own variables, so that one drawing serves the light, the dark and the printed page.
+CONFIG: dict[str, Any] = {
+    "background": None,
+    "font": "sans-serif",
+    "aria": False,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": "var(--muted)",
+        "titleColor": "var(--text)",
+        "gridColor": "var(--line)",
+        "domainColor": "var(--line)",
+        "tickColor": "var(--line)",
+        "labelFontSize": _FONT_SIZE,
+        "titleFontSize": _FONT_SIZE,
+        "titleFontWeight": "normal",
+        "labelLimit": 150,
+        "titleLimit": 360,
+    },
+    "legend": {
+        "labelColor": "var(--text)",
+        "labelFontSize": _FONT_SIZE,
+        "title": None,
+        "orient": "top",
+        "labelLimit": 240,
+    },
+    "text": {"fontSize": _FONT_SIZE},
+}
+_TAGS = frozenset({"svg", "g", "path", "rect", "line", "circle", "text", "tspan", "defs", "clipPath"})
+# fmt: off
+_KEPT = frozenset((
+    "d", "x", "y", "x1", "x2", "y1", "y2", "dx", "dy", "r", "cx", "cy", "width", "height", "transform", "id",
+    "fill", "stroke", "opacity", "fill-opacity", "stroke-opacity", "stroke-width", "stroke-dasharray", "clip-path",
+    "text-anchor", "font-size", "font-weight",
+))
+# fmt: on
+_LONG_NUMBER = re.compile(r"-?\d*\.\d{2,}(?:e-?\d+)?")
+
+
+def draw(spec: dict[str, Any], label: str, name: str) -> Markup:
+    """Return a Vega-Lite chart as an SVG element.
+
+    ``label``: what the chart shows, for those who do not see it. ``name``: unique in the page, for references inside.
+    A mark's `description` becomes `data-tip`. Nothing is loaded: the specification carries its own data.
+    """
+    import vl_convert
+
+    text = vl_convert.vegalite_to_svg({"config": CONFIG, **spec}, allowed_base_urls=[])
+    root = ET.fromstring(text)  # noqa: S314  (made by the line above from escaped text)
+    width, height = root.get("width", "1"), root.get("height", "1")
+    inside = "".join(_markup(child, name) for child in root)
+    return Markup(
+        '<svg class="chart" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" height="{}">{}</svg>'
+    ).format(
+        label,
+        width,
+        height,
+        width,
+        height,
+        Markup(inside),  # noqa: S704  (escaped below)
+    )
+
+
+def _markup(element: ET.Element, name: str) -> str:
+    """Return an element and what is in it, without anything that is not on the lists above."""
+    tag = element.tag.rpartition("}")[2]
+    if tag not in _TAGS:
+        return ""
+    attributes = "".join(
+        f' {key}="{escape(_own(_LONG_NUMBER.sub(_short, value) if key != "id" else value, key, name))}"'
+        for key, value in element.attrib.items()
+        if key in _KEPT and (key, value) != ("opacity", "1")
+    )
+    tip = element.get("aria-label")
+    if tip and tag != "g":
+        attributes += f' data-tip="{escape(tip)}"'
+    inside = str(escape(element.text or "")) + "".join(_markup(child, name) for child in element)
+    if tag in ("g", "text") and not inside:
+        return ""
+    if tag == "path" and not element.get("fill") and not element.get("stroke"):
+        return ""  # invisible frames around groups
+    return f"<{tag}{attributes}>{inside}</{tag}>"
+
+
+def _short(found: re.Match[str]) -> str:
+    return f"{float(found[0]):.2f}".rstrip("0").rstrip(".") or "0"
+
+
+def _own(value: str, key: str, name: str) -> str:
+    """Give references inside the drawing a name of their own; two drawings share one page."""
+    if key == "id":
+        return f"{name}-{value}"
+    return value.replace("url(#", f"url(#{name}-")

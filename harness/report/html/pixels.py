@@ -1,0 +1,124 @@
+"""The pixels of evaluated images, for the gallery: read again from the data set, prepared as they were for the models.
+
+A report is often rendered where the images are not, or no longer: then there is a reason instead of a picture.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.record.schema import RunRecord
+from harness.report.text import visible
+
+THUMBNAIL = 160
+_THUMBNAIL_QUALITY = 72
+_LOSSLESS = 101  # OpenCV's word for a WebP that keeps every pixel
+_LARGEST = 512  # a wider network's input is shown smaller, as a copy
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A small copy as a data URI, and the prepared pixels, uint8 (size, size, 3) BGR."""
+
+    thumbnail: str
+    pixels: Any
+
+    def exact(self) -> str | None:
+        """Return every pixel that the models saw as a data URI; None where they are too many to carry."""
+        return None if max(self.pixels.shape[:2]) > _LARGEST else _webp(self.pixels, _LOSSLESS)
+
+
+def pictures(record: RunRecord, image_ids: Iterable[str]) -> tuple[dict[str, Picture], str | None]:
+    """Return the pictures that can be had, by image id, and why the others cannot (None: all are there)."""
+    wanted = list(dict.fromkeys(image_ids))
+    if not wanted:
+        return {}, None
+    found: dict[str, Picture] = {}
+    try:
+        from harness.config.schema import Dataset
+        from harness.dataset.image import prepare
+
+        dataset = Dataset.model_validate(record.config.get("dataset"))
+        read = _reader(dataset, wanted)
+    except (HarnessError, ValueError, OSError) as error:
+        return {}, _reason(error)
+    reason = None
+    for image_id in wanted:
+        try:
+            prepared = prepare(read(image_id), dataset.preprocess)
+            found[image_id] = Picture(_webp(_small(prepared), _THUMBNAIL_QUALITY), prepared)
+        except (HarnessError, ValueError, OSError) as error:
+            reason = f"{visible(image_id)}: {_reason(error)}"
+    return found, reason
+
+
+def _reader(dataset: Any, wanted: list[str]) -> Callable[[str], bytes]:
+    """Return how to read an image by its id; a folder that lost some of its images still gives the others."""
+    from harness.dataset.image_set import open_image_set
+
+    try:
+        images = open_image_set(dataset)
+    except HarnessError:
+        if not any(_below(dataset.path, image_id) for image_id in wanted):
+            raise
+        return lambda image_id: _read_below(dataset.path, image_id)
+    chosen = set(wanted)
+    rows = {image_id: row for row, image_id in enumerate(images.manifest.image_ids) if image_id in chosen}
+
+    def read(image_id: str) -> bytes:
+        if image_id not in rows:
+            raise FileNotFoundError("the data set no longer lists it")
+        return images.read(rows[image_id])
+
+    return read
+
+
+def _below(folder: Path, image_id: str) -> Path | None:
+    """Return the file of an image id in a plain folder; None where it is none, or would lead out of the folder."""
+    parts = PurePosixPath(image_id)
+    if parts.is_absolute() or ".." in parts.parts or "\0" in image_id:
+        return None
+    try:
+        path = folder / parts
+        return path if path.is_file() else None
+    except OSError:
+        return None
+
+
+def _read_below(folder: Path, image_id: str) -> bytes:
+    path = _below(folder, image_id)
+    if path is None:
+        raise FileNotFoundError("no longer there")
+    return path.read_bytes()
+
+
+def _small(pixels: Any) -> Any:
+    import cv2
+
+    side = max(pixels.shape[:2])
+    return cv2.resize(pixels, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA) if side > THUMBNAIL else pixels
+
+
+def _webp(pixels: Any, quality: int) -> str:
+    import cv2
+
+    done, encoded = cv2.imencode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, quality])
+    if not done:
+        raise ValueError("cannot be encoded")
+    return "data:image/webp;base64," + base64.b64encode(encoded.tobytes()).decode()
+
+
+def _reason(error: Exception) -> str:
+    """Return an error's first line, in words that may stand in a page."""
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        return "the record does not say how its data set is opened"
+    if isinstance(error, OSError) and error.strerror:
+        return visible(error.strerror)
+    return visible((str(error).splitlines() or ["unreadable"])[0])

@@ -1,0 +1,88 @@
+"""A gate's measured value against its limit as places on a scale, in percent of its width."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from harness.record.schema import GatePart
+from harness.report import gate_text
+from harness.report.gate_text import Figure
+
+_SMALLEST = 1e-9  # what lies below, 0 above all, stands at the left end of a logarithmic scale
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Percent of the width: where the marker and the limit stand, and the stretch that passes (start, width).
+
+    ``origin``: where 0 stands, on scales that reach both sides of it.
+    """
+
+    label: str
+    measured_text: str
+    limit_text: str
+    marker: float
+    limit: float
+    pass_start: float
+    pass_width: float
+    origin: float | None
+    beyond: bool
+    floor: bool
+
+
+def scales(gate: GatePart) -> list[Scale]:
+    """Return a scale for every measured value of the gate that has a limit; none where nothing was measured."""
+    return [_scale(figure) for figure in gate_text.figures(gate)]
+
+
+def _scale(figure: Figure) -> Scale:
+    if figure.unit == "pp":
+        low, high = _around_zero(figure)
+        marker, limit = (_linear(value, low, high) for value in (figure.measured, figure.limit))
+        origin: float | None = _linear(0, low, high)
+    elif figure.unit == "%":
+        low, high = _near(figure)
+        marker, limit, origin = _linear(figure.measured, low, high), _linear(figure.limit, low, high), None
+    else:
+        low, high = _decades(figure)
+        marker, limit, origin = _log(figure.measured, low, high), _log(figure.limit, low, high), None
+    start, width = (limit, 100 - limit) if figure.floor else (0.0, limit)
+    return Scale(
+        label=figure.label,
+        measured_text=figure.measured_text,
+        limit_text=figure.limit_text,
+        marker=round(marker, 2),
+        limit=round(limit, 2),
+        pass_start=round(start, 2),
+        pass_width=round(width, 2),
+        origin=None if origin is None else round(origin, 2),
+        beyond=figure.measured < figure.limit if figure.floor else figure.measured > figure.limit,
+        floor=figure.floor,
+    )
+
+
+def _around_zero(figure: Figure) -> tuple[float, float]:
+    span = max(abs(figure.measured) * 1.15, abs(figure.limit) * 2.5, 1e-6)
+    return -span, span
+
+
+def _near(figure: Figure) -> tuple[float, float]:
+    """Return a stretch of percent around both values, wide enough that a tenth of a point is not made a precipice."""
+    low, high = sorted((figure.measured, figure.limit))
+    margin = max(1.0, 0.35 * (high - low))
+    return low - margin, high + margin
+
+
+def _decades(figure: Figure) -> tuple[float, float]:
+    limit = max(figure.limit, _SMALLEST)
+    low = min(1e-8, limit / 100, figure.measured if figure.measured > 0 else limit)
+    return math.log10(max(low, _SMALLEST)), math.log10(max(1.0, limit * 10, figure.measured))
+
+
+def _linear(value: float, low: float, high: float) -> float:
+    return 100 * (value - low) / (high - low)
+
+
+def _log(value: float, low: float, high: float) -> float:
+    return _linear(min(max(math.log10(max(value, _SMALLEST)), low), high), low, high)

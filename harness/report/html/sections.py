@@ -1,0 +1,127 @@
+"""The parts of a report's first screens as plain values for the template: gates by model, what was asked, timing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.record.schema import RunRecord, Verdict
+from harness.report import numbers
+from harness.report.html.scales import Scale, scales
+from harness.report.summary import GateRow, gate_row
+from harness.report.text import visible
+
+_RANK: dict[Verdict, int] = {"fail": 0, "error": 1, "inconclusive": 2, "pass": 3, "not_applicable": 4}
+_SYMBOLS: dict[Verdict, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?", "error": "!", "not_applicable": "·"}
+_PROCESS = "wall_seconds"
+
+
+@dataclass(frozen=True)
+class GateCell:
+    """A gate on a model: its words, its scales and a sign that needs no colour."""
+
+    row: GateRow
+    scales: tuple[Scale, ...]
+    symbol: str
+
+
+@dataclass(frozen=True)
+class GateMatrix:
+    """Gates by model: ``rows`` are (model, role, cells in the order of ``gates``; several where a gate comes twice).
+
+    ``idle``: (gate, reason) of the gates that apply to no model, which have no column.
+    """
+
+    gates: tuple[str, ...]
+    idle: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[str, str, tuple[tuple[GateCell, ...], ...]], ...]
+
+
+def gate_matrix(record: RunRecord) -> GateMatrix:
+    """Return the gates of every model, the models with the worst verdicts first, the reference last."""
+    active = [part for part in record.gates if part.verdict != "not_applicable"]
+    roles = {part.id: part.role for part in record.models}
+    of_candidates_first = sorted(active, key=lambda part: roles.get(part.model) == "reference")
+    gates = list(dict.fromkeys(part.gate for part in of_candidates_first))
+    idle = {part.gate: visible(part.reason) for part in record.gates if part.gate not in gates}
+    models = list(dict.fromkeys(part.model for part in active))
+    models.sort(key=lambda name: (roles.get(name) == "reference", *_severity(record, name)))
+    rows = tuple(
+        (
+            visible(model),
+            roles.get(model, "model"),
+            tuple(
+                tuple(
+                    GateCell(gate_row(part), tuple(scales(part)), _SYMBOLS[part.verdict])
+                    for part in record.gates
+                    if (part.gate, part.model) == (gate, model)
+                )
+                for gate in gates
+            ),
+        )
+        for model in models
+    )
+    return GateMatrix(
+        tuple(visible(gate) for gate in gates), tuple((visible(gate), reason) for gate, reason in idle.items()), rows
+    )
+
+
+def _severity(record: RunRecord, model: str) -> tuple[int, float, float]:
+    """Return what sorts the worst model first: its worst verdict, its largest drop, its largest difference."""
+    ranks = [_RANK[part.verdict] for part in record.gates if part.model == model]
+    own = [part for part in record.comparisons if part.candidate == model]
+    drop = max((part.drop.top1_pp or 0.0 for part in own), default=0.0)
+    return min(ranks, default=5), -drop, -max((part.max_abs_diff or 0.0 for part in own), default=0.0)
+
+
+def worst_first(record: RunRecord, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the comparisons, the one to look at first in front."""
+    return sorted(pairs, key=lambda pair: _severity(record, pair[1]))
+
+
+def question(record: RunRecord) -> str:
+    """Return what the run was asked, in one sentence."""
+    candidates = [visible(part.id) for part in record.models if part.role == "candidate"]
+    references = [visible(part.id) for part in record.models if part.role == "reference"]
+    if not candidates or not references:
+        return "Did the conversion keep the accuracy?"
+    asked = candidates[0] if len(candidates) == 1 else f"each of {len(candidates)} candidates"
+    return f"Does {asked} answer as {references[0]}, the original, does?"
+
+
+def timing(record: RunRecord) -> list[tuple[str, str, float]]:
+    """Return (stage, duration, percent of the whole run) of every stage with a duration; the whole run first."""
+    known = {name: value for name, value in record.timing.items() if value is not None and value >= 0}
+    whole = max([known.get(_PROCESS, 0.0), *known.values()], default=0.0)
+    order = sorted(known, key=lambda name: (name != _PROCESS, -known[name]))
+    return [
+        (
+            visible(name.removesuffix("_seconds").replace("_", " ")),
+            numbers.seconds(known[name]),
+            round(100 * known[name] / whole, 1) if whole else 0.0,
+        )
+        for name in order
+        if name.endswith("_seconds")
+    ]
+
+
+def input_contracts(record: RunRecord) -> dict[str, str]:
+    """Return how each model is fed, by model id, as far as the record's configuration says it."""
+    config = record.config
+    reference, candidates = config.get("reference"), config.get("candidates")
+    specs = [reference, *(candidates if isinstance(candidates, (list, tuple)) else ())]
+    told: dict[str, str] = {}
+    for spec in specs:
+        fed = spec.get("input") if isinstance(spec, Mapping) else None
+        if isinstance(spec, Mapping) and isinstance(fed, Mapping):
+            told[str(spec.get("id"))] = _contract(fed)
+    return told
+
+
+def _contract(fed: Mapping[str, Any]) -> str:
+    color, mean, scale = (fed.get(name) for name in ("color", "mean", "scale"))
+    said = f"channels in the order {visible(str(color or 'unknown'))}"
+    if not mean and scale in (None, 1, 1.0):
+        return f"{said}, values 0 to 255"
+    return visible(f"{said}, (value - {mean}) / {scale}")

@@ -1,0 +1,81 @@
+"""The forms of a report: which there are, the files that they go to, and writing them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from harness.errors import ConfigError, RecordError, nearest
+from harness.record.schema import RunRecord
+from harness.record.store import make_folder, write_atomically
+from harness.report import csv_table, junit, markdown
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ClassNames = Sequence[str] | None
+HTML_BYTES = 5_000_000
+
+
+class Format(NamedTuple):
+    """A form of report: its file's name and the pure function that renders it."""
+
+    file_name: str
+    render: Callable[[RunRecord, pa.Table | None, ClassNames], str]
+
+
+def _html(record: RunRecord, table: pa.Table | None, class_names: ClassNames, max_bytes: int = HTML_BYTES) -> str:
+    from harness.report.html.report_page import render  # charts and templates load only for this form
+
+    return render(record, table, class_names, max_bytes)
+
+
+def _junit(record: RunRecord, table: pa.Table | None, class_names: ClassNames) -> str:  # noqa: ARG001
+    return junit.render(record)
+
+
+def _csv(record: RunRecord, table: pa.Table | None, class_names: ClassNames) -> str:  # noqa: ARG001
+    if table is None:
+        raise RecordError(
+            "the run has no per-image table (predictions.parquet), so no CSV can be made; choose other formats"
+        )
+    return csv_table.render(table)
+
+
+FORMATS: dict[str, Format] = {
+    "html": Format("report.html", _html),
+    "md": Format("report.md", markdown.render),
+    "junit": Format("junit.xml", _junit),
+    "csv": Format("predictions.csv", _csv),
+}
+
+
+def write_reports(
+    folder: Path,
+    record: RunRecord,
+    table: pa.Table | None,
+    formats: Iterable[str],
+    class_names: ClassNames = None,
+    *,
+    html_bytes: int = HTML_BYTES,
+) -> list[Path]:
+    """Render the record in the named formats and write each atomically into ``folder``; return the paths.
+
+    All are rendered before the first is written. ``class_names``: names of the classes by network label.
+    ``html_bytes``: what the page's pictures and table may fill it up to. Raises ConfigError on an unknown format,
+    RecordError where a form needs the table and there is none, or a file cannot be written.
+    """
+    chosen = list(dict.fromkeys(formats))
+    for name in chosen:
+        if name not in FORMATS:
+            guess = nearest(name, FORMATS)
+            hint = f"did you mean '{guess[0]}'? " if guess else ""
+            raise ConfigError(f"no report format '{name}'; {hint}there are {', '.join(FORMATS)}")
+    forms = {name: FORMATS[name].render for name in chosen} | {"html": partial(_html, max_bytes=html_bytes)}
+    files = [(folder / FORMATS[name].file_name, forms[name](record, table, class_names)) for name in chosen]
+    make_folder(folder)
+    for path, text in files:
+        write_atomically(path, text.encode("utf-8"))
+    return [path for path, _ in files]

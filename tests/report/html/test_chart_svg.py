@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from harness.report.html.chart_svg import draw
+
+
+def _bars(names: list[str]) -> dict[str, Any]:
+    rows = [{"name": name, "value": 1.23456 * place} for place, name in enumerate(names, start=1)]
+    encoding = {
+        "x": {"field": "value", "type": "quantitative", "title": names[0]},
+        "y": {"field": "name", "type": "nominal"},
+        "description": {"field": "name"},
+    }
+    return {
+        "data": {"values": rows},
+        "mark": {"type": "bar", "color": "var(--cand)", "aria": True},
+        "encoding": encoding,
+    }
+
+
+def test_a_chart_is_text_that_says_what_it_shows() -> None:
+    text = str(draw(_bars(["one", "two"]), "two bars", "a"))
+    root = ET.fromstring(text)
+    assert (root.get("role"), root.get("aria-label")) == ("img", "two bars")
+    assert 'data-tip="two"' in text
+    assert 'fill="var(--cand)"' in text
+    assert "style=" not in text
+    assert "href" not in text
+
+
+def test_hostile_names_stay_text() -> None:
+    name = "</svg><script>alert(1)</script>\"'&amp; onload=x"
+    text = str(draw(_bars([name, "b"]), name, "a"))
+    assert "<script" not in text
+    root = ET.fromstring(text)
+    assert root.get("aria-label") == name
+    assert name in [element.get("data-tip") for element in root.iter()]
+
+
+def test_references_inside_are_the_drawings_own() -> None:
+    spec = _bars(["one", "two"]) | {"view": {"clip": True}}
+    spec["mark"]["clip"] = True
+    text = str(draw(spec, "clipped", "left"))
+    ids = re.findall(r' id="([^"]*)"', text)
+    assert ids
+    assert all(name.startswith("left-") for name in ids)
+    assert set(re.findall(r"url\(#([^)]*)\)", text)) <= set(ids)

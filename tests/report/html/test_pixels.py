@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from harness.config import Preprocess
+from harness.dataset.image import prepare
+from harness.report.html.pixels import pictures
+from tests.report import records, synthetic
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    _, table = synthetic.run(4)
+    synthetic.write_images(tmp_path / "val", table)
+    return tmp_path / "val"
+
+
+def _decoded(uri: str | None) -> np.ndarray:
+    assert uri is not None
+    data = np.frombuffer(base64.b64decode(uri.removeprefix("data:image/webp;base64,")), np.uint8)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
+
+
+def test_exact_pixels_are_those_of_the_models(folder: Path) -> None:
+    run, table = synthetic.run(4)
+    (name, *_) = table.column("image_id").to_pylist()
+    found, missing = pictures(synthetic.with_images(run, folder), [name, name])
+    assert missing is None
+    expected = prepare((folder / name).read_bytes(), Preprocess(size=64))
+    np.testing.assert_array_equal(_decoded(found[name].exact()), expected)
+    assert _decoded(found[name].thumbnail).shape == expected.shape
+
+
+def test_one_image_gone_leaves_the_others(folder: Path) -> None:
+    run, table = synthetic.run(4)
+    first, second, *_ = table.column("image_id").to_pylist()
+    (folder / first).unlink()
+    (folder / second).write_bytes(b"no image")
+    found, missing = pictures(synthetic.with_images(run, folder), table.column("image_id").to_pylist())
+    assert len(found) == 2
+    assert missing is not None
+    assert "not an image" in missing
+
+
+def test_a_folder_that_is_gone_is_a_reason(tmp_path: Path) -> None:
+    run, _ = synthetic.run(1)
+    found, missing = pictures(synthetic.with_images(run, tmp_path / "gone"), ["a.jpg"])
+    assert found == {}
+    assert missing
+
+
+@pytest.mark.parametrize("config", [{}, {"dataset": None}, {"dataset": {"path": ""}}, {"dataset": [1]}])
+def test_a_record_without_a_usable_data_set(config: dict[str, object]) -> None:
+    found, missing = pictures(records.record(config=config), ["a.jpg"])
+    assert found == {}
+    assert missing == "the record does not say how its data set is opened"
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd", "a\0b"])
+def test_nothing_outside_the_folder_is_read(name: str, folder: Path) -> None:
+    run, table = synthetic.run(4)
+    gone, kept, *_ = table.column("image_id").to_pylist()
+    (folder / gone).rename(folder.parent / "secret.png")  # the list is broken now, so files are looked up by name
+    found, _ = pictures(synthetic.with_images(run, folder), [name, kept])
+    assert set(found) == {kept}

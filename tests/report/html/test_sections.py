@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from harness.report.html.sections import gate_matrix, input_contracts, question, timing, worst_first
+from tests.report import records
+from tests.report.records import comparison, gate, model, record
+
+
+def test_gates_by_model_with_the_idle_ones_apart() -> None:
+    matrix = gate_matrix(record())
+    assert matrix.gates == ("parity", "drop")
+    assert matrix.idle == (("target", "the configuration names no published accuracy"),)
+    ((name, role, cells),) = matrix.rows
+    assert (name, role) == ("ir", "candidate")
+    assert [cell.symbol for parts in cells for cell in parts] == ["✓", "✓"]
+
+
+def test_the_worst_model_comes_first_and_the_reference_last() -> None:
+    gates = (
+        gate("target", "tf", "fail"),
+        gate("target", "good", "pass"),
+        gate("target", "bad", "fail"),
+        gate("drop", "doubtful", "inconclusive"),
+    )
+    models = (model("tf"), model("good"), model("doubtful"), model("bad"))
+    run = record(
+        models=models, gates=gates, comparisons=(comparison("good"), comparison("bad"), comparison("doubtful"))
+    )
+    assert [row[0] for row in gate_matrix(run).rows] == ["bad", "doubtful", "good", "tf"]
+    assert worst_first(run, [("tf", "good"), ("tf", "bad")])[0] == ("tf", "bad")
+
+
+def test_the_question() -> None:
+    assert question(record()) == "Does ir answer as tf, the original, does?"
+    assert question(records.many_candidates(12)).startswith("Does each of 12 candidates answer as tf")
+    assert question(records.failed_to_run()) == "Did the conversion keep the accuracy?"
+
+
+def test_time_by_stage_against_the_whole_run() -> None:
+    run = record(timing={"stream_seconds": 5.0, "wall_seconds": 10.0, "load_seconds": None})
+    assert timing(run) == [("wall", "10.0 s", 100.0), ("stream", "5.0 s", 50.0)]
+    assert timing(record(timing={"wall_seconds": 0.0})) == [("wall", "0.0 s", 0.0)]
+    assert timing(record(timing={})) == []
+
+
+def test_what_the_models_are_fed() -> None:
+    config = {
+        "reference": {"id": "tf", "input": {"color": "RGB", "mean": 127.5, "scale": 127.5}},
+        "candidates": [{"id": "ir", "input": {"color": "BGR", "mean": 0.0, "scale": 1.0}}, None, {"id": "x"}],
+    }
+    assert input_contracts(record(config=config)) == {
+        "tf": "channels in the order RGB, (value - 127.5) / 127.5",
+        "ir": "channels in the order BGR, values 0 to 255",
+    }
+    assert input_contracts(record(config={"candidates": 3})) == {}

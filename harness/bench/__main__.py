@@ -1,0 +1,110 @@
+"""`python -m harness.bench CONFIG`: all scenarios, each in a process of its own; table, JSON and plot."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from harness.bench.plot import svg
+from harness.bench.scenario import SCENARIOS, run_scenario
+from harness.config import load_config
+from harness.errors import HarnessError
+from harness.record.store import make_folder, write_atomically
+
+
+def main() -> int:
+    """Run the benchmark and return the exit code."""
+    options = _parser().parse_args()
+    try:
+        if options.scenario:
+            return _one(options)
+        return _all(options)
+    except HarnessError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m harness.bench", description=__doc__)
+    parser.add_argument("config", metavar="CONFIG", type=Path)
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides")
+    parser.add_argument("--images", type=int, default=5000, help="rows of the pipeline; the images are repeated to it")
+    parser.add_argument("--repeat", type=int, default=1, help="runs of each scenario; the median by ratio is shown")
+    parser.add_argument("--scenario", choices=SCENARIOS, help="only this one, in this process; prints JSON")
+    parser.add_argument("--together", action="store_true", help="models at the same time instead of in turns")
+    parser.add_argument("--memory-only", action="store_true", help="with --scenario: leave the stages out")
+    parser.add_argument("--out", type=Path, default=Path("reports/bench"), help="where bench.json and bench.svg go")
+    return parser
+
+
+def _one(options: argparse.Namespace) -> int:
+    config = load_config(options.config, options.overrides)
+    turns, stages = not options.together, not options.memory_only
+    print(json.dumps(run_scenario(config, options.scenario, options.images, turns=turns, stages=stages)))
+    return 0
+
+
+def _all(options: argparse.Namespace) -> int:
+    results = []
+    for name in SCENARIOS:
+        print(f"bench: {name}, {options.images} images", file=sys.stderr, flush=True)
+        runs = sorted((_in_process(options, name) for _ in range(options.repeat)), key=lambda run: run["ratio"])
+        results.append(runs[len(runs) // 2])
+    marginal = _marginal(results)
+    make_folder(options.out)
+    document = {"scenarios": results, "third_candidate_cost_over_inference_alone": marginal}
+    write_atomically(options.out / "bench.json", (json.dumps(document, indent=2) + "\n").encode())
+    write_atomically(options.out / "bench.svg", svg(results).encode())
+    print(table(results, marginal))
+    print(f"\n{options.out / 'bench.json'}  {options.out / 'bench.svg'}")
+    return 0
+
+
+def _marginal(results: list[dict[str, Any]]) -> float:
+    """Return what two further candidates cost in the pipeline, over what their inference costs alone."""
+    both, three = results[0], results[2]
+    # The speed of the machine may have changed between the two runs: scale by the stages that both of them measured.
+    shared = [stage for stage in both["core_seconds_per_image"] if stage in three["core_seconds_per_image"]]
+    drift = sum(three["core_seconds_per_image"][s] for s in shared) / sum(
+        both["core_seconds_per_image"][s] for s in shared
+    )
+    cores = three["cores"]
+    cost = cores / three["achieved_images_per_second"] - drift * cores / both["achieved_images_per_second"]
+    alone = sum(value for stage, value in three["core_seconds_per_image"].items() if stage not in shared)
+    return float(cost / alone)
+
+
+def _in_process(options: argparse.Namespace, name: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "harness.bench", str(options.config), "--images", str(options.images)]
+    command += ["--scenario", name, *(["--together"] if options.together else [])]
+    for override in options.overrides:
+        command += ["--set", override]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def table(results: list[dict[str, Any]], marginal: float) -> str:
+    """Return the figures as text."""
+    lines = []
+    for item in results:
+        lines.append(f"{item['scenario']} ({item['images']} images, {item['cores']} cores)")
+        stages = ", ".join(f"{name} {1000 * cost:.2f}" for name, cost in item["core_seconds_per_image"].items())
+        lines.append(f"  core-milliseconds per image, each stage alone: {stages}")
+        achieved, limit = item["achieved_images_per_second"], item["bound_images_per_second"]
+        memory = f"peak memory {item['peak_memory_bytes'] / 1e6:.0f} MB"
+        lines.append(f"  achieved {achieved:.1f} images/s, bound {limit:.1f}, ratio {item['ratio']:.3f}; {memory}")
+        startup = ", ".join(f"{name.removesuffix('_seconds')} {value:.2f} s" for name, value in item["startup"].items())
+        lines.append(f"  start-up: {startup}")
+    lines.append(f"a further candidate's cost / its inference alone: {marginal:.2f}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""One scenario in a process of its own: start-up, stages alone, the pipeline, the stages again, peak memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from harness.bench.repeated import repeated
+from harness.bench.stages import bound, stage_costs
+from harness.config import Config
+from harness.dataset.image_set import open_image_set
+from harness.engine.lane import Lane
+from harness.engine.local import LocalEngine
+from harness.engine.plan import lane_for, plan_models
+from harness.engine.run import process_age
+from harness.engine.run_folder import RunFolder
+from harness.environment import cores
+
+SCENARIOS = ("both models", "IR with cached reference", "three candidates")
+
+
+def run_scenario(config: Config, name: str, rows: int, *, turns: bool = True, stages: bool = True) -> dict[str, Any]:
+    """Run one scenario on ``rows`` images and return its figures (seconds, images per second, bytes).
+
+    The stages are measured before and after the pipeline and averaged, so that a machine that changes its speed does
+    not decide the ratio. ``stages`` off: only the pipeline, for its memory.
+    """
+    started = time.perf_counter() - process_age()
+    startup = {"imports_before_models_seconds": time.perf_counter() - started}
+    lanes, with_cache = _lanes(config, name)
+    with tempfile.TemporaryDirectory(prefix="harness-bench-") as folder:
+        if with_cache:
+            config = config.model_copy(
+                update={"cache": config.cache.model_copy(update={"folder": Path(folder) / "cache"})}
+            )
+            lanes, _ = _lanes(config, name)
+        startup |= _load(lanes)
+        images = repeated(open_image_set(config.dataset), rows)
+        count = cores()
+        engine = LocalEngine(images, config.dataset.preprocess, lanes, threads=count, turns=turns)
+        shards = list(enumerate(images.manifest.shards()))
+        if with_cache:
+            for _ in engine.run(shards):
+                pass
+        else:
+            first = time.perf_counter()
+            next(iter(engine.run([(0, range(min(32, rows)))])))
+            startup["first_result_seconds"] = time.perf_counter() - first
+        before = stage_costs(images, config.dataset.preprocess, lanes, count) if stages else {}
+        with RunFolder(Path(folder) / "run") as run_folder:
+            start = time.perf_counter()
+            for table in engine.run(shards):
+                run_folder.save(table)
+            seconds = time.perf_counter() - start
+        after = stage_costs(images, config.dataset.preprocess, lanes, count) if stages else {}
+    costs = {stage: (before[stage] + after[stage]) / 2 for stage in before}
+    used = ["decode", "resize", *(lane.spec.id for lane in (lanes[1:] if with_cache else lanes))]
+    achieved = rows / seconds
+    limit = bound(costs, used, count) if stages else None
+    for lane in lanes:
+        lane.close()
+    return {
+        "scenario": name,
+        "images": rows,
+        "cores": count,
+        "core_seconds_per_image": {stage: costs[stage] for stage in used if stage in costs},
+        "achieved_images_per_second": achieved,
+        "bound_images_per_second": limit,
+        "ratio": achieved / limit if limit else None,
+        "pipeline_seconds": seconds,
+        "peak_memory_bytes": _peak_memory(),
+        "startup": startup,
+    }
+
+
+def _lanes(config: Config, name: str) -> tuple[list[Lane], bool]:
+    planned = plan_models(config, use_cache=False)
+    with_cache = name == SCENARIOS[1]
+    lanes = [lane_for(config, planned[0], use_cache=with_cache), lane_for(config, planned[1], use_cache=False)]
+    if name == SCENARIOS[2]:
+        for number in (2, 3):
+            spec = dataclasses.replace(planned[1].spec, id=f"{planned[1].spec.id}-{number}")
+            lanes.append(Lane(spec, planned[1].model.backend, "candidate"))
+    return lanes, with_cache
+
+
+def _load(lanes: list[Lane]) -> dict[str, float]:
+    """Import the frameworks and load the models one after the other, and return the seconds of each."""
+    seconds = {}
+    for module in ("tensorflow", "openvino"):
+        start = time.perf_counter()
+        if module == "tensorflow":
+            from harness.backends.tensorflow import import_tensorflow as load
+        else:
+            from harness.openvino_import import import_openvino as load
+        load()
+        seconds[f"import_{module}_seconds"] = time.perf_counter() - start
+    for lane in lanes:
+        lane.load()
+        seconds[f"load_{lane.spec.id}_seconds"] = lane.load_seconds
+    return seconds
+
+
+def _peak_memory() -> int:
+    """Return the largest resident memory of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,1 @@
+"""Knowing conversion faults: injecting each of them, and seeing which gate notices."""

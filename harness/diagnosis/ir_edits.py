@@ -1,0 +1,115 @@
+"""Faulty IRs: the candidate's own, with one thing wrong, written to a folder that is thrown away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.backends.names import find_by_name
+from harness.backends.openvino import output_names
+from harness.errors import HarnessError
+from harness.openvino_import import import_openvino
+
+
+class CannotInjectError(HarnessError):
+    """The IR has nothing in which the fault could be injected."""
+
+
+Edit = Callable[[Any, Any, str], str]
+_SEED = 20240607
+
+
+def edited_ir(xml: str, output: str, edit: Edit, folder: Path, *, to_f16: bool = False) -> tuple[str, str]:
+    """Write the IR ``xml`` with one edit into ``folder``; return its path and the name of its output.
+
+    ``edit`` is given the openvino module, the model and the configured output's name, and returns the output's name.
+    Raises CannotInjectError where the IR has nothing that could be edited so.
+    """
+    ov = import_openvino()
+    model = ov.Core().read_model(xml)
+    name = edit(ov, model, output)
+    path = folder / "faulty.xml"
+    ov.save_model(model, str(path), compress_to_fp16=to_f16)
+    return str(path), name
+
+
+def unchanged(_ov: Any, _model: Any, output: str) -> str:
+    """Change nothing (for faults that lie in how the IR is written)."""
+    return output
+
+
+def without_softmax(ov: Any, model: Any, output: str) -> str:
+    """Let the output be the logits: the softmax was cut off."""
+    softmax = _last(model, output, "Softmax")
+    return _replace_outputs(ov, model, softmax.input_value(0), output)
+
+
+def another_output(ov: Any, model: Any, output: str) -> str:
+    """Let the output be what goes into the last layer with weights: a wrong name was given to the converter."""
+    node = _last(model, output, "Convolution", "MatMul")
+    return _replace_outputs(ov, model, node.input_value(0), output)
+
+
+def other_weights(ov: Any, model: Any, output: str) -> str:
+    """Replace every weight by that of another training: the same shapes, values 5 % off at random."""
+    generator = np.random.default_rng(_SEED)
+    _map_weights(ov, model, lambda w: w * (1 + 0.05 * generator.standard_normal(w.shape).astype(np.float32)))
+    return output
+
+
+def rounded_weights(ov: Any, model: Any, output: str) -> str:
+    """Round every weight to 8 bits, symmetric, one scale for each output channel."""
+
+    def rounded(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        axes = tuple(range(1, weights.ndim))
+        step = np.abs(weights).max(axis=axes, keepdims=True) / 127
+        return np.where(step > 0, np.round(weights / np.where(step > 0, step, 1)) * step, weights).astype(np.float32)
+
+    _map_weights(ov, model, rounded)
+    return output
+
+
+def _map_weights(ov: Any, model: Any, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> None:
+    """Pass every floating-point constant with more than one axis through ``change``."""
+    changed = 0
+    for node in model.get_ordered_ops():
+        if node.get_type_name() != "Constant" or node.get_element_type() not in (ov.Type.f32, ov.Type.f16):
+            continue
+        weights = np.array(node.data, np.float32)
+        if weights.ndim < 2 or weights.size < 16:
+            continue
+        replacement = ov.opset13.constant(change(weights).astype(node.data.dtype))
+        replacement.set_friendly_name(node.get_friendly_name())
+        for target in list(node.output(0).get_target_inputs()):
+            target.replace_source_output(replacement.output(0))
+        changed += 1
+    if not changed:
+        raise CannotInjectError("the IR has no weights that could be changed")
+
+
+def _last(model: Any, output: str, *kinds: str) -> Any:
+    """Return the nearest operation of one of ``kinds`` before the configured output."""
+    node = find_by_name(output, output_names(model), what="output", model="the IR").get_node().input_value(0).get_node()
+    for _ in range(64):
+        if node.get_type_name() in kinds:
+            return node
+        if not node.inputs():
+            break
+        node = node.input_value(0).get_node()
+    raise CannotInjectError(f"the IR has no {' or '.join(kinds)} before its output '{output}'")
+
+
+def _replace_outputs(ov: Any, model: Any, source: Any, name: str) -> str:
+    """Make ``source`` the model's only output, flat, under the configured name."""
+    for result in list(model.get_results()):
+        model.remove_result(result)
+    batch = np.array([1, -1], np.int64)
+    flat = ov.opset13.reshape(source, batch, special_zero=False)
+    fault = f"{name.removesuffix(':0')}/faulty"
+    flat.output(0).get_tensor().set_names({fault})
+    model.add_results([ov.opset13.result(flat)])
+    return fault

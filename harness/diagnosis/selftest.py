@@ -1,0 +1,245 @@
+"""The proof that the gates bite: every known fault is injected into a faithful candidate, and the gates judge it."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.backends import ModelSpec, open_backend
+from harness.config import Candidate, Config, Preprocess
+from harness.dataset.image_set import ImageSet, open_image_set
+from harness.diagnosis.faults import FAULTS, Fault
+from harness.diagnosis.ir_edits import CannotInjectError, edited_ir
+from harness.diagnosis.normalisation import fed_instead
+from harness.engine.plan import PlannedModel, lane_for, plan_models
+from harness.errors import ConfigError, DatasetError, DeviceError, ModelError
+from harness.gates import Judged, judge
+from harness.metrics.outcome import Outcome, as_decimal, score
+from harness.record.schema import GatePart
+
+_MOST_IMAGES = 4096
+_SHARD = 256
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one fault.
+
+    ``caught``: None where it cannot be injected on this machine (``reason`` says why); ``gate``: which one caught it,
+    `refused` where the model was not even accepted; ``images``: after how many; ``measured``: by the gate's own units.
+    """
+
+    name: str
+    caught: bool | None
+    gate: str | None
+    images: int
+    measured: dict[str, Any] | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """All findings, and every gate that fails on the faithful candidate."""
+
+    candidate: str
+    images: int
+    faults: tuple[Finding, ...]
+    false_alarms: tuple[GatePart, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every fault that could be injected was caught, at least one was, and there was no false alarm."""
+        tried = [finding.caught for finding in self.faults if finding.caught is not None]
+        return bool(tried) and all(tried) and not self.false_alarms
+
+
+def selftest(
+    config: Config,
+    candidate_id: str | None = None,
+    faults: tuple[Fault, ...] = FAULTS,
+    told: Callable[[str], None] = lambda _: None,
+) -> SelfTest:
+    """Inject ``faults`` one by one into a candidate (None: the first that runs on OpenVINO) and judge each.
+
+    ``told`` is called with the name of what is being tried. Raises HarnessError where the faithful candidate itself
+    cannot be evaluated.
+    """
+    candidate = _choose(config, candidate_id)
+    planned = {item.model.id: item for item in plan_models(config)}
+    images = open_image_set(config.dataset)
+    if len(images.manifest) == 0:
+        raise DatasetError(f"{images.source}: lists no image, so no fault could be seen")
+    bench = _Bench(config, candidate, images, planned)
+    told("the faithful candidate")
+    bench.evaluate_faithful()
+    false_alarms = tuple(gate for gate in bench.judge_faithful() if gate.verdict == "fail")
+    findings = []
+    for fault in faults:
+        told(fault.name)
+        findings.append(bench.try_fault(fault))
+    return SelfTest(candidate.id, bench.count, tuple(findings), false_alarms)
+
+
+def _choose(config: Config, wanted: str | None) -> Candidate:
+    for candidate in config.candidates:
+        if candidate.backend == "openvino" and wanted in (None, candidate.id):
+            return candidate
+    raise ConfigError(f"there is no OpenVINO candidate {wanted or ''} to inject faults into")
+
+
+class _Bench:
+    """Reference and faithful candidate on all images, and the means to run the candidate with a fault."""
+
+    def __init__(
+        self, config: Config, candidate: Candidate, images: ImageSet, planned: dict[str, PlannedModel]
+    ) -> None:
+        self._config, self._candidate, self._images, self._planned = config, candidate, images, planned
+        self.count = min(len(images.manifest), _MOST_IMAGES)
+        self._labels = images.manifest.labels[: self.count]
+        self._whole = config.dataset.images or len(images.manifest)
+        self._gates = config.gates_for(candidate)
+        parity = self._gates.parity
+        self._first = min(parity.images, self.count) if parity else self.count
+
+    def evaluate_faithful(self) -> None:
+        """Run reference and candidate as configured."""
+        pixels = self._pixels(self._config.dataset.preprocess, self.count)
+        digests = tuple(_no_digest(row) for row in range(self.count))
+        lane = lane_for(self._config, self._planned[self._config.reference.id], use_cache=False)
+        try:
+            self._reference = np.concatenate(
+                [
+                    lane.answer(pixels[start : start + _SHARD], digests).probabilities
+                    for start in range(0, self.count, _SHARD)
+                ]
+            )
+        finally:
+            lane.close()
+        self._faithful = self._infer(self._planned[self._candidate.id].spec, pixels)
+        self._pixels_as_configured = pixels
+
+    def judge_faithful(self) -> list[GatePart]:
+        """Return the verdicts on the faithful candidate and on the reference."""
+        outcome = score(self._faithful, self._labels, self._reference)
+        reference = score(self._reference, self._labels)
+        return [
+            *self._judge(outcome, reference),
+            *judge(
+                self._judged(self._config.reference.id, reference, None), self._config.gates, self._config.published
+            ),
+        ]
+
+    def try_fault(self, fault: Fault) -> Finding:
+        """Inject one fault: first on the images of the parity gate, then, if it hides there, on all of them."""
+        steps = (self._first, self.count) if self._first < self.count else (self.count,)
+        finding: Finding | None = None
+        for count in steps:
+            try:
+                probabilities = self._with_fault(fault, count)
+            except (DeviceError, CannotInjectError) as error:
+                return Finding(fault.name, None, None, 0, None, str(error))
+            except ModelError as error:
+                return Finding(fault.name, True, "refused", 0, None, str(error))
+            finding = self._finding(fault, probabilities)
+            if finding.caught:
+                return finding
+        assert finding is not None
+        return finding
+
+    def _finding(self, fault: Fault, probabilities: NDArray[np.float32]) -> Finding:
+        count = len(probabilities)
+        labels = self._labels[:count]
+        if fault.label_shift:
+            labels = ((labels + fault.label_shift) % probabilities.shape[1]).astype(np.int32)
+        outcome = score(probabilities, labels, self._reference[:count])
+        reference = score(self._reference[:count], labels)
+        for gate in self._judge(outcome, reference):
+            if gate.verdict == "fail":
+                return Finding(
+                    fault.name, True, gate.gate, self._images_until(gate, outcome), gate.measured, gate.reason
+                )
+        return Finding(
+            fault.name,
+            False,
+            None,
+            count,
+            {"max_abs_diff": float(outcome.max_abs_diff.max())},
+            "; ".join(f"{gate.gate}: {gate.verdict}" for gate in self._judge(outcome, reference)),
+        )
+
+    def _images_until(self, gate: GatePart, outcome: Outcome) -> int:
+        """Return after how many images the gate would have failed: parity at the first one beyond its limit."""
+        if gate.gate == "parity" and self._gates.parity:
+            limit = self._gates.parity.max_abs_diff
+            beyond = (row for row, value in enumerate(outcome.max_abs_diff) if not as_decimal(value) <= limit)
+            return next(beyond) + 1
+        return len(outcome)
+
+    def _judge(self, outcome: Outcome, reference: Outcome) -> list[GatePart]:
+        return judge(self._judged(self._candidate.id, outcome, reference), self._gates, self._config.published)
+
+    def _judged(self, model: str, outcome: Outcome, reference: Outcome | None) -> Judged:
+        return Judged(model, outcome, reference, self._candidate.precision, self._whole)
+
+    def _with_fault(self, fault: Fault, count: int) -> NDArray[np.float32]:
+        """Return the probabilities, float32 (count, classes), that the candidate gives with the fault."""
+        if fault.label_shift:
+            return self._faithful[:count]
+        pixels = self._pixels_as_configured[:count]
+        if fault.preprocess:
+            wrong = self._config.dataset.preprocess.model_copy(update=fault.preprocess)
+            if wrong == self._config.dataset.preprocess:
+                raise CannotInjectError(f"the configuration itself has {fault.preprocess}")
+            pixels = self._pixels(wrong, count)
+        if fault.pixels:
+            pixels = fault.pixels(pixels)
+        spec = dataclasses.replace(self._planned[self._candidate.id].spec, cache_dir=None)
+        if fault.normalisation:
+            true = self._config.reference.input
+            mean, scale = fault.normalisation(true.mean_per_channel, true.scale_per_channel)
+            spec = dataclasses.replace(spec, input=fed_instead(spec.input, true, mean, scale))
+        if fault.precision:
+            if fault.precision == self._candidate.precision:
+                raise CannotInjectError(f"the configuration itself asks for {fault.precision}")
+            spec = dataclasses.replace(spec, precision=fault.precision)
+        if fault.edit is None:
+            probabilities = self._infer(spec, pixels)
+        else:
+            with tempfile.TemporaryDirectory(prefix="harness-selftest-") as folder:
+                xml, output = edited_ir(spec.model, spec.output, fault.edit, Path(folder), to_f16=fault.weights_f16)
+                spec = dataclasses.replace(spec, model=xml, output=output, model_sha256=None)
+                probabilities = self._infer(spec, pixels)
+        return fault.probabilities(probabilities) if fault.probabilities else probabilities
+
+    def _infer(self, spec: ModelSpec, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with open_backend(self._candidate.backend, spec) as backend:
+            return backend.infer(pixels)
+
+    def _pixels(self, preprocess: Preprocess, count: int) -> NDArray[np.uint8]:
+        """Return uint8 (count, size, size, 3) BGR of the first images. Raises DatasetError where one is bad."""
+        from harness.engine.decode import Decoder
+        from harness.environment import cores
+
+        shards = [
+            (number, range(start, min(start + _SHARD, count))) for number, start in enumerate(range(0, count, _SHARD))
+        ]
+        parts = []
+        with Decoder(self._images, preprocess, threads=cores()) as decoder:
+            for decoded in decoder.shards(shards):
+                for row, reason in decoded.bad.items():
+                    raise DatasetError(
+                        f"{self._images.manifest.image_ids[row]}: {reason}; the self-test needs sound images"
+                    )
+                parts.append(decoded.pixels)
+        return np.concatenate(parts)
+
+
+def _no_digest(row: int) -> bytes:
+    return str(row).encode()

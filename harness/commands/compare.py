@@ -1,0 +1,141 @@
+"""`harness compare RUN_A RUN_B`: two records, image by image, without any framework. It judges nothing: exit 0."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from harness.comparing import ModelPair, RunPair, compare_runs
+from harness.comparing.settings import Change
+from harness.errors import EXIT_OK
+from harness.report import numbers
+from harness.report.text import visible
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_CHANGES = 12  # shown of each kind; --json has all
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print agreement, flips, drop and what changed, as tables or as one JSON document."""
+    pair = compare_runs(options.run_a, options.run_b)
+    if options.json:
+        print(json.dumps(as_json(pair), indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        _print(pair, str(options.run_a), str(options.run_b))
+    return EXIT_OK
+
+
+def as_json(pair: RunPair) -> dict[str, Any]:
+    """Return the comparison as plain JSON values."""
+    runs = {
+        name: {
+            "folder": str(record.folder),
+            "name": record.name,
+            "started_utc": record.started_utc,
+            "exit_code": record.exit_code,
+        }
+        for name, record in (("a", pair.a), ("b", pair.b))
+    }
+    models = [
+        asdict(model)
+        | {
+            "top1_agreement": model.top1_agreement.model_dump(mode="json"),
+            "flips": model.flips.model_dump(mode="json"),
+            "drop": model.drop.model_dump(mode="json"),
+        }
+        for model in pair.models
+    ]
+    changed = {"models": pair.model_facts, "config": pair.config, "environment": pair.environment}
+    return {
+        "runs": runs,
+        "images": pair.images,
+        "warnings": list(pair.warnings),
+        "models": models,
+        "only_in_a": list(pair.only_in_a),
+        "only_in_b": list(pair.only_in_b),
+        "changed": {name: [change._asdict() for change in found] for name, found in changed.items()},
+    }
+
+
+def _print(pair: RunPair, a: str, b: str) -> None:
+    from rich.console import Console
+
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)
+    console.print(f"A: {visible(a)}  {visible(pair.a.name)}, {visible(pair.a.started_utc)}", soft_wrap=True)
+    console.print(f"B: {visible(b)}  {visible(pair.b.name)}, {visible(pair.b.started_utc)}", soft_wrap=True)
+    console.print(f"{numbers.plural(pair.images, 'image')}, the same in both; drop is A minus B: a loss is positive\n")
+    console.print(_models(pair.models))
+    for where, names in (("A", pair.only_in_a), ("B", pair.only_in_b)):
+        if names:
+            console.print(f"Only in {where}, not compared: {', '.join(map(visible, names))}", soft_wrap=True)
+    for warning in pair.warnings:
+        console.print(f"warning: {warning}", soft_wrap=True)
+    for model in pair.models:
+        if model.flipped:
+            console.print(_flips(model), soft_wrap=True)
+    for title, found in (
+        ("Models", pair.model_facts),
+        ("Configuration", pair.config),
+        ("Environment", pair.environment),
+    ):
+        console.print(_changed(title, found), soft_wrap=True)
+
+
+def _models(models: tuple[ModelPair, ...]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    headers = (
+        "model",
+        "same Top-1",
+        "broken",
+        "fixed",
+        "changed",
+        "Top-1 drop pp [95 %]",
+        "p",
+        "Top-5 drop",
+        "max Δp*",
+    )
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    for model in models:
+        same, flips, drop = model.top1_agreement, model.flips, model.drop
+        table.add_row(
+            visible(model.id),
+            f"{numbers.percent(same.percent)} % ({same.count}/{same.total})",
+            numbers.count(flips.broken),
+            numbers.count(flips.fixed),
+            numbers.count(flips.changed_wrong),
+            f"{numbers.signed_pp(drop.top1_pp)} {numbers.interval(drop.top1_ci95_pp, numbers.signed_pp)}",
+            numbers.p_value(drop.top1_p_value),
+            numbers.signed_pp(drop.top5_pp),
+            numbers.difference(model.max_label_probability_diff),
+        )
+    table.caption = "* of the true label's probability; changed: wrong in both, with another class"
+    table.caption_justify = "left"
+    return table
+
+
+def _flips(model: ModelPair) -> str:
+    total = model.flips.broken + model.flips.fixed
+    lines = [f"\nFlips of {visible(model.id)}, {min(total, len(model.flipped))} of {total}:"]
+    for image in model.flipped:
+        word = "broken" if image.broken else "fixed"
+        lines.append(
+            f"  {word}: {visible(image.image_id)}, label {image.label}: {image.top1_a} in A, {image.top1_b} in B"
+        )
+    return "\n".join(lines)
+
+
+def _changed(title: str, found: tuple[Change, ...]) -> str:
+    if not found:
+        return f"\n{title}: nothing changed"
+    lines = [f"\n{title} changed, A -> B:"]
+    lines += [f"  {visible(key)}: {visible(str(a))} -> {visible(str(b))}" for key, a, b in found[:_CHANGES]]
+    more = len(found) - _CHANGES
+    return "\n".join([*lines, f"  and {more} more, see --json"] if more > 0 else lines)

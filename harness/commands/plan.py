@@ -1,0 +1,131 @@
+"""`harness plan`: how many images settle which question. Needs no configuration, no model and no image."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from harness.errors import EXIT_OK, ConfigError
+from harness.metrics.planning import images_for_interval, images_to_certify, images_to_see, power
+
+_USUAL_DISCORDANT = (0.0, 0.1, 0.5, 1.0)  # percent of images whose Top-1 correctness flips
+_SHARES = (10.0, 5.0, 1.0)  # percent of images on which a fault shows
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the plan as a table, or as one JSON document."""
+    plan = _plan(options.drop, options.confidence, options.whole, options.discordant, options.images)
+    if options.json:
+        print(json.dumps(plan, indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        _print(plan)
+    return EXIT_OK
+
+
+def _plan(drop: float, confidence: float, whole: int, discordant: float | None, images: int | None) -> dict[str, Any]:
+    if not 0 < drop <= 100:
+        raise ConfigError(f"--drop {drop:g}: a limit above 0 and up to 100 percentage points is wanted, such as 0.1")
+    if not 0 < confidence < 1:
+        raise ConfigError(f"--confidence {confidence:g}: a fraction between 0 and 1 is wanted, such as 0.95")
+    if discordant is not None and not 0 <= discordant <= 100:
+        raise ConfigError(f"--discordant {discordant:g}: a percentage from 0 to 100 is wanted, such as 0.5")
+    if images is not None and images > whole:
+        raise ConfigError(f"--images {images}: more than the whole set of {whole:,}; give its size with --whole")
+    rates = _USUAL_DISCORDANT if discordant is None else (discordant,)
+    plan: dict[str, Any] = {
+        "drop_pp": drop,
+        "confidence": confidence,
+        "whole_set": whole,
+        "parity": [
+            {"share_percent": share, "images": min(whole, images_to_see(share / 100, confidence))} for share in _SHARES
+        ],
+        "drop_within_limit": [_drop_row(drop, confidence, whole, rate) for rate in rates],
+        "target_images": whole,
+    }
+    if images is not None:
+        found = power(images, drop, confidence, whole, None if discordant is None else discordant / 100)
+        plan["subset"] = found._asdict() | {"is_whole_set": images == whole}
+    return plan
+
+
+def _drop_row(drop: float, confidence: float, whole: int, rate: float) -> dict[str, Any]:
+    certify = images_to_certify(drop, confidence, whole, broken=rate / 200, fixed=rate / 200, runs=11)
+    return {
+        "discordant_percent": rate,
+        "certify_images": certify.typical,
+        "certify_images_nine_of_ten": certify.nine_of_ten,
+        "subset_images": images_for_interval(drop, confidence, whole, rate / 100),
+    }
+
+
+def _print(plan: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    whole, percent = plan["whole_set"], f"{100 * plan['confidence']:g} %"
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("question", "images", "with"):
+        table.add_column(name, overflow="fold", justify="right" if name == "images" else "left")
+    for row in plan["parity"]:
+        question = f"Does a fault show that alters {row['share_percent']:g} % of images?"
+        table.add_row(question, f"{row['images']:,}", f"gates.parity, seen with {percent} confidence")
+    for row in plan["drop_within_limit"]:
+        question = f"Is the drop within {plan['drop_pp']:g} pp, {_flips(row['discordant_percent'])}?"
+        spread = row["certify_images_nine_of_ten"]
+        beyond = "" if spread == row["certify_images"] else f"; nine of ten runs: {spread:,}"
+        table.add_row(question, f"{row['certify_images']:,}", f"--certify {plan['drop_pp']:g}{beyond}")
+        subset = row["subset_images"]
+        table.add_row(
+            "",
+            "whole set" if subset is None else f"{subset:,}",
+            "gates.drop on a random subset",
+        )
+    table.add_row("Is the drop within, exactly?", f"{whole:,}", "gates.drop on the whole set, by counts")
+    table.add_row("Is the published accuracy reached?", f"{whole:,}", "gates.target, on the whole set only")
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110, highlight=False, markup=False)
+    console.print(table)
+    if "subset" in plan:
+        for line in _subset(plan):
+            console.print(line, soft_wrap=True)
+    else:
+        console.print("Flips: as many broken as fixed. --discordant PERCENT: your own rate, a run's flips / images.")
+        console.print("--images N: what a subset can and cannot show. `validate --limit N` takes the first N listed;")
+        console.print("as a random subset only of a list in random order, as ImageNet's is.")
+
+
+def _flips(percent: float) -> str:
+    return f"if {percent:g} % of images flip" if percent else "if no image flips"
+
+
+def _subset(plan: dict[str, Any]) -> list[str]:
+    found, limit, whole = plan["subset"], plan["drop_pp"], plan["whole_set"]
+    confidence = f"{100 * plan['confidence']:g} % confidence"
+    lines = ["", f"What {found['images']:,} of {whole:,} images can show ({confidence}):"]
+    lines.append(f"  can: a fault that alters at least {found['share_seen_percent']:.2g} % of images, by parity")
+    if found["is_whole_set"]:
+        return [*lines, "  can: everything else exactly, by counts: this is the whole set"]
+    best = min(found["interval_pp"], found["sequential_pp"])
+    word = "can" if best <= limit else "cannot"
+    lines.append(
+        f"  {word}: a drop within {limit:g} pp, if no image flips: then at most {found['interval_pp']:.3f} pp "
+        f"by the paired interval, {found['sequential_pp']:.3f} pp by certification"
+    )
+    if found["with_flips_pp"] is not None:
+        rate = plan["drop_within_limit"][0]["discordant_percent"]
+        word = "can" if found["with_flips_pp"] <= limit else "cannot"
+        lines.append(
+            f"  {word}: a drop within {limit:g} pp, {_flips(rate)}: then at most {found['with_flips_pp']:.3f} pp"
+        )
+    fails = found["fails_from_pp"]
+    lines.append(
+        "  cannot: a drop beyond the limit, however large"
+        if fails is None
+        else f"  can: a drop beyond the limit, where it measures {fails:.2f} pp or more"
+    )
+    lines.append(
+        f"  cannot: the published accuracy: an accuracy of 72 % is known to +-{found['accuracy_pp']:.2f} pp only, "
+        "and the subset may be easier or harder than the whole"
+    )
+    return lines

@@ -1,0 +1,46 @@
+"""`harness validate`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from harness.ci.github import publish, publish_error
+from harness.config import load_config
+from harness.engine.run import Options
+from harness.engine.validate import validate
+from harness.errors import HarnessError
+from harness.record.store import read_predictions, to_json
+from harness.report.render import write_reports
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate, write the record and the reports, print the summary; the exit code is the verdict."""
+    try:
+        config = load_config(options.config, options.overrides)
+        record = validate(
+            config,
+            Options(
+                limit=options.limit,
+                out=options.out,
+                resume=options.resume,
+                use_cache=not options.no_cache,
+                command=("harness", *options.given),
+            ),
+        )
+    except HarnessError as error:
+        publish_error(str(error))
+        raise
+    options.verdict = record.exit_code
+    folder = record.folder
+    assert folder is not None
+    written = write_reports(folder, record, read_predictions(folder), ("md", "junit"))
+    publish(record, folder / "report.md")
+    if options.json:
+        sys.stdout.write(to_json(record))
+    else:
+        from harness.report.terminal import print_summary
+
+        print_summary(record, sys.stdout)
+        print(f"Record: {folder / 'run.json'}   Reports: {', '.join(str(path) for path in written)}")
+    return record.exit_code

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.commands.compare import run
+from harness.record.store import write_predictions, write_record
+from tests.baseline.runs import model
+from tests.baseline.runs import run as record_of
+from tests.comparing.conftest import Row, table
+from tests.conftest import harness_environment
+
+HOSTILE = "a\x1b[31mb\u202e.jpg"
+BEFORE: list[Row] = [(HOSTILE, 5, {"tf": (5, 1, 0.5), "ir": (5, 1, 0.5)})]
+AFTER: list[Row] = [(HOSTILE, 5, {"tf": (5, 1, 0.5), "ir": (6, 2, 0.25)})]
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> tuple[Path, Path]:
+    for name, rows in (("a", BEFORE), ("b", AFTER)):
+        (tmp_path / name).mkdir()
+        write_record(tmp_path / name, record_of(model("ir", device="GPU" if name == "b" else "CPU")))
+        write_predictions(tmp_path / name, table(rows))
+    return tmp_path / "a", tmp_path / "b"
+
+
+def options(runs: tuple[Path, Path], *, as_json: bool = False) -> argparse.Namespace:
+    return argparse.Namespace(run_a=runs[0], run_b=runs[1], json=as_json)
+
+
+def test_text(runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(options(runs)) == 0
+    text = capsys.readouterr().out
+    assert "+100.00 [" in text
+    assert r"broken: a\x1b[31mb\u202e.jpg, label 5: 5 in A, 6 in B" in text
+    assert "ir.device: CPU -> GPU" in text
+    assert "Configuration: nothing changed" in text
+
+
+def test_json_is_one_document(runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(options(runs, as_json=True)) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["images"] == 1
+    assert [part["id"] for part in document["models"]] == ["tf", "ir"]
+    found = document["models"][1]
+    assert found["flips"] == {"fixed": 0, "broken": 1, "changed_wrong": 0}
+    assert found["drop"]["top1_pp"] == 100.0
+    assert found["flipped"][0]["image_id"] == HOSTILE
+    assert document["changed"]["models"] == [{"key": "ir.device", "a": "CPU", "b": "GPU"}]
+
+
+def test_no_framework_is_loaded(runs: tuple[Path, Path]) -> None:
+    """Neither a framework nor what is slow to load: `compare` and `baseline check` answer at once."""
+    code = "import sys; from harness.cli import main; main(sys.argv[1:]); print(*sys.modules)"
+    for arguments in (["compare", *runs], ["baseline", "update", runs[0], runs[0] / "b.json"]):
+        listed = subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            env=harness_environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()[-1]
+        assert "harness.cli" in listed.split()
+        assert not {"tensorflow", "openvino", "pandas", "cv2"} & set(listed.split())

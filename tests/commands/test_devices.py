@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.commands import devices
+from harness.errors import ModelError
+from tests.conftest import require
+from tests.test_devices import CORE, Core
+
+
+@pytest.fixture
+def standing_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in = SimpleNamespace(Core=lambda: CORE, get_version=lambda: "2025.3")
+    monkeypatch.setattr(devices, "import_openvino", lambda: stand_in)
+
+
+@pytest.mark.usefixtures("standing_in")
+def test_text(capsys: pytest.CaptureFixture[str]) -> None:
+    assert devices.run(argparse.Namespace(json=False)) == 0
+    text = capsys.readouterr().out
+    assert "Example CPU" in text
+    assert "CPU: `precision: device_default` runs bf16; pin `precision: f32`" in text
+    assert "AUTO:CPU,GPU.0,GPU.1: chooses a device by itself" in text
+    assert "GPU.1 did not answer" in text
+    assert "Not there: NPU: Cannot load library of NPU" in text
+
+
+@pytest.mark.usefixtures("standing_in")
+def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    assert devices.run(argparse.Namespace(json=True)) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [item["name"] for item in document["devices"]] == ["CPU", "GPU.0", "GPU.1"]
+
+
+def test_no_device_at_all_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = SimpleNamespace(Core=lambda: Core([], {}, {}), get_version=lambda: "2025.3")
+    monkeypatch.setattr(devices, "import_openvino", lambda: empty)
+    assert devices.run(argparse.Namespace(json=True)) == 3
+
+
+def test_without_openvino_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(ModelError, match="OpenVINO is not installed") as raised:
+        devices.run(argparse.Namespace(json=False))
+    assert raised.value.exit_code == 3
+
+
+def test_the_real_one(capsys: pytest.CaptureFixture[str]) -> None:
+    require("openvino")
+    assert devices.run(argparse.Namespace(json=True)) == 0
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    cpu = next(item for item in document["devices"] if item["name"] == "CPU")
+    assert "f32" in cpu["precisions"]
+    assert cpu["plugin"].startswith("openvino_intel_cpu_plugin")
+    assert {"AUTO", "HETERO", "BATCH"} <= {item["name"] for item in document["virtual"]}

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+import pytest
+
+from harness.commands.plan import run
+from harness.errors import ConfigError
+
+
+def options(**changes: Any) -> argparse.Namespace:
+    given = {"drop": 0.1, "confidence": 0.95, "whole": 50_000, "images": None, "discordant": None, "json": False}
+    return argparse.Namespace(**(given | changes))
+
+
+def test_table_answers_each_question(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(options()) == 0
+    text = capsys.readouterr().out
+    for told in ("59", "3,709", "3,838", "--certify 0.1", "published accuracy", "50,000"):
+        assert told in text
+
+
+def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    run(options(json=True, images=650, discordant=0.5))
+    plan = json.loads(capsys.readouterr().out)
+    assert [row["images"] for row in plan["parity"]] == [29, 59, 299]
+    assert [row["discordant_percent"] for row in plan["drop_within_limit"]] == [0.5]
+    assert plan["subset"]["images"] == 650
+    assert plan["subset"]["is_whole_set"] is False
+
+
+def test_a_subset_is_told_what_it_cannot_show(capsys: pytest.CaptureFixture[str]) -> None:
+    run(options(images=650, discordant=1.0))
+    text = capsys.readouterr().out
+    assert "What 650 of 50,000 images can show" in text
+    assert "cannot: a drop within 0.1 pp, if no image flips: then at most 0.588 pp" in text
+    assert "cannot: a drop within 0.1 pp, if 1 % of images flip" in text
+    assert "cannot: the published accuracy" in text
+
+
+def test_the_whole_set_decides_by_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    run(options(images=720, whole=720))
+    assert "exactly, by counts: this is the whole set" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"drop": 0.0}, "--drop 0"),
+        ({"drop": float("nan")}, "--drop nan"),
+        ({"confidence": 95.0}, "such as 0.95"),
+        ({"images": 50_001}, "--whole"),
+        ({"discordant": 101.0}, "--discordant 101"),
+    ],
+)
+def test_what_makes_no_sense_is_a_usage_error(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        run(options(**changes))

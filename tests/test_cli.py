@@ -1,0 +1,300 @@
+"""The command line: help and light commands without any framework, usage errors, and the exit code whatever happens."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import __version__
+from harness.cli import build_parser, main
+from harness.errors import BaselineError, ConfigError, DatasetError, DeviceError, HarnessError, RecordError
+
+ROOT = Path(__file__).parents[1]
+RUN = ROOT / "tests/record/fixtures/schema-1"
+FRAMEWORKS = ("tensorflow", "openvino", "keras", "jax", "torch", "onnx", "ray")
+HEAVY = ("numpy", "pandas", "scipy", "cv2", "pyarrow", "pydantic", "yaml", "rich", "tqdm", "pooch", "requests")
+
+# Runs the commands of argv[3] one after the other, with the packages of argv[1] as if they were not installed; writes
+# what came of it to argv[2].
+SCRIPT = """
+import contextlib, io, json, sys
+blocked = set(sys.argv[1].split(","))
+class Block:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in blocked:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Block)
+from harness.cli import main
+results = []
+for arguments in json.loads(sys.argv[3]):
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        try:
+            code = main(arguments)
+        except SystemExit as exit:
+            code = exit.code or 0
+    results.append([code, out.getvalue(), err.getvalue()])
+with open(sys.argv[2], "w") as stream:
+    json.dump([results, sorted({name.partition(".")[0] for name in sys.modules})], stream)
+"""
+
+
+@pytest.fixture
+def without(tmp_path: Path) -> Callable[..., tuple[list[tuple[int, str, str]], set[str]]]:
+    """Return a function that runs commands with packages blocked: (code, stdout, stderr) of each, and the imports."""
+
+    def run(
+        blocked: Sequence[str], *commands: Sequence[str], folder: Path = ROOT
+    ) -> tuple[list[tuple[int, str, str]], set[str]]:
+        report = tmp_path / "report.json"
+        arguments = [sys.executable, "-c", SCRIPT, ",".join(blocked), str(report), json.dumps(commands)]
+        subprocess.run(arguments, check=True, cwd=folder, timeout=120)
+        results, modules = json.loads(report.read_text(encoding="utf-8"))
+        return [tuple(result) for result in results], set(modules)
+
+    return run
+
+
+def parsers(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield every command's words with its parser."""
+    yield path, parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, inner in action.choices.items():
+                yield from parsers(inner, (*path, name))
+
+
+class TestWithoutFrameworks:
+    def test_every_help_needs_the_standard_library_only(self, without: Any) -> None:
+        commands = [[*path, "--help"] for path, _ in parsers(build_parser())]
+        assert ["validate", "--help"] in commands
+        results, modules = without((*FRAMEWORKS, *HEAVY), *commands, ["--version"])
+        for command, (code, out, err) in zip([*commands, ["--version"]], results, strict=True):
+            assert (code, err) == (0, ""), command
+            assert out
+        assert modules.isdisjoint({*FRAMEWORKS, *HEAVY})
+
+    def test_config_commands(self, without: Any, tmp_path: Path) -> None:
+        config = ROOT / "tests/config/example.yml"
+        commands = [["config", "schema"], ["config", "check", str(config), "--set", f"dataset.path={tmp_path}"]]
+        results, modules = without(FRAMEWORKS, *commands)
+        assert results[0][0] == 0
+        assert json.loads(results[0][1])["title"] == "Config"
+        assert results[1][0] == 2  # the models are not there
+        assert "frozen.pb does not exist" in results[1][2]
+        assert modules.isdisjoint({"numpy", "pandas", "scipy", "cv2", "pyarrow", "rich", "tqdm", "pooch", "requests"})
+
+    def test_report(self, without: Any, tmp_path: Path) -> None:
+        shutil.copytree(RUN, tmp_path / "run")
+        blocked = (*FRAMEWORKS, "cv2", "scipy", "pandas", "requests", "pooch")
+        results, modules = without(blocked, ["report", str(tmp_path / "run"), "--format", "md,junit"])
+        assert results[0] == (0, f"{tmp_path}/run/report.md\n{tmp_path}/run/junit.xml\n", "")
+        assert modules.isdisjoint({"yaml", "rich", "tqdm"})
+
+    def test_a_record_without_a_table_needs_no_arrays_at_all(self, without: Any, tmp_path: Path) -> None:
+        shutil.copy(RUN / "run.json", tmp_path / "run.json")
+        results, modules = without(FRAMEWORKS, ["report", str(tmp_path)])
+        assert results[0][0] == 0, results
+        assert modules.isdisjoint({"pandas", "scipy", "cv2", "pyarrow"})
+
+    def test_the_package_itself_imports_nothing(self) -> None:
+        code = "import sys; before = set(sys.modules); import harness; print(sorted(set(sys.modules) - before))"
+        shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+        tops = {name.partition(".")[0] for name in json.loads(shown.replace("'", '"'))}
+        assert tops <= {"harness", "typing", "_typing", "collections"}
+
+
+class TestUsageErrors:
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            (["vaildate", "c.yml"], "Did you mean `validate`?"),
+            (["Validate", "c.yml"], "Did you mean `validate`?"),
+            (["config", "chekc", "c.yml"], "Did you mean `check`?"),
+            (["validate", "c.yml", "--resum"], "Did you mean `--resume`?"),
+            (["validate", "c.yml", "--limt=3"], "Did you mean `--limit`?"),
+            (["config", "check", "c.yml", "--sett", "a=1"], "Did you mean `--set`?"),
+            (["report", "run", "--from", "md"], "Did you mean `--format`?"),
+            (["validate"], "the following arguments are required: CONFIG"),
+            ([], "the following arguments are required: COMMAND"),
+            (["config"], "the following arguments are required: ACTION"),
+            (["validate", "c.yml", "--limit", "0"], "'0' is no whole number from 1"),
+            (["validate", "c.yml", "--limit", "1.5"], "'1.5' is no whole number from 1"),
+            (["validate", "c.yml", "--limit"], "expected one argument"),
+            (["validate", "c.yml", "--engine", "locl"], "Did you mean `local`?"),
+            (["validate", "c.yml", "d.yml"], "unrecognized arguments: d.yml"),
+        ],
+    )
+    def test_exit_2_with_the_near_miss(
+        self, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert told in err
+        assert err.startswith("usage: harness")
+
+    @pytest.mark.parametrize("arguments", [["xyzzy"], ["validate", "c.yml", "--xyzzy"], ["validate", "--xyzzy", "c"]])
+    def test_no_near_miss_where_nothing_is_near(self, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            main(arguments)
+        assert "Did you mean" not in capsys.readouterr().err
+
+    def test_abbreviations_are_refused(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            main(["validate", "c.yml", "--res"])
+        assert "unrecognized arguments: --res" in capsys.readouterr().err
+
+    def test_a_missing_configuration(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["config", "check", str(tmp_path / "no.yml")]) == 2
+        assert capsys.readouterr().err == f"harness: {tmp_path}/no.yml: no such configuration\n"
+
+    def test_a_wrong_override(self, capsys: pytest.CaptureFixture[str]) -> None:
+        config = str(ROOT / "tests/config/example.yml")
+        assert main(["config", "check", config, "--set", "datset.path=/x"]) == 2
+        assert "--set datset: unknown key; did you mean `dataset`?" in capsys.readouterr().err
+
+
+def command_that(monkeypatch: pytest.MonkeyPatch, run: Callable[[argparse.Namespace], int]) -> None:
+    """Put a command of the test's own in the place of `harness validate`."""
+    monkeypatch.setitem(sys.modules, "harness.commands.validate", types.SimpleNamespace(run=run))
+
+
+def raising(error: BaseException) -> Callable[[argparse.Namespace], int]:
+    def run(_: argparse.Namespace) -> int:
+        raise error
+
+    return run
+
+
+class TestExitCodes:
+    @pytest.mark.parametrize("code", [0, 1, 3, 4, 5])
+    def test_the_command_s_own(self, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+        command_that(monkeypatch, lambda _: code)
+        assert main(["validate", "c.yml"]) == code
+
+    @pytest.mark.parametrize(
+        ("error", "code"),
+        [
+            (ConfigError("what is wrong"), 2),
+            (DatasetError("what is wrong"), 3),
+            (DeviceError("what is wrong"), 3),
+            (RecordError("what is wrong"), 3),
+            (BaselineError("what is wrong"), 4),
+        ],
+    )
+    def test_an_error_of_the_user_is_one_message(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: HarnessError, code: int
+    ) -> None:
+        command_that(monkeypatch, raising(error))
+        assert main(["validate", "c.yml"]) == code
+        assert capsys.readouterr() == ("", "harness: what is wrong\n")
+
+    @pytest.mark.parametrize("error", [ValueError("inside"), KeyError("inside"), OSError("inside"), RecursionError()])
+    def test_a_bug_keeps_its_traceback(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+    ) -> None:
+        command_that(monkeypatch, raising(error))
+        assert main(["validate", "c.yml"]) == 70
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "Traceback (most recent call last)" in err
+        assert type(error).__name__ in err
+        assert "this is a bug in the harness" in err
+
+    def test_an_interruption(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        command_that(monkeypatch, raising(KeyboardInterrupt()))
+        assert main(["validate", "c.yml"]) == 130
+        assert capsys.readouterr() == ("", "harness: interrupted\n")
+
+    def test_what_was_typed_is_known_to_the_command(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        seen: list[argparse.Namespace] = []
+        command_that(monkeypatch, lambda options: seen.append(options) or 0)  # type: ignore[func-returns-value]
+        arguments = ["validate", "c.yml", "--set", "a=1", "--set", "b.c=d", "--limit", "7", "--json"]
+        assert main(arguments) == 0
+        assert seen[0].given == arguments
+        assert (seen[0].overrides, seen[0].limit, seen[0].json) == (["a=1", "b.c=d"], 7, True)
+        assert (seen[0].resume, seen[0].no_cache, seen[0].out, seen[0].engine) == (False, False, None, "local")
+
+    @pytest.mark.parametrize("verdict", [None, 0, 1])
+    def test_a_reader_that_left_does_not_change_the_verdict(
+        self, monkeypatch: pytest.MonkeyPatch, verdict: int | None
+    ) -> None:
+        def run(options: argparse.Namespace) -> int:
+            if verdict is not None:
+                options.verdict = verdict
+            raise BrokenPipeError
+
+        command_that(monkeypatch, run)
+        assert main(["validate", "c.yml"]) == (3 if verdict is None else verdict)
+
+    def test_a_reader_that_left_is_no_error_of_a_listing(self) -> None:
+        code = "import sys; from harness.cli import main; sys.exit(main(['config', 'schema']))"
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.close()
+            assert process.stderr.read() == b""
+        assert process.returncode == 0
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+    def test_output_onto_a_full_disk(self) -> None:
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            arguments = [sys.executable, "-m", "harness", "config", "schema"]
+            process = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, check=False, text=True, cwd=ROOT)
+        assert (process.returncode, process.stderr) == (
+            3,
+            "harness: output cannot be written: No space left on device; make room\n",
+        )
+
+    def test_a_name_that_the_terminal_cannot_show(self) -> None:
+        code = (
+            "import sys, types; sys.modules['harness.commands.validate'] = types.SimpleNamespace("
+            "run=lambda _: print('caf\\udce9 \\u2713') or 1); from harness.cli import main; "
+            "sys.exit(main(['validate', 'c']))"
+        )
+        arguments = [sys.executable, "-X", "utf8=0", "-c", code]
+        environment = {"PYTHONIOENCODING": "ascii"}
+        process = subprocess.run(arguments, capture_output=True, env=environment, check=False, cwd=ROOT)
+        assert (process.returncode, process.stdout) == (1, b"caf\\udce9 \\u2713\n"), process.stderr
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"harness {__version__}\n"
+
+
+def test_python_m(tmp_path: Path) -> None:
+    process = subprocess.run(
+        [sys.executable, "-m", "harness", "config", "check", str(tmp_path / "no.yml")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert process.returncode == 2
+    assert "no such configuration" in process.stderr
+
+
+def test_every_command_can_be_found() -> None:
+    for path, parser in parsers(build_parser()):
+        run = parser._defaults.get("run")
+        if run is None:
+            assert any(isinstance(action, argparse._SubParsersAction) for action in parser._actions), path
+            continue
+        module, _, function = run.partition(":")
+        source = ROOT / (module.replace(".", "/") + ".py")
+        assert f"\ndef {function}(" in source.read_text(encoding="utf-8"), path

@@ -1,0 +1,152 @@
+"""The baseline file: counts and fingerprints of an accepted run, small enough to be read in a review."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+
+from harness import __version__
+from harness.errors import BaselineError
+from harness.record.schema import ModelPart, PrecisionPart, RunRecord
+
+SCHEMA_VERSION = 1
+
+
+class _Part(BaseModel):
+    # Unlike the record's parts these forbid what they do not know: the file may be edited by hand.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Fingerprints(_Part):
+    """What must be the same for two runs to be comparable; each a sha256 (hex).
+
+    ``data``: the evaluated (image id, label) pairs in order; ``content``: the bytes of every evaluated image;
+    ``preprocess``: the configured preprocessing; ``reference``: its file, input contract and output.
+    """
+
+    data: str
+    content: str | None
+    preprocess: str
+    reference: str
+
+
+class ModelRow(_Part):
+    """One model's exact counts. ``broken``, ``fixed``: its Top-1 flips against the reference (null for itself)."""
+
+    role: str
+    device: str
+    precision: PrecisionPart
+    model_sha256: str
+    images: Annotated[int, Field(ge=1)]
+    top1_correct: NonNegativeInt
+    top5_correct: NonNegativeInt
+    broken: NonNegativeInt | None = None
+    fixed: NonNegativeInt | None = None
+
+    @model_validator(mode="after")
+    def _counts_fit(self) -> ModelRow:
+        if not self.top1_correct <= self.top5_correct <= self.images:
+            raise ValueError("top1_correct <= top5_correct <= images does not hold")
+        return self
+
+
+class Baseline(_Part):
+    """The counts of an accepted run. ``run_utc``: when that run started."""
+
+    schema_version: Annotated[int, Field(ge=1)] = SCHEMA_VERSION
+    name: str
+    run_utc: str
+    images: Annotated[int, Field(ge=1)]
+    whole_set: NonNegativeInt
+    fingerprints: Fingerprints
+    preprocess: dict[str, Any]
+    versions: dict[str, Any]
+    models: dict[str, ModelRow]
+
+
+def baseline_of(record: RunRecord) -> Baseline:
+    """Return the baseline of a finished run.
+
+    Raises BaselineError where the run is incomplete, evaluated nothing, or lacks the counts of a model.
+    """
+    prints = fingerprints_of(record)
+    return Baseline(
+        name=record.name,
+        run_utc=record.started_utc,
+        images=record.dataset.evaluated,
+        whole_set=record.dataset.images,
+        fingerprints=prints,
+        preprocess=_preprocess(record),
+        versions={"harness": record.harness_version or __version__, **_versions(record)},
+        models={model.id: row_of(record, model) for model in record.models},
+    )
+
+
+def require_finished(record: RunRecord) -> None:
+    """Raise BaselineError unless the run is complete and evaluated something."""
+    where = record.folder or record.name
+    if record.status != "complete":
+        why = f" ({record.error.splitlines()[0]})" if record.error else ""
+        raise BaselineError(f"{where}: the run is not complete but '{record.status}'{why}; validate again")
+    if record.dataset.evaluated == 0 or not record.models:
+        raise BaselineError(f"{where}: the run evaluated nothing; a baseline needs counts")
+
+
+def fingerprints_of(record: RunRecord) -> Fingerprints:
+    """Return what identifies the run's data, preprocessing and reference. Raises BaselineError for unfinished runs."""
+    require_finished(record)
+    reference = next((model for model in record.models if model.role == "reference"), None)
+    if reference is None:
+        raise BaselineError(f"{record.folder or record.name}: the run has no reference; a baseline needs one")
+    configured = record.config.get("reference", {})
+    return Fingerprints(
+        data=record.dataset.fingerprint,
+        content=record.dataset.content_fingerprint,
+        preprocess=_sha256(_preprocess(record)),
+        reference=_sha256(
+            {
+                "sha256": reference.model_sha256,
+                "input": configured.get("input"),
+                "output": configured.get("output"),
+            }
+        ),
+    )
+
+
+def row_of(record: RunRecord, model: ModelPart) -> ModelRow:
+    """Return a model's counts. Raises BaselineError where it was not evaluated on every image."""
+    evaluated = record.dataset.evaluated
+    if model.top1 is None or model.top5 is None or model.top1.total != evaluated or model.top5.total != evaluated:
+        raise BaselineError(f"{model.id}: has no counts over all {evaluated:,} evaluated images")
+    compared = next((part for part in record.comparisons if part.candidate == model.id), None)
+    return ModelRow(
+        role=model.role,
+        device=model.device,
+        precision=model.precision,
+        model_sha256=model.model_sha256,
+        images=evaluated,
+        top1_correct=model.top1.correct,
+        top5_correct=model.top5.correct,
+        broken=compared.flips.broken if compared else None,
+        fixed=compared.flips.fixed if compared else None,
+    )
+
+
+def _preprocess(record: RunRecord) -> dict[str, Any]:
+    found = record.config.get("dataset", {}).get("preprocess")
+    if not isinstance(found, dict):
+        raise BaselineError(f"{record.folder or record.name}: the record does not say how images were preprocessed")
+    return found
+
+
+def _versions(record: RunRecord) -> dict[str, Any]:
+    listed = record.environment.get("versions")
+    python = {"python": record.environment["python"]} if "python" in record.environment else {}
+    return {**python, **(listed if isinstance(listed, dict) else {})}
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

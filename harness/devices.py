@@ -1,0 +1,134 @@
+"""What OpenVINO finds on this machine: devices, what they can do, and the virtual devices over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+VIRTUAL = {
+    "AUTO": "chooses a device by itself, and may change it while it runs",
+    "HETERO": "splits one model over several devices, operation by operation",
+    "BATCH": "gathers single images into batches for one device",
+    "MULTI": "hands images to several devices in turn",
+}
+_EXPECTED = ("CPU", "GPU", "NPU")  # a plug-in of these that finds no device is told, with the reason
+_PRECISIONS = {"FP32": "f32", "FP16": "f16", "BF16": "bf16"}
+_TYPES = {"f32": "f32", "float32": "f32", "f16": "f16", "float16": "f16", "bf16": "bf16", "bfloat16": "bf16"}
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device as a configuration names it.
+
+    ``capabilities``: OpenVINO's own words, sorted; ``precisions``: what `precision:` may pin on it;
+    ``default_precision``: what `device_default` gives; ``plugin``: the plug-in and its version; ``note``: what the
+    plug-in did not answer. Whatever is unknown is None or empty.
+    """
+
+    name: str
+    full_name: str | None
+    type: str | None
+    capabilities: tuple[str, ...]
+    precisions: tuple[str, ...]
+    default_precision: str | None
+    plugin: str | None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class VirtualDevice:
+    """A device that runs a model on others; ``example``: as a configuration names it."""
+
+    name: str
+    example: str
+    what: str
+    plugin: str | None
+
+
+@dataclass(frozen=True)
+class AbsentDevice:
+    """A device that one might look for, and why it is not there."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Devices:
+    """All that OpenVINO offers. ``openvino``: its version."""
+
+    openvino: str
+    devices: tuple[Device, ...]
+    virtual: tuple[VirtualDevice, ...]
+    absent: tuple[AbsentDevice, ...]
+
+
+def find_devices(core: Any, version: str) -> Devices:
+    """Ask an ``openvino.Core`` for everything. A device that does not answer is listed with the reason."""
+    names = [str(name) for name in core.available_devices]
+    devices = tuple(_device(core, name) for name in names)
+    bases = {name.partition(".")[0] for name in names}
+    virtual = tuple(
+        VirtualDevice(name, f"{name}:{','.join(names[:1] if name == 'BATCH' else names)}", what, plugin)
+        for name, what in VIRTUAL.items()
+        if names and (plugin := _plugin(core, name)) is not None
+    )
+    absent = tuple(AbsentDevice(name, _why_absent(core, name)) for name in _EXPECTED if name not in bases)
+    return Devices(version, devices, virtual, absent)
+
+
+def _device(core: Any, name: str) -> Device:
+    notes: list[str] = []
+    full_name = _ask(core, name, "FULL_DEVICE_NAME", notes)
+    capabilities = tuple(sorted(map(str, _ask(core, name, "OPTIMIZATION_CAPABILITIES", notes) or ())))
+    default = _ask(core, name, "INFERENCE_PRECISION_HINT", [])
+    kind = _ask(core, name, "DEVICE_TYPE", [])
+    return Device(
+        name=name,
+        full_name=None if full_name is None else str(full_name),
+        type=None if kind is None else str(kind).rpartition(".")[2].lower(),
+        capabilities=capabilities,
+        precisions=tuple(short for word, short in _PRECISIONS.items() if word in capabilities),
+        default_precision=None if default is None else _short(default),
+        plugin=_plugin(core, name),
+        note="; ".join(notes) or None,
+    )
+
+
+def _ask(core: Any, device: str, name: str, notes: list[str]) -> Any:
+    """Return a property, or None where the device does not answer, which ``notes`` then say."""
+    try:
+        return core.get_property(device, name)
+    except RuntimeError as error:
+        notes.append(f"{name}: {telling_line(error)}")
+        return None
+
+
+def _plugin(core: Any, name: str) -> str | None:
+    try:
+        versions = core.get_versions(name)
+    except RuntimeError:
+        return None
+    found = [f"{version.description} {version.build_number}" for version in versions.values()]
+    return ", ".join(dict.fromkeys(found)) or None
+
+
+def _why_absent(core: Any, name: str) -> str:
+    try:
+        core.get_versions(name)
+    except RuntimeError as error:
+        return telling_line(error)
+    return "its plug-in loads, but finds no such device or no driver for it"
+
+
+def _short(value: Any) -> str:
+    """Return an element type as f32, f16 or bf16; others in OpenVINO's own word."""
+    text = value.to_string() if hasattr(value, "to_string") else str(value)
+    return _TYPES.get(text, text)
+
+
+def telling_line(error: Exception) -> str:
+    """Return the line of OpenVINO's message that says what is wrong, without the places in its sources."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(("Exception from", "Check '", "[ GENERAL_ERROR"))]
+    return (telling or lines or [type(error).__name__])[-1][:300]

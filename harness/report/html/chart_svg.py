@@ -44,6 +44,7 @@ _KEPT = frozenset((
     "text-anchor", "font-size", "font-weight",
 ))
 # fmt: on
+_LONGEST_TEXT = 160
 _LONG_NUMBER = re.compile(r"-?\d*\.\d{2,}(?:e-?\d+)?")
 
 
@@ -55,7 +56,7 @@ def draw(spec: dict[str, Any], label: str, name: str) -> Markup:
     """
     import vl_convert
 
-    text = vl_convert.vegalite_to_svg({"config": CONFIG, **spec}, allowed_base_urls=[])
+    text = vl_convert.vegalite_to_svg({"config": CONFIG, **_shortened(spec)}, allowed_base_urls=[])
     root = ET.fromstring(text)  # noqa: S314  (made by the line above from escaped text)
     width, height = root.get("width", "1"), root.get("height", "1")
     inside = "".join(_markup(child, name) for child in root)
@@ -69,6 +70,15 @@ def draw(spec: dict[str, Any], label: str, name: str) -> Markup:
         height,
         Markup(inside),  # noqa: S704  (escaped below)
     )
+
+
+def _shortened(value: Any) -> Any:
+    """Return a specification without very long texts: measuring those would take minutes."""
+    if isinstance(value, dict):
+        return {key: _shortened(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_shortened(item) for item in value]
+    return f"{value[:_LONGEST_TEXT]}…" if isinstance(value, str) and len(value) > _LONGEST_TEXT else value
 
 
 def _markup(element: ET.Element, name: str) -> str:

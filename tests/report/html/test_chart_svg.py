@@ -48,3 +48,9 @@ def test_references_inside_are_the_drawings_own() -> None:
     assert ids
     assert all(name.startswith("left-") for name in ids)
     assert set(re.findall(r"url\(#([^)]*)\)", text)) <= set(ids)
+
+
+def test_a_very_long_name_is_cut_before_it_is_measured() -> None:
+    text = str(draw(_bars(["W" * 100_000, "b"]), "long", "a"))
+    assert "W" * 161 not in text
+    assert 'data-tip="' + "W" * 160 + "…" in text

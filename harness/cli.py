@@ -87,6 +87,16 @@ def _positive(text: str) -> int:
     return value
 
 
+def _pp(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of percentage points from 0 to 100")
+    return value
+
+
 def _megabytes(text: str) -> float:
     try:
         value = float(text)
@@ -122,6 +132,12 @@ def _add_validate(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     command.add_argument("--resume", action="store_true", help="go on with an interrupted run (--out, or the latest)")
     command.add_argument("--no-cache", action="store_true", help="neither read nor write caches")
+    command.add_argument(
+        "--certify",
+        metavar="PP",
+        type=_pp,
+        help="images in random order, until the Top-1 drop is proven within PP percentage points, or beyond",
+    )
     command.add_argument("--engine", choices=["local"], default="local", help="what runs the shards")
     command.add_argument("--json", action="store_true", help="print run.json to stdout, and nothing else")
     command.set_defaults(run="harness.commands.validate:run", verdict=EXIT_NOT_COMPLETED)

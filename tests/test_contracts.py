@@ -27,7 +27,6 @@ NOT_BUILT_YET = {
     "baseline update",
     "baseline check",
     "devices",
-    "validate --certify",
     "validate --engine ray",
     "report --format html",
 }

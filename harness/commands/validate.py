@@ -11,6 +11,7 @@ from harness.engine.run import Options
 from harness.engine.validate import validate
 from harness.errors import HarnessError
 from harness.record.store import read_predictions, to_json
+from harness.report.class_names import class_names
 from harness.report.render import write_reports
 
 
@@ -25,7 +26,8 @@ def run(options: argparse.Namespace) -> int:
                 out=options.out,
                 resume=options.resume,
                 use_cache=not options.no_cache,
-                command=("harness", *options.given),
+                certify_pp=options.certify,
+            command=("harness", *options.given),
             ),
         )
     except HarnessError as error:
@@ -34,7 +36,8 @@ def run(options: argparse.Namespace) -> int:
     options.verdict = record.exit_code
     folder = record.folder
     assert folder is not None
-    written = write_reports(folder, record, read_predictions(folder), ("md", "junit"))
+    table = read_predictions(folder)
+    written = write_reports(folder, record, table, ("html", "md", "junit"), class_names(record))
     publish(record, folder / "report.md")
     if options.json:
         sys.stdout.write(to_json(record))

@@ -38,6 +38,17 @@ class ImageSet:
         return replace(self, manifest=self.manifest.first(images), cut_from=self.listed)
 
 
+    def rows(self, rows: list[int]) -> ImageSet:
+        """Return the given rows of the same set, in that order."""
+        return replace(
+            self,
+            manifest=Manifest(tuple(self.manifest.image_ids[row] for row in rows), self.manifest.labels[rows]),
+            read=lambda row: self.read(rows[row]),
+            signature=lambda row: self.signature(rows[row]),
+            cut_from=self.listed,
+        )
+
+
 def open_image_set(dataset: Dataset) -> ImageSet:
     """Open the configured image set.
 
@@ -57,7 +68,7 @@ def open_image_set(dataset: Dataset) -> ImageSet:
     names, classes = [name for name, _ in pairs], [label for _, label in pairs]
     wanted = dataset.subset
     rows = choose(names, classes, images=wanted.images, seed=wanted.seed, stratified=wanted.stratified)
-    return _rows_of(whole, rows)
+    return whole.rows(rows)
 
 
 def _wanted(dataset: Dataset) -> Wanted:
@@ -77,12 +88,3 @@ def _wanted(dataset: Dataset) -> Wanted:
         may_miss=dataset.bad_images.policy != "fail",
     )
 
-
-def _rows_of(images: ImageSet, rows: list[int]) -> ImageSet:
-    return replace(
-        images,
-        manifest=Manifest(tuple(images.manifest.image_ids[row] for row in rows), images.manifest.labels[rows]),
-        read=lambda row: images.read(rows[row]),
-        signature=lambda row: images.signature(rows[row]),
-        cut_from=images.listed,
-    )

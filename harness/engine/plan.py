@@ -161,6 +161,7 @@ def identity(config: Config, planned: list[PlannedModel], manifest: Manifest) ->
         kept.pop(key, None)
     kept["dataset"].pop("path")
     kept["dataset"].pop("labels")
+    kept["dataset"].pop("class_names")
     for model in (kept["reference"], *kept["candidates"]):
         for key in ("model", "gates", "conversion", "optional", "isolate", "timeout_seconds"):
             model.pop(key, None)

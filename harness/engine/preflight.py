@@ -41,7 +41,7 @@ def check_irs(config: Config) -> tuple[dict[str, dict[str, Any]], list[str]]:
             raise ModelError(f"{candidate.id}: {fault}")
         contract = read_contract(candidate.model)
         contracts[candidate.id] = dict(describe(contract))
-        warnings += [f"{candidate.id}: {sentence}" for sentence in held_against(config, candidate)]
+        warnings += held_against(config, candidate)
     return contracts, warnings
 
 

@@ -14,13 +14,14 @@ from harness.baseline import baseline_gates
 from harness.config import Config
 from harness.dataset.image_set import ImageSet
 from harness.engine.assemble import Results
+from harness.engine.certify import Certifying, answered
 from harness.engine.lane import Lane
 from harness.engine.plan import PlannedModel
 from harness.engine.shard import ShardTable
 from harness.environment import describe
 from harness.errors import EXIT_INTERRUPTED
 from harness.gates import errors_for, exit_code
-from harness.record.schema import DatasetPart, ModelPart, RunRecord, Status
+from harness.record.schema import DatasetPart, GatePart, ModelPart, RunRecord, Status
 from harness.record.store import write_predictions, write_record
 
 
@@ -29,7 +30,8 @@ class Options:
     """What the command line adds to a configuration.
 
     ``limit``: only the first images; ``out``: the run's own folder; ``reports``: where a folder is made without it;
-    ``resume``: go on with the run in ``out`` (without it: the latest of this name); ``quiet``: no progress.
+    ``resume``: go on with the run in ``out`` (without it: the latest of this name); ``quiet``: no progress;
+    ``certify_pp``: stop as soon as the Top-1 drop is proven within or beyond so many pp.
     """
 
     limit: int | None = None
@@ -38,6 +40,7 @@ class Options:
     resume: bool = False
     use_cache: bool = True
     quiet: bool = False
+    certify_pp: float | None = None
     command: tuple[str, ...] = ()
 
 
@@ -58,12 +61,15 @@ class Run:
     timing: dict[str, float | None] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     contracts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    certifying: Certifying | None = None
 
 
 def write_results(run: Run) -> RunRecord:
     """Judge what was evaluated, write the per-image table and the finished record, and return it."""
     results = Results(run.config, run.images, run.planned, run.lanes, run.tables, run.bad)
     gates = results.gates()
+    if run.certifying:
+        gates = _certified(run.certifying, gates, results)
     write_predictions(run.folder, results.predictions())
     for lane in run.lanes:
         run.warnings += lane.loaded.warnings if lane.known else ()
@@ -82,6 +88,19 @@ def write_results(run: Run) -> RunRecord:
         record = record.model_copy(update={"gates": gates, "exit_code": exit_code(gates, evaluated=results.good)})
     write_record(run.folder, record)
     return record
+
+
+def _certified(certifying: Certifying, gates: tuple[GatePart, ...], results: Results) -> tuple[GatePart, ...]:
+    """Put the gate certify beside each drop, which it answers for as long as not the whole set was seen."""
+    parts: list[GatePart] = []
+    whole = len(results.rows) == results.whole_set
+    for part in gates:
+        is_drop = part.gate == "drop" and part.model in results.outcomes
+        on = part.verdict not in ("error", "not_applicable")
+        parts.append(answered(part) if is_drop and on and not whole else part)
+        if is_drop:
+            parts.append(certifying.gate(part.model))
+    return tuple(parts)
 
 
 def write_unfinished(run: Run, status: Status, code: int, message: str) -> None:

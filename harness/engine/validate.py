@@ -13,6 +13,7 @@ from harness.config import Config, require_files
 from harness.dataset.checksums import verify_checksums
 from harness.dataset.image_set import open_image_set
 from harness.engine.cache import trim
+from harness.engine.certify import Certifying, in_random_order, limited
 from harness.engine.labels import refuse_suspect_labels
 from harness.engine.lane import Lane
 from harness.engine.local import LocalEngine
@@ -57,7 +58,9 @@ def validate(config: Config, options: Options | None = None) -> RunRecord:
     made = prepare_irs(config, quiet=options.quiet)
     require_files(config)
     contracts, contradictions = check_irs(config)
-    images = open_image_set(config.dataset).first(options.limit)
+    certify = limited(config.certify, options.certify_pp)
+    whole = open_image_set(config.dataset)
+    images = (in_random_order(whole, certify) if certify else whole).first(options.limit)
     planned = plan_models(config, use_cache=options.use_cache)
     folder = _folder(config, options)
     with RunFolder(folder) as run_folder:
@@ -66,6 +69,8 @@ def validate(config: Config, options: Options | None = None) -> RunRecord:
         run_folder.identify(identity(config, planned, images.manifest))
         lanes = [lane_for(config, item, use_cache=options.use_cache) for item in planned]
         run = Run(config, options, folder, images, planned, lanes, started, started_at, contracts=contracts)
+        if certify:
+            run.certifying = Certifying(config, certify, config.dataset.images or images.listed)
         run.warnings += [*made, *contradictions, *images.notes]
         write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "not finished: the process ended before the run did")
         try:
@@ -128,16 +133,20 @@ def _evaluate(run: Run, run_folder: RunFolder) -> None:
     run.bad = engine.bad
     start = time.perf_counter()
     with Progress(len(run.images.manifest), quiet=run.options.quiet) as progress:
+        decided = False
         for table in run.tables:
             refuse_suspect_labels(run.config, run.images.manifest, run.images.source, table)
             progress.add(table)
-        with contextlib.closing(engine.run(wanted)) as stream:
+            decided = bool(run.certifying and run.certifying.take(table))
+        with contextlib.closing(engine.run([] if decided else wanted)) as stream:
             for table in stream:
                 refuse_suspect_labels(run.config, run.images.manifest, run.images.source, table)
                 run_folder.save(table)
                 run.tables.append(table)
                 run.timing.setdefault("first_shard_seconds", time.perf_counter() - run.started_at)
                 progress.add(table)
+                if run.certifying and run.certifying.take(table):
+                    break
     run.timing["stream_seconds"] = time.perf_counter() - start
     if engine.abandoned:
         raise DatasetError(_bad_images_message(run, engine.bad_limit))

@@ -1,0 +1,121 @@
+"""A run that may stop early: in random order, at the first shard at which every candidate is decided."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.config import load_config
+from harness.config.schema import Certify
+from harness.dataset.image_set import open_image_set
+from harness.engine.certify import in_random_order, limited
+from harness.engine.run import Options
+from harness.engine.validate import validate
+from harness.record.schema import GatePart, RunRecord
+from tests.conftest import Tiny, write_config, write_images, write_list
+
+ROWS = 1024  # four shards
+
+
+def right_labels(tiny: Tiny, folder: Path) -> list[tuple[str, int]]:
+    """Give every image the class that the network itself sees in it, so that the faithful model is always right."""
+    import cv2
+    import numpy as np
+
+    pairs = []
+    for path in sorted((folder / "images").iterdir()):
+        image: Any = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        height, width = (int(side * 0.875) for side in image.shape[:2])
+        top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+        small = np.asarray(cv2.resize(image[top : top + height, left : left + width], (16, 16)))
+        pairs.append((path.name, max(0, int(tiny.network.of_pixels(small[None]).argmax()) - 1)))
+    return pairs
+
+
+def run(tiny: Tiny, folder: Path, change: Any = None, **options: Any) -> RunRecord:
+    write_images(folder / "images", ROWS, different=64)
+    write_list(folder / "images", right_labels(tiny, folder))
+    config = load_config(write_config(folder, tiny, change))
+    return validate(config, Options(out=folder / "run", quiet=True, use_cache=False, **options))
+
+
+def gate_of(record: RunRecord, name: str) -> GatePart:
+    (part,) = (part for part in record.gates if part.gate == name and part.model == "ir")
+    return part
+
+
+def test_a_faithful_candidate_is_certified_before_the_end(tiny: Tiny, tmp_path: Path) -> None:
+    record = run(tiny, tmp_path, certify_pp=5.0)
+    assert record.dataset.evaluated < ROWS
+    assert record.dataset.evaluated % 256 == 0
+    assert gate_of(record, "certify").verdict == "pass"
+    assert gate_of(record, "drop").verdict == "not_applicable"
+    assert "certify" in gate_of(record, "drop").reason
+    assert record.exit_code == 0
+
+
+def test_a_swapped_candidate_stops_the_run_after_one_shard(tiny: Tiny, tmp_path: Path) -> None:
+    def swapped(data: dict[str, Any]) -> None:
+        data["candidates"][0]["input"]["color"] = "RGB"
+
+    record = run(tiny, tmp_path, swapped, certify_pp=0.1)
+    assert record.dataset.evaluated == 256
+    assert gate_of(record, "parity").verdict == "fail"
+    assert record.exit_code == 1
+
+
+def test_without_a_decision_the_whole_set_is_seen_and_the_exact_count_decides(tiny: Tiny, tmp_path: Path) -> None:
+    def half_wrong(data: dict[str, Any]) -> None:
+        data["gates"] = {"parity": None}
+        data["certify"] = {"top1_max_drop_pp": 0.0}
+
+    record = run(tiny, tmp_path, half_wrong)
+    assert record.dataset.evaluated == ROWS
+    assert gate_of(record, "drop").verdict == "pass"
+    assert gate_of(record, "certify").verdict == "pass"
+    assert gate_of(record, "certify").reason.count("all 1,024 images") == 1
+
+
+def test_an_interrupted_certification_goes_on_with_the_same_images(tiny: Tiny, tmp_path: Path) -> None:
+    record = run(tiny, tmp_path, certify_pp=5.0)
+    assert record.folder is not None
+    tables = sorted((record.folder / "shards").glob("*.table"))
+    tables[0].unlink()
+    config = load_config(tmp_path / "config.yml")
+    again = validate(config, Options(out=tmp_path / "run", quiet=True, use_cache=False, certify_pp=5.0, resume=True))
+    assert again.dataset.fingerprint == record.dataset.fingerprint
+    assert again.gates == record.gates
+
+
+def test_the_order_is_a_permutation_fixed_by_its_seed(tiny: Tiny, tmp_path: Path) -> None:
+    write_images(tmp_path / "images", 30)
+    images = open_image_set(load_config(write_config(tmp_path, tiny)).dataset)
+    one, same, other = (in_random_order(images, Certify(seed=seed)) for seed in (1, 1, 2))
+    assert one.manifest.image_ids == same.manifest.image_ids != other.manifest.image_ids
+    assert sorted(one.manifest.image_ids) == sorted(images.manifest.image_ids)
+    for row, name in enumerate(one.manifest.image_ids):
+        before = images.manifest.image_ids.index(name)
+        assert one.manifest.labels[row] == images.manifest.labels[before]
+        assert one.read(row) == images.read(before)
+
+
+def test_the_command_line_lies_over_the_configuration() -> None:
+    assert limited(None, None) is None
+    kept = Certify(confidence=0.9, seed=4)
+    assert limited(kept, None) == kept
+    changed = limited(kept, 0.5)
+    assert changed is not None
+    assert (changed.top1_max_drop_pp, changed.confidence, changed.seed) == (0.5, 0.9, 4)
+    assert limited(None, 0.5) == Certify(top1_max_drop_pp=0.5)
+
+
+@pytest.mark.parametrize("wrong", ["-1", "101", "x", "nan"])
+def test_a_limit_that_is_none_is_a_usage_error(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from harness.cli import main
+
+    with pytest.raises(SystemExit) as caught:
+        main(["validate", "x.yml", "--certify", wrong])
+    assert caught.value.code == 2
+    assert "percentage points" in capsys.readouterr().err

@@ -1,0 +1,120 @@
+"""Many candidates in one pass: one decode, and a failure costs only its own candidate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.backends.isolated import IsolatedBackend
+from harness.config import load_config
+from harness.engine.run import Options
+from harness.engine.validate import validate
+from harness.errors import AbsentDeviceError, DeviceError, ModelError
+from harness.record.schema import RunRecord
+from tests.conftest import Tiny, write_config, write_images
+
+
+def with_candidates(tiny: Tiny, folder: Path, *more: dict[str, Any]) -> Path:
+    write_images(folder / "images", 300, different=30)
+
+    def change(data: dict[str, Any]) -> None:
+        (first,) = data["candidates"]
+        data["candidates"] += [{**first, **item} for item in more]
+
+    return write_config(folder, tiny, change)
+
+
+def run(path: Path) -> RunRecord:
+    return validate(load_config(path), Options(out=path.parent / "run", quiet=True, use_cache=False))
+
+
+def verdicts(record: RunRecord, model: str) -> dict[str, str]:
+    return {gate.gate: gate.verdict for gate in record.gates if gate.model == model}
+
+
+def test_each_image_is_decoded_once_for_all(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.engine import decode
+
+    decoded: list[bytes] = []
+    real = decode.prepare
+
+    def counted(data: bytes, *rest: Any) -> Any:
+        decoded.append(data)
+        return real(data, *rest)
+
+    monkeypatch.setattr(decode, "prepare", counted)
+    record = run(with_candidates(tiny, tmp_path, {"id": "two"}, {"id": "three"}))
+    assert len(decoded) == 300
+    assert [part.candidate for part in record.comparisons] == ["ir", "two", "three"]
+    assert [(pair.first, pair.second) for pair in record.pairwise] == [("ir", "two"), ("ir", "three"), ("two", "three")]
+    assert all(pair.top1_agreement.count == 300 for pair in record.pairwise)
+    for part in record.models[1:]:
+        assert part.latency_ms is not None
+        assert part.latency_ms.requests == 300
+        assert part.model_bytes == tiny.ir.stat().st_size + tiny.ir.with_suffix(".bin").stat().st_size
+
+
+def test_a_device_that_is_not_there_is_an_error_of_its_candidate(tiny: Tiny, tmp_path: Path) -> None:
+    record = run(with_candidates(tiny, tmp_path, {"id": "gpu", "device": "GPU.9"}))
+    assert record.status == "complete"
+    assert record.exit_code == 3
+    (gpu,) = (part for part in record.models if part.id == "gpu")
+    assert (gpu.status, gpu.top1) == ("error", None)
+    assert "GPU.9" in (gpu.error or "")
+    assert set(verdicts(record, "gpu").values()) == {"error"}
+    assert verdicts(record, "ir")["parity"] == "pass"
+    assert record.to_pandas().columns.str.startswith("gpu.").sum() == 0
+
+
+def test_an_optional_device_that_is_not_there_is_unavailable(tiny: Tiny, tmp_path: Path) -> None:
+    record = run(with_candidates(tiny, tmp_path, {"id": "gpu", "device": "GPU.9", "optional": True}))
+    assert record.exit_code == 0
+    assert next(part.status for part in record.models if part.id == "gpu") == "unavailable"
+    assert set(verdicts(record, "gpu").values()) == {"not_applicable"}
+
+
+def test_a_wrong_output_name_is_no_matter_of_an_optional_device(tiny: Tiny, tmp_path: Path) -> None:
+    record = run(with_candidates(tiny, tmp_path, {"id": "two", "output": "Net/Nothing", "optional": True}))
+    assert record.exit_code == 3
+    assert next(part.status for part in record.models if part.id == "two") == "error"
+
+
+def test_the_only_candidate_that_is_not_there_ends_the_run(tiny: Tiny, tmp_path: Path) -> None:
+    write_images(tmp_path / "images", 5)
+
+    def absent(data: dict[str, Any]) -> None:
+        data["candidates"][0] |= {"device": "GPU.9", "optional": True}
+
+    with pytest.raises(AbsentDeviceError, match=r"GPU\.9"):
+        run(write_config(tmp_path, tiny, absent))
+
+
+def test_a_crash_in_the_middle_costs_only_its_candidate(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = IsolatedBackend._infer
+
+    def crashes(self: IsolatedBackend, pixels: Any) -> Any:
+        assert self._child is not None
+        self._child.kill()
+        return real(self, pixels)
+
+    monkeypatch.setattr(IsolatedBackend, "_infer", crashes)
+    record = run(with_candidates(tiny, tmp_path, {"id": "two", "isolate": True}))
+    assert record.exit_code == 3
+    assert "died (signal 9)" in next(part.error or "" for part in record.models if part.id == "two")
+    assert verdicts(record, "ir")["parity"] == "pass"
+    assert record.dataset.evaluated == 300
+
+
+def test_a_failing_reference_ends_the_run(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.backends.tensorflow import TensorFlowBackend
+
+    def fails(self: TensorFlowBackend, pixels: Any) -> Any:
+        raise ModelError("tf: broke")
+
+    monkeypatch.setattr(TensorFlowBackend, "_infer", fails)
+    with pytest.raises((ModelError, DeviceError), match="tf: broke"):
+        run(with_candidates(tiny, tmp_path, {"id": "two"}))

@@ -190,8 +190,10 @@ def _sentence(found: Certification) -> str:
 
 
 def _told(found: Certification) -> str:
-    from harness.metrics.planning import images_to_certify
+    from harness.metrics.planning import LARGEST, images_to_certify
 
+    if found.population > LARGEST:
+        return "more images would decide"
     needed = images_to_certify(
         found.limit_pp,
         found.confidence,

@@ -108,6 +108,12 @@ def test_undecided_is_inconclusive_and_says_how_many_images_would_do() -> None:
     assert gate.measured["images"] == 650
 
 
+def test_a_huge_set_is_no_burden() -> None:
+    certifier = Certifier(0.1, 0.95, 10**9)
+    certifier.add(*correctness(1, 0, 99))
+    assert certifier.result().sentence.endswith("more images would decide")
+
+
 def test_nothing_compared_is_no_pass() -> None:
     certifier = Certifier(100, 0.95, 10)
     assert certifier.add(np.empty(0, bool), np.empty(0, bool)).proof == "undecided"

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from harness.errors import EXIT_OK, ConfigError
-from harness.metrics.planning import images_for_interval, images_to_certify, images_to_see, power
+from harness.metrics.planning import LARGEST, images_for_interval, images_to_certify, images_to_see, power
 
 _USUAL_DISCORDANT = (0.0, 0.1, 0.5, 1.0)  # percent of images whose Top-1 correctness flips
 _SHARES = (10.0, 5.0, 1.0)  # percent of images on which a fault shows
@@ -33,6 +33,8 @@ def _plan(drop: float, confidence: float, whole: int, discordant: float | None, 
         raise ConfigError(f"--discordant {discordant:g}: a percentage from 0 to 100 is wanted, such as 0.5")
     if images is not None and images > whole:
         raise ConfigError(f"--images {images}: more than the whole set of {whole:,}; give its size with --whole")
+    if whole > LARGEST:
+        raise ConfigError(f"--whole {whole}: plans are made for up to {LARGEST:,} images")
     rates = _USUAL_DISCORDANT if discordant is None else (discordant,)
     plan: dict[str, Any] = {
         "drop_pp": drop,
@@ -51,7 +53,7 @@ def _plan(drop: float, confidence: float, whole: int, discordant: float | None, 
 
 
 def _drop_row(drop: float, confidence: float, whole: int, rate: float) -> dict[str, Any]:
-    certify = images_to_certify(drop, confidence, whole, broken=rate / 200, fixed=rate / 200, runs=11)
+    certify = images_to_certify(drop, confidence, whole, broken=rate / 200, fixed=rate / 200, runs=41)
     return {
         "discordant_percent": rate,
         "certify_images": certify.typical,

@@ -12,6 +12,7 @@ import numpy as np
 from harness.metrics.sequential import AGAINST_DROP, AGAINST_NO_DROP, SumTest, largest_sum
 from harness.metrics.statistics import images_to_decide, paired_drop, wilson
 
+LARGEST = 10_000_000
 _STEP = 2048  # images drawn between two looks at whether a simulated run is over
 
 
@@ -36,28 +37,35 @@ def images_to_certify(
 
     ``broken``, ``fixed``: share of the population (fractions) that is correct in the reference only, and in the
     candidate only. Without any the answer is exact; otherwise ``runs`` simulated orders are drawn with ``seed``.
+    Raises ValueError for a population beyond ten million, whose simulation would take minutes.
     """
-    values = np.zeros(population, np.int8)
+    if population > LARGEST:
+        raise ValueError(f"a population of {population}; up to {LARGEST} are simulated")
     worse, better = round(broken * population), round(fixed * population)
-    values[:worse] = 1
-    values[worse : worse + better] = -1
     generator = np.random.default_rng(seed)
     taken = [
-        _images_to_certify(generator.permutation(values) if worse + better else values, limit_pp, confidence)
+        _one_run(generator, worse, better, limit_pp, confidence, population)
         for _ in range(runs if worse + better else 1)
     ]
     typical, most = np.quantile(taken, [0.5, 0.9], method="higher")
     return Needed(int(typical), int(most))
 
 
-def _images_to_certify(values: np.ndarray[tuple[int], np.dtype[np.int8]], limit_pp: float, confidence: float) -> int:
-    error, population = float(1 - Fraction(repr(confidence))), len(values)
+def _one_run(
+    generator: np.random.Generator, worse: int, better: int, limit_pp: float, confidence: float, population: int
+) -> int:
+    """Return how many images one random order takes; it is drawn only as far as it is needed."""
+    error = float(1 - Fraction(repr(confidence)))
     most = math.floor(Fraction(repr(limit_pp)) * population / 100)
     beyond = SumTest(population, most + 1, error, AGAINST_DROP)
     within = SumTest(population, -most, error, AGAINST_NO_DROP)
-    for start in range(0, population, _STEP):
-        beyond.add(values[start : start + _STEP])
-        within.add(np.negative(values[start : start + _STEP]))
+    left = np.array([worse, better, population - worse - better])
+    while beyond.taken < population:
+        drawn = generator.multivariate_hypergeometric(left, min(_STEP, population - beyond.taken))
+        left -= drawn
+        values = generator.permutation(np.repeat(np.array([1, -1, 0], np.int8), drawn))
+        beyond.add(values)
+        within.add(np.negative(values))
         found = [test.refuted_after for test in (beyond, within) if test.refuted_after is not None]
         if found:
             return min(found)

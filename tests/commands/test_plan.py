@@ -53,6 +53,7 @@ def test_the_whole_set_decides_by_counts(capsys: pytest.CaptureFixture[str]) -> 
         ({"confidence": 95.0}, "such as 0.95"),
         ({"images": 50_001}, "--whole"),
         ({"discordant": 101.0}, "--discordant 101"),
+        ({"whole": 10**9}, "--whole 1000000000"),
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error(changes: dict[str, Any], told: str) -> None:

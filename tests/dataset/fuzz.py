@@ -123,7 +123,8 @@ def run(images: int, seed: int) -> dict[str, Any]:
         (index, range(start, min(start + SHARD_ROWS, images)))
         for index, start in enumerate(range(0, images, SHARD_ROWS))
     ]
-    start, bad, seen = time.perf_counter(), {}, 0
+    start, seen = time.perf_counter(), 0
+    bad: dict[int, str] = {}
     with Decoder(image_set, Preprocess(size=32, crop_fraction=1.0), threads=2) as decoder:
         before = start
         for decoded in decoder.shards(shards):

@@ -190,3 +190,17 @@ def test_png_with_too_little_data_or_a_flipped_bit() -> None:
     data[len(data) // 2] ^= 4
     with pytest.raises(BadImageError, match="damaged: the checksum of a PNG chunk"):
         decode(bytes(data))
+
+
+def test_a_tiff_with_an_empty_list_of_bit_depths() -> None:
+    """Found by the fuzz run: the header's reader failed on it."""
+    data = bytearray(encode(blocks(), "TIFF"))
+    place = struct.unpack_from("<I", data, 4)[0]
+    for entry in range(struct.unpack_from("<H", data, place)[0]):
+        at = place + 2 + entry * 12
+        if struct.unpack_from("<H", data, at)[0] == 258:
+            struct.pack_into("<I", data, at + 4, 0)
+    try:
+        decode(bytes(data))
+    except BadImageError as error:
+        assert str(error)  # noqa: PT017

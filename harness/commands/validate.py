@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
                 resume=options.resume,
                 use_cache=not options.no_cache,
                 certify_pp=options.certify,
-            command=("harness", *options.given),
+                command=("harness", *options.given),
             ),
         )
     except HarnessError as error:

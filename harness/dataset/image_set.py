@@ -37,7 +37,6 @@ class ImageSet:
         """Return the first ``images`` rows (None: all) of the same set."""
         return replace(self, manifest=self.manifest.first(images), cut_from=self.listed)
 
-
     def rows(self, rows: list[int]) -> ImageSet:
         """Return the given rows of the same set, in that order."""
         return replace(
@@ -87,4 +86,3 @@ def _wanted(dataset: Dataset) -> Wanted:
         names,
         may_miss=dataset.bad_images.policy != "fail",
     )
-

@@ -37,7 +37,7 @@ class LocalEngine:
     lanes: Sequence[Lane]
     threads: int
     bad_limit: int = 0
-    ahead: int = 2
+    ahead: int = 1
     turns: bool = True
     bad: dict[int, str] = field(default_factory=dict)
 

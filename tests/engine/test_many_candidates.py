@@ -35,16 +35,15 @@ def verdicts(record: RunRecord, model: str) -> dict[str, str]:
 
 
 def test_each_image_is_decoded_once_for_all(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.engine import decode
+    from harness.dataset.image import prepare as real
 
     decoded: list[bytes] = []
-    real = decode.prepare
 
     def counted(data: bytes, *rest: Any) -> Any:
         decoded.append(data)
         return real(data, *rest)
 
-    monkeypatch.setattr(decode, "prepare", counted)
+    monkeypatch.setattr("harness.engine.decode.prepare", counted)
     record = run(with_candidates(tiny, tmp_path, {"id": "two"}, {"id": "three"}))
     assert len(decoded) == 300
     assert [part.candidate for part in record.comparisons] == ["ir", "two", "three"]

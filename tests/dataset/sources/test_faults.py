@@ -386,7 +386,7 @@ def test_an_image_of_absurd_size_on_disk_is_not_read(tmp_path: Path) -> None:
 
 def test_names_that_are_no_text(tmp_path: Path) -> None:
     folder = os.fsencode(tmp_path / "val" / "0")
-    os.makedirs(folder)
+    (tmp_path / "val" / "0").mkdir(parents=True)
     with open(folder + b"/\xff.jpg", "wb") as stream:
         stream.write(b"x")
     fails(tmp_path / "val", "1 name .*not UTF-8; rename the files")

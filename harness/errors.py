@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 EXIT_OK = 0
 EXIT_GATE_FAILED = 1
@@ -23,6 +24,7 @@ class HarnessError(Exception):
     """What is wrong, where, what would be right, and what to type; never a traceback."""
 
     exit_code = EXIT_NOT_COMPLETED
+    run_folder: Path | None = None  # where a record of the failed run was left, if one was
 
 
 class ConfigError(HarnessError):

@@ -23,12 +23,7 @@ from harness.record.schema import GatePart, RunRecord
 
 NOT_BUILT_YET = {
     "diagnose",
-    "compare",
-    "baseline update",
-    "baseline check",
-    "devices",
     "validate --engine ray",
-    "report --format html",
 }
 
 # The positional arguments and options of every command; a value is a choice that must be offered.

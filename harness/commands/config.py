@@ -13,7 +13,8 @@ from harness.config.schema import Config
 def check(options: argparse.Namespace) -> int:
     """Check a configuration and that the files it names are there."""
     config = load_config(options.config, options.overrides)
-    require_files(config)
+    made_by_validate = all(config.conversion_for(candidate).automatic for candidate in config.candidates)
+    require_files(config, candidates=not made_by_validate)
     candidates = ", ".join(candidate.id for candidate in config.candidates)
     print(f"{options.config}: in order. Reference {config.reference.id}, candidates {candidates}.")
     return 0

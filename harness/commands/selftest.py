@@ -48,10 +48,15 @@ def as_json(result: SelfTest) -> dict[str, Any]:
 def as_markdown(result: SelfTest) -> str:
     """Return the table of what the gates can see, for the README."""
     lines = ["| fault | caught by | after images | measured |", "|---|---|---|---|"]
-    lines += [f"| {item.name} | {_gate(item)} | {_images(item)} | {_measured(item)} |" for item in result.faults]
+    lines += [_row(item.name, _gate(item), _images(item), _measured(item)) for item in result.faults]
     alarms = ", ".join(f"{gate.gate} on {gate.model}" for gate in result.false_alarms) or "no alarm"
-    lines.append(f"| nothing (the faithful conversion) | {alarms} | {result.images} | |")
+    lines.append(_row("nothing (the faithful conversion)", alarms, f"{result.images:,}", ""))
     return "\n".join(lines) + "\n"
+
+
+def _row(*cells: str) -> str:
+    """Return one row of a Markdown table; a pipe within a cell is no border."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _print_table(result: SelfTest) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+from pathlib import Path
 
 from harness.ci.github import publish, publish_error
 from harness.config import load_config
 from harness.engine.run import Options
 from harness.engine.validate import validate
 from harness.errors import HarnessError
-from harness.record.store import read_predictions, to_json
+from harness.record.store import read_predictions, read_record, to_json
 from harness.report.class_names import class_names
 from harness.report.render import write_reports
 
@@ -32,6 +34,8 @@ def run(options: argparse.Namespace) -> int:
         )
     except HarnessError as error:
         publish_error(str(error))
+        if error.run_folder:
+            _show_unfinished(error.run_folder, as_json=options.json)
         raise
     options.verdict = record.exit_code
     folder = record.folder
@@ -47,3 +51,12 @@ def run(options: argparse.Namespace) -> int:
         print_summary(record, sys.stdout)
         print(f"Record: {folder / 'run.json'}   Reports: {', '.join(str(path) for path in written)}")
     return record.exit_code
+
+
+def _show_unfinished(folder: Path, *, as_json: bool) -> None:
+    """Write the reports of a run that was not completed, so that CI shows it; the error is told elsewhere."""
+    with contextlib.suppress(HarnessError):
+        record = read_record(folder)
+        write_reports(folder, record, None, ("md", "junit"), class_names(record))
+        if as_json:
+            sys.stdout.write(to_json(record))

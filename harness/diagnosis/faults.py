@@ -26,7 +26,8 @@ class Fault:
     ``preprocess``: keys of dataset.preprocess that the candidate's pixels are made with; ``pixels``: what happens to
     uint8 (n, size, size, 3) before the candidate; ``normalisation``: from the true mean and scale to the wrong ones;
     ``edit``: what is wrong in the IR; ``weights_f16``: written with compressed weights; ``precision``: what it is run
-    at; ``probabilities``: what happens to float32 (n, classes) after it; ``label_shift``: added to every label.
+    at; ``probabilities``: what happens to float32 (n, classes) after it; ``label_shift``: added to every label;
+    ``refusable``: the model may be refused before it runs, which then is the catch.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Fault:
     precision: str | None = None
     probabilities: Callable[[Array], Array] | None = None
     label_shift: int = 0
+    refusable: bool = False
 
 
 def _swapped(pixels: Array) -> Array:
@@ -83,7 +85,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("resized with the filter nearest", preprocess={"interpolation": "nearest"}),
     Fault("crop forgotten", preprocess={"crop_fraction": 1.0}),
     Fault("softmax missing", edit=ir_edits.without_softmax),
-    Fault("the wrong output", edit=ir_edits.another_output),
+    Fault("the wrong output", edit=ir_edits.another_output, refusable=True),
     Fault("stale BIN of other weights", edit=ir_edits.other_weights),
     Fault("transposed class order", probabilities=_transposed_classes),
     Fault("weights compressed to FP16", edit=ir_edits.unchanged, weights_f16=True),

@@ -146,6 +146,8 @@ class _Bench:
             except (DeviceError, CannotInjectError) as error:
                 return Finding(fault.name, None, None, 0, None, str(error))
             except ModelError as error:
+                if not fault.refusable:
+                    raise
                 return Finding(fault.name, True, "refused", 0, None, str(error))
             finding = self._finding(fault, probabilities)
             if finding.caught:
@@ -161,7 +163,7 @@ class _Bench:
         outcome = score(probabilities, labels, self._reference[:count])
         reference = score(self._reference[:count], labels)
         for gate in self._judge(outcome, reference):
-            if gate.verdict == "fail":
+            if gate.verdict in ("fail", "error"):
                 return Finding(
                     fault.name, True, gate.gate, self._images_until(gate, outcome), gate.measured, gate.reason
                 )

@@ -80,12 +80,15 @@ def validate(config: Config, options: Options | None = None) -> RunRecord:
             with contextlib.suppress(HarnessError):
                 write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "interrupted")
             done = sum(len(table.rows) for table in run.tables)
-            raise InterruptedRunError(
+            interrupted = InterruptedRunError(
                 f"interrupted after {done} of {len(images.manifest)} images; go on with: --resume --out {folder}"
-            ) from None
+            )
+            interrupted.run_folder = folder
+            raise interrupted from None
         except HarnessError as error:
             with contextlib.suppress(HarnessError):
                 write_unfinished(run, "error", error.exit_code, str(error))
+            error.run_folder = folder
             raise
         finally:
             for lane in lanes:

@@ -87,24 +87,22 @@ def _positive(text: str) -> int:
     return value
 
 
-def _pp(text: str) -> float:
+def _number_between(text: str, low: float, high: float, what: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        value = -1.0
-    if not 0 <= value <= 100:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of percentage points from 0 to 100")
+        value = math.nan
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is no {what}")
     return value
+
+
+def _pp(text: str) -> float:
+    return _number_between(text, 0, 100, "number of percentage points from 0 to 100")
 
 
 def _megabytes(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.1 <= value <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size in megabytes from 0.1")
-    return value
+    return _number_between(text, 0.1, 1000, "size in megabytes from 0.1")
 
 
 def _with_config(command: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -1,0 +1,119 @@
+"""The configuration of the image set: where it is, what its labels are, how images are prepared."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from harness.config.types import Count, Location, Number, Strict, Whole
+
+Form = Literal[
+    "auto",
+    "flat",
+    "list",
+    "class_folders",
+    "devkit",
+    "kaggle",
+    "tar",
+    "tfrecord",
+    "tfds",
+    "webdataset",
+    "parquet",
+    "manifest",
+]
+
+
+class Preprocess(Strict):
+    """From the decoded image to the network's size, on uint8. The published protocol is the default."""
+
+    crop_fraction: Annotated[Number, Field(gt=0, le=1)] = Field(
+        0.875, description="Share of each side that the central crop keeps: int(side * crop_fraction)."
+    )
+    size: Annotated[Whole, Field(ge=1, le=4096)] = Field(224, description="Side of the square input, in pixels.")
+    interpolation: Literal["bilinear", "nearest", "area", "cubic"] = Field(
+        "bilinear", description="Filter of the resize to size x size."
+    )
+    exif: Literal["ignore", "apply"] = Field(
+        "ignore", description="The EXIF orientation; the published numbers were measured without it."
+    )
+
+
+class BadImages(Strict):
+    """What to do with images that cannot be decoded."""
+
+    policy: Literal["fail", "wrong", "skip"] = Field(
+        "fail",
+        description="fail: list them all, exit 3; wrong: count as wrong for every model; skip: leave out and say so.",
+    )
+    max: Annotated[Whole, Field(ge=0)] = Field(0, description="How many are tolerated under `wrong` and `skip`.")
+
+
+class Labels(Strict):
+    """Where the labels come from, and whether they are believed whatever speaks against them."""
+
+    source: str = Field("auto", min_length=1, description="auto, or a list, devkit folder or archive to use.")
+    trust: bool = Field(
+        False, description="Evaluate even where the labels look shifted or contradict the built-in ones."
+    )
+
+
+class Subset(Strict):
+    """A choice of the images that is the same on every machine and in every form of the set."""
+
+    images: Count = Field(description="How many images are evaluated.")
+    seed: Annotated[Whole, Field(ge=0)] = Field(0, description="Another seed chooses other images.")
+    stratified: bool = Field(False, description="Every class gives as many images as any other, or one less.")
+
+
+class Dataset(Strict):
+    """A labelled image set."""
+
+    path: Location = Field(description="The image set. Its form is recognised from what lies there.")
+    form: Form = Field("auto", description="Forces a form of data set (docs/datasets.md).")
+    labels: Annotated[str, Field(min_length=1)] | Labels = Field(
+        "auto",
+        description="auto: those that the form carries, a list or devkit beside the images, or the built-in ones of "
+        "ILSVRC2012; or a file or folder to use; or `{source: ..., trust: true}`.",
+    )
+    class_names: Location | None = Field(
+        None, description="One class name a line, in the network's order, for a data set with classes of its own."
+    )
+    background_class: bool = Field(
+        True, description="The network's class 0 is background: the network's label is the class index + 1."
+    )
+    classes: Count = Field(1000, description="Number of classes of the data set, without background.")
+    images: Count | None = Field(
+        None,
+        description="Size of the whole set; fewer evaluated is a subset. Without it: all listed images.",
+    )
+    subset: Subset | None = Field(None, description="Evaluates only a choice of the images.")
+    preprocess: Preprocess = Preprocess()
+    bad_images: BadImages = BadImages()
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _labels_are_text_or_mapping(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            unknown = [str(key) for key in value if key not in Labels.model_fields]
+            if unknown:
+                raise ValueError(f"has the unknown key `{unknown[0]}`; known here: {', '.join(Labels.model_fields)}")
+            return Labels.model_validate(value)
+        if not isinstance(value, (str, Labels)):
+            raise ValueError("should be text: auto, a file or a folder; or a mapping {source: ..., trust: true}")
+        return value
+
+    @property
+    def label_source(self) -> str:
+        """Where the labels come from: `auto`, or a file or folder."""
+        return self.labels.source if isinstance(self.labels, Labels) else self.labels
+
+    @property
+    def labels_trusted(self) -> bool:
+        """Whether the labels are believed whatever speaks against them."""
+        return isinstance(self.labels, Labels) and self.labels.trust
+
+    @property
+    def outputs(self) -> int:
+        """Width that a network's output needs for these labels."""
+        return self.classes + int(self.background_class)

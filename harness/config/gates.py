@@ -1,0 +1,59 @@
+"""The configuration of the gates, and of sequential certification."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from harness.config.types import Count, Location, Number, PercentagePoints, Strict, Whole
+
+
+class ParityGate(Strict):
+    """Largest difference of any probability on the first images."""
+
+    images: Count = Field(64, description="How many of the first images are compared.")
+    max_abs_diff: Annotated[Number, Field(ge=0)] = Field(
+        1.0e-3, description="Largest absolute difference of a probability that still passes."
+    )
+
+
+class TargetGate(Strict):
+    """Accuracy against the published numbers, on the whole set only."""
+
+    top1_tolerance_pp: PercentagePoints = 0.10
+    top5_tolerance_pp: PercentagePoints = 0.10
+
+
+class DropGate(Strict):
+    """Loss of accuracy against the reference, on the same images."""
+
+    top1_max_pp: PercentagePoints = 0.10
+    top5_max_pp: PercentagePoints = 0.10
+
+
+class BaselineGate(Strict):
+    """Loss of accuracy against an accepted run on the same images, by exact counts."""
+
+    file: Location = Field(description="The baseline, written by `harness baseline update RUN FILE`.")
+    top1_max_drop_pp: PercentagePoints = 0.10
+    top5_max_drop_pp: PercentagePoints = 0.10
+
+
+class Certify(Strict):
+    """Sequential certification: images in a seeded random order until the drop is proven within or beyond."""
+
+    top1_max_drop_pp: PercentagePoints = Field(0.10, description="Largest Top-1 drop that is still within.")
+    confidence: Annotated[Number, Field(gt=0, lt=1)] = Field(
+        0.95, description="At least this share of runs end without a false proof, however often one looks."
+    )
+    seed: Annotated[Whole, Field(ge=0, le=2**63 - 1)] = Field(0, description="Fixes the random order of the images.")
+
+
+class Gates(Strict):
+    """The gates; `null` turns one off."""
+
+    parity: ParityGate | None = ParityGate()
+    target: TargetGate | None = TargetGate()
+    drop: DropGate | None = DropGate()
+    baseline: BaselineGate | None = None

@@ -1,0 +1,85 @@
+"""The configuration of models: what each is fed, where it runs, how an IR is made."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from harness.config.gates import Gates
+from harness.config.types import Channels, Count, Location, ModelId, Number, Precision, Strict, Weights
+
+
+class Input(Strict):
+    """A model's input contract: what it wants to be fed."""
+
+    name: str = Field("input", min_length=1, description="Name of the input, with or without `:0`.")
+    color: Literal["RGB", "BGR"] = Field(description="Order of the colour channels that the model expects.")
+    mean: Channels = Field(
+        0.0, description="Subtracted from each channel before the model, in the model's colour order."
+    )
+    scale: Channels = Field(1.0, description="Divides each channel after the mean, in the model's colour order.")
+
+    @field_validator("scale")
+    @classmethod
+    def _scale_is_not_zero(cls, value: Channels) -> Channels:
+        if 0.0 in (value if isinstance(value, tuple) else (value,)):
+            raise ValueError("a scale of 0 would divide by zero")
+        return value
+
+    @property
+    def mean_per_channel(self) -> tuple[float, float, float]:
+        """The mean of each channel, in the model's colour order."""
+        return self.mean if isinstance(self.mean, tuple) else (self.mean,) * 3
+
+    @property
+    def scale_per_channel(self) -> tuple[float, float, float]:
+        """The scale of each channel, in the model's colour order."""
+        return self.scale if isinstance(self.scale, tuple) else (self.scale,) * 3
+
+
+class Conversion(Strict):
+    """How `harness convert` makes a candidate's IR from the reference's graph."""
+
+    weights: Weights = Field("f32", description="Precision of the weights in the .bin file.")
+    automatic: bool = Field(False, description="`harness validate` converts by itself when the IR is missing or stale.")
+
+
+class Reference(Strict):
+    """The original model."""
+
+    id: ModelId = "reference"
+    backend: Literal["tensorflow"] = "tensorflow"
+    model: Location = Field(description="Frozen TensorFlow graph (.pb).")
+    input: Input
+    output: str = Field(min_length=1, description="Name of the output with the probabilities, with or without `:0`.")
+    batch: Count = Field(32, description="Images a call; a graph with a fixed batch size keeps its own.")
+
+
+class Candidate(Strict):
+    """A converted model on a device at a precision."""
+
+    id: ModelId
+    backend: Literal["openvino", "tensorflow"] = "openvino"
+    model: Location = Field(description="OpenVINO IR (.xml, with its .bin beside it).")
+    device: str = Field("CPU", min_length=1, description="OpenVINO device, such as CPU, GPU.1, AUTO, HETERO:CPU.")
+    precision: Precision = Field("f32", description="Pinned inference precision; the effective one is read back.")
+    input: Input
+    output: str = Field(min_length=1, description="Name of the output with the probabilities, with or without `:0`.")
+    batch: Count | None = Field(None, description="Images a call, where the model's batch dimension is free.")
+    optional: bool = Field(
+        False, description="A device that is not there makes this candidate `unavailable`, no error."
+    )
+    isolate: bool | None = Field(
+        None,
+        description="Run in a process of its own, so that a crash costs only this candidate (default: not on CPU).",
+    )
+    timeout_seconds: Annotated[Number, Field(gt=0)] = Field(
+        300.0, description="The longest that one shard may take in a process of its own."
+    )
+    gates: Gates | None = Field(
+        None, description="Overrides of the gates for this candidate: `{parity: null}` turns one off."
+    )
+    conversion: Conversion | None = Field(
+        None, description="Overrides of the conversion for this candidate, key by key."
+    )

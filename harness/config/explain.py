@@ -18,7 +18,7 @@ def model_at(root: type[BaseModel], key: Key) -> type[BaseModel] | None:
     for part in key:
         if isinstance(part, int):
             arguments = [item for item in typing.get_args(current) if item is not Ellipsis]
-            current = arguments[0] if arguments else None
+            current = _without_none(arguments[0]) if arguments else None
         elif isinstance(current, type) and issubclass(current, BaseModel) and part in current.model_fields:
             current = _without_none(current.model_fields[part].annotation)
         else:
@@ -27,6 +27,8 @@ def model_at(root: type[BaseModel], key: Key) -> type[BaseModel] | None:
 
 
 def _without_none(annotation: Any) -> Any:
+    if typing.get_origin(annotation) is typing.Annotated:
+        return _without_none(typing.get_args(annotation)[0])
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         kept = [item for item in typing.get_args(annotation) if item is not type(None)]
         return kept[0] if len(kept) == 1 else annotation
@@ -57,7 +59,7 @@ def explain(
     for fault in error.errors():
         missing = fault["type"] == "missing"
         key = _existing(fault["loc"], data, missing)
-        if key in already or (fault["type"] == "too_short" and fault["input"]):
+        if key in already or fault["loc"] in already or (fault["type"] == "too_short" and fault["input"]):
             continue  # said elsewhere: an unset variable, or the faults of the list's own items
         if fault["type"] == "extra_forbidden":
             text = _unknown(key, root)
@@ -67,7 +69,7 @@ def explain(
             text = "is missing" + (f": {about}" if about else "; add it")
         else:
             text = _wrong(fault, data)
-        lines.setdefault((key, text), f"{origin.place(key)}: {text}")
+        lines.setdefault((origin.written(key), text), f"{origin.place(key)}: {text}")
     return list(lines.values())
 
 
@@ -91,7 +93,7 @@ def _wrong(fault: Any, data: Any) -> str:
     message = _WORDS.get(kind) or str(fault["msg"]).removeprefix("Value error, ").replace("Input should", "should")
     if kind in _TEXT_WANTED and isinstance(value, (bool, int, float)):
         return f'{message}; put it in quotes, such as "{value}" (it is {_shown(value)})'
-    if isinstance(value, (dict, list)) or value is data:
+    if isinstance(value, (dict, list, tuple)) or value is data:
         return message
     return f"{message} (it is {_shown(value)})"
 

@@ -29,6 +29,7 @@ def require_files(config: Config, *, dataset: bool = True, reference: bool = Tru
     if candidates:
         for index, candidate in enumerate(config.candidates):
             faults += _candidate(config, f"candidates[{index}].model", candidate, f"run `harness convert {command}`")
+        faults = list(dict.fromkeys(faults))  # candidates of one matrix share a file
     if faults:
         raise ConfigError("files that the configuration names are missing\n  " + "\n  ".join(faults))
 

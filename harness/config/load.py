@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import yaml
 from pydantic import ValidationError
 
 from harness.config.explain import explain
+from harness.config.matrix import expand
 from harness.config.origin import Key, Origin, dotted
 from harness.config.override import apply
-from harness.config.schema import Config
+from harness.config.schema import EXPANDED, Config
 from harness.config.yaml_text import YamlText
 from harness.errors import ConfigError, nearest
 
@@ -30,6 +32,8 @@ _PATH_KEYS: tuple[Key, ...] = (
     ("gates", "baseline", "file"),
 )
 _CANDIDATE_PATHS: tuple[Key, ...] = (("model",), ("gates", "baseline", "file"))
+_LISTS: tuple[Key, ...] = (("candidates",), ("matrix", "models"), ("matrix", "devices"), ("matrix", "precisions"))
+_OF_ONE_CANDIDATE = re.compile(r"\s*candidates\s*[.\[]")
 
 
 def load_config(
@@ -58,7 +62,14 @@ def load_config(
     if not isinstance(data, dict):
         raise ConfigError(f"{file}: the file must hold a mapping that begins with `version: 1`")
     origin = Origin(file, reader.lines)
-    misused = [fault for override in overrides for fault in apply(override, data, origin, environment)]
+    # Keys of a single candidate may be those of one that the matrix stands for; all others may change the matrix.
+    later = [override for override in overrides if _OF_ONE_CANDIDATE.match(override)]
+    first = [override for override in overrides if override not in later]
+    misused = [fault for override in first for fault in apply(override, data, origin, environment)]
+    _resolve_paths(data, file, origin)
+    if data.get("matrix") is not None:
+        misused += expand(data, origin)
+    misused += [fault for override in later for fault in apply(override, data, origin, environment)]
     unread = [fault for fault in reader.faults if not origin.is_overridden(fault[0])]
     if without_dataset:
         unread = [fault for fault in unread if not _stand_in(data, fault[0])]
@@ -68,9 +79,11 @@ def load_config(
     _resolve_paths(data, file, origin)
     config: Config | None = None
     try:
-        config = Config.model_validate(data)
+        config = Config.model_validate(data, context=EXPANDED)
     except ValidationError as error:
         already = {key for key, _, _ in unread} | ({()} if repeated else set())
+        if data.get("matrix") is not None and not data.get("candidates"):
+            already.add(("candidates",))  # the faults of the matrix say why there is none
         faults += explain(error, data, origin, Config, already=frozenset(already))
     if faults or config is None:
         count = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
@@ -172,11 +185,15 @@ def _repeated_ids(data: dict[str, Any], origin: Origin) -> list[str]:
 
 
 def _resolve_paths(data: dict[str, Any], file: Path, origin: Origin) -> None:
-    candidates = data.get("candidates")
     if isinstance(data.get("archive"), dict):
         data["archive"].setdefault("folder", "build")  # the schema's default, which is relative too
-    count = len(candidates) if isinstance(candidates, list) else 0
-    inner = [("candidates", index, *key) for index in range(count) for key in _CANDIDATE_PATHS]
+    inner: list[Key] = []
+    for name in _LISTS:
+        listed: Any = data
+        for part in name:
+            listed = listed.get(part) if isinstance(listed, dict) else None
+        count = len(listed) if isinstance(listed, list) else 0
+        inner += [(*name, index, *key) for index in range(count) for key in _CANDIDATE_PATHS]
     for key in (*_PATH_KEYS, *inner):
         parent: Any = data
         for part in key[:-1]:

@@ -45,6 +45,36 @@ class Conversion(Strict):
     automatic: bool = Field(False, description="`harness validate` converts by itself when the IR is missing or stale.")
 
 
+Backend = Literal["openvino", "tensorflow"]
+Batch = Annotated[Count | None, Field(description="Images a call, where the model's batch dimension is free.")]
+IsOptional = Annotated[
+    bool,
+    Field(
+        description="A device that is not there, or that lacks the precision, makes this candidate `unavailable`, "
+        "no error."
+    ),
+]
+Isolate = Annotated[
+    bool | None,
+    Field(description="Run in a process of its own, so that a crash costs only this candidate (default: not on CPU)."),
+]
+TimeoutSeconds = Annotated[
+    Number, Field(gt=0, description="The longest that one shard may take in a process of its own.")
+]
+GateOverrides = Annotated[
+    Gates | None, Field(description="Overrides of the gates for this candidate: `{parity: null}` turns one off.")
+]
+ConversionOverrides = Annotated[
+    Conversion | None, Field(description="Overrides of the conversion for this candidate, key by key.")
+]
+IrFile = Annotated[Location, Field(description="OpenVINO IR (.xml, with its .bin beside it).")]
+OutputName = Annotated[
+    str, Field(min_length=1, description="Name of the output with the probabilities, with or without `:0`.")
+]
+Device = Annotated[str, Field(min_length=1, description="OpenVINO device, such as CPU, GPU.1, AUTO, HETERO:GPU,CPU.")]
+Pinned = Annotated[Precision, Field(description="Pinned inference precision; the effective one is read back.")]
+
+
 class Reference(Strict):
     """The original model."""
 
@@ -52,7 +82,7 @@ class Reference(Strict):
     backend: Literal["tensorflow"] = "tensorflow"
     model: Location = Field(description="Frozen TensorFlow graph (.pb).")
     input: Input
-    output: str = Field(min_length=1, description="Name of the output with the probabilities, with or without `:0`.")
+    output: OutputName
     batch: Count = Field(32, description="Images a call; a graph with a fixed batch size keeps its own.")
 
 
@@ -60,26 +90,15 @@ class Candidate(Strict):
     """A converted model on a device at a precision."""
 
     id: ModelId
-    backend: Literal["openvino", "tensorflow"] = "openvino"
-    model: Location = Field(description="OpenVINO IR (.xml, with its .bin beside it).")
-    device: str = Field("CPU", min_length=1, description="OpenVINO device, such as CPU, GPU.1, AUTO, HETERO:CPU.")
-    precision: Precision = Field("f32", description="Pinned inference precision; the effective one is read back.")
+    backend: Backend = "openvino"
+    model: IrFile
+    device: Device = "CPU"
+    precision: Pinned = "f32"
     input: Input
-    output: str = Field(min_length=1, description="Name of the output with the probabilities, with or without `:0`.")
-    batch: Count | None = Field(None, description="Images a call, where the model's batch dimension is free.")
-    optional: bool = Field(
-        False, description="A device that is not there makes this candidate `unavailable`, no error."
-    )
-    isolate: bool | None = Field(
-        None,
-        description="Run in a process of its own, so that a crash costs only this candidate (default: not on CPU).",
-    )
-    timeout_seconds: Annotated[Number, Field(gt=0)] = Field(
-        300.0, description="The longest that one shard may take in a process of its own."
-    )
-    gates: Gates | None = Field(
-        None, description="Overrides of the gates for this candidate: `{parity: null}` turns one off."
-    )
-    conversion: Conversion | None = Field(
-        None, description="Overrides of the conversion for this candidate, key by key."
-    )
+    output: OutputName
+    batch: Batch = None
+    optional: IsOptional = False
+    isolate: Isolate = None
+    timeout_seconds: TimeoutSeconds = 300.0
+    gates: GateOverrides = None
+    conversion: ConversionOverrides = None

@@ -20,15 +20,32 @@ def dotted(key: Key) -> str:
 
 @dataclass
 class Origin:
-    """The file of a configuration, the line of each key (from 1), and the keys set on the command line."""
+    """The file of a configuration, the line of each key (from 1), and the keys set on the command line.
+
+    ``sources``: for a part that was not written itself, the keys that it was made from, the most telling first.
+    """
 
     file: Path
     lines: dict[Key, int] = field(default_factory=dict)
     overridden: set[Key] = field(default_factory=set)
+    sources: dict[Key, tuple[Key, ...]] = field(default_factory=dict)
 
     def is_overridden(self, key: Key) -> bool:
         """Tell whether the key, or a mapping that holds it, came from ``--set``."""
         return any(key[:length] in self.overridden for length in range(1, len(key) + 1))
+
+    def written(self, key: Key) -> Key:
+        """Return where a key was really written: itself, or its place in what its part was made from."""
+        for length in range(1, len(key) + 1):
+            sources = self.sources.get(key[:length])
+            set_by_itself = any(key[:end] in self.overridden for end in range(length, len(key) + 1))
+            if sources and not set_by_itself:
+                rest = key[length:]
+                whole = [(*source, *rest) for source in sources]
+                found = [item for item in whole if item in self.lines or self.is_overridden(item)]
+                parts = [source for source in sources if rest and f"{rest[0]}s" == source[-2]]
+                return found[0] if found else parts[0] if parts and rest[0] != "model" else whole[-1]
+        return key
 
     def locate(self, key: Key) -> str:
         """Return ``file:line`` of the key, or of the nearest mapping around it; ``--set key`` when overridden."""
@@ -46,6 +63,7 @@ class Origin:
 
     def place(self, key: Key) -> str:
         """Return ``file:line: key``; ``--set key`` when overridden."""
+        key = self.written(key)
         place = self.locate(key)
         return place if place.startswith("--set ") else f"{place}: {dotted(key) or 'the configuration'}"
 

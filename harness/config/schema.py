@@ -5,10 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from harness.config.dataset import Dataset, Preprocess
 from harness.config.gates import BaselineGate, Certify, DropGate, Gates, ParityGate, TargetGate
+from harness.config.matrix import Matrix, expand
 from harness.config.models import Candidate, Conversion, Input, Reference
 from harness.config.origin import Origin
 from harness.config.types import Count, Location, ModelId, Number, Percent, Strict, Whole, not_truth
@@ -29,6 +38,10 @@ __all__ = [
     "Reference",
     "TargetGate",
 ]
+
+
+# The validation context of values whose matrix was written out already, with the lines where it was written.
+EXPANDED = "expanded"
 
 
 class Published(Strict):
@@ -82,7 +95,10 @@ class Config(Strict):
     name: ModelId
     dataset: Dataset
     reference: Reference
-    candidates: tuple[Candidate, ...] = Field(min_length=1)
+    candidates: tuple[Candidate, ...] = Field((), validate_default=True)
+    matrix: Matrix | None = Field(
+        None, description="Candidates by combination, besides those listed: models x devices x precisions."
+    )
     published: Published | None = None
     gates: Gates = Gates()
     certify: Certify | None = Field(None, description="Stop as soon as the drop is proven; `--certify PP` sets it.")
@@ -94,6 +110,24 @@ class Config(Strict):
     )
 
     _origin: Origin | None = PrivateAttr(None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _matrix_is_written_out(cls, data: Any, info: ValidationInfo) -> Any:
+        if not isinstance(data, dict) or data.get("matrix") is None or info.context == EXPANDED:
+            return data
+        data = dict(data)
+        faults = expand(data)
+        if faults:
+            raise ValueError("; ".join(faults))
+        return data
+
+    @field_validator("candidates")
+    @classmethod
+    def _there_is_one(cls, value: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+        if not value:
+            raise ValueError("no candidate is named; list at least one under `candidates`, or write a `matrix`")
+        return value
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Config:

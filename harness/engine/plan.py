@@ -157,7 +157,7 @@ def lane_for(config: Config, planned: PlannedModel, *, use_cache: bool) -> Lane:
 def identity(config: Config, planned: list[PlannedModel], manifest: Manifest) -> dict[str, Any]:
     """Return what makes two runs one evaluation: configuration but for gates and places, models, data, software."""
     kept = config.resolved()
-    for key in ("gates", "published", "archive", "cache", "conversion", "name"):
+    for key in ("gates", "published", "archive", "cache", "conversion", "name", "matrix"):
         kept.pop(key, None)
     kept["dataset"].pop("path")
     kept["dataset"].pop("labels")

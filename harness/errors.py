@@ -46,7 +46,7 @@ class DeviceError(HarnessError):
 
 
 class AbsentDeviceError(DeviceError):
-    """A device is not there at all."""
+    """A device is not there, or lacks the precision: a candidate that is `optional` is then unavailable."""
 
 
 class RecordError(HarnessError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import time
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -66,6 +67,7 @@ class Backend(abc.ABC):
     """
 
     loaded: Loaded
+    infer_seconds: float = 0.0  # of the last `infer`
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
@@ -97,7 +99,9 @@ class Backend(abc.ABC):
             )
         if len(pixels) == 0:
             return np.empty((0, self.spec.outputs), np.float32)
+        start = time.perf_counter()
         result = self._infer(pixels)
+        self.infer_seconds = time.perf_counter() - start
         if result.shape != (len(pixels), self.spec.outputs):
             raise ModelError(
                 f"{self.spec.id}: {len(pixels)} images gave an output of shape {result.shape}, "

@@ -48,13 +48,24 @@ class OpenVINOBackend(Backend):
             raise ModelError(f"{xml}: has {len(model.inputs)} inputs ({names}); one is wanted, that takes the pixels")
         output = find_by_name(self.spec.output, output_names(model), what="output", model=str(xml))
         self._index = model.outputs.index(output)
+        shape = source.get_partial_shape()
         self._batch = self._set_batch(model, source)
         self._check_width(output)
         wrapped = self._with_pixels(ov, model, source)
         compiled = self._compile(core, wrapped)
         self._queue = ov.AsyncInferQueue(compiled)
         self._queue.set_callback(self._keep)
-        return report(ov, core, compiled, self.spec, sha256=sha256, batch=self._batch, requests=len(self._queue))
+        return report(
+            ov,
+            core,
+            compiled,
+            self.spec,
+            sha256=sha256,
+            batch=self._batch,
+            requests=len(self._queue),
+            input_shape=str(shape),
+            fixed=shape.is_dynamic,
+        )
 
     def _require_device(self, core: Any) -> None:
         """Refuse a device that is not there, and a precision that it does not list."""
@@ -77,7 +88,7 @@ class OpenVINOBackend(Backend):
                 raise DeviceError(f"{self.spec.id}: the device {part} does not answer: {_reason(error)}") from None
             needed = _CAPABILITIES.get(self.spec.precision)
             if needed and needed not in lists:
-                raise DeviceError(
+                raise AbsentDeviceError(
                     f"{self.spec.id}: {part} lacks {self.spec.precision}; it has {', '.join(sorted(lists))}. "
                     "Choose a precision that it has"
                 )

@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.backends.base import Loaded, ModelSpec
 
-_VIRTUAL = ("AUTO", "MULTI", "HETERO", "BATCH")
+INT8 = "int8"
+_SHORT = {"i8": INT8, "u8": INT8, "fp32": "f32", "fp16": "f16"}
+_MULTIPLYING = frozenset({"Convolution", "GroupConvolution", "Deconvolution", "FullyConnected", "MatMul"})
 
 
-def report(ov: Any, core: Any, compiled: Any, spec: ModelSpec, *, sha256: str, batch: int, requests: int) -> Loaded:
-    """Return what the record says of a compiled model. ``ov``: the openvino module; ``batch``: images a request."""
+def report(
+    ov: Any,
+    core: Any,
+    compiled: Any,
+    spec: ModelSpec,
+    *,
+    sha256: str,
+    batch: int,
+    requests: int,
+    input_shape: str,
+    fixed: bool,
+) -> Loaded:
+    """Return what the record says of a compiled model.
+
+    ``ov``: the openvino module; ``batch``: images a request; ``input_shape``: the IR's own, ``fixed``: whether a free
+    dimension of it was fixed to run.
+    """
     devices = _devices(compiled, spec.device)
-    precision = _precision(ov, compiled, devices)
+    layers = _layers(compiled)
+    precision = _precision(ov, compiled, devices, layers)
+    batching = _has(compiled, "AUTO_BATCH_TIMEOUT")
     details = {
         "batch": batch,
+        "input_shape": input_shape,
         "requests": requests,
         "streams": _plain(_read(compiled, devices, "NUM_STREAMS")),
         "threads": _plain(_read(compiled, devices, "INFERENCE_NUM_THREADS")),
         "performance_hint": _plain(_read(compiled, devices, "PERFORMANCE_HINT")),
+        "execution_mode_hint": _plain(_read(compiled, devices, "EXECUTION_MODE_HINT")),
+        "automatic_batching": batching,
         "execution_devices": devices,
+        "layers_by_precision": layers,
         "plugin_versions": _versions(core, devices),
     }
+    seen = Seen(precision, tuple(devices), batch, batching, layers, fixed)
     return Loaded(
         backend=f"openvino {ov.get_version()}",
         device=spec.device,
@@ -29,7 +55,7 @@ def report(ov: Any, core: Any, compiled: Any, spec: ModelSpec, *, sha256: str, b
         effective_precision=precision,
         model_sha256=sha256,
         details=details,
-        warnings=tuple(f"{spec.id}: {text}" for text in _warnings(spec, precision, devices, batch)),
+        warnings=tuple(f"{spec.id}: {text}" for text in what_is_not_as_it_seems(spec, seen)),
     )
 
 
@@ -58,19 +84,51 @@ def _below(compiled: Any) -> dict[str, dict[str, Any]]:
     return properties if isinstance(properties, dict) else {}
 
 
-def _precision(ov: Any, compiled: Any, devices: list[str]) -> str:
-    """Return the effective precision, such as f32; that of each device where they differ; `unknown` if none tells."""
+def _layers(compiled: Any) -> dict[str, int]:
+    """Return how many multiplying layers run at which precision, as the device says; nothing where it does not tell."""
+    try:
+        layers = compiled.get_runtime_model().get_ops()
+    except RuntimeError:
+        return {}
+    counts: dict[str, int] = {}
+    for layer in layers:
+        facts = layer.get_rt_info()
+        if _text(facts, "layerType") in _MULTIPLYING and (found := _text(facts, "runtimePrecision")):
+            name = _SHORT.get(found.lower(), found.lower())
+            counts[name] = counts.get(name, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _text(facts: Any, name: str) -> str:
+    return str(facts[name].astype(str)) if name in facts else ""
+
+
+def _precision(ov: Any, compiled: Any, devices: list[str], layers: dict[str, int]) -> str:
+    """Return the effective precision, such as f32; that of each device where they differ; `unknown` if none tells.
+
+    ``int8+f32``: quantised layers run in 8 bits, everything else at that precision, which is what the property means.
+    """
     names = {ov.Type.f32: "f32", ov.Type.bf16: "bf16", ov.Type.f16: "f16"}
 
-    def short(value: Any) -> str:
-        return names.get(value, str(value)) if isinstance(value, ov.Type) else "unknown"
+    def short(value: Any) -> str | None:
+        return names.get(value, str(value)) if isinstance(value, ov.Type) else None
 
     try:
-        return short(compiled.get_property("INFERENCE_PRECISION_HINT"))
+        found = [short(compiled.get_property("INFERENCE_PRECISION_HINT"))]
     except RuntimeError:
         below = _below(compiled)
-    found = [short(below.get(device, {}).get("INFERENCE_PRECISION_HINT")) for device in devices]
-    return "+".join(dict.fromkeys(found)) or "unknown"
+        found = [short(below.get(device, {}).get("INFERENCE_PRECISION_HINT")) for device in devices]
+    stated = [name for name in dict.fromkeys(found) if name]
+    floating = stated or [name for name in layers if name != INT8][:1] or ["unknown"]
+    return "+".join([*([INT8] if INT8 in layers else []), *floating])
+
+
+def _has(compiled: Any, name: str) -> bool:
+    try:
+        compiled.get_property(name)
+    except RuntimeError:
+        return False
+    return True
 
 
 def _full_name(core: Any, device: str) -> str:
@@ -91,18 +149,39 @@ def _versions(core: Any, devices: list[str]) -> dict[str, str]:
     return versions
 
 
-def _warnings(spec: ModelSpec, precision: str, devices: list[str], batch: int) -> list[str]:
-    """Return a sentence for whatever is not what it seems."""
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of a compiled model. ``layers``: multiplying layers by the precision that they run at."""
+
+    precision: str
+    devices: tuple[str, ...]
+    batch: int = 1
+    batching: bool = False
+    layers: Mapping[str, int] = field(default_factory=dict)
+    fixed: bool = False
+
+
+def what_is_not_as_it_seems(spec: ModelSpec, seen: Seen) -> list[str]:
+    """Return a sentence for whatever a reader of the figures would take for something else."""
     told = []
-    if spec.precision not in (precision, "device_default"):
-        told.append(f"{spec.precision} was asked of {spec.device}, the compiled model reports {precision}")
+    floating = seen.precision.removeprefix(f"{INT8}+")
+    if spec.precision not in (floating, "device_default"):
+        told.append(f"{spec.precision} was asked of {spec.device}, the compiled model reports {floating}")
+    others = {name: count for name, count in seen.layers.items() if name not in (INT8, *floating.split("+"))}
+    if others and floating != "unknown":
+        listed = ", ".join(f"{count} in {name}" for name, count in others.items())
+        total = sum(seen.layers.values())
+        told.append(f"the compiled model reports {floating}, but of its {total} multiplying layers run {listed}")
     base = spec.device.partition(":")[0]
-    if base == "AUTO":
-        told.append(f"AUTO may change the device while it runs; it began on {', '.join(devices)}")
-    if base == "BATCH":
-        told.append("BATCH collects requests into batches by itself; latencies include that waiting")
-    if base == "NPU" and batch != 1:
-        told.append(f"the NPU was given a batch of {batch}; it is made for 1")
+    if base in ("AUTO", "MULTI"):
+        told.append(f"{base} may change the device while it runs; it began on {', '.join(seen.devices)}")
+    if seen.batching or base == "BATCH":
+        told.append(f"{spec.device} collects requests into batches by itself; latencies include that waiting")
+    if "NPU" in {device.partition(".")[0] for device in seen.devices}:
+        if seen.fixed:
+            told.append(f"the IR has a free dimension, which the NPU does not take; it was fixed to batch {seen.batch}")
+        elif seen.batch != 1:
+            told.append(f"the NPU was given a batch of {seen.batch}; it is made for 1")
     return told
 
 

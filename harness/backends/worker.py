@@ -75,7 +75,8 @@ def main() -> int:
                 pixels = np.frombuffer(payload, np.uint8).reshape(header["shape"])
                 result = np.ascontiguousarray(backend.infer(pixels), np.float32)
                 latencies = backend.take_latencies()
-                send(answers, {"shape": result.shape, "latencies": latencies}, result.tobytes())
+                header = {"shape": result.shape, "latencies": latencies, "seconds": backend.infer_seconds}
+                send(answers, header, result.tobytes())
     except EOFError:
         return 0
     except HarnessError as error:

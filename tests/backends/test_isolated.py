@@ -7,7 +7,7 @@ import os
 import signal
 import struct
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -44,6 +44,25 @@ def test_the_answers_are_those_of_the_network(tiny: Tiny, pixels: NDArray[np.uin
     found[0, 0] = 2  # the caller owns the array
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_its_seconds_are_those_of_the_inference_alone(
+    tiny: Tiny, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import harness.backends.isolated as isolated
+
+    real = isolated.receive
+
+    def slow(stream: IO[bytes]) -> tuple[dict[str, Any], bytearray]:
+        header, data = real(stream)
+        return {**header, "seconds": 123.0}, data
+
+    monkeypatch.setattr(isolated, "receive", slow)
+    with open_backend("openvino", spec_of(tiny)) as backend:
+        backend.infer(pixels)
+        assert backend.infer_seconds == 123.0  # as the child says, however long the way there took
+        backend.infer(pixels[:0])
+        assert backend.infer_seconds == 123.0
 
 
 def test_a_crash_is_told_with_its_signal(tiny: Tiny, pixels: NDArray[np.uint8]) -> None:

@@ -74,6 +74,28 @@ def test_an_optional_device_that_is_not_there_is_unavailable(tiny: Tiny, tmp_pat
     assert set(verdicts(record, "gpu").values()) == {"not_applicable"}
 
 
+def test_a_precision_that_the_device_lacks_is_a_matter_of_an_optional_candidate_too(
+    tiny: Tiny, openvino: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = openvino.Core.get_property
+
+    def without_bf16(self: Any, *arguments: Any) -> Any:
+        value = real(self, *arguments)
+        return [each for each in value if each != "BF16"] if arguments[-1] == "OPTIMIZATION_CAPABILITIES" else value
+
+    monkeypatch.setattr(openvino.Core, "get_property", without_bf16)
+    more = ({"id": "bf16", "precision": "bf16", "optional": True}, {"id": "needed", "precision": "bf16"})
+    record = run(with_candidates(tiny, tmp_path, *more))
+    assert {part.id: part.status for part in record.models} == {
+        "tf": "ok",
+        "ir": "ok",
+        "bf16": "unavailable",
+        "needed": "error",
+    }
+    assert record.exit_code == 3
+    assert all("CPU lacks bf16" in (part.error or "") for part in record.models[2:])
+
+
 def test_a_wrong_output_name_is_no_matter_of_an_optional_device(tiny: Tiny, tmp_path: Path) -> None:
     record = run(with_candidates(tiny, tmp_path, {"id": "two", "output": "Net/Nothing", "optional": True}))
     assert record.exit_code == 3

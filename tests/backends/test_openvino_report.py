@@ -1,0 +1,193 @@
+"""What a compiled model reports of itself, with devices that no test machine needs to have; and on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.backends.base import ModelSpec
+from harness.backends.openvino import OpenVINOBackend
+from harness.backends.openvino_report import Seen, report, what_is_not_as_it_seems
+from harness.config import Input
+from tests.backends.test_openvino import spec
+from tests.conftest import IrMaker, Tiny
+
+
+def wanted(device: str, precision: str = "f32") -> ModelSpec:
+    return ModelSpec("ir", "m.xml", Input(color="BGR"), "o", 224, 1001, device=device, precision=precision)
+
+
+def told(device: str, precision: str = "f32", **seen: Any) -> list[str]:
+    return what_is_not_as_it_seems(
+        wanted(device, precision), Seen(**{"precision": "f32", "devices": (device,), **seen})
+    )
+
+
+class TestWhatIsNotAsItSeems:
+    def test_nothing(self) -> None:
+        assert told("CPU", layers={"f32": 53}) == []
+        assert what_is_not_as_it_seems(wanted("CPU", "device_default"), Seen("bf16", ("CPU",))) == []
+        assert what_is_not_as_it_seems(wanted("CPU"), Seen("int8+f32", ("CPU",), layers={"int8": 50, "f32": 3})) == []
+
+    def test_f16_asked_and_bf16_given(self) -> None:
+        assert what_is_not_as_it_seems(wanted("CPU", "f16"), Seen("bf16", ("CPU",))) == [
+            "f16 was asked of CPU, the compiled model reports bf16"
+        ]
+        assert what_is_not_as_it_seems(wanted("CPU", "f16"), Seen("int8+bf16", ("CPU",))) == [
+            "f16 was asked of CPU, the compiled model reports bf16"
+        ]
+
+    def test_layers_that_run_otherwise_than_reported(self) -> None:
+        assert told("CPU", layers={"bf16": 50, "f32": 3}) == [
+            "the compiled model reports f32, but of its 53 multiplying layers run 50 in bf16"
+        ]
+
+    def test_auto_may_change(self) -> None:
+        (only,) = told("AUTO:GPU,CPU", devices=("CPU",))
+        assert only == "AUTO may change the device while it runs; it began on CPU"
+
+    @pytest.mark.parametrize(("device", "batching"), [("BATCH:CPU", False), ("GPU", True)])
+    def test_automatic_batching(self, device: str, batching: bool) -> None:
+        assert told(device, batching=batching) == [
+            f"{device} collects requests into batches by itself; latencies include that waiting"
+        ]
+
+    def test_dynamic_shapes_on_npu(self) -> None:
+        assert told("NPU", batch=4, fixed=True) == [
+            "the IR has a free dimension, which the NPU does not take; it was fixed to batch 4"
+        ]
+        assert told("HETERO:NPU,CPU", devices=("NPU", "CPU"), batch=1, fixed=True) != []
+        assert told("NPU", batch=8) == ["the NPU was given a batch of 8; it is made for 1"]
+        assert told("NPU") == []
+        assert told("CPU", batch=4, fixed=True) == []
+
+
+class Text:
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def astype(self, _: type) -> str:
+        return self.text
+
+
+class Layer:
+    def __init__(self, kind: str, precision: str) -> None:
+        self.facts = {"layerType": Text(kind), "runtimePrecision": Text(precision)}
+
+    def get_rt_info(self) -> dict[str, Text]:
+        return self.facts
+
+
+class Compiled:
+    """A compiled model that answers only what it is given; asked for anything else it raises, as OpenVINO does."""
+
+    def __init__(self, properties: dict[str, Any], layers: list[Layer] | None = None) -> None:
+        self.properties, self.layers = properties, layers
+
+    def get_property(self, name: str) -> Any:
+        if name not in self.properties:
+            raise RuntimeError(f"Unsupported property: {name}")
+        return self.properties[name]
+
+    def get_runtime_model(self) -> Compiled:
+        if self.layers is None:
+            raise RuntimeError("not implemented")
+        return self
+
+    def get_ops(self) -> list[Layer]:
+        return self.layers or []
+
+
+class Core:
+    def get_property(self, device: str, name: str) -> str:
+        if device == "SILENT":
+            raise RuntimeError("does not answer")
+        return f"{device}'s {name}"
+
+    def get_versions(self, device: str) -> dict[str, Any]:
+        if device == "SILENT":
+            raise RuntimeError("does not answer")
+        return {device: type("Version", (), {"build_number": "1.2"})()}
+
+
+def reported(openvino: Any, compiled: Compiled, device: str = "GPU", precision: str = "f32") -> Any:
+    facts: Any = {"sha256": "s", "batch": 1, "requests": 4, "input_shape": "[?,2,2,3]", "fixed": True}
+    return report(openvino, Core(), compiled, wanted(device, precision), **facts)
+
+
+class TestReport:
+    def test_everything_is_recorded(self, openvino: Any) -> None:
+        properties = {
+            "INFERENCE_PRECISION_HINT": openvino.Type.f16,
+            "EXECUTION_DEVICES": ["GPU.0"],
+            "PERFORMANCE_HINT": openvino.properties.hint.PerformanceMode.THROUGHPUT,
+            "EXECUTION_MODE_HINT": openvino.properties.hint.ExecutionMode.PERFORMANCE,
+            "NUM_STREAMS": 2,
+            "AUTO_BATCH_TIMEOUT": 1000,
+        }
+        found = reported(openvino, Compiled(properties), precision="f16")
+        assert (found.effective_precision, found.device_name) == ("f16", "GPU.0's FULL_DEVICE_NAME")
+        assert found.details == {
+            "batch": 1,
+            "input_shape": "[?,2,2,3]",
+            "requests": 4,
+            "streams": 2,
+            "threads": None,
+            "performance_hint": "THROUGHPUT",
+            "execution_mode_hint": "PERFORMANCE",
+            "automatic_batching": True,
+            "execution_devices": ["GPU.0"],
+            "layers_by_precision": {},
+            "plugin_versions": {"GPU.0": "1.2"},
+        }
+        assert found.warnings == ("ir: GPU collects requests into batches by itself; latencies include that waiting",)
+
+    def test_quantised_layers_make_the_precision(self, openvino: Any) -> None:
+        layers = [Layer("Convolution", "I8")] * 3 + [Layer("FullyConnected", "U8"), Layer("MatMul", "FP32")]
+        layers.append(Layer("Softmax", "BF16"))  # multiplies nothing
+        found = reported(openvino, Compiled({"INFERENCE_PRECISION_HINT": openvino.Type.f32}, layers), device="CPU")
+        assert found.effective_precision == "int8+f32"
+        assert found.details["layers_by_precision"] == {"int8": 4, "f32": 1}
+        assert found.warnings == ()
+
+    def test_a_device_that_tells_no_precision_is_known_by_its_layers(self, openvino: Any) -> None:
+        found = reported(openvino, Compiled({}, [Layer("Convolution", "bf16")] * 2), device="CPU")
+        assert found.effective_precision == "bf16"
+        assert found.warnings == ("ir: f32 was asked of CPU, the compiled model reports bf16",)
+        assert reported(openvino, Compiled({}), device="SILENT").effective_precision == "unknown"
+
+    def test_each_device_below_has_its_precision(self, openvino: Any) -> None:
+        below = {
+            "GPU": {"INFERENCE_PRECISION_HINT": openvino.Type.f16},
+            "CPU": {"INFERENCE_PRECISION_HINT": openvino.Type.f32},
+        }
+        properties = {"EXECUTION_DEVICES": ["GPU", "CPU"], "DEVICE_PROPERTIES": below}
+        found = reported(openvino, Compiled(properties), device="HETERO:GPU,CPU")
+        assert found.effective_precision == "f16+f32"
+        assert found.warnings == ("ir: f32 was asked of HETERO:GPU,CPU, the compiled model reports f16+f32",)
+
+
+def test_on_the_cpu(tiny: Tiny, openvino: Any) -> None:
+    with OpenVINOBackend(spec(tiny.ir)) as backend:
+        details = backend.loaded.details
+    assert details["execution_devices"] == ["CPU"]
+    assert (details["performance_hint"], details["execution_mode_hint"]) == ("THROUGHPUT", "PERFORMANCE")
+    assert details["automatic_batching"] is False
+    assert sum(details["layers_by_precision"].values()) == details["layers_by_precision"]["f32"] > 0
+
+
+def test_batches_on_the_cpu(tiny: Tiny, pixels: Any) -> None:
+    with OpenVINOBackend(spec(tiny.ir, device="BATCH:CPU(2)")) as backend:
+        assert backend.loaded.effective_precision == "f32"
+        assert backend.loaded.details["automatic_batching"] is True
+        assert "collects requests into batches" in backend.loaded.warnings[0]
+        np.testing.assert_allclose(backend.infer(pixels[:4]), tiny.network.of_pixels(pixels[:4]), atol=1e-5)
+
+
+def test_a_free_batch_is_recorded(make_ir: IrMaker, tmp_path: Path) -> None:
+    with OpenVINOBackend(spec(make_ir(tmp_path / "m.xml", batch=-1), batch=3)) as backend:
+        assert backend.loaded.details["input_shape"] == "[?,16,16,3]"
+        assert backend.loaded.details["batch"] == 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -65,16 +65,21 @@ class MatrixPrecision(_Axis):
     precision: Pinned
 
 
-class MatrixExclude(Strict):
-    """Combinations to leave out: those that have all that is stated here."""
+OneOrMore = Annotated[
+    tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value), Field(min_length=1)
+]
 
-    model: str | None = Field(None, description="The id of a model of the matrix.")
-    device: str | None = Field(None, description="A device of the matrix, or its id.")
-    precision: str | None = Field(None, description="A precision of the matrix.")
+
+class MatrixExclude(Strict):
+    """Combinations to leave out: those that have one of everything that is stated here."""
+
+    model: OneOrMore | None = Field(None, description="The id of a model of the matrix, or several.")
+    device: OneOrMore | None = Field(None, description="A device of the matrix or its id, or several.")
+    precision: OneOrMore | None = Field(None, description="A precision of the matrix, or several.")
 
     @model_validator(mode="after")
     def _states_something(self) -> MatrixExclude:
-        if not self.model_fields_set or not any((self.model, self.device, self.precision)):
+        if not any((self.model, self.device, self.precision)):
             raise ValueError("names no model, device or precision; everything would be left out")
         return self
 
@@ -115,13 +120,13 @@ def expand(data: dict[str, Any], origin: Origin | None = None) -> list[str]:
     listed = data.get("candidates")
     listed = [] if listed is None else listed
     try:
-        Matrix.model_validate(data.get("matrix"))
+        exclude = Matrix.model_validate(data.get("matrix")).exclude
     except ValidationError:
         return []
     if not isinstance(listed, list):
         return []
     faults: list[str] = []
-    cells = list(_cells(data["matrix"], faults, origin))
+    cells = list(_cells(data["matrix"], exclude, faults, origin))
     known = {item.get("id") for item in listed if isinstance(item, dict)}
     data["candidates"] = listed = [*listed]
     for cell in cells:
@@ -145,7 +150,9 @@ def _axes(matrix: Mapping[str, Any]) -> list[Axis]:
     ]
 
 
-def _cells(matrix: Mapping[str, Any], faults: list[str], origin: Origin | None) -> Iterator[Cell]:
+def _cells(
+    matrix: Mapping[str, Any], exclude: Sequence[MatrixExclude], faults: list[str], origin: Origin | None
+) -> Iterator[Cell]:
     def fault(key: Key, what: str) -> None:
         faults.append(f"{origin.place(key)}: {what}" if origin else what)
 
@@ -154,7 +161,6 @@ def _cells(matrix: Mapping[str, Any], faults: list[str], origin: Origin | None) 
     if count > _MOST_CELLS:
         fault(("matrix",), f"stands for {count:,} candidates, at most {_MOST_CELLS} are taken; name fewer")
         return
-    exclude = matrix.get("exclude") or ()
     told = [*_repeated(axes), *_unused_excludes(exclude, axes)]
     for key, what in told:
         fault(key, what)
@@ -186,10 +192,13 @@ def _names(part: Mapping[str, Any], word: str) -> set[str]:
 
 
 def _matches(
-    exclude: Mapping[str, Any], model: Mapping[str, Any], device: Mapping[str, Any], precision: Mapping[str, Any]
+    exclude: MatrixExclude, model: Mapping[str, Any], device: Mapping[str, Any], precision: Mapping[str, Any]
 ) -> bool:
-    parts = (("model", model), ("device", device), ("precision", precision))
-    return all(exclude.get(word) is None or exclude[word] in _names(part, word) for word, part in parts)
+    stated = ((exclude.model, "model", model), (exclude.device, "device", device))
+    return all(
+        wanted is None or set(wanted) & _names(part, word)
+        for wanted, word, part in (*stated, (exclude.precision, "precision", precision))
+    )
 
 
 def _repeated(axes: list[Axis]) -> Iterator[tuple[Key, str]]:
@@ -208,16 +217,17 @@ def _repeated(axes: list[Axis]) -> Iterator[tuple[Key, str]]:
         )
 
 
-def _unused_excludes(exclude: Any, axes: list[Axis]) -> Iterator[tuple[Key, str]]:
+def _unused_excludes(exclude: Sequence[MatrixExclude], axes: list[Axis]) -> Iterator[tuple[Key, str]]:
     """Yield what is wrong with exclusions that name something that the matrix does not have: a misspelling."""
     for place, item in enumerate(exclude):
-        for word, axis in zip(("model", "device", "precision"), axes, strict=True):
+        stated = (("model", item.model), ("device", item.device), ("precision", item.precision))
+        for (word, wanted), axis in zip(stated, axes, strict=True):
             known = sorted(set().union(*(_names(part, word) for _, part in axis)))
-            wanted = item.get(word)
-            if wanted is not None and wanted not in known:
-                close = nearest(str(wanted), known)
-                near = f"; did you mean '{close[0]}'?" if close else f"; there are {', '.join(known)}"
-                yield ("matrix", "exclude", place), f"the matrix has no {word} '{wanted}'{near}"
+            for name in wanted or ():
+                if name not in known:
+                    close = nearest(name, known)
+                    near = f"; did you mean '{close[0]}'?" if close else f"; there are {', '.join(known)}"
+                    yield ("matrix", "exclude", place), f"the matrix has no {word} '{name}'{near}"
 
 
 def _laid_over(base: dict[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,15 +49,11 @@ def test_the_answers_are_those_of_the_network(tiny: Tiny, pixels: NDArray[np.uin
 def test_its_seconds_are_those_of_the_inference_alone(
     tiny: Tiny, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import harness.backends.isolated as isolated
-
-    real = isolated.receive
-
     def slow(stream: IO[bytes]) -> tuple[dict[str, Any], bytearray]:
-        header, data = real(stream)
+        header, data = receive(stream)
         return {**header, "seconds": 123.0}, data
 
-    monkeypatch.setattr(isolated, "receive", slow)
+    monkeypatch.setattr("harness.backends.isolated.receive", slow)
     with open_backend("openvino", spec_of(tiny)) as backend:
         backend.infer(pixels)
         assert backend.infer_seconds == 123.0  # as the child says, however long the way there took

@@ -99,6 +99,7 @@ def test_a_device_may_have_an_id(write: Write) -> None:
         ([{"device": "AUTO", "precision": "bf16"}], ["a-CPU-f32", "a-CPU-bf16", "a-AUTO-f32"]),
         ([{"device": "AUTO"}], ["a-CPU-f32", "a-CPU-bf16"]),
         ([{"precision": "bf16"}, {"model": "a", "device": "CPU"}], ["a-AUTO-f32"]),
+        ([{"device": ["AUTO", "CPU"], "precision": ["bf16"]}], ["a-CPU-f32", "a-AUTO-f32"]),
         ([], ["a-CPU-f32", "a-CPU-bf16", "a-AUTO-f32", "a-AUTO-bf16"]),
     ],
 )
@@ -199,6 +200,10 @@ class TestFaults:
             (
                 {"models": [{"id": "a", **MODEL}], "devices": ["GPU"], "exclude": [{"device": "GPU.1"}]},
                 "matrix.exclude[0]: the matrix has no device 'GPU.1'; did you mean 'GPU'?",
+            ),
+            (
+                {"models": [{"id": "a", **MODEL}], "exclude": [{"precision": ["f32", "bf61"]}]},
+                "matrix.exclude[0]: the matrix has no precision 'bf61'; there are f32",
             ),
             (
                 {"models": [{"id": "a", **MODEL}], "exclude": [{}]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,29 +70,39 @@ class OpenVINOBackend(Backend):
 
     def _require_device(self, core: Any) -> None:
         """Refuse a device that is not there, and a precision that it does not list."""
-        wanted = self.spec.device
-        available = list(core.available_devices)
-        base, _, below = wanted.partition(":")
+        base, _, below = self.spec.device.partition(":")
         virtual = base in ("AUTO", "HETERO", "BATCH", "MULTI")
-        parts = [part.strip("-").partition("(")[0] for part in below.split(",") if part] if virtual else [wanted]
-        for part in parts:
-            if part not in available and not any(name.split(".")[0] == part for name in available):
-                close = nearest(part.upper(), available)
-                near = f"; did you mean {close[0]}?" if close else "."
-                raise AbsentDeviceError(
-                    f"{self.spec.id}: the device '{wanted}' is not there{near} OpenVINO has: {', '.join(available)} "
-                    "(and AUTO, HETERO:..., BATCH:... over them)"
-                )
-            try:
-                lists = list(core.get_property(part, "OPTIMIZATION_CAPABILITIES"))
-            except RuntimeError as error:
-                raise DeviceError(f"{self.spec.id}: the device {part} does not answer: {_reason(error)}") from None
+        for part in below.split(",") if virtual else [self.spec.device]:
+            name = part.strip("-").partition("(")[0] if virtual else part
+            lists = self._capabilities(core, name) if name else []
             needed = _CAPABILITIES.get(self.spec.precision)
-            if needed and needed not in lists:
+            if name and needed and needed not in lists:
                 raise AbsentDeviceError(
-                    f"{self.spec.id}: {part} lacks {self.spec.precision}; it has {', '.join(sorted(lists))}. "
+                    f"{self.spec.id}: {name} lacks {self.spec.precision}; it has {', '.join(sorted(lists))}. "
                     "Choose a precision that it has"
                 )
+
+    def _capabilities(self, core: Any, name: str) -> list[str]:
+        """Ask a device what it can do.
+
+        Listing the devices that are there loads every plug-in, the broken ones too; so a device without a number is
+        asked first, and listed only where it does not answer.
+        """
+        if "." not in name:
+            with contextlib.suppress(RuntimeError):
+                return list(core.get_property(name, "OPTIMIZATION_CAPABILITIES"))
+        available = list(core.available_devices)
+        if name not in available and all(each.split(".")[0] != name for each in available):
+            close = nearest(name.upper(), available)
+            near = f"; did you mean {close[0]}?" if close else "."
+            raise AbsentDeviceError(
+                f"{self.spec.id}: the device '{self.spec.device}' is not there{near} OpenVINO has: "
+                f"{', '.join(available)} (and AUTO, HETERO:..., BATCH:... over them)"
+            )
+        try:
+            return list(core.get_property(name, "OPTIMIZATION_CAPABILITIES"))
+        except RuntimeError as error:
+            raise DeviceError(f"{self.spec.id}: the device {name} does not answer: {_reason(error)}") from None
 
     def _set_batch(self, model: Any, source: Any) -> int:
         """Return the batch size; a free one is fixed to what is configured (1 otherwise)."""

@@ -263,6 +263,17 @@ def test_an_unknown_device(tiny: Tiny, device: str, near: str) -> None:
     assert "OpenVINO has: CPU" in message
 
 
+def test_another_devices_plug_in_is_not_loaded(openvino: Any, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plug-in that crashes when it is loaded must not take a candidate on the CPU with it."""
+
+    def crashes(self: Any) -> Any:
+        raise AssertionError("every plug-in is loaded")
+
+    monkeypatch.setattr(openvino.Core, "available_devices", property(crashes))
+    with OpenVINOBackend(spec(tiny.ir)) as backend:
+        assert backend.loaded.effective_precision == "f32"
+
+
 @pytest.mark.parametrize("device", ["AUTO", "AUTO:CPU", "HETERO:CPU"])
 def test_devices_over_devices(tiny: Tiny, pixels: Pixels, device: str) -> None:
     with OpenVINOBackend(spec(tiny.ir, device=device)) as backend:

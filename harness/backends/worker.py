@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import signal
 import struct
 import sys
 from typing import IO, Any
@@ -62,6 +63,8 @@ def spec_to_json(spec: ModelSpec) -> dict[str, Any]:
 
 def main() -> int:
     """Serve until stdin is closed."""
+    # Ctrl-C reaches the whole process group; Python's own handler would wait for a plug-in that hangs to return.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # What plug-ins print must not end up between the answers: stdout becomes stderr, the pipe keeps a name of its own.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

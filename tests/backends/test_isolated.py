@@ -69,6 +69,17 @@ def test_a_crash_is_told_with_its_signal(tiny: Tiny, pixels: NDArray[np.uint8]) 
             backend.infer(pixels)
 
 
+def test_ctrl_c_ends_it_at_once_and_without_a_traceback(
+    tiny: Tiny, pixels: NDArray[np.uint8], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with open_backend("openvino", spec_of(tiny)) as backend:
+        backend.infer(pixels)
+        os.kill(child_of(backend), signal.SIGINT)
+        with pytest.raises(ModelError, match=r"died \(signal 2\)"):
+            backend.infer(pixels)
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_a_hang_is_ended_by_the_time_limit(tiny: Tiny, pixels: NDArray[np.uint8]) -> None:
     with open_backend("openvino", spec_of(tiny, timeout_seconds=1.0)) as backend:
         os.kill(child_of(backend), signal.SIGSTOP)

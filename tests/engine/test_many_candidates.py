@@ -130,6 +130,27 @@ def test_a_crash_in_the_middle_costs_only_its_candidate(
     assert record.dataset.evaluated == 300
 
 
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [("kill -SEGV $$", "died (signal 11)"), ("exit 7", "died (exit code 7)"), ("exec sleep 60", "within 1 s")],
+)
+def test_a_plug_in_that_crashes_or_hangs_while_it_loads_costs_only_its_candidate(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, told: str
+) -> None:
+    child = tmp_path / "child"
+    child.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    child.chmod(0o755)
+    path = with_candidates(tiny, tmp_path, {"id": "two", "isolate": True, "timeout_seconds": 1})
+    monkeypatch.setattr("harness.backends.isolated.sys.executable", str(child))
+    monkeypatch.setattr("harness.backends.isolated._LOAD_SECONDS", 1.0)
+    record = run(path)
+    assert (record.exit_code, record.status, record.dataset.evaluated) == (3, "complete", 300)
+    two = next(part for part in record.models if part.id == "two")
+    assert (two.status, two.top1) == ("error", None)
+    assert told in (two.error or "")
+    assert verdicts(record, "ir")["parity"] == "pass"
+
+
 def test_a_failing_reference_ends_the_run(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from harness.backends.tensorflow import TensorFlowBackend
 

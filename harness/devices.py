@@ -11,7 +11,7 @@ VIRTUAL = {
     "BATCH": "gathers single images into batches for one device",
     "MULTI": "hands images to several devices in turn",
 }
-_EXPECTED = ("CPU", "GPU", "NPU")  # a plug-in of these that finds no device is told, with the reason
+EXPECTED = ("CPU", "GPU", "NPU")  # a plug-in of these that finds no device is told, with the reason
 _PRECISIONS = {"FP32": "f32", "FP16": "f16", "BF16": "bf16"}
 _TYPES = {"f32": "f32", "float32": "f32", "f16": "f16", "float16": "f16", "bf16": "bf16", "bfloat16": "bf16"}
 
@@ -63,9 +63,12 @@ class Devices:
     absent: tuple[AbsentDevice, ...]
 
 
-def find_devices(core: Any, version: str) -> Devices:
-    """Ask an ``openvino.Core`` for everything. A device that does not answer is listed with the reason."""
-    names = [str(name) for name in core.available_devices]
+def find_devices(core: Any, version: str, only: str | None = None) -> Devices:
+    """Ask an ``openvino.Core`` for everything. A device that does not answer is listed with the reason.
+
+    ``only``: the plug-in to load, such as GPU, and no other one.
+    """
+    names = [str(name) for name in core.available_devices] if only is None else _names_of(core, only)
     devices = tuple(_device(core, name) for name in names)
     bases = {name.partition(".")[0] for name in names}
     virtual = tuple(
@@ -73,8 +76,17 @@ def find_devices(core: Any, version: str) -> Devices:
         for name, what in VIRTUAL.items()
         if names and (plugin := _plugin(core, name)) is not None
     )
-    absent = tuple(AbsentDevice(name, _why_absent(core, name)) for name in _EXPECTED if name not in bases)
+    expected = EXPECTED if only is None else (only,)
+    absent = tuple(AbsentDevice(name, _why_absent(core, name)) for name in expected if name not in bases)
     return Devices(version, devices, virtual, absent)
+
+
+def _names_of(core: Any, plugin: str) -> list[str]:
+    try:
+        numbers = [str(number) for number in core.get_property(plugin, "AVAILABLE_DEVICES")]
+    except RuntimeError:
+        return []
+    return [plugin] if len(numbers) == 1 else [f"{plugin}.{number}" for number in numbers]
 
 
 def _device(core: Any, name: str) -> Device:

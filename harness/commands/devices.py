@@ -7,9 +7,9 @@ import json
 import sys
 from dataclasses import asdict
 
-from harness.devices import Devices, find_devices
+from harness.devices import Devices
+from harness.devices_apart import find_devices_apart
 from harness.errors import EXIT_NOT_COMPLETED, EXIT_OK
-from harness.openvino_import import import_openvino
 from harness.report.text import visible
 
 _UNKNOWN = "n/a"
@@ -17,8 +17,7 @@ _UNKNOWN = "n/a"
 
 def run(options: argparse.Namespace) -> int:
     """Print every device; exit 3 where OpenVINO is missing or finds none."""
-    openvino = import_openvino()
-    found = find_devices(openvino.Core(), str(openvino.get_version()))
+    found = find_devices_apart()
     if options.json:
         print(json.dumps(asdict(found), indent=2, ensure_ascii=False, allow_nan=False))
     else:

@@ -3,12 +3,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from harness.commands import devices
+from harness.devices import find_devices
 from harness.errors import ModelError
 from tests.conftest import require
 from tests.test_devices import CORE, Core
@@ -16,8 +16,7 @@ from tests.test_devices import CORE, Core
 
 @pytest.fixture
 def standing_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in = SimpleNamespace(Core=lambda: CORE, get_version=lambda: "2025.3")
-    monkeypatch.setattr(devices, "import_openvino", lambda: stand_in)
+    monkeypatch.setattr(devices, "find_devices_apart", lambda: find_devices(CORE, "2025.3"))
 
 
 @pytest.mark.usefixtures("standing_in")
@@ -39,8 +38,7 @@ def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_no_device_at_all_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
-    empty = SimpleNamespace(Core=lambda: Core([], {}, {}), get_version=lambda: "2025.3")
-    monkeypatch.setattr(devices, "import_openvino", lambda: empty)
+    monkeypatch.setattr(devices, "find_devices_apart", lambda: find_devices(Core([], {}, {}), "2025.3"))
     assert devices.run(argparse.Namespace(json=True)) == 3
 
 

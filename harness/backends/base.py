@@ -58,12 +58,22 @@ class Loaded:
     details: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> Self:
+        """Return what ``to_json`` gave. Raises TypeError or KeyError where it is something else."""
+        return cls(**{**plain, "warnings": tuple(plain["warnings"])})
+
 
 class Backend(abc.ABC):
     """Runs one model.
 
     Use as a context manager: entering loads and compiles the model, leaving frees it. ``infer`` may be called from one
-    thread at a time. Subclasses write ``load``, ``_infer`` and ``close``.
+    thread at a time; ``loaded`` may say something else afterwards, where the device changed. Subclasses write
+    ``load``, ``_infer`` and ``close``.
     """
 
     loaded: Loaded

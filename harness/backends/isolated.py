@@ -38,9 +38,7 @@ class IsolatedBackend(Backend):
         header, _ = self._ask(
             {"backend": self._name, "spec": spec_to_json(self.spec)}, b"", max(self._seconds, _LOAD_SECONDS)
         )
-        plain = header["loaded"]
-        details = {**plain["details"], "isolated": True}
-        return Loaded(**{**plain, "warnings": tuple(plain["warnings"]), "details": details})
+        return _loaded(header)
 
     def infer(self, pixels: Pixels) -> Probabilities:
         """Return the model's output, as ``Backend.infer``; its seconds are the child's, without the way there."""
@@ -54,6 +52,7 @@ class IsolatedBackend(Backend):
         header, payload = self._ask({"shape": pixels.shape}, pixels.tobytes(), self._seconds)
         self._latencies += header["latencies"]
         self._inside = float(header["seconds"])
+        self.loaded = _loaded(header)
         return np.frombuffer(payload, np.float32).reshape(header["shape"]).copy()
 
     def take_latencies(self) -> list[float]:
@@ -111,3 +110,8 @@ class IsolatedBackend(Backend):
             child.wait()
         if child.stdout:
             child.stdout.close()
+
+
+def _loaded(header: dict[str, Any]) -> Loaded:
+    plain = header["loaded"]
+    return Loaded.from_json({**plain, "details": {**plain["details"], "isolated": True}})

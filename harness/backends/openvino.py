@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
 from harness.backends.names import find_by_name
-from harness.backends.openvino_report import report
+from harness.backends.openvino_report import after_a_change, execution_devices, report
 from harness.backends.pixel_table import is_identity, pixel_table
 from harness.backends.tensorflow import wrong_width
 from harness.digest import file_sha256
@@ -21,6 +22,7 @@ from harness.openvino_import import import_openvino
 
 _HINTS = {"f32": "f32", "f16": "f16", "bf16": "bf16"}
 _CAPABILITIES = {"f32": "FP32", "f16": "FP16", "bf16": "BF16"}
+_CHANGING = ("AUTO", "MULTI")  # these may move a model to another device while it runs
 _SHAPE_ONLY = frozenset({"Reshape", "Squeeze", "Unsqueeze"})
 
 
@@ -56,7 +58,8 @@ class OpenVINOBackend(Backend):
         compiled = self._compile(core, wrapped)
         self._queue = ov.AsyncInferQueue(compiled)
         self._queue.set_callback(self._keep)
-        return report(
+        self._report = partial(
+            report,
             ov,
             core,
             compiled,
@@ -67,6 +70,8 @@ class OpenVINOBackend(Backend):
             input_shape=str(shape),
             fixed=shape.is_dynamic,
         )
+        self._devices: Callable[[], list[str]] = partial(execution_devices, compiled, self.spec.device)
+        return self._report()
 
     def _require_device(self, core: Any) -> None:
         """Refuse a device that is not there, and a precision that it does not list."""
@@ -203,7 +208,13 @@ class OpenVINOBackend(Backend):
             self._queue.wait_all()
         except RuntimeError as error:
             raise ModelError(f"{self.spec.id}: {self.spec.device} failed while it ran: {_reason(error)}") from None
+        if self.spec.device.partition(":")[0] in _CHANGING:
+            self._notice_another_device()
         return self._result
+
+    def _notice_another_device(self) -> None:
+        if not set(self._devices()) <= set(self.loaded.details["execution_devices"]):
+            self.loaded = after_a_change(self.loaded, self._report(), self.spec.id)
 
     def take_latencies(self) -> list[float]:
         """Return and forget the latencies of the requests since the last call, in milliseconds."""
@@ -211,8 +222,9 @@ class OpenVINOBackend(Backend):
         return taken
 
     def close(self) -> None:
-        """Let the queue and the compiled model go."""
-        self.__dict__.pop("_queue", None)
+        """Let the queue and the compiled model go, the queue last: it alone lets its threads end without deadlock."""
+        for name in ("_report", "_devices", "_queue"):
+            self.__dict__.pop(name, None)
 
 
 def output_names(model: Any) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.backends.base import Loaded, ModelSpec
@@ -30,7 +30,7 @@ def report(
     ``ov``: the openvino module; ``batch``: images a request; ``input_shape``: the IR's own, ``fixed``: whether a free
     dimension of it was fixed to run.
     """
-    devices = _devices(compiled, spec.device)
+    devices = execution_devices(compiled, spec.device)
     layers = _layers(compiled)
     precision = _precision(ov, compiled, devices, layers)
     batching = _has(compiled, "AUTO_BATCH_TIMEOUT")
@@ -59,7 +59,27 @@ def report(
     )
 
 
-def _devices(compiled: Any, configured: str) -> list[str]:
+def after_a_change(before: Loaded, now: Loaded, model: str) -> Loaded:
+    """Return what the record says of a model whose device changed while it ran: of both, with a warning.
+
+    ``before`` and ``now``: what it reported then and now; ``model``: its id.
+    """
+    devices = list(dict.fromkeys([*before.details["execution_devices"], *now.details["execution_devices"]]))
+    precisions = list(dict.fromkeys([*before.effective_precision.split("+"), *now.effective_precision.split("+")]))
+    told = (
+        f"{model}: {now.device} changed the device while it ran: {', '.join(devices)}; the figures are of all of them"
+    )
+    names = dict.fromkeys([*before.device_name.split(", "), *now.device_name.split(", ")])
+    return replace(
+        now,
+        device_name=", ".join(names),
+        effective_precision="+".join(precisions),
+        details={**now.details, "execution_devices": devices},
+        warnings=tuple(dict.fromkeys([*before.warnings, *now.warnings, told])),
+    )
+
+
+def execution_devices(compiled: Any, configured: str) -> list[str]:
     """Return the devices that really run the model; a device in brackets stands in for one that is still loading."""
     try:
         executed = compiled.get_property("EXECUTION_DEVICES")

@@ -72,13 +72,18 @@ def main() -> int:
     try:
         header, _ = receive(requests)
         with open_backend(header["backend"], spec_from_json(header["spec"])) as backend:
-            send(answers, {"loaded": dataclasses.asdict(backend.loaded)})
+            send(answers, {"loaded": backend.loaded.to_json()})
             while True:
                 header, payload = receive(requests)
                 pixels = np.frombuffer(payload, np.uint8).reshape(header["shape"])
                 result = np.ascontiguousarray(backend.infer(pixels), np.float32)
                 latencies = backend.take_latencies()
-                header = {"shape": result.shape, "latencies": latencies, "seconds": backend.infer_seconds}
+                header = {
+                    "shape": result.shape,
+                    "latencies": latencies,
+                    "seconds": backend.infer_seconds,
+                    "loaded": backend.loaded.to_json(),
+                }
                 send(answers, header, result.tobytes())
     except EOFError:
         return 0

@@ -7,7 +7,6 @@ preprocessing, decoder) and of the bytes of the shard's images. Entries carry a 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import os
@@ -56,12 +55,11 @@ class ProbabilityCache:
             return None
         try:
             notes = json.loads((table.schema.metadata or {})[b"loaded"])
-            notes["warnings"] = tuple(notes["warnings"])
             if table.schema.field("probabilities").type != pa.list_(pa.float32(), outputs):
                 return None
             flat = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in table["probabilities"].chunks]
             probabilities = np.concatenate([np.empty(0, np.float32), *flat]).reshape(len(image_digests), outputs)
-            entry = Entry(probabilities, Loaded(**notes))
+            entry = Entry(probabilities, Loaded.from_json(notes))
         except (KeyError, ValueError, TypeError):
             return None
         with contextlib.suppress(OSError):
@@ -71,7 +69,7 @@ class ProbabilityCache:
     def put(self, image_digests: tuple[bytes, ...], probabilities: Probabilities, loaded: Loaded) -> None:
         """Keep probabilities, float32 (n, classes). A cache that cannot be written is not used; the run goes on."""
         rows = pa.FixedSizeListArray.from_arrays(pa.array(probabilities.reshape(-1)), probabilities.shape[1])
-        notes = json.dumps(dataclasses.asdict(loaded))
+        notes = json.dumps(loaded.to_json())
         table = pa.table({"probabilities": rows}).replace_schema_metadata({"loaded": notes})
         path = self._path(image_digests)
         with contextlib.suppress(OSError, RecordError):

@@ -88,6 +88,7 @@ class Lane:
         self.load()
         assert self._backend is not None
         probabilities = self._backend.infer(pixels)
+        self._loaded = self._backend.loaded  # the device may have changed
         finite = np.isfinite(probabilities).all(axis=1)
         if not finite.all():
             raise NonFiniteError(self.spec.id, int((~finite).sum()), int(np.argmin(finite)))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from harness.backends.base import ModelSpec
+from harness.backends.base import Loaded, ModelSpec
 from harness.backends.openvino import OpenVINOBackend
-from harness.backends.openvino_report import Seen, report, what_is_not_as_it_seems
+from harness.backends.openvino_report import Seen, after_a_change, report, what_is_not_as_it_seems
 from harness.config import Input
 from tests.backends.test_openvino import spec
 from tests.conftest import IrMaker, Tiny
@@ -168,6 +170,43 @@ class TestReport:
         found = reported(openvino, Compiled(properties), device="HETERO:GPU,CPU")
         assert found.effective_precision == "f16+f32"
         assert found.warnings == ("ir: f32 was asked of HETERO:GPU,CPU, the compiled model reports f16+f32",)
+
+
+class TestADeviceThatChanges:
+    """AUTO begins on the CPU and moves to a GPU when that has compiled the model: the record tells of both."""
+
+    def test_the_record_is_of_both(self, openvino: Any) -> None:
+        first = {"INFERENCE_PRECISION_HINT": openvino.Type.f32, "EXECUTION_DEVICES": ["(CPU)"]}
+        second = {"INFERENCE_PRECISION_HINT": openvino.Type.f16, "EXECUTION_DEVICES": ["GPU.0"]}
+        before, now = (reported(openvino, Compiled(each), device="AUTO") for each in (first, second))
+        found = after_a_change(before, now, "ir")
+        assert found.effective_precision == "f32+f16"
+        assert found.details["execution_devices"] == ["CPU", "GPU.0"]
+        assert found.device_name == "CPU's FULL_DEVICE_NAME, GPU.0's FULL_DEVICE_NAME"
+        assert found.warnings == (
+            "ir: AUTO may change the device while it runs; it began on CPU",
+            "ir: f32 was asked of AUTO, the compiled model reports f16",
+            "ir: AUTO may change the device while it runs; it began on GPU.0",
+            "ir: AUTO changed the device while it ran: CPU, GPU.0; the figures are of all of them",
+        )
+
+    def test_it_is_noticed_and_survives_the_way_to_another_process(
+        self, openvino: Any, tiny: Tiny, pixels: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with OpenVINOBackend(spec(tiny.ir, device="AUTO")) as backend:
+            backend.infer(pixels)
+            assert backend.loaded.details["execution_devices"] == ["CPU"]
+            assert len(backend.loaded.warnings) == 1
+            monkeypatch.setattr(backend, "_devices", lambda: ["GPU.0"])
+            changed = dataclasses.replace(
+                backend.loaded, details={**backend.loaded.details, "execution_devices": ["GPU.0"]}
+            )
+            monkeypatch.setattr(backend, "_report", lambda: changed)
+            backend.infer(pixels)
+            assert backend.loaded.details["execution_devices"] == ["CPU", "GPU.0"]
+            assert "AUTO changed the device while it ran" in backend.loaded.warnings[-1]
+            plain = json.loads(json.dumps(backend.loaded.to_json()))
+            assert Loaded.from_json(plain) == backend.loaded
 
 
 def test_on_the_cpu(tiny: Tiny, openvino: Any) -> None:

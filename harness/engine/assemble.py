@@ -120,6 +120,7 @@ class Results:
             images_per_second=None,
             status="unavailable" if lane.unavailable else "error",
             error=str(lane.failure),
+            model_bytes=item.bytes,
         )
 
     def _model(self, item: PlannedModel, lane: Lane) -> ModelPart:

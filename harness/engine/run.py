@@ -23,6 +23,7 @@ from harness.errors import EXIT_INTERRUPTED
 from harness.gates import errors_for, exit_code
 from harness.record.schema import DatasetPart, GatePart, ModelPart, RunRecord, Status
 from harness.record.store import write_predictions, write_record
+from harness.tradeoff import compare_candidates
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ def write_results(run: Run) -> RunRecord:
     if against := baseline_gates(record, run.config):
         gates = (*gates, *against)
         record = record.model_copy(update={"gates": gates, "exit_code": exit_code(gates, evaluated=results.good)})
+    matrix = compare_candidates(record.models, record.comparisons, gates)
+    record = record.model_copy(update={"matrix": matrix})
     write_record(run.folder, record)
     return record
 

@@ -155,6 +155,15 @@ class GatePart(_Part):
     warning: str | None = None
 
 
+class MatrixPart(_Part):
+    """All candidates side by side: which may ship, and the best of those. docs/reports.md has the definition."""
+
+    order: tuple[str, ...] = Field(description="Every candidate's id: those that may ship first, the best on top.")
+    best: str | None = Field(description="Null where no candidate may ship.")
+    may_ship: tuple[str, ...] = Field(description="Those that a gate passed and that none speaks against, in order.")
+    reason: str = Field(description="Why this one is the best, or why none may ship.")
+
+
 class RunRecord(_Part):
     """A run: what was asked, what was found, and the verdict."""
 
@@ -175,6 +184,9 @@ class RunRecord(_Part):
     comparisons: tuple[ComparisonPart, ...] = ()
     pairwise: tuple[PairPart, ...] = Field((), description="Agreement of the candidates with each other.")
     gates: tuple[GatePart, ...] = ()
+    matrix: MatrixPart | None = Field(
+        None, description="Null in records of runs that did not complete, and in old ones."
+    )
     timing: dict[str, FiniteFloat | None] = {}
 
     _folder: Path | None = PrivateAttr(None)

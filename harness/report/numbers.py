@@ -67,6 +67,22 @@ def rate(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
+def milliseconds(value: float | None) -> str:
+    """Return a latency in ms without its unit, three significant digits at most: 0.52, 12.4, 1,204."""
+    return _three_digits(value) if _present(value) else MISSING
+
+
+def megabytes(size: int | None) -> str:
+    """Return a size given in bytes in MB (10^6 bytes) without its unit, as milliseconds are: 0.52, 13.9."""
+    return MISSING if size is None else _three_digits(size / 1e6)
+
+
+def _three_digits(value: float) -> str:
+    decimals = next((places for places, least in ((0, 99.95), (1, 9.995)) if abs(value) >= least), 2)
+    text = f"{value:,.{decimals}f}"
+    return text if float(text.replace(",", "")) or not value else f"{value:.1g}"
+
+
 def seconds(value: float | None) -> str:
     """Return a duration: 12.3 s, 4 min 05 s."""
     if not _present(value):

@@ -64,6 +64,9 @@ def test_a_device_that_is_not_there_is_an_error_of_its_candidate(tiny: Tiny, tmp
     assert "GPU.9" in (gpu.error or "")
     assert set(verdicts(record, "gpu").values()) == {"error"}
     assert verdicts(record, "ir")["parity"] == "pass"
+    assert record.matrix is not None
+    assert (record.matrix.order, record.matrix.best) == (("ir", "gpu"), "ir")
+    assert gpu.model_bytes == tiny.ir.stat().st_size + tiny.ir.with_suffix(".bin").stat().st_size
     assert record.to_pandas().columns.str.startswith("gpu.").sum() == 0
 
 
@@ -72,6 +75,22 @@ def test_an_optional_device_that_is_not_there_is_unavailable(tiny: Tiny, tmp_pat
     assert record.exit_code == 0
     assert next(part.status for part in record.models if part.id == "gpu") == "unavailable"
     assert set(verdicts(record, "gpu").values()) == {"not_applicable"}
+    assert record.matrix is not None
+    assert record.matrix.may_ship == ("ir",)
+    assert record.matrix.order == ("ir", "gpu")
+
+
+def test_a_baseline_that_is_missing_keeps_candidates_from_shipping(tiny: Tiny, tmp_path: Path) -> None:
+    """The matrix is made after the baseline gates were added."""
+
+    def with_baseline(data: dict[str, Any]) -> None:
+        data["gates"] = {"baseline": {"file": str(tmp_path / "missing.json")}}
+
+    write_images(tmp_path / "images", 20)
+    record = run(write_config(tmp_path, tiny, with_baseline))
+    assert verdicts(record, "ir")["baseline"] == "error"
+    assert record.matrix is not None
+    assert (record.matrix.best, record.matrix.may_ship) == (None, ())
 
 
 def test_a_precision_that_the_device_lacks_is_a_matter_of_an_optional_candidate_too(

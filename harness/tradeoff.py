@@ -97,23 +97,21 @@ def _best(ships: Sequence[_Reached]) -> tuple[_Reached, str]:
     """Return the best of the candidates that may ship, and one sentence why."""
     if len(ships) == 1:
         return ships[0], f"{ships[0].id} is the only candidate that may ship"
-    group = f"of {len(ships)} candidates that may ship"
+    group = f"{len(ships)} candidates that may ship"
     timed = [(item.speed, item) for item in ships if item.speed is not None]
     if not timed:
         best = min(ships, key=lambda item: item.by_loss)
-        return best, f"{best.id} {_edge(best, ships)} {group}; no speed was measured (cached)"
+        return best, f"{best.id} {_edge(best, ships)} among the {group}; no speed was measured (cached)"
     fastest = max(speed for speed, _ in timed)
     near = [item for speed, item in timed if 100 * speed >= (100 - NEAR_PERCENT) * fastest]
     best = min(near, key=lambda item: item.by_loss)
-    rate = f"({_rate(fastest)} images/s, measured in passing)"
+    passing = f"({_rate(fastest)} images/s, measured in passing)"
     untimed = len(ships) - len(timed)
-    rest = f"; of {untimed} of them no speed was measured (cached)" if untimed else ""
+    rest = f"; no speed was measured for {untimed} of them (cached)" if untimed else ""
     if len(near) == 1:
-        return best, f"{best.id} is the fastest {rate} {group}{rest}"
-    return (
-        best,
-        f"{best.id} {_edge(best, near)} of {len(near)} within {NEAR_PERCENT} % of the fastest {rate} {group}{rest}",
-    )
+        return best, f"{best.id} is the fastest {passing} of {group}{rest}"
+    among = f"among the {len(near)} within {NEAR_PERCENT} % of the fastest {passing}"
+    return best, f"{best.id} {_edge(best, near)} {among}; {len(ships)} candidates may ship{rest}"
 
 
 def _edge(best: _Reached, among: Sequence[_Reached]) -> str:
@@ -125,7 +123,8 @@ def _edge(best: _Reached, among: Sequence[_Reached]) -> str:
     as_small = [item for item in as_little if item.bytes == best.bytes]
     if len(as_small) == 1 and best.bytes is not None:
         return f"is the smallest model ({best.bytes / 1e6:.3g} MB) with the smallest {lost}"
-    return f"comes first in the configuration with the smallest {lost} and model"
+    size = "" if best.bytes is None else " and model size"
+    return f"comes first in the configuration, with the smallest {lost}{size},"
 
 
 def _none_ships(stands: dict[str, Standing], models: Sequence[ModelPart], gates: Sequence[GatePart]) -> str:

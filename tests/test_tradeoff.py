@@ -104,8 +104,8 @@ def test_within_five_percent_the_smaller_drop_decides_and_five_percent_is_within
     assert run.matrix.best == "near"
     assert run.matrix.order == ("near", "fast")
     assert run.matrix.reason == (
-        "near has the smallest Top-1 drop (0 pp) of 2 within 5 % of the fastest (120 images/s, measured in passing) "
-        "of 2 candidates that may ship"
+        "near has the smallest Top-1 drop (0 pp) among the 2 within 5 % of the fastest "
+        "(120 images/s, measured in passing); 2 candidates may ship"
     )
     run = Run().add("fast", PASS, broken=1, images_per_second=120.0).add("near", PASS, images_per_second=113.99)
     assert run.matrix.best == "fast"
@@ -118,7 +118,10 @@ def test_equal_drops_are_decided_by_the_size_and_then_by_the_configuration() -> 
     assert "two is the smallest model (7 MB) with the smallest Top-1 drop (+0.286 pp)" in run.matrix.reason
     run = Run().add("one", PASS, images_per_second=99.0).add("two", PASS, images_per_second=100.0)
     assert run.matrix.best == "one"
-    assert "one comes first in the configuration with the smallest Top-1 drop (0 pp) and model" in run.matrix.reason
+    assert (
+        "one comes first in the configuration, with the smallest Top-1 drop (0 pp) and model size, among the 2"
+        in run.matrix.reason
+    )
 
 
 def test_a_gain_is_a_smaller_drop() -> None:
@@ -138,14 +141,14 @@ def test_without_any_speed_drop_size_and_configuration_decide_and_the_sentence_s
     run = Run().add("a", PASS, broken=1, **cached).add("b", PASS, **cached).add("c", PASS, broken=2, **cached)
     assert run.matrix.order == ("b", "a", "c")
     assert run.matrix.reason == (
-        "b has the smallest Top-1 drop (0 pp) of 3 candidates that may ship; no speed was measured (cached)"
+        "b has the smallest Top-1 drop (0 pp) among the 3 candidates that may ship; no speed was measured (cached)"
     )
 
 
 def test_a_missing_speed_is_not_the_fastest_and_is_told() -> None:
     run = Run().add("a", PASS, images_per_second=None, cached=True).add("b", PASS, broken=9, images_per_second=1.0)
     assert run.matrix.order == ("b", "a")
-    assert run.matrix.reason.endswith("; of 1 of them no speed was measured (cached)")
+    assert run.matrix.reason.endswith("; no speed was measured for 1 of them (cached)")
 
 
 def test_missing_size_and_missing_drop_come_last() -> None:

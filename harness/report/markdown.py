@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.record.schema import RunRecord
-from harness.report import markdown_flips, numbers
+from harness.report import markdown_flips, markdown_matrix, numbers
 from harness.report.markdown_text import block, code, prose, table
+from harness.report.matrix import comparison_matrix
 from harness.report.provenance import facts, model_facts, resolved_config
 from harness.report.summary import AccuracyText, GateRow, Summary, summarise
 
@@ -29,6 +30,7 @@ def render(record: RunRecord, table: pa.Table | None = None, class_names: Sequen
         _head(record, summary),
         _gates(summary.gates),
         _warnings(summary.warnings),
+        markdown_matrix.section(comparison_matrix(record, summary)),
         _models(summary),
         _comparisons(summary),
         _bad_images(record, summary),

@@ -14,7 +14,7 @@ from harness.report.summary import ComparisonRow, ModelRow, Summary
 from harness.report.text import visible
 from harness.tradeoff import Standing, compare_candidates, deciding_gates, standing
 
-IN_PASSING = "images/s and latency: measured in passing, while decoding ran"
+IN_PASSING = "images/s and latency (median, 95th percentile): measured in passing, while decoding ran"
 _WORDS: dict[Standing, str] = {
     "ships": "may ship",
     "undecided": "undecided",
@@ -22,14 +22,17 @@ _WORDS: dict[Standing, str] = {
     "error": "error",
     "unavailable": "unavailable",
 }
-# Below each of these percentages of agreement a cell is a shade darker. Between them lie the usual cases, by measurement
+# Below each of these percentages of agreement a cell is a shade stronger. Between them lie the usual cases, measured
 # with real weights: a faithful IR 100, FP16 weights 99.2, bf16 97.5, another resize 88 to 98, swapped channels 74.
 _SHADES = (100.0, 99.5, 99.0, 97.0, 90.0)
 
 
 @dataclass(frozen=True)
 class MatrixRow:
-    """A candidate; ``gates``: those that keep it from shipping; latency in ms, size in MB (10^6 bytes)."""
+    """A candidate. ``gates``: those that keep it from shipping; ``latency``: median and 95th percentile in ms.
+
+    ``megabytes``: of 10^6 bytes.
+    """
 
     model: ModelRow
     against: ComparisonRow
@@ -37,9 +40,13 @@ class MatrixRow:
     standing: Standing
     word: str
     gates: str
-    latency_median: str
-    latency_95th: str
+    latency: str
     megabytes: str
+
+    @property
+    def compared(self) -> bool:
+        """Whether there is a comparison with the reference; one of 0 images has counts, but no percentages."""
+        return self.against.broken != MISSING
 
 
 @dataclass(frozen=True)
@@ -99,8 +106,7 @@ def _row(record: RunRecord, told: MatrixPart, part: ModelPart, model: ModelRow, 
         standing=stands,
         word=f"best, {_WORDS[stands]}" if best else _WORDS[stands],
         gates=visible(", ".join(dict.fromkeys(deciding_gates(part.id, record.gates)))) if part.status == "ok" else "",
-        latency_median=numbers.milliseconds(latency.median if latency else None),
-        latency_95th=numbers.milliseconds(latency.percentile95 if latency else None),
+        latency=", ".join(map(numbers.milliseconds, (latency.median, latency.percentile95))) if latency else MISSING,
         megabytes=numbers.megabytes(part.model_bytes),
     )
 
@@ -116,11 +122,12 @@ def _conclusion(told: MatrixPart) -> str:
 
 
 def _failures(parts: list[ModelPart]) -> tuple[tuple[str, str, str], ...]:
-    return tuple(
-        (visible(part.id), part.status, visible(((part.error or "").splitlines() or ["no reason is recorded"])[0]))
-        for part in parts
-        if part.status != "ok"
-    )
+    return tuple((visible(part.id), part.status, _failure(part)) for part in parts if part.status != "ok")
+
+
+def _failure(part: ModelPart) -> str:
+    lines = (part.error or "").strip().splitlines()
+    return visible(lines[0].removeprefix(f"{part.id}: ")) if lines else "the record has no reason"
 
 
 def _agreement(record: RunRecord, order: list[str]) -> tuple[tuple[str, ...], tuple[tuple[PairCell, ...], ...]]:

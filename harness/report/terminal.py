@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from harness.record.schema import RunRecord
+from harness.report.matrix import comparison_matrix
 from harness.report.numbers import MISSING
-from harness.report.summary import AccuracyText, ComparisonRow, GateRow, ModelRow, Summary, summarise
+from harness.report.summary import AccuracyText, ComparisonRow, GateRow, ModelRow, summarise
+from harness.report.terminal_matrix import matrix_parts
+from harness.report.terminal_table import plain_table
 from harness.report.text import visible_lines
 
 _WIDE = 112  # columns from which a figure and its interval share a line
@@ -28,20 +30,26 @@ def print_summary(record: RunRecord, file: TextIO, width: int | None = None) -> 
     """
     console = Console(file=file, width=width, highlight=False, markup=False, emoji=False, safe_box=False)
     with console.capture() as captured:
-        _print(console, summarise(record), record.error)
+        _print(console, record)
     lines = captured.get().splitlines()  # rich pads every line to the full width
     text = "\n".join(line if console.is_terminal else line.rstrip() for line in lines)
     file.write(_encodable(text + "\n", getattr(file, "encoding", None)))
     file.flush()
 
 
-def _print(console: Console, summary: Summary, error: str | None) -> None:
+def _print(console: Console, record: RunRecord) -> None:
+    summary = summarise(record)
     together = " " if console.width >= _WIDE else "\n"
     console.print(Text(summary.name, style="bold") + Text(f"  {summary.scope}", style="not bold"))
     console.print()
     if summary.models:
         console.print(_models(summary.models, together), "")
-    if summary.comparisons:
+    matrix = comparison_matrix(record, summary)
+    if matrix:
+        for part in matrix_parts(matrix, console):
+            console.print(part)
+        console.print()
+    elif summary.comparisons:
         console.print(_comparisons(summary.comparisons, together), "")
     if summary.gates:
         console.print(_gates(summary.gates), "")
@@ -49,7 +57,7 @@ def _print(console: Console, summary: Summary, error: str | None) -> None:
         console.print(Text(summary.bad_images))
     for warning in summary.warnings:
         console.print(_hanging("warning:", "yellow", warning))
-    lines = visible_lines(error) if error else []
+    lines = visible_lines(record.error) if record.error else []
     if len(lines) > 1:  # the verdict tells the first one
         console.print(_hanging("error:", "bold red", "\n".join(lines)))
     style = _VERDICT_STYLES.get(summary.verdict.kind, "bold red")
@@ -57,24 +65,8 @@ def _print(console: Console, summary: Summary, error: str | None) -> None:
     console.print(Text(summary.verdict.line, style=style))
 
 
-def _table(title: str, *headers: str, whole: tuple[int, ...] = ()) -> Table:
-    """Return an empty table; columns in ``whole`` never wrap, so that an interval stays in one piece."""
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    for position, header in enumerate(headers):
-        table.add_column(header, overflow="fold", no_wrap=position in whole)
-    return table
-
-
 def _models(rows: tuple[ModelRow, ...], together: str) -> Table:
-    table = _table("Models", "model", "device", "precision", "Top-1 %", "Top-5 %", "images/s", whole=(3, 4, 5))
+    table = plain_table("Models", "model", "device", "precision", "Top-1 %", "Top-5 %", "images/s", whole=(3, 4, 5))
     for row in rows:
         name = f"{row.id}{together}(reference)" if row.role == "reference" else row.id
         precision = row.precision.replace(" → ", f"{together}→ ")
@@ -90,7 +82,7 @@ def _share(accuracy: AccuracyText, together: str) -> Text:
 def _comparisons(rows: tuple[ComparisonRow, ...], together: str) -> Table:
     headers = ("candidate", "same\nTop-1", "flips", "Top-1\ndrop pp", "Top-5\ndrop pp", "|Δp|")
     references = ", ".join(dict.fromkeys(row.reference for row in rows))
-    table = _table(f"Against the reference {references}", *headers, whole=(1, 2, 3, 4, 5))
+    table = plain_table(f"Against the reference {references}", *headers, whole=(1, 2, 3, 4, 5))
     for row in rows:
         table.add_row(
             Text(row.candidate),
@@ -104,7 +96,7 @@ def _comparisons(rows: tuple[ComparisonRow, ...], together: str) -> Table:
 
 
 def _gates(rows: tuple[GateRow, ...]) -> Table:
-    table = _table("Gates", "verdict", "gate", "model", "measured, limit, reason")
+    table = plain_table("Gates", "verdict", "gate", "model", "measured, limit, reason")
     for row in rows:
         style = _STYLES.get(row.verdict, "")
         figures = "" if row.measured == MISSING else f"{row.measured}; limit {row.limit}\n"

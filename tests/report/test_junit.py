@@ -9,6 +9,7 @@ import pytest
 
 from harness.report import junit
 from tests.report import records
+from tests.report.precisions import precisions
 from tests.report.records import DROP_PASS, PARITY_PASS, TARGET_OFF, gate, model, record
 
 # Elements and attributes of Jenkins' xunit plug-in's junit-10.xsd that a writer may use.
@@ -152,3 +153,10 @@ def test_characters_that_xml_forbids_never_get_in() -> None:
 )
 def test_timestamp(started: str, timestamp: str | None) -> None:
     assert parsed(record(started_utc=started))[0].get("timestamp") == timestamp
+
+
+def test_a_candidate_that_is_not_there_is_skipped_and_one_that_failed_is_an_error() -> None:
+    found = outcomes(parsed(precisions()))
+    assert found["gpu.drop"] == "skipped"
+    assert found["npu.drop"] == "error"
+    assert found["bf16.drop"] is None

@@ -10,7 +10,9 @@ from harness.report import numbers
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
 def test_what_is_no_number_is_not_available(value: float | None) -> None:
     forms = (numbers.percent, numbers.signed_pp, numbers.plain_pp, numbers.difference, numbers.p_value, numbers.rate)
-    assert {form(value) for form in (*forms, numbers.seconds, numbers.loss, numbers.probability)} == {"n/a"}
+    assert {
+        form(value) for form in (*forms, numbers.seconds, numbers.loss, numbers.probability, numbers.milliseconds)
+    } == {"n/a"}
     assert numbers.interval(None, numbers.percent) == "n/a"
     assert numbers.apart(value, 1.0, numbers.percent, 2) == "n/a"
 
@@ -110,3 +112,25 @@ def test_a_value_beyond_its_limit_never_looks_like_it(value: float, limit: float
 
 def test_a_difference_beyond_its_limit_never_looks_like_it() -> None:
     assert numbers.apart(0.0010004, 0.001, numbers.difference, 2) == "0.0010004"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0.00"),
+        (0.0004, "0.0004"),  # never rounded to nothing
+        (0.524, "0.52"),
+        (9.994, "9.99"),
+        (9.996, "10.0"),
+        (12.62, "12.6"),
+        (99.96, "100"),
+        (1204.4, "1,204"),
+    ],
+)
+def test_milliseconds(value: float, text: str) -> None:
+    assert numbers.milliseconds(value) == text
+
+
+@pytest.mark.parametrize(("size", "text"), [(None, "n/a"), (0, "0.00"), (13_974_112, "14.0"), (7_012_448, "7.01")])
+def test_megabytes(size: int | None, text: str) -> None:
+    assert numbers.megabytes(size) == text

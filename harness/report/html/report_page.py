@@ -18,6 +18,7 @@ from harness.report.html.names import Namer
 from harness.report.html.per_image import PerImage, pairs, per_image
 from harness.report.html.pixels import Picture, pictures
 from harness.report.html.table_data import compact_table
+from harness.report.matrix import IN_PASSING, comparison_matrix
 from harness.report.provenance import facts, model_facts, resolved_config
 from harness.report.summary import ComparisonRow, Summary, summarise
 from harness.report.text import visible, visible_lines
@@ -77,6 +78,8 @@ def render(
         "question": sections.question(record),
         "error_lines": visible_lines(record.error or "") if "\n" in (record.error or "").strip() else [],
         "matrix": sections.gate_matrix(record),
+        "side_by_side": comparison_matrix(record, summary),
+        "in_passing": IN_PASSING,
         "overview": list(_overview(record, published)),
         "candidates": [_candidate(record, images, pair, place, name) for place, pair in enumerate(compared)]
         if images

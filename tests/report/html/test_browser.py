@@ -18,6 +18,7 @@ from harness.record.store import write_record
 from harness.report.html.index_page import write_index
 from harness.report.html.report_page import render
 from tests.report import records, synthetic
+from tests.report.precisions import precisions
 
 FLAGS = (
     "--no-sandbox",
@@ -232,6 +233,24 @@ def test_every_kind_of_verdict_is_readable(browser: Any, name: str, tmp_path: Pa
         assert opened.serious_faults() == []
         opened.check()
         opened.page.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_comparison_matrix_is_readable_and_scrolls_in_itself(browser: Any, width: int, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(render(precisions()), encoding="utf-8")
+    for scheme in ("light", "dark"):
+        opened = Visit(browser, path, color_scheme=scheme, viewport={"width": width, "height": 844})
+        page = opened.page
+        assert page.locator("#matrix tr.best th").inner_text() == "bf16"
+        assert page.locator("#matrix .pairs td.number").count() == 6
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        box = "const box = document.querySelector('#matrix .scroll');"
+        wider = page.evaluate(f"(() => {{ {box} return box.scrollWidth > box.clientWidth; }})()")
+        assert wider == (width == 390)
+        assert opened.serious_faults() == []
+        opened.check()
+        page.context.close()
 
 
 def test_hostile_names_execute_nothing(browser: Any, tmp_path: Path) -> None:

@@ -235,22 +235,22 @@ def test_every_kind_of_verdict_is_readable(browser: Any, name: str, tmp_path: Pa
         opened.page.context.close()
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-def test_the_comparison_matrix_is_readable_and_scrolls_in_itself(browser: Any, width: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+def test_the_comparison_matrix_is_readable_and_scrolls_in_itself(
+    browser: Any, width: int, scheme: str, tmp_path: Path
+) -> None:
     path = tmp_path / "report.html"
     path.write_text(render(precisions()), encoding="utf-8")
-    for scheme in ("light", "dark"):
-        opened = Visit(browser, path, color_scheme=scheme, viewport={"width": width, "height": 844})
-        page = opened.page
-        assert page.locator("#matrix tr.best th").inner_text() == "bf16"
-        assert page.locator("#matrix .pairs td.number").count() == 6
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        box = "const box = document.querySelector('#matrix .scroll');"
-        wider = page.evaluate(f"(() => {{ {box} return box.scrollWidth > box.clientWidth; }})()")
-        assert wider == (width == 390)
-        assert opened.serious_faults() == []
-        opened.check()
-        page.context.close()
+    opened = Visit(browser, path, color_scheme=scheme, viewport={"width": width, "height": 844})
+    page = opened.page
+    assert page.locator("#matrix tr.best th").inner_text() == "bf16"
+    assert page.locator("#matrix .pairs td.number").count() == 6
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    box = "const box = document.querySelector('#matrix .scroll');"
+    assert page.evaluate(f"(() => {{ {box} return box.scrollWidth > box.clientWidth; }})()") == (width == 390)
+    assert opened.serious_faults() == []
+    opened.check()
+    page.context.close()
 
 
 def test_hostile_names_execute_nothing(browser: Any, tmp_path: Path) -> None:

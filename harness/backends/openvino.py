@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -88,16 +87,18 @@ class OpenVINOBackend(Backend):
                 )
 
     def _capabilities(self, core: Any, name: str) -> list[str]:
-        """Ask a device what it can do.
+        """Ask a device that is there what it can do.
 
-        Listing the devices that are there loads every plug-in, the broken ones too; so a device without a number is
-        asked first, and listed only where it does not answer.
+        Only its own plug-in is loaded, since another one may crash; all are where the device is not there, to say what
+        is. A plug-in tells what its devices could do even without any device.
         """
-        if "." not in name:
-            with contextlib.suppress(RuntimeError):
-                return list(core.get_property(name, "OPTIMIZATION_CAPABILITIES"))
-        available = list(core.available_devices)
-        if name not in available and all(each.split(".")[0] != name for each in available):
+        base, _, number = name.partition(".")
+        try:
+            there = [str(each) for each in core.get_property(base, "AVAILABLE_DEVICES")]
+        except RuntimeError:
+            there = []
+        if not there or (number and number not in there):
+            available = list(core.available_devices)
             close = nearest(name.upper(), available)
             near = f"; did you mean {close[0]}?" if close else "."
             raise AbsentDeviceError(

@@ -9,7 +9,7 @@ from typing import Any
 from harness.backends.base import Loaded, ModelSpec
 
 INT8 = "int8"
-_SHORT = {"i8": INT8, "u8": INT8, "fp32": "f32", "fp16": "f16"}
+_SHORT = {"i8": INT8, "u8": INT8}
 _MULTIPLYING = frozenset({"Convolution", "GroupConvolution", "Deconvolution", "FullyConnected", "MatMul"})
 
 
@@ -105,17 +105,20 @@ def _below(compiled: Any) -> dict[str, dict[str, Any]]:
 
 
 def _layers(compiled: Any) -> dict[str, int]:
-    """Return how many multiplying layers run at which precision, as the device says; nothing where it does not tell."""
+    """Return how many multiplying layers take their data in which precision; nothing where the device does not tell.
+
+    The data's, because `runtimePrecision` is the smaller one of data and weights: layers with FP16 weights that compute
+    in f32 would count as f16.
+    """
+    counts: dict[str, int] = {}
     try:
-        layers = compiled.get_runtime_model().get_ops()
+        for layer in compiled.get_runtime_model().get_ops():
+            if _text(layer.get_rt_info(), "layerType") in _MULTIPLYING:
+                found = layer.input_value(0).get_element_type().to_string()
+                name = _SHORT.get(found, found)
+                counts[name] = counts.get(name, 0) + 1
     except RuntimeError:
         return {}
-    counts: dict[str, int] = {}
-    for layer in layers:
-        facts = layer.get_rt_info()
-        if _text(facts, "layerType") in _MULTIPLYING and (found := _text(facts, "runtimePrecision")):
-            name = _SHORT.get(found.lower(), found.lower())
-            counts[name] = counts.get(name, 0) + 1
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 

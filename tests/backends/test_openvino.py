@@ -274,6 +274,18 @@ def test_another_devices_plug_in_is_not_loaded(openvino: Any, tiny: Tiny, monkey
         assert backend.loaded.effective_precision == "f32"
 
 
+def test_a_plug_in_without_a_device_is_no_device(openvino: Any, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The NPU's plug-in tells what an NPU could do where there is none."""
+    real = openvino.Core.get_property
+
+    def without_devices(self: Any, *arguments: Any) -> Any:
+        known = {("NPU", "AVAILABLE_DEVICES"): [], ("NPU", "OPTIMIZATION_CAPABILITIES"): ["FP16"]}
+        return known[arguments] if arguments in known else real(self, *arguments)
+
+    monkeypatch.setattr(openvino.Core, "get_property", without_devices)
+    assert "the device 'NPU' is not there" in refused(spec(tiny.ir, device="NPU", precision="f16"), AbsentDeviceError)
+
+
 @pytest.mark.parametrize("device", ["AUTO", "AUTO:CPU", "HETERO:CPU"])
 def test_devices_over_devices(tiny: Tiny, pixels: Pixels, device: str) -> None:
     with OpenVINOBackend(spec(tiny.ir, device=device)) as backend:

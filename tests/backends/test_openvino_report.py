@@ -68,19 +68,33 @@ class TestWhatIsNotAsItSeems:
 
 
 class Text:
+    """A text as OpenVINO gives it: ``astype`` for what an information holds, ``to_string`` for a type."""
+
     def __init__(self, text: str) -> None:
         self.text = text
 
     def astype(self, _: type) -> str:
         return self.text
 
+    def to_string(self) -> str:
+        return self.text
+
 
 class Layer:
-    def __init__(self, kind: str, precision: str) -> None:
-        self.facts = {"layerType": Text(kind), "runtimePrecision": Text(precision)}
+    """A layer of the model that runs. ``data``: the type that its data comes in."""
+
+    def __init__(self, kind: str, data: str, runtime: str = "") -> None:
+        self.facts = {"layerType": Text(kind), "runtimePrecision": Text(runtime or data)}
+        self.data = data
 
     def get_rt_info(self) -> dict[str, Text]:
         return self.facts
+
+    def input_value(self, _: int) -> Layer:
+        return self
+
+    def get_element_type(self) -> Text:
+        return Text(self.data)
 
 
 class Compiled:
@@ -148,8 +162,8 @@ class TestReport:
         assert found.warnings == ("ir: GPU collects requests into batches by itself; latencies include that waiting",)
 
     def test_quantised_layers_make_the_precision(self, openvino: Any) -> None:
-        layers = [Layer("Convolution", "I8")] * 3 + [Layer("FullyConnected", "U8"), Layer("MatMul", "FP32")]
-        layers.append(Layer("Softmax", "BF16"))  # multiplies nothing
+        layers = [Layer("Convolution", "i8")] * 3 + [Layer("FullyConnected", "u8"), Layer("MatMul", "f32")]
+        layers.append(Layer("Softmax", "bf16"))  # multiplies nothing
         found = reported(openvino, Compiled({"INFERENCE_PRECISION_HINT": openvino.Type.f32}, layers), device="CPU")
         assert found.effective_precision == "int8+f32"
         assert found.details["layers_by_precision"] == {"int8": 4, "f32": 1}
@@ -216,6 +230,15 @@ def test_on_the_cpu(tiny: Tiny, openvino: Any) -> None:
     assert (details["performance_hint"], details["execution_mode_hint"]) == ("THROUGHPUT", "PERFORMANCE")
     assert details["automatic_batching"] is False
     assert sum(details["layers_by_precision"].values()) == details["layers_by_precision"]["f32"] > 0
+
+
+@pytest.mark.parametrize("element", ["f32", "f16"])
+def test_smaller_weights_are_no_other_precision(make_ir: IrMaker, openvino: Any, tmp_path: Path, element: str) -> None:
+    model = openvino.Core().read_model(make_ir(tmp_path / "m.xml"))
+    openvino.save_model(model, tmp_path / "w.xml", compress_to_fp16=element == "f16")
+    with OpenVINOBackend(spec(tmp_path / "w.xml")) as backend:
+        assert set(backend.loaded.details["layers_by_precision"]) == {"f32"}
+        assert (backend.loaded.effective_precision, backend.loaded.warnings) == ("f32", ())
 
 
 def test_batches_on_the_cpu(tiny: Tiny, pixels: Any) -> None:

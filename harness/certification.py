@@ -46,8 +46,9 @@ class Decision:
 class Certification:
     """What a certification found. ``confidence`` is a fraction; the drops are in pp, positive is a loss.
 
-    ``drop_pp``: on the images taken; ``at_least_pp`` and ``at_most_pp``: one-sided bounds of the drop on the whole
-    population, each at ``confidence`` at all times; None where no image was taken.
+    ``images``: taken, ``bad`` ones among them. ``drop_pp``: on the images taken; ``at_least_pp`` and ``at_most_pp``:
+    one-sided bounds of the drop on the whole population, each at ``confidence`` at all times; None where no model saw
+    an image.
     """
 
     proof: Proof
@@ -55,6 +56,7 @@ class Certification:
     confidence: float
     population: int
     images: int
+    bad: int
     decided_after: int | None
     broken: int
     fixed: int
@@ -70,7 +72,7 @@ class Certification:
     def gate(self, model: str) -> GatePart:
         """Return the verdict of the gate `certify` on a model."""
         limit = {"top1_max_pp": self.limit_pp, "confidence_percent": round(100 * self.confidence, 9)}
-        if not self.images:
+        if self.images == self.bad:
             return GatePart(
                 gate="certify", model=model, verdict="not_applicable", limit=limit, reason="no image was compared"
             )
@@ -94,23 +96,30 @@ class Certifier:
     """Takes images in the order of :func:`harness.metrics.sequential.random_order` until the drop is decided.
 
     ``limit_pp``: largest Top-1 drop, in pp, that is still within (the boundary passes); ``confidence``: a fraction,
-    such as 0.95; ``population``: size of the whole set that the images are drawn from.
+    such as 0.95; ``population``: size of the whole set that the images are drawn from; ``left_out``: up to so many bad
+    images do not belong to the set that the drop is a share of (the policy `skip`).
     Raises ValueError for numbers out of range.
     """
 
-    def __init__(self, limit_pp: float, confidence: float, population: int) -> None:
+    def __init__(self, limit_pp: float, confidence: float, population: int, left_out: int = 0) -> None:
         if not 0 <= limit_pp <= 100:
             raise ValueError(f"a limit of {limit_pp:g} pp: 0 to 100 is wanted")
         self.limit_pp, self.confidence, self.population = limit_pp, confidence, population
         self._error = float(1 - Fraction(repr(confidence)))
-        # The largest net loss of images that is within; Fraction, so that 0.1 pp of 50,000 is 50 and not 49.
-        self._most = math.floor(Fraction(repr(limit_pp)) * population / 100)
-        self._beyond = SumTest(population, self._most + 1, self._error, AGAINST_DROP)
-        self._within = SumTest(population, -self._most, self._error, AGAINST_NO_DROP)
+        # Nobody knows how many bad images are still to come, so each claim is made for the set that is harder to prove.
+        self._smallest = max(1, population - left_out)
+        self._beyond = SumTest(population, self._most(self._smallest) + 1, self._error, AGAINST_DROP)
+        self._within = SumTest(population, -self._most(population), self._error, AGAINST_NO_DROP)
+        self._skips = left_out > 0
+        self._bad = 0
         self._batches: list[Differences] = []
 
-    def add(self, reference_correct: NDArray[np.bool_], candidate_correct: NDArray[np.bool_]) -> Decision:
-        """Take the next images, bool (n,) each, in the order drawn; a bad image is wrong in both.
+    def _most(self, size: int) -> int:
+        """Return the largest net loss of images that is within; Fraction, so that 0.1 pp of 50,000 is 50, not 49."""
+        return math.floor(Fraction(repr(self.limit_pp)) * size / 100)
+
+    def add(self, reference_correct: NDArray[np.bool_], candidate_correct: NDArray[np.bool_], bad: int = 0) -> Decision:
+        """Take the next images, bool (n,) each, in the order drawn; ``bad`` of them are bad, so wrong in both.
 
         Images after the decision count in the bounds, but do not change it, unless the whole population was seen:
         then the exact count decides. Raises ValueError where the lengths differ or the population is exceeded.
@@ -123,6 +132,7 @@ class Certifier:
         self._beyond.add(differences)
         self._within.add(np.negative(differences))
         self._batches.append(differences)
+        self._bad += bad
         return self.decision
 
     @property
@@ -131,13 +141,18 @@ class Certifier:
         return self._beyond.taken
 
     @property
+    def _size(self) -> int:
+        """Size of the set that the drop is a share of, as far as it is known."""
+        return self.population - (self._bad if self._skips else 0)
+
+    @property
     def decision(self) -> Decision:
         """Where it stands: the first of the two claims that was refuted decides, and the exact count at the end."""
         certified, rejected = self._beyond.refuted_after, self._within.refuted_after
         within = None if certified is None and rejected is None else (certified or math.inf) < (rejected or math.inf)
         after = None if within is None else certified if within else rejected
         if self.images == self.population:
-            exact = self._beyond.total <= self._most
+            exact = self._beyond.total <= self._most(self._size)
             within, after = exact, after if within == exact else self.images
         proof: Proof = "undecided" if within is None else "certified" if within else "rejected"
         return Decision(proof, self.images, after)
@@ -148,10 +163,10 @@ class Certifier:
         decision, images = self.decision, len(differences)
         broken, fixed = int((differences > 0).sum()), int((differences < 0).sum())
         drop = low = high = None
-        if images:
-            drop = 100 * (broken - fixed) / images
-            low = 100 * smallest_sum(differences, self.population, self._error) / self.population
-            high = 100 * largest_sum(differences, self.population, self._error) / self.population
+        if images > self._bad:
+            drop = 100 * (broken - fixed) / (images - (self._bad if self._skips else 0))
+            low = self._bound(smallest_sum(differences, self.population, self._error), upwards=False)
+            high = self._bound(largest_sum(differences, self.population, self._error), upwards=True)
             if low > high:  # one of the rare runs in which a bound is wrong: the one that the proof needs stays
                 low, high = (high, high) if decision.proof == "certified" else (low, low)
         result = Certification(
@@ -160,6 +175,7 @@ class Certifier:
             confidence=self.confidence,
             population=self.population,
             images=images,
+            bad=self._bad,
             decided_after=decision.decided_after,
             broken=broken,
             fixed=fixed,
@@ -170,11 +186,17 @@ class Certifier:
         )
         return Certification(**{**asdict(result), "sentence": _sentence(result)})
 
+    def _bound(self, total: int, *, upwards: bool) -> float:
+        """Return a bound of the sum as a drop in pp, over the size of the set that makes it the weaker."""
+        known = self.images == self.population
+        size = self._size if known else self._smallest if (total > 0) == upwards else self._size
+        return max(-100.0, min(100.0, 100 * total / max(1, size)))
+
 
 def _sentence(found: Certification) -> str:
-    if not found.images:
+    if found.images == found.bad:
         return "no image was compared"
-    flips = f"{found.broken:,} broken, {found.fixed:,} fixed"
+    flips = f"{found.broken:,} broken, {found.fixed:,} fixed" + (f", {found.bad:,} bad" if found.bad else "")
     confidence = f"with {100 * found.confidence:g} % confidence"
     limit = f"limit {found.limit_pp:g} pp"
     if found.images == found.population:

@@ -13,6 +13,12 @@ from harness.metrics.sequential import random_order
 from harness.record.schema import GatePart
 
 
+STRATIFIED = (
+    "certify: dataset.subset is stratified, so its images were not drawn at random from the whole set, and what is "
+    "proven may not hold there; leave dataset.subset out, or set dataset.subset.stratified: false"
+)
+
+
 def in_random_order(images: ImageSet, wanted: Certify) -> ImageSet:
     """Return the same images in the seeded order in which a certification draws them."""
     return images.rows([int(row) for row in random_order(len(images.manifest), wanted.seed)])
@@ -28,8 +34,11 @@ class Certifying:
     def __init__(self, config: Config, wanted: Certify, population: int) -> None:
         self._reference = config.reference.id
         self._parity = {item.id: config.gates_for(item).parity for item in config.candidates}
+        bad = config.dataset.bad_images
+        left_out = bad.max if bad.policy == "skip" else 0
         self._certifiers = {
-            item.id: Certifier(wanted.top1_max_drop_pp, wanted.confidence, population) for item in config.candidates
+            item.id: Certifier(wanted.top1_max_drop_pp, wanted.confidence, population, left_out)
+            for item in config.candidates
         }
         self._parity_failed: set[str] = set()
         self._waiting: dict[int, ShardTable] = {}
@@ -49,7 +58,7 @@ class Certifying:
             outcome = table.outcomes.get(model)
             if outcome is None:
                 continue
-            certifier.add(reference, correct_at(outcome, 1))
+            certifier.add(reference, correct_at(outcome, 1), bad=len(table.bad))
             gate = self._parity[model]
             if gate and gate.images > table.rows.start:
                 judged = outcome.max_abs_diff[: gate.images - table.rows.start]
@@ -70,7 +79,10 @@ class Certifying:
 
 def answered(drop: GatePart) -> GatePart:
     """Return the drop gate of a run that may stop early: its interval is for a number of images fixed beforehand."""
-    reason = "answered by the gate certify, which may look at every step; this interval may not"
+    reason = (
+        "the gate certify answers for Top-1: it may look at every step, this interval may not; "
+        "Top-5 is judged on the whole set only"
+    )
     return drop.model_copy(update={"verdict": "not_applicable", "measured": None, "reason": reason})
 
 

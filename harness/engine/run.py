@@ -103,6 +103,8 @@ def _certified(certifying: Certifying, gates: tuple[GatePart, ...], results: Res
         parts.append(answered(part) if is_drop and on and not whole else part)
         if is_drop:
             parts.append(certifying.gate(part.model))
+        elif part.gate == "drop":  # its candidate failed or is unavailable, and so is this gate
+            parts.append(part.model_copy(update={"gate": "certify"}))
     return tuple(parts)
 
 

@@ -13,7 +13,7 @@ from harness.config import Config, require_files
 from harness.dataset.checksums import verify_checksums
 from harness.dataset.image_set import open_image_set
 from harness.engine.cache import trim
-from harness.engine.certify import Certifying, in_random_order, limited
+from harness.engine.certify import STRATIFIED, Certifying, in_random_order, limited
 from harness.engine.labels import refuse_suspect_labels
 from harness.engine.lane import Lane
 from harness.engine.local import LocalEngine
@@ -59,6 +59,7 @@ def validate(config: Config, options: Options | None = None) -> RunRecord:
     require_files(config)
     contracts, contradictions = check_irs(config)
     certify = limited(config.certify, options.certify_pp)
+    config = config.model_copy(update={"certify": certify})  # the record shows limit, confidence and seed
     whole = open_image_set(config.dataset)
     images = (in_random_order(whole, certify) if certify else whole).first(options.limit)
     planned = plan_models(config, use_cache=options.use_cache)
@@ -72,6 +73,8 @@ def validate(config: Config, options: Options | None = None) -> RunRecord:
         if certify:
             run.certifying = Certifying(config, certify, config.dataset.images or images.listed)
         run.warnings += [*made, *contradictions, *images.notes]
+        if certify and config.dataset.subset and config.dataset.subset.stratified:
+            run.warnings.append(STRATIFIED)
         write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "not finished: the process ended before the run did")
         try:
             _evaluate(run, run_folder)
@@ -149,7 +152,8 @@ def _evaluate(run: Run, run_folder: RunFolder) -> None:
                 run.timing.setdefault("first_shard_seconds", time.perf_counter() - run.started_at)
                 progress.add(table)
                 if run.certifying and run.certifying.take(table):
-                    break
+                    run.bad = {row: reason for done in run.tables for row, reason in done.bad.items()}
+                    break  # what was decoded ahead belongs to no table, and so to no record
     run.timing["stream_seconds"] = time.perf_counter() - start
     if engine.abandoned:
         raise DatasetError(_bad_images_message(run, engine.bad_limit))

@@ -13,6 +13,7 @@ from harness.dataset.image_set import open_image_set
 from harness.engine.certify import in_random_order, limited
 from harness.engine.run import Options
 from harness.engine.validate import validate
+from harness.errors import ConfigError
 from harness.record.schema import GatePart, RunRecord
 from tests.conftest import Tiny, write_config, write_images, write_list
 
@@ -119,3 +120,50 @@ def test_a_limit_that_is_none_is_a_usage_error(wrong: str, capsys: pytest.Captur
         main(["validate", "x.yml", "--certify", wrong])
     assert caught.value.code == 2
     assert "percentage points" in capsys.readouterr().err
+
+
+def test_the_record_shows_limit_confidence_and_seed_of_the_command_line(tiny: Tiny, tmp_path: Path) -> None:
+    record = run(tiny, tmp_path, certify_pp=5.0)
+    assert record.config["certify"] == {"top1_max_drop_pp": 5.0, "confidence": 0.95, "seed": 0}
+    config = load_config(tmp_path / "config.yml")
+    with pytest.raises(ConfigError, match=r"config\.certify\.top1_max_drop_pp: 5\.0 then, 1\.0 now"):
+        validate(config, Options(out=tmp_path / "run", quiet=True, use_cache=False, certify_pp=1.0, resume=True))
+
+
+def test_bad_images_are_no_evidence_and_only_those_of_finished_shards_are_told(tiny: Tiny, tmp_path: Path) -> None:
+    def tolerant(data: dict[str, Any]) -> None:
+        data["dataset"]["bad_images"] = {"policy": "wrong", "max": ROWS}
+
+    write_images(tmp_path / "images", ROWS, different=4)
+    for path in (tmp_path / "images").iterdir():
+        path.unlink()
+        path.write_bytes(b"no picture")
+    config = load_config(write_config(tmp_path, tiny, tolerant))
+    record = validate(config, Options(out=tmp_path / "run", quiet=True, use_cache=False, certify_pp=5.0))
+    assert gate_of(record, "certify").verdict == "not_applicable"
+    assert record.exit_code == 5
+    assert len(record.dataset.bad_images) == record.dataset.evaluated
+
+
+def test_top5_is_not_said_to_be_answered(tiny: Tiny, tmp_path: Path) -> None:
+    assert "Top-5 is judged on the whole set only" in gate_of(run(tiny, tmp_path, certify_pp=5.0), "drop").reason
+
+
+def test_a_candidate_that_is_not_there_has_the_gate_too(tiny: Tiny, tmp_path: Path) -> None:
+    def more(data: dict[str, Any]) -> None:
+        (first,) = data["candidates"]
+        data["candidates"] += [{**first, "id": "gpu", "device": "GPU.9"}]
+        data["candidates"] += [{**first, "id": "npu", "device": "GPU.8", "optional": True}]
+
+    record = run(tiny, tmp_path, more, certify_pp=5.0)
+    found = {gate.model: gate for gate in record.gates if gate.gate == "certify"}
+    assert [found[name].verdict for name in ("ir", "gpu", "npu")] == ["pass", "error", "not_applicable"]
+    assert "GPU.9" in found["gpu"].reason
+
+
+def test_a_stratified_subset_is_no_random_one(tiny: Tiny, tmp_path: Path) -> None:
+    def some(data: dict[str, Any]) -> None:
+        data["dataset"]["subset"] = {"images": 300, "stratified": True}
+
+    record = run(tiny, tmp_path, some, certify_pp=5.0)
+    assert any(warning.startswith("certify: dataset.subset is stratified") for warning in record.warnings)

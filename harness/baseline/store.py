@@ -9,15 +9,26 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.baseline.schema import SCHEMA_VERSION, Baseline
-from harness.errors import BaselineError
+from harness.errors import BaselineError, RecordError
 from harness.record.store import make_folder, write_atomically
+
+_ANEW = "restore it, or delete it and accept a run: harness baseline update RUN FILE"
 
 
 def write_baseline(path: Path, baseline: Baseline) -> None:
-    """Write a baseline as sorted, indented JSON, so that a review sees one changed line for one changed count."""
-    make_folder(path.absolute().parent)
+    """Write a baseline as sorted, indented JSON, so that a review sees one changed line for one changed count.
+
+    Raises RecordError where the file cannot be written.
+    """
+    path = path.resolve()  # a link to a baseline stays a link
     text = json.dumps(baseline.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomically(path, (text + "\n").encode("utf-8", "backslashreplace"))
+    try:
+        make_folder(path.parent)
+        write_atomically(path, (text + "\n").encode("utf-8", "backslashreplace"))
+    except RecordError as error:
+        cause = error.__cause__
+        why = cause.strerror if isinstance(cause, OSError) else None
+        raise RecordError(f"{path}: the baseline cannot be written: {why or cause}; name another FILE") from None
 
 
 def read_baseline(path: Path) -> Baseline:
@@ -35,10 +46,10 @@ def read_baseline(path: Path) -> Baseline:
     try:
         data: Any = json.loads(text, object_pairs_hook=_unrepeated)
     except (ValueError, RecursionError) as error:
-        raise BaselineError(f"{path}: no JSON ({error}); restore it, or accept a run anew") from None
+        raise BaselineError(f"{path}: no JSON ({error}); {_ANEW}") from None
     version = data.get("schema_version") if isinstance(data, dict) else None
     if not isinstance(version, int) or isinstance(version, bool):
-        raise BaselineError(f"{path}: no baseline: it has no schema_version")
+        raise BaselineError(f"{path}: no baseline: it has no schema_version; {_ANEW}")
     if version > SCHEMA_VERSION:
         raise BaselineError(
             f"{path}: written by a newer harness (baseline schema {version}, this one reads up to {SCHEMA_VERSION}); "
@@ -49,7 +60,7 @@ def read_baseline(path: Path) -> Baseline:
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"])
-        raise BaselineError(f"{path}: no baseline: {where}: {fault['msg']}") from None
+        raise BaselineError(f"{path}: no baseline: {where}: {fault['msg']}; {_ANEW}") from None
 
 
 def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.baseline import baseline_of, read_baseline, write_baseline
-from harness.errors import BaselineError
+from harness.errors import BaselineError, RecordError
 from tests.baseline.runs import model, run
 
 STORED = Path(__file__).parent / "fixtures" / "baseline-1.json"
@@ -116,3 +116,26 @@ def test_a_folder_or_bytes_are_no_baseline(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_bytes(b"\xff\xfe")
     with pytest.raises(BaselineError, match="UTF-8"):
         read_baseline(tmp_path / "b.json")
+
+
+@pytest.mark.parametrize("text", ["", "<<<<<<< HEAD", "{}", '{"schema_version": 1}'])
+def test_a_damaged_file_says_what_would_help(tmp_path: Path, text: str) -> None:
+    """`update` reads the file before it replaces it, so "accept a run anew" alone would end in the same message."""
+    (tmp_path / "b.json").write_text(text, encoding="utf-8")
+    with pytest.raises(BaselineError, match="restore it, or delete it and accept a run: harness baseline update"):
+        read_baseline(tmp_path / "b.json")
+
+
+def test_a_link_to_a_baseline_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "kept.json").write_text("old", encoding="utf-8")
+    (tmp_path / "link.json").symlink_to("kept.json")
+    write_baseline(tmp_path / "link.json", baseline_of(run()))
+    assert (tmp_path / "link.json").is_symlink()
+    assert read_baseline(tmp_path / "kept.json") == baseline_of(run())
+
+
+def test_a_file_that_cannot_be_written_names_no_option_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(RecordError, match="the baseline cannot be written: .*; name another FILE") as raised:
+        write_baseline(tmp_path / "file" / "b.json", baseline_of(run()))
+    assert "--out" not in str(raised.value)

@@ -121,9 +121,23 @@ def _table(run: Path, record: RunRecord) -> pa.Table:
         raise BaselineError(f"{run}: has no predictions.parquet, without which no image can be compared")
     if not {"image_id", "label"} <= set(table.column_names):
         raise BaselineError(f"{run}: its predictions.parquet has no image_id or no label")
+    _refuse_other_types(run, table)
     if table.num_rows == 0:
         raise BaselineError(f"{run}: evaluated no image, so there is nothing to compare")
     return table
+
+
+def _refuse_other_types(run: Path, table: pa.Table) -> None:
+    import pyarrow.types as kinds
+
+    kind_of = {"image_id": kinds.is_string, "probability_of_label": kinds.is_floating}
+    for column in table.schema:
+        name = column.name if column.name == "image_id" else column.name.rpartition(".")[2]
+        if name in ("label", "top1", "rank_of_label", *kind_of) and not kind_of.get(name, kinds.is_integer)(column.type):
+            raise BaselineError(
+                f"{run}: in its predictions.parquet, {column.name} is of type {column.type}; it was not written by "
+                "this harness, validate again"
+            )
 
 
 def _models(record: RunRecord, table: pa.Table) -> list[str]:

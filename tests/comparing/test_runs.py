@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from scipy.stats import binomtest
 
 from harness.comparing import compare_runs
 from harness.errors import BaselineError, RecordError
+from harness.record.store import read_predictions, write_predictions
 from tests.comparing.conftest import Row, Saver
 
 NAN = float("nan")
@@ -148,6 +151,20 @@ def test_unfinished_empty_or_damaged_runs_are_refused(save: Saver, tmp_path: Pat
         compare_runs(good, bare)
     with pytest.raises(RecordError, match="no run record"):
         compare_runs(tmp_path / "nowhere", good)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [("image_id", [1, 2, 3, 4]), ("label", ["a", "b", "c", "d"]), ("ir.top1", [0.5] * 4), ("ir.rank_of_label", ["1"] * 4)],
+)
+def test_a_table_of_other_types_is_refused(save: Saver, column: str, values: list[Any]) -> None:
+    good, other = save("good", BEFORE), save("other", BEFORE)
+    table = read_predictions(other)
+    assert table is not None
+    place = table.column_names.index(column)
+    write_predictions(other, table.set_column(place, column, pa.array(values)))
+    with pytest.raises(BaselineError, match=f"{column} is of type .*validate again"):
+        compare_runs(good, other)
 
 
 def test_a_run_against_itself_changes_nothing(save: Saver) -> None:

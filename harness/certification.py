@@ -215,7 +215,7 @@ def _told(found: Certification) -> str:
     from harness.metrics.planning import LARGEST, images_to_certify
 
     if found.population > LARGEST:
-        return "more images would decide"
+        return "more images would decide"  # beyond what `harness plan` can answer for
     needed = images_to_certify(
         found.limit_pp,
         found.confidence,
@@ -224,4 +224,5 @@ def _told(found: Certification) -> str:
         fixed=found.fixed / found.images,
         runs=11,
     )
-    return f"about {needed.typical:,} images would decide if flips went on at this rate"
+    plan = f"`harness plan --drop {found.limit_pp:g} --confidence {found.confidence:g} --whole {found.population}`"
+    return f"about {needed.typical:,} images would decide if flips went on at this rate ({plan})"

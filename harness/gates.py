@@ -176,7 +176,7 @@ def _drop_on_subset(k: int, broken: int, fixed: int, total: int, most: float, wh
         return "fail", f"{seen}; none of it is within"
     needed = images_to_decide(broken, fixed, total, most / 100, whole)
     told = f"about {needed:,} images would decide" if needed else f"only the whole set of {whole:,} images would decide"
-    return "inconclusive", f"{seen}; {told}"
+    return "inconclusive", f"{seen}; {told} (`harness plan --drop {most:g} --whole {whole}`)"
 
 
 def exit_code(gates: Iterable[GatePart], *, evaluated: int) -> int:

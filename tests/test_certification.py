@@ -104,6 +104,7 @@ def test_undecided_is_inconclusive_and_says_how_many_images_would_do() -> None:
     gate = certifier.result().gate("ir")
     assert gate.verdict == "inconclusive"
     assert "about 3,709 images would decide" in gate.reason
+    assert "(`harness plan --drop 0.1 --confidence 0.95 --whole 50000`)" in gate.reason
     assert gate.measured is not None
     assert gate.measured["images"] == 650
 

@@ -242,7 +242,7 @@ class TestDropOnASubset:
         assert part.verdict == "inconclusive"
         half = 100 * Z95**2 / (650 + Z95**2)
         assert f"paired 95 % interval [{-half:+.3f}, {half:+.3f}] pp" in part.reason
-        assert "about 3,838 images would decide" in part.reason
+        assert "about 3,838 images would decide (`harness plan --drop 0.1 --whole " in part.reason
         assert part.measured == {"top1_pp": 0.0, "top5_pp": 0.0}
 
     @pytest.mark.parametrize(("total", "verdict"), [(3837, "inconclusive"), (3838, "pass")])

@@ -40,6 +40,19 @@ class TestWilson:
         with pytest.raises(ValueError, match="no proportion"):
             wilson(correct, total)
 
+    @pytest.mark.parametrize("total", [64, 650, 5000])
+    @pytest.mark.parametrize("share", [0.02, 0.5, 0.7185, 0.9069, 0.99])
+    def test_it_covers_the_truth(self, share: float, total: int) -> None:
+        # 95 % is asked for; at one share a discrete sample gives a little more or less, most of all near 0 and 1. The
+        # simulation is held against the exact sum over all counts.
+        low, high = np.array([wilson(correct, total) for correct in range(total + 1)]).T
+        inside = (low <= share) & (share <= high)
+        exact = float(scipy.stats.binom.pmf(np.arange(total + 1), total, share)[inside].sum())
+        drawn = np.random.default_rng(1927).binomial(total, share, 20_000)
+        simulated = float(inside[drawn].mean())
+        assert simulated == pytest.approx(exact, abs=0.01)
+        assert 0.92 <= simulated <= 0.985
+
 
 class TestMcNemar:
     @given(st.integers(0, 3000), st.integers(0, 3000))

@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -58,18 +59,8 @@ class Accuracy:
         folder = self.root / out if out is not None else self._unused_folder()
         settings = [f"--set={key}={_plain(value)}" for key, value in (overrides or {}).items()]
         arguments = ["validate", str(self.root / config), "--out", str(folder), *settings, *args]
-        try:
-            finished = subprocess.run(
-                _command(arguments),
-                cwd=self.root,
-                env=_environment(),
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=timeout,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+        finished = _run(_command(arguments), self.root, timeout)
+        if finished is None:
             pytest.fail(f"harness validate {config}: no verdict after {timeout:g} s", pytrace=False)
         sys.stdout.write(finished.stdout)  # shown by pytest with a failure
         sys.stderr.write(finished.stderr)
@@ -87,9 +78,10 @@ class Accuracy:
         from harness.record import read_record
 
         told = "\n".join(finished.stderr.splitlines()[-_LAST_LINES:]) or finished.stdout
-        try:
+        record = None
+        with contextlib.suppress(HarnessError):
             record = read_record(folder)
-        except HarnessError:
+        if record is None:
             pytest.fail(f"harness validate ended with exit code {finished.returncode}\n{told}", pytrace=False)
         if record.exit_code != finished.returncode or record.status != "complete":
             pytest.fail(f"harness validate did not complete: exit code {finished.returncode}\n{told}", pytrace=False)
@@ -110,6 +102,41 @@ class Accuracy:
         listed = "".join(f"\n  {_told(gate)}" for gate in red)
         if self.subtests is None or not red:
             pytest.fail(f"{verdict.line}{listed}", pytrace=False)
+
+
+def _run(command: Sequence[str], folder: Path, timeout: float | None) -> subprocess.CompletedProcess[str] | None:
+    """Run a command to its end; None where it took longer than ``timeout`` seconds.
+
+    It has a process group of its own where there are any, so that the processes of isolated devices, which may be
+    what hangs, are killed with it and not left behind.
+    """
+    groups = hasattr(os, "killpg")
+    child = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=groups,
+    )
+    ended = False
+    try:
+        out, err = child.communicate(timeout=timeout)
+        ended = True
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        if not ended:  # Ctrl-C as well
+            if groups:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+            else:
+                child.kill()
+            child.communicate()
+    return subprocess.CompletedProcess(command, child.returncode, out, err)
 
 
 def _report(gate: GatePart) -> None:

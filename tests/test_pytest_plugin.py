@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -181,6 +183,33 @@ def test_conversion(accuracy):
     result = session.run(None, 0, test=test)
     result.assert_outcomes(failed=1)
     assert "no verdict after 0.5 s" in result.stdout.str()
+
+
+def test_a_child_that_hangs_is_stopped_with_it(session: Session) -> None:
+    """Like the process of an isolated device; it holds a lock for as long as it lives."""
+    child = "import fcntl, time; held = open('lock', 'w'); fcntl.flock(held, fcntl.LOCK_EX); time.sleep(300)"
+    session.pytester.makepyfile(stand_in=f'import subprocess, sys; subprocess.run([sys.executable, "-c", "{child}"])')
+    test = """
+def test_conversion(accuracy):
+    accuracy("x.yml", timeout=2)
+"""
+    session.pytester.makepyfile(test_it=test)
+    session.pytester.runpytest_subprocess("-p", "harness.pytest_plugin").assert_outcomes(failed=1)
+    with (session.pytester.path / "lock").open() as lock:
+        for attempt in range(100):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:  # a killed process needs a moment
+                assert attempt < 99, "the child is still alive"
+                time.sleep(0.05)
+            else:
+                break
+
+
+def test_a_run_without_record_shows_no_chain_of_exceptions(session: Session) -> None:
+    text = session.run(None, 2).stdout.str()
+    assert "exit code 2" in text
+    assert "During handling of the above exception" not in text
 
 
 @pytest.mark.parametrize("arguments", [(), ("-p", "harness.pytest_plugin")])

@@ -45,18 +45,25 @@ def publish(
     """
     environment = os.environ if environment is None else environment
     stream = sys.stderr if stream is None else stream
+    publish_report(report, environment, stream)
+    if environment.get("GITHUB_ACTIONS") == "true":
+        _write(annotations_of(record), _inside(record.config_file, environment.get("GITHUB_WORKSPACE")), stream)
+
+
+def publish_report(report: Path, environment: Mapping[str, str] | None = None, stream: TextIO | None = None) -> None:
+    """Append a report to the step's summary where there is one, see :func:`publish`."""
+    environment = os.environ if environment is None else environment
     summary = environment.get("GITHUB_STEP_SUMMARY")
     if summary:
         try:
             append_summary(Path(summary), report.read_text(encoding="utf-8"), str(report))
         except (OSError, UnicodeError) as error:
+            stream = sys.stderr if stream is None else stream
             print(f"harness: warning: the step summary could not be written: {error}", file=stream)
-    if environment.get("GITHUB_ACTIONS") == "true":
-        _write(annotations_of(record), _inside(record.config_file, environment.get("GITHUB_WORKSPACE")), stream)
 
 
 def publish_error(message: str, environment: Mapping[str, str] | None = None, stream: TextIO | None = None) -> None:
-    """Show an evaluation that ended with an error, and so has no report, as an annotation."""
+    """Show an evaluation that ended with an error as an annotation; it has no verdict to show."""
     environment = os.environ if environment is None else environment
     if environment.get("GITHUB_ACTIONS") == "true":
         _write([Annotation("error", "not completed", message)], None, sys.stderr if stream is None else stream)

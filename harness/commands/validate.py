@@ -7,7 +7,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from harness.ci.github import publish, publish_error
+from harness.ci.github import publish, publish_error, publish_report
 from harness.config import load_config
 from harness.engine.run import Options
 from harness.engine.validate import validate
@@ -58,5 +58,6 @@ def _show_unfinished(folder: Path, *, as_json: bool) -> None:
     with contextlib.suppress(HarnessError):
         record = read_record(folder)
         write_reports(folder, record, None, ("md", "junit"), class_names(record))
+        publish_report(folder / "report.md")
         if as_json:
             sys.stdout.write(to_json(record))

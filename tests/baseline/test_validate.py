@@ -80,3 +80,13 @@ def test_github_gets_summary_and_annotations(folder: Path) -> None:
     absent = run_harness("validate", "absent.yml", cwd=folder, **environment)
     assert absent.returncode == 2
     assert "::error title=not completed::absent.yml: no such configuration" in absent.stderr
+
+
+def test_github_gets_the_report_of_a_run_that_was_not_completed(folder: Path) -> None:
+    summary = folder / "unfinished.md"
+    environment = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    setting = "candidates.ir.output=Net/Nothing"
+    run = run_harness("validate", "config.yml", "--out", "broken", "--set", setting, cwd=folder, **environment)
+    assert run.returncode == 3
+    assert run.stderr.count("::error") == 1
+    assert summary.read_text(encoding="utf-8") == (folder / "broken" / "report.md").read_text(encoding="utf-8")

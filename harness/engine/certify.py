@@ -12,7 +12,6 @@ from harness.metrics.outcome import as_decimal
 from harness.metrics.sequential import random_order
 from harness.record.schema import GatePart
 
-
 STRATIFIED = (
     "certify: dataset.subset is stratified, so its images were not drawn at random from the whole set, and what is "
     "proven may not hold there; leave dataset.subset out, or set dataset.subset.stratified: false"

@@ -136,6 +136,6 @@ def test_a_link_to_a_baseline_stays_a_link(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_names_no_option_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(RecordError, match="the baseline cannot be written: .*; name another FILE") as raised:
+    with pytest.raises(RecordError, match=r"the baseline cannot be written: .*; name another FILE") as raised:
         write_baseline(tmp_path / "file" / "b.json", baseline_of(run()))
     assert "--out" not in str(raised.value)

@@ -155,7 +155,7 @@ def test_unfinished_empty_or_damaged_runs_are_refused(save: Saver, tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("column", "values"),
-    [("image_id", [1, 2, 3, 4]), ("label", ["a", "b", "c", "d"]), ("ir.top1", [0.5] * 4), ("ir.rank_of_label", ["1"] * 4)],
+    [("image_id", [1, 2, 3, 4]), ("label", list("abcd")), ("ir.top1", [0.5] * 4), ("ir.rank_of_label", ["1"] * 4)],
 )
 def test_a_table_of_other_types_is_refused(save: Saver, column: str, values: list[Any]) -> None:
     good, other = save("good", BEFORE), save("other", BEFORE)

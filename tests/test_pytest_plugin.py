@@ -107,6 +107,15 @@ def test_each_result_is_in_the_junit_file(session: Session) -> None:
     assert "about 4,000 images would decide" in text
 
 
+def test_no_gate_that_does_not_apply_makes_the_whole_test_skipped(session: Session) -> None:
+    """A reader may show a test case with a `skipped` in it as skipped, though it has failures too."""
+    for record, code in ((FAILING, 1), (PASSING, 0)):
+        session.run(record, code, "--junitxml=junit.xml")
+        text = (session.pytester.path / "junit.xml").read_text(encoding="utf-8")
+        assert "<skipped" not in text
+        assert ("<failure" in text) == (code == 1)
+
+
 def test_without_subtests_one_failure_names_every_gate(session: Session) -> None:
     result = session.run(FAILING, 1, "-p", "no:subtests")
     result.assert_outcomes(failed=1)

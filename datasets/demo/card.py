@@ -39,7 +39,8 @@ their outline with others and differ in colour.
 
 {images:,} training images ({each} for each class) and {total} evaluation images, drawn by `drawing/` from polygons,
 ellipses and noise.
-Every image has a random stream of its own, seeded by (seed, split, index), so the two sets never share one.
+Every image has a random stream of its own, seeded by (seed, split, index), so the two sets never share one. The
+calibration images for INT8 are a third split, drawn like the evaluation images.
 {hard_training:.0f} % of the training pictures and {hard_evaluation:.0f} % of the evaluation pictures are made hard in
 several ways at once (small, dark, hazy, out of focus, moved, noisy, partly hidden); not quite half of the others have
 such a fault too. The evaluation share was 30 % at first; it was lowered after a

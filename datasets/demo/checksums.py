@@ -12,7 +12,7 @@ GRAPH = "mobilenet_v2_demo_frozen.pb"
 
 def covered(folder: Path = FOLDER) -> list[str]:
     """List the files that the checksums cover, relative to `folder`: images, lists and graph, those that exist."""
-    images = sorted(path.relative_to(folder).as_posix() for path in (folder / "val").glob("*.JPEG"))
+    images = sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*.JPEG"))
     return images + [name for name in ("val.txt", "synsets.txt", GRAPH) if (folder / name).is_file()]
 
 

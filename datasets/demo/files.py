@@ -13,7 +13,7 @@ from PIL import __version__ as pillow_version
 
 from datasets.demo.drawing.scene import Picture, render
 from datasets.demo.drawing.sketch import Pixels
-from datasets.demo.streams import HARD_SHARE, Split, evaluation_classes, stream
+from datasets.demo.streams import HARD_SHARE, Split, calibration_class, evaluation_classes, stream
 
 
 class Oddity(StrEnum):
@@ -112,6 +112,17 @@ def evaluation_picture(index: int, class_index: int) -> Picture:
 def evaluation_bytes(index: int, class_index: int, oddity: Oddity | None) -> bytes:
     """Make the file of evaluation image `index` anew."""
     return encode(evaluation_picture(index, class_index), oddity)
+
+
+def calibration_name(index: int) -> str:
+    """Return the file name of calibration image `index` (from 0)."""
+    return f"DEMO_cal_{index + 1:08d}.JPEG"
+
+
+def calibration_bytes(index: int) -> bytes:
+    """Make the file of calibration image `index` anew: an ordinary JPEG, drawn as the evaluation images are."""
+    split = Split.CALIBRATION
+    return encode(render(stream(split, index), calibration_class(index), HARD_SHARE[split]))
 
 
 def library_versions() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Draw the evaluation images of the demo, their lists, their checksums and a contact sheet.
+"""Draw the demo's evaluation and calibration images, their lists, their checksums and a contact sheet.
 
 Run as `python datasets/demo/make.py` or `python -m datasets.demo.make`.
 """
@@ -20,10 +20,20 @@ if __package__ in (None, ""):
 from datasets.demo import checksums
 from datasets.demo.drawing.classes import SUBJECTS
 from datasets.demo.drawing.sketch import Pixels
-from datasets.demo.files import Oddity, encode, evaluation_name, evaluation_picture, library_versions, oddities
-from datasets.demo.streams import SEED, evaluation_classes
+from datasets.demo.files import (
+    Oddity,
+    calibration_bytes,
+    calibration_name,
+    encode,
+    evaluation_name,
+    evaluation_picture,
+    library_versions,
+    oddities,
+)
+from datasets.demo.streams import CALIBRATION_IMAGES, SEED, evaluation_classes
 
 IMAGE_BUDGET_BYTES = 6_000_000
+CALIBRATION_BUDGET_BYTES = 1_200_000
 _TILE, _CAPTION, _COLUMNS = 152, 20, 10
 _SYNSETS_HEADER = (
     "# class index (from 0), WordNet id, name. Source: the class list of the ImageNet Large Scale Visual Recognition\n"
@@ -37,6 +47,11 @@ def _make(task: tuple[int, int, Oddity | None]) -> tuple[bytes, float]:
     index, class_index, oddity = task
     picture = evaluation_picture(index, class_index)
     return encode(picture, oddity), 0.0 if oddity else picture.clarity
+
+
+def _make_calibration(index: int) -> bytes:
+    cv2.setNumThreads(1)
+    return calibration_bytes(index)
 
 
 def _thumbnail(image: Pixels, name: str) -> Pixels:
@@ -67,7 +82,7 @@ def contact_sheet(files: list[bytes], classes: list[int], clarity: list[float]) 
 
 
 def make(folder: Path, workers: int) -> int:
-    """Write everything below `folder`; return the bytes that the images take.
+    """Write everything below `folder`; return the bytes that the evaluation images take.
 
     Raises:
         SystemExit: the images exceed their budget.
@@ -77,16 +92,14 @@ def make(folder: Path, workers: int) -> int:
     tasks = [(index, class_index, odd.get(index)) for index, class_index in enumerate(classes)]
     with get_context("spawn").Pool(workers) as pool:
         made = pool.map(_make, tasks, chunksize=16)
+        calibration = pool.map(_make_calibration, range(CALIBRATION_IMAGES), chunksize=16)
     files, clarity = [data for data, _ in made], [clear for _, clear in made]
-    images = folder / "val"
-    images.mkdir(parents=True, exist_ok=True)
-    for stale in images.glob("*.JPEG"):
-        stale.unlink()
-    for index, data in enumerate(files):
-        (images / evaluation_name(index)).write_bytes(data)
-    total = sum(map(len, files))
+    total = _write(folder / "val", {evaluation_name(index): data for index, data in enumerate(files)})
     if total > IMAGE_BUDGET_BYTES:
         raise SystemExit(f"the images take {total} bytes; {IMAGE_BUDGET_BYTES} are allowed")
+    apart = _write(folder / "calibration", {calibration_name(index): data for index, data in enumerate(calibration)})
+    if apart > CALIBRATION_BUDGET_BYTES:
+        raise SystemExit(f"the calibration images take {apart} bytes; {CALIBRATION_BUDGET_BYTES} are allowed")
     lines = [f"{evaluation_name(index)} {class_index}\n" for index, class_index in enumerate(classes)]
     (folder / "val.txt").write_text("".join(lines), encoding="ascii")
     rows = [f"{index} {SUBJECTS[index].wordnet_id} {SUBJECTS[index].name}\n" for index in sorted(SUBJECTS)]
@@ -95,6 +108,7 @@ def make(folder: Path, workers: int) -> int:
     record = {
         "seed": SEED,
         "images": len(files),
+        "calibration_images": len(calibration),
         "classes": len(SUBJECTS),
         "oddities": {evaluation_name(index): str(oddity) for index, oddity in sorted(odd.items())},
         "made_with": library_versions(),
@@ -102,6 +116,16 @@ def make(folder: Path, workers: int) -> int:
     (folder / "provenance.json").write_text(json.dumps(record, indent=2) + "\n", encoding="ascii")
     checksums.write(folder)
     return total
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> int:
+    """Write a folder of images anew; return the bytes that they take."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob("*.JPEG"):
+        stale.unlink()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return sum(map(len, files.values()))
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The seed streams: which random numbers and which class belong to image number `index` of a split.
 
-Every image has a stream of its own, seeded by (seed, split, index), so that any image can be made again alone, and no
-training image shares a stream with an evaluation image.
+Every image has a stream of its own, seeded by (seed, split, index), so that any image can be made again alone, and no two
+splits share a stream.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from datasets.demo.drawing.classes import SUBJECTS
 SEED = 20180113
 IMAGES_PER_CLASS = 12
 EVALUATION_IMAGES = IMAGES_PER_CLASS * len(SUBJECTS)
+CALIBRATION_IMAGES = 2 * len(SUBJECTS)
 
 
 class Split(IntEnum):
@@ -23,9 +24,10 @@ class Split(IntEnum):
     ORDER = 0
     EVALUATION = 1
     TRAINING = 2
+    CALIBRATION = 3
 
 
-HARD_SHARE = {Split.EVALUATION: 0.1, Split.TRAINING: 0.3}
+HARD_SHARE = {Split.EVALUATION: 0.1, Split.TRAINING: 0.3, Split.CALIBRATION: 0.1}
 """Fraction of pictures with several faults: more in training, so that the network has seen the worst."""
 
 
@@ -48,6 +50,11 @@ def training_class(index: int) -> int:
     """Return the class of training image `index`: the classes in turn."""
     classes = sorted(SUBJECTS)
     return classes[index % len(classes)]
+
+
+def calibration_class(index: int) -> int:
+    """Return the class of calibration image `index`: the classes in turn."""
+    return training_class(index)
 
 
 def stream_of_training() -> np.random.Generator:

@@ -136,7 +136,7 @@ def test_checksums_cover_and_match() -> None:
         assert not Path(name).is_absolute()
         assert hashlib.sha256((DEMO / name).read_bytes()).hexdigest() == digest, name
         recorded[name] = digest
-    images = {f"val/{path.name}" for path in (DEMO / "val").iterdir()}
+    images = {f"{folder}/{path.name}" for folder in ("val", "calibration") for path in (DEMO / folder).iterdir()}
     assert set(recorded) == images | {"val.txt", "synsets.txt", GRAPH.name}
 
 
@@ -233,6 +233,7 @@ def test_training_and_evaluation_streams_are_disjoint(rows: list[tuple[str, int]
     assert len(evaluation) == len(rows)
     assert len(training) == 2000
     assert not evaluation & training
+    assert not first_words(Split.CALIBRATION, 120) & (evaluation | training)
 
 
 def test_training_images_are_not_evaluation_images() -> None:
@@ -241,6 +242,38 @@ def test_training_images_are_not_evaluation_images() -> None:
 
     evaluation = {hashlib.sha256(path.read_bytes()).digest() for path in (DEMO / "val").iterdir()}
     assert not evaluation & {hashlib.sha256(training_bytes(index)).digest() for index in range(20)}
+
+
+def test_calibration_images_are_two_of_each_class_and_none_is_evaluated(
+    rows: list[tuple[str, int]], synsets: dict[int, tuple[str, str]], provenance: dict[str, Any]
+) -> None:
+    from datasets.demo.streams import calibration_class
+
+    files = sorted((DEMO / "calibration").iterdir())
+    assert [path.name for path in files] == [f"DEMO_cal_{number:08d}.JPEG" for number in range(1, 121)]
+    assert len(files) == provenance["calibration_images"] == 2 * len(synsets)
+    assert Counter(calibration_class(index) for index in range(len(files))) == dict.fromkeys(synsets, 2)
+    assert sum(path.stat().st_size for path in files) <= 1_200_000
+    evaluated = {hashlib.sha256((DEMO / "val" / name).read_bytes()).digest() for name, _ in rows}
+    apart = {hashlib.sha256(path.read_bytes()).digest() for path in files}
+    assert len(apart) == len(files)
+    assert not apart & evaluated
+    for path in files:
+        image = cv2.imread(str(path), AS_PUBLISHED)
+        assert image is not None
+        assert 160 <= min(image.shape[:2]) <= max(image.shape[:2]) <= 320, path.name
+
+
+def test_calibration_images_can_be_made_again(provenance: dict[str, Any]) -> None:
+    pytest.importorskip("PIL", reason="the images are made with Pillow, which only development installs")
+    from datasets.demo.files import calibration_bytes, calibration_name, library_versions
+
+    here, then = library_versions(), provenance["made_with"]
+    differing = sorted(name for name in then if here.get(name) != then[name])
+    if differing:
+        pytest.skip(f"the committed images were made with another {', '.join(differing)}")
+    for index in (0, 59, 119):
+        assert calibration_bytes(index) == (DEMO / "calibration" / calibration_name(index)).read_bytes()
 
 
 @pytest.mark.parametrize("script", ["make.py", "train.py"])

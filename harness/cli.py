@@ -146,6 +146,11 @@ def _add_models(commands: argparse._SubParsersAction[_Parser]) -> None:
         commands.add_parser("convert", help="original -> IR with the configured contract, then checked")
     )
     command.add_argument("--candidate", metavar="ID", help="only this candidate")
+    command.add_argument(
+        "--weights",
+        choices=["f32", "f16", "int8"],
+        help="only candidates with these weights; where there is none, an IR beside the first one's (int8: by NNCF)",
+    )
     command.add_argument("--if-needed", action="store_true", help="only where the IR is missing or stale")
     command.add_argument("--overwrite", action="store_true", help="replace an IR that another tool made")
     command.set_defaults(run="harness.commands.convert:run")

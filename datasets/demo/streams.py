@@ -1,7 +1,7 @@
 """The seed streams: which random numbers and which class belong to image number `index` of a split.
 
-Every image has a stream of its own, seeded by (seed, split, index), so that any image can be made again alone, and no two
-splits share a stream.
+Every image has a stream of its own, seeded by (seed, split, index), so that any image can be made again alone, and no
+two splits share a stream.
 """
 
 from __future__ import annotations

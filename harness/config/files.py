@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.config.schema import Candidate, Config
@@ -32,6 +33,32 @@ def require_files(config: Config, *, dataset: bool = True, reference: bool = Tru
         faults = list(dict.fromkeys(faults))  # candidates of one matrix share a file
     if faults:
         raise ConfigError("files that the configuration names are missing\n  " + "\n  ".join(faults))
+
+
+def require_calibration(config: Config, candidates: Sequence[Candidate]) -> None:
+    """Refuse calibration images that are missing or unreadable, for candidates that are about to be converted.
+
+    Raises ConfigError that lists them all.
+    """
+    faults: dict[Path, str] = {}
+    for candidate in candidates:
+        conversion = config.conversion_for(candidate)
+        path = conversion.calibration.path
+        if conversion.weights == "int8" and path is not None:
+            mend = "name a folder of images that are not evaluated"
+            if found := _fault(config, calibration_key(config, candidate), path, mend):
+                faults[path] = found[0]
+    if faults:
+        raise ConfigError("files that the configuration names are missing\n  " + "\n  ".join(faults.values()))
+
+
+def calibration_key(config: Config, candidate: Candidate) -> str:
+    """Return the dotted key of the path of a candidate's calibration images: its own, or the one for all."""
+    own = candidate.conversion
+    if own and "calibration" in own.model_fields_set and "path" in own.calibration.model_fields_set:
+        index = [item.id for item in config.candidates].index(candidate.id)
+        return f"candidates[{index}].conversion.calibration.path"
+    return "conversion.calibration.path"
 
 
 def _candidate(config: Config, key: str, candidate: Candidate, mend: str) -> list[str]:

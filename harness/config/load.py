@@ -30,8 +30,13 @@ _PATH_KEYS: tuple[Key, ...] = (
     ("cache", "folder"),
     ("checksums",),
     ("gates", "baseline", "file"),
+    ("conversion", "calibration", "path"),
 )
-_CANDIDATE_PATHS: tuple[Key, ...] = (("model",), ("gates", "baseline", "file"))
+_CANDIDATE_PATHS: tuple[Key, ...] = (
+    ("model",),
+    ("gates", "baseline", "file"),
+    ("conversion", "calibration", "path"),
+)
 _LISTS: tuple[Key, ...] = (("candidates",), ("matrix", "models"), ("matrix", "devices"), ("matrix", "precisions"))
 _OF_ONE_CANDIDATE = re.compile(r"\s*candidates\s*[.\[]")
 

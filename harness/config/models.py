@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from harness.config.dataset import Form
 from harness.config.gates import Gates
-from harness.config.types import Channels, Count, Location, ModelId, Number, Precision, Strict, Weights
+from harness.config.types import Channels, Count, Location, ModelId, Number, Precision, Strict, Weights, Whole
 
 
 class Input(Strict):
@@ -38,10 +39,22 @@ class Input(Strict):
         return self.scale if isinstance(self.scale, tuple) else (self.scale,) * 3
 
 
+class Calibration(Strict):
+    """The images on which INT8 is calibrated; their labels are not needed, and none of them may be evaluated."""
+
+    path: Location | None = Field(
+        None, description="An image set of its own; without it the images that `dataset.subset` did not choose."
+    )
+    form: Form = Field("auto", description="Forces a form of data set (docs/datasets.md).")
+    images: Annotated[Whole, Field(ge=1, le=5000)] = Field(300, description="How many of them are used.")
+    seed: Annotated[Whole, Field(ge=0, le=2**63 - 1)] = Field(0, description="Another seed chooses other images.")
+
+
 class Conversion(Strict):
     """How `harness convert` makes a candidate's IR from the reference's graph."""
 
-    weights: Weights = Field("f32", description="Precision of the weights in the .bin file.")
+    weights: Weights = Field("f32", description="Precision of the weights in the .bin file; int8 needs NNCF.")
+    calibration: Calibration = Calibration()
     automatic: bool = Field(False, description="`harness validate` converts by itself when the IR is missing or stale.")
 
 

@@ -45,7 +45,7 @@ Percent = Annotated[Number, Field(ge=0, le=100)]
 PercentagePoints = Annotated[Number, Field(ge=0, le=100)]
 Channels = Annotated[FiniteFloat | tuple[FiniteFloat, FiniteFloat, FiniteFloat], BeforeValidator(_one_or_three)]
 Precision = Literal["f32", "f16", "bf16", "device_default"]
-Weights = Literal["f32", "f16"]
+Weights = Literal["f32", "f16", "int8"]
 
 
 class Strict(BaseModel):

@@ -5,6 +5,7 @@ OpenVINO and pooch are imported only where they are used; TensorFlow never.
 
 from harness.conversion.contract import (
     IrContract,
+    calibrated_on,
     describe,
     held_against,
     ir_sha256,
@@ -19,6 +20,7 @@ from harness.openvino_import import import_openvino
 __all__ = [
     "Converted",
     "IrContract",
+    "calibrated_on",
     "convert",
     "describe",
     "fetch",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,13 +12,24 @@ from typing import Literal, cast
 from harness.config import Candidate, Config, Input
 from harness.conversion import mo_parameters
 from harness.conversion.ir_files import ir_sha256, weights_file_fault
-from harness.conversion.ir_xml import IrXml, read_ir_xml, weights_type
+from harness.conversion.ir_xml import IrXml, integer_bytes, read_ir_xml, weights_type
 
-__all__ = ["IrContract", "describe", "held_against", "ir_sha256", "read_contract", "weights_file_fault"]
+__all__ = [
+    "DIGESTS",
+    "IrContract",
+    "calibrated_on",
+    "describe",
+    "held_against",
+    "ir_sha256",
+    "read_contract",
+    "weights_file_fault",
+]
 
 Triple = tuple[float, float, float]
 Color = Literal["RGB", "BGR"]
 Source = Literal["harness", "model-optimizer"]
+DIGESTS = "calibration_sha256"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -27,7 +39,8 @@ class IrContract:
     ``source``: who wrote it down; None where nothing is written, and then nothing but ``weights`` and ``shape`` is
     known. ``color``: the order that the input wants, where the IR says it itself. ``reversed_channels``: the model
     swaps the channels first. ``mean``, ``scale``: ``(x - mean) / scale`` inside the model, after that swap, so in the
-    **original** model's colour order; None: unknown. ``weights``: element type of most bytes of the constants.
+    **original** model's colour order; None: unknown. ``weights``: type of most bytes of the constants.
+    ``nncf``: the version of NNCF that compressed it; empty: none did.
     ``shape``: of the first input, -1 where free. ``parameters``: everything that was written down, as it was.
     """
 
@@ -42,6 +55,7 @@ class IrContract:
     model_name: str = ""
     tool: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    nncf: str = ""
 
 
 def read_contract(xml: Path) -> IrContract:
@@ -66,6 +80,7 @@ def _common(content: IrXml, source: Source | None, *, tool: str, parameters: Map
         model_name=content.name,
         tool=tool,
         parameters=parameters,
+        nncf=content.rt_info.get("nncf/version", ""),
     )
 
 
@@ -79,6 +94,8 @@ def _from_harness(content: IrXml, ours: Mapping[str, str]) -> IrContract:
         mean=mo_parameters.channels(ours.get("mean_inside"), 0.0),
         scale=mo_parameters.channels(ours.get("scale_inside"), 1.0),
         layout=ours.get("layout", common.layout),
+        # in a small network the scales take more bytes than the weights, so what was asked decides
+        weights="int8" if ours.get("weights") == "int8" and integer_bytes(content) else common.weights,
     )
 
 
@@ -110,7 +127,20 @@ def describe(contract: IrContract) -> list[tuple[str, str]]:
         ("layout", contract.layout or "unknown"),
         ("input shape", "x".join("?" if side < 0 else str(side) for side in contract.shape or ()) or "unknown"),
         ("weights", contract.weights or "none"),
+        *([("calibrated on", _calibrated(contract))] if contract.nncf else []),
     ]
+
+
+def _calibrated(contract: IrContract) -> str:
+    count = contract.parameters.get("calibration_count")
+    images = f"{count} images, named by sha256" if count else "unknown images: they may be among the evaluated ones"
+    return f"{images} (NNCF {contract.nncf})"
+
+
+def calibrated_on(contract: IrContract) -> frozenset[bytes]:
+    """Return the sha256 digests of the images that an IR says it was calibrated on; empty where it names none."""
+    written = contract.parameters.get(DIGESTS, "") if contract.source == "harness" else ""
+    return frozenset(bytes.fromhex(item) for item in written.split() if _DIGEST.fullmatch(item))
 
 
 def _numbers(values: Sequence[float]) -> str:

@@ -19,20 +19,26 @@ from harness.errors import HarnessError, ModelError
 from harness.openvino_import import import_openvino, without_telemetry
 
 if TYPE_CHECKING:
+    from harness.conversion.calibration import Calibration
     from harness.conversion.check import Check
+    from harness.conversion.int8 import Int8
 
 _NO_SHA256 = "0" * 64
 
 
 @dataclass(frozen=True)
 class Converted:
-    """An IR that was written and checked: its files, its contract, what was checked, and how long it took (seconds)."""
+    """An IR that was written and checked: its files, its contract, what was checked, and how long it took (seconds).
+
+    ``calibration``: the images that INT8 was calibrated on; None for other weights.
+    """
 
     xml: Path
     bin: Path
     contract: IrContract
     checks: tuple[Check, ...]
     seconds: float
+    calibration: Calibration | None = None
 
 
 def convert(config: Config, candidate: Candidate, *, overwrite: bool = False) -> Converted:
@@ -44,7 +50,8 @@ def convert(config: Config, candidate: Candidate, *, overwrite: bool = False) ->
     passed. An IR that the harness did not write is replaced only with ``overwrite``.
 
     Raises ConfigError where the configuration asks for what cannot be converted; ModelError where the graph or one of
-    its names is wrong, the file cannot be written, or a check fails.
+    its names is wrong, NNCF is missing, the file cannot be written, or a check fails; DatasetError where INT8 has no
+    images to calibrate on.
     """
     begin = time.perf_counter()
     require_convertible(config, candidate)
@@ -54,13 +61,29 @@ def convert(config: Config, candidate: Candidate, *, overwrite: bool = False) ->
     source = graph.find_input(config.reference.input.name, config.where("reference.input.name"))
     output = graph.find_output(config.reference.output, config.where("reference.output"))
     ov = import_openvino()
+    int8 = _int8(config, candidate)
     whole = _convert_graph(ov, config, source)
     original = _cut(ov, whole, source, output, config.where("reference.output"))
     model = _with_output(ov, config, candidate, graph, whole, original)
-    model = _with_contract(ov, config, candidate, model, graph.sha256)
-    checks = _write(ov, config, candidate, model, original)
+    calibration, twin = None, original
+    judged: tuple[Check, ...] = ()
+    if int8:
+        model, judged = int8.compress(ov, model, original, config, candidate)
+        calibration, twin = int8.images, model.clone()
+    model = _with_contract(ov, config, candidate, model, graph.sha256, calibration)
+    checks = (*_write(ov, config, candidate, model, twin), *judged)
     xml = candidate.model
-    return Converted(xml, xml.with_suffix(".bin"), read_contract(xml), checks, time.perf_counter() - begin)
+    seconds = time.perf_counter() - begin
+    return Converted(xml, xml.with_suffix(".bin"), read_contract(xml), checks, seconds, calibration)
+
+
+def _int8(config: Config, candidate: Candidate) -> Int8 | None:
+    """Return what INT8 needs, before the graph is read, so that what is missing is said at once; None for others."""
+    if config.conversion_for(candidate).weights != "int8":
+        return None
+    from harness.conversion.int8 import prepare_int8
+
+    return prepare_int8(config, candidate)
 
 
 def _refuse_foreign(candidate: Candidate) -> None:
@@ -132,7 +155,9 @@ def _with_output(ov: Any, config: Config, candidate: Candidate, graph: Graph, wh
     return model
 
 
-def _with_contract(ov: Any, config: Config, candidate: Candidate, model: Any, source_sha256: str) -> Any:
+def _with_contract(
+    ov: Any, config: Config, candidate: Candidate, model: Any, source_sha256: str, calibration: Calibration | None
+) -> Any:
     """Put the preprocessing inside, name the input, and write the contract down."""
     from openvino.preprocess import PrePostProcessor
 
@@ -154,13 +179,17 @@ def _with_contract(ov: Any, config: Config, candidate: Candidate, model: Any, so
     model.input(0).get_node().set_friendly_name(bare)
     model.set_friendly_name(config.name)
     written = {**settings(config, candidate, source_sha256), **remarks(config), "bin_sha256": _NO_SHA256}
+    written |= calibration.recorded() if calibration else {}
     for key, value in written.items():
         model.set_rt_info(value, ["harness", key])
     return model
 
 
-def _write(ov: Any, config: Config, candidate: Candidate, model: Any, original: Any) -> tuple[Check, ...]:
-    """Write both files beside their place, check them, and only then put them there."""
+def _write(ov: Any, config: Config, candidate: Candidate, model: Any, twin: Any) -> tuple[Check, ...]:
+    """Write both files beside their place, check them, and only then put them there.
+
+    ``twin``: what the IR has to compute, without the preprocessing: the unprocessed graph, or INT8 made of it.
+    """
     from harness.conversion.check import check
 
     xml = candidate.model
@@ -172,7 +201,7 @@ def _write(ov: Any, config: Config, candidate: Candidate, model: Any, original: 
         compress = config.conversion_for(candidate).weights == "f16"
         ov.save_model(model, str(new), compress_to_fp16=compress)
         _record_weights(new)
-        checks = check(ov, new, original, config, candidate)
+        checks = check(ov, new, twin, config, candidate)
         for path in (new.with_suffix(".bin"), new):  # the .xml last: it says which .bin belongs to it
             _sync(path)
             path.replace(xml.with_suffix(path.suffix))

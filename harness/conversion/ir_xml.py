@@ -124,6 +124,16 @@ class _Reader:
 
 
 def weights_type(xml: IrXml) -> str | None:
-    """Return the element type (``f32``, ``f16``, ``i8`` ...) of most bytes of the constants; None: there are none."""
-    sizes = {kind: size for kind, size in xml.constant_bytes.items() if kind not in ("i64", "i32") and size}
+    """Return the type (``f32``, ``f16``, ``int8`` ...) of most bytes of the constants; None: there are none.
+
+    ``int8`` stands for both ``i8`` and ``u8``.
+    """
+    sizes = {kind: size for kind, size in xml.constant_bytes.items() if kind not in ("i64", "i32", "i8", "u8") and size}
+    if integers := integer_bytes(xml):
+        sizes["int8"] = integers
     return max(sizes, key=lambda kind: (sizes[kind], kind), default=None)
+
+
+def integer_bytes(xml: IrXml) -> int:
+    """Return how many bytes of the constants are INT8."""
+    return sum(xml.constant_bytes.get(kind, 0) for kind in ("i8", "u8"))

@@ -13,8 +13,10 @@ def staleness(config: Config, candidate: Candidate) -> str | None:
     """Say why a candidate's IR is not what ``convert`` would write now; None where it is exactly that.
 
     It is, where it was made from a graph of the same sha256, with the same settings and OpenVINO version, and its .bin
-    has the sha256 that was written down. Raises ModelError where the reference's graph cannot be read, ConfigError
-    where the candidate cannot be converted at all.
+    has the sha256 that was written down; INT8 besides with the same NNCF (where one is installed) and on the very
+    images that would be chosen now (where there are any to choose from). Raises ModelError where the reference's graph
+    cannot be read, ConfigError where the candidate cannot be converted at all, DatasetError where an image set is
+    unreadable.
     """
     require_convertible(config, candidate)
     xml = candidate.model
@@ -27,12 +29,23 @@ def staleness(config: Config, candidate: Candidate) -> str | None:
     if contract.source != "harness":
         tool = {"model-optimizer": "the Model Optimizer", None: "another tool"}[contract.source]
         return f"{xml} was made by {tool} ({contract.tool or 'unknown'}), not by the harness"
-    return _difference(config, candidate, contract) or weights_file_fault(xml)
+    return _difference(config, candidate, contract) or weights_file_fault(xml) or _images(config, candidate, contract)
+
+
+def _images(config: Config, candidate: Candidate, contract: IrContract) -> str | None:
+    if config.conversion_for(candidate).weights != "int8":
+        return None
+    from harness.conversion.calibration import calibration_fault
+
+    fault = calibration_fault(config, candidate, contract)
+    return f"{candidate.model}: {fault}" if fault else None
 
 
 def _difference(config: Config, candidate: Candidate, contract: IrContract) -> str | None:
     written = contract.parameters
     now = settings(config, candidate, file_sha256(config.reference.model))
+    if now.get("nncf_version") == "":  # it runs without NNCF, and could not be made anew here
+        del now["nncf_version"]
     changed = {key: (written.get(key, "nothing"), value) for key, value in now.items() if written.get(key) != value}
     if not changed:
         return None
@@ -45,5 +58,8 @@ def _difference(config: Config, candidate: Candidate, contract: IrContract) -> s
     if "openvino_version" in changed:
         old, new = changed["openvino_version"]
         return f"{xml} was made by OpenVINO {old}, this is OpenVINO {new or 'none (not installed)'}"
+    if "nncf_version" in changed and "weights" not in changed:
+        old, new = changed["nncf_version"]
+        return f"{xml} was compressed by NNCF {old}, this is NNCF {new}"
     listed = ", ".join(f"{key} was {old}, is {new} now" for key, (old, new) in changed.items())
     return f"{xml} was made with other settings: {listed}"

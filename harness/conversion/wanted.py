@@ -67,11 +67,12 @@ def settings(config: Config, candidate: Candidate, source_sha256: str) -> dict[s
     """Return all that decides how the IR comes out, as it is written into its ``rt_info``."""
     steps = inside(config, candidate)
     size = config.dataset.preprocess.size
+    weights = config.conversion_for(candidate).weights
     return {
         "contract_version": CONTRACT_VERSION,
         "source_sha256": source_sha256,
         "openvino_version": openvino_version(),
-        "weights": config.conversion_for(candidate).weights,
+        "weights": weights,
         "input_name": candidate.input.name,
         "input_shape": f"1,{size},{size},3",
         "input_type": "f32",
@@ -84,6 +85,19 @@ def settings(config: Config, candidate: Candidate, source_sha256: str) -> dict[s
         "source_input": tensor_name(config.reference.input.name),
         "source_output": tensor_name(config.reference.output),
         "source_color": config.reference.input.color,
+        **(_calibration(config, candidate) if weights == "int8" else {}),
+    }
+
+
+def _calibration(config: Config, candidate: Candidate) -> dict[str, str]:
+    """Return what decides how INT8 comes out besides: NNCF, the choice of images, and how they become pixels."""
+    calibration = config.conversion_for(candidate).calibration
+    preprocess = config.dataset.preprocess
+    return {
+        "nncf_version": _version("nncf"),
+        "calibration_images": str(calibration.images),
+        "calibration_seed": str(calibration.seed),
+        "calibration_preprocess": f"{preprocess.crop_fraction!r}, {preprocess.interpolation}, exif {preprocess.exif}",
     }
 
 
@@ -100,8 +114,12 @@ def remarks(config: Config) -> dict[str, str]:
 
 def openvino_version() -> str:
     """Return the version of the installed OpenVINO without importing it; empty where there is none."""
+    return _version("openvino")
+
+
+def _version(package: str) -> str:
     try:
-        return importlib.metadata.version("openvino")
+        return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return ""
 
@@ -120,7 +138,10 @@ def require_convertible(config: Config, candidate: Candidate) -> None:
         if other.model != candidate.model or other.backend != "openvino" or other.id == candidate.id:
             continue
         theirs = settings(config, other, "")
-        differing = [key for key in mine if mine[key] != theirs[key]]
+        differing = [key for key in mine if mine[key] != theirs.get(key)]
+        if mine["weights"] == "int8" and not differing:
+            one, two = (config.conversion_for(item).calibration for item in (candidate, other))
+            differing = [f"calibration.{key}" for key in ("path", "form") if getattr(one, key) != getattr(two, key)]
         if differing:
             raise ConfigError(
                 f"{key_of(config, candidate, 'model')}: {candidate.id} and {other.id} share {candidate.model}, but "

@@ -32,14 +32,16 @@ class Answer:
 class Lane:
     """Runs one model for the engine. Not loaded before ``load`` or the first ``answer`` that no cache has.
 
-    ``failure``: why this candidate takes no part any more, while the others go on; ``unavailable``: because its device
-    is not there, and the configuration allows that.
+    ``calibrated_on``: sha256 digests of the images that an INT8 model says it was calibrated on. ``failure``: why this
+    candidate takes no part any more, while the others go on; ``unavailable``: because its device is not there, and the
+    configuration allows that.
     """
 
     spec: ModelSpec
     backend: str
     role: str
     cache: ProbabilityCache | None = None
+    calibrated_on: frozenset[bytes] = frozenset()
     load_seconds: float = 0.0
     failure: HarnessError | None = None
     unavailable: bool = False

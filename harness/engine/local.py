@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from harness.config import Preprocess
 from harness.dataset.image_set import ImageSet
+from harness.engine.calibrated import calibration_overlap
 from harness.engine.decode import Decoded, Decoder
 from harness.engine.lane import Answer, Lane, NonFiniteError
 from harness.engine.shard import ShardTable
@@ -50,7 +51,8 @@ class LocalEngine:
         """Yield the finished tables of the wanted (index, rows) shards, in order.
 
         A shard after too many bad images is scanned but not yielded. A candidate that fails is left out of the tables
-        from then on. Raises ModelError where the reference or the last candidate fails.
+        from then on; so is one that was calibrated on an image of a shard. Raises ModelError where the reference or the
+        last candidate fails.
         """
         waiting: deque[_InWork] = deque()
         with contextlib.ExitStack() as stack:
@@ -74,6 +76,10 @@ class LocalEngine:
     def _submit(self, decoded: Decoded, pools: Sequence[ThreadPoolExecutor]) -> _InWork:
         good = decoded.good
         pixels = decoded.pixels if good.all() else decoded.pixels[good]
+        for lane in self.lanes[1:]:
+            overlap = calibration_overlap(lane, self.images.manifest, decoded.rows, decoded.image_digests)
+            if overlap and lane.failure is None:
+                self._give_up(lane, overlap)
         digests = tuple(digest for digest, kept in zip(decoded.image_digests, good, strict=True) if kept)
         answers = {
             lane.spec.id: pools[number % len(pools)].submit(lane.answer, pixels, digests)

@@ -19,6 +19,7 @@ import harness
 from harness import __version__
 from harness.backends import ModelSpec
 from harness.config import Candidate, Config, Reference
+from harness.conversion import calibrated_on, read_contract
 from harness.dataset.image import decoder_version
 from harness.dataset.manifest import Manifest
 from harness.digest import file_sha256
@@ -151,7 +152,10 @@ def lane_for(config: Config, planned: PlannedModel, *, use_cache: bool) -> Lane:
     cache = None
     if use_cache and wanted:
         cache = ProbabilityCache(cache_folder(config) / "probabilities", planned.key(config))
-    return Lane(planned.spec, planned.model.backend, planned.role, cache)
+    xml = planned.model.model
+    is_ir = planned.model.backend == "openvino" and xml.suffix == ".xml"
+    images = calibrated_on(read_contract(xml)) if is_ir else frozenset()
+    return Lane(planned.spec, planned.model.backend, planned.role, cache, images)
 
 
 def identity(config: Config, planned: list[PlannedModel], manifest: Manifest) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from harness.config import Candidate, Config
+from harness.config import Candidate, Config, require_calibration
 from harness.conversion import convert, describe, held_against, read_contract, staleness, weights_file_fault
 from harness.errors import ModelError
 
@@ -13,7 +13,8 @@ from harness.errors import ModelError
 def prepare_irs(config: Config, *, quiet: bool = False) -> list[str]:
     """Convert the IRs that the configuration lets the harness make and that are missing or stale.
 
-    Returns a sentence for each that was made. An IR of another tool is never replaced: its contract shows what it is.
+    Returns a sentence for each that was made, and what is to be known of its calibration. An IR of another tool is
+    never replaced: its contract shows what it is. Raises ConfigError where calibration images are missing.
     """
     made = []
     for candidate in _irs(config):
@@ -22,10 +23,12 @@ def prepare_irs(config: Config, *, quiet: bool = False) -> list[str]:
         reason = staleness(config, candidate)
         if reason is None:
             continue
+        require_calibration(config, [candidate])
         if not quiet:
             print(f"{candidate.id}: converting, because {reason}", file=sys.stderr)
-        convert(config, candidate)
+        converted = convert(config, candidate)
         made.append(f"{candidate.id}: converted before this run, because {reason}")
+        made += [f"{candidate.id}: {note}" for note in (converted.calibration.notes if converted.calibration else ())]
     return made
 
 

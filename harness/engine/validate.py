@@ -13,6 +13,7 @@ from harness.config import Config, require_files
 from harness.dataset.checksums import verify_checksums
 from harness.dataset.image_set import open_image_set
 from harness.engine.cache import trim
+from harness.engine.calibrated import calibration_overlap
 from harness.engine.certify import STRATIFIED, Certifying, in_random_order, limited
 from harness.engine.labels import refuse_suspect_labels
 from harness.engine.lane import Lane
@@ -121,6 +122,7 @@ def _evaluate(run: Run, run_folder: RunFolder) -> None:
     shards = list(enumerate(run.images.manifest.shards()))
     if run.options.resume:
         run.tables = resumable(run.images, run_folder, shards, [lane.spec.id for lane in run.lanes])
+        _refuse_calibrated(run)
     done = {table.index for table in run.tables}
     wanted = [item for item in shards if item[0] not in done]
     if not shards:
@@ -159,12 +161,27 @@ def _evaluate(run: Run, run_folder: RunFolder) -> None:
         raise DatasetError(_bad_images_message(run, engine.bad_limit))
 
 
+def _refuse_calibrated(run: Run) -> None:
+    """Leave out a candidate that was calibrated on an image of the tables that are there already."""
+    rows = [row for table in run.tables for row in table.rows]
+    digests = [digest for table in run.tables for digest in table.image_digests]
+    for lane in run.lanes[1:]:
+        lane.failure = calibration_overlap(lane, run.images.manifest, rows, digests)
+    _stop_without_candidates(run)
+
+
+def _stop_without_candidates(run: Run) -> None:
+    failures = [lane.failure for lane in run.lanes[1:]]
+    if all(failures):
+        raise next(failure for failure in failures if failure)
+
+
 def _load_what_is_needed(run: Run, wanted: Sequence[tuple[int, range]]) -> None:
     """Load the models before the first image, at the same time, except where the cache may answer for them."""
     start = time.perf_counter()
-    needed = [lane for lane in run.lanes if lane.cache is None or not lane.cache.has_any()]
-    if run.tables and not wanted:
-        needed = list(run.lanes)
+    needed = [lane for lane in run.lanes if lane.failure is None]
+    if wanted or not run.tables:
+        needed = [lane for lane in needed if lane.cache is None or not lane.cache.has_any()]
     with ThreadPoolExecutor(len(run.lanes)) as pool:
         loading = {lane.spec.id: pool.submit(lane.load) for lane in needed}
         for lane in needed:
@@ -174,9 +191,7 @@ def _load_what_is_needed(run: Run, wanted: Sequence[tuple[int, range]]) -> None:
                 if lane is run.lanes[0]:
                     raise
                 lane.failure, lane.unavailable = error, _allowed_to_be_absent(run.config, lane, error)
-    failures = [lane.failure for lane in run.lanes[1:]]
-    if all(failures):
-        raise next(failure for failure in failures if failure)
+    _stop_without_candidates(run)
     run.timing["load_seconds"] = time.perf_counter() - start
 
 

@@ -53,7 +53,8 @@ def test_defaults_are_the_published_protocol() -> None:
     }
     assert plain["candidates"][0]["device"] == "CPU"
     assert plain["candidates"][0]["precision"] == "f32"  # pinned, never the device's own choice
-    assert plain["conversion"] == {"weights": "f32", "automatic": False}
+    calibration = {"path": None, "form": "auto", "images": 300, "seed": 0}
+    assert plain["conversion"] == {"weights": "f32", "calibration": calibration, "automatic": False}
 
 
 @pytest.mark.parametrize(
@@ -89,10 +90,17 @@ def test_a_candidate_overrides_only_what_it_states(base: Any, override: Any, exp
 
 
 def test_a_candidate_overrides_only_the_stated_keys_of_the_conversion() -> None:
+    calibration = {"path": None, "form": "auto", "images": 300, "seed": 0}
+    plain = {"weights": "f16", "calibration": calibration, "automatic": False}
     whole = with_candidate({"conversion": {"weights": "f16"}})
-    assert whole.conversion_for(whole.candidates[0]).model_dump() == {"weights": "f16", "automatic": False}
+    assert whole.conversion_for(whole.candidates[0]).model_dump() == plain
     whole = with_candidate({"conversion": {"weights": "f16"}}, conversion={"automatic": True})
-    assert whole.conversion_for(whole.candidates[0]).model_dump() == {"weights": "f16", "automatic": True}
+    assert whole.conversion_for(whole.candidates[0]).model_dump() == {**plain, "automatic": True}
+    whole = with_candidate(
+        {"conversion": {"calibration": {"images": 7}}}, conversion={"calibration": {"path": "some", "seed": 3}}
+    )
+    laid_over = whole.conversion_for(whole.candidates[0]).calibration
+    assert laid_over.model_dump() == {"path": Path("some"), "form": "auto", "images": 7, "seed": 3}
 
 
 @pytest.mark.parametrize("ids", [("ir", "ir"), ("reference", "ir")])

@@ -99,6 +99,22 @@ def open_labelled(wanted: Wanted) -> Labelled:
     return labelled
 
 
+def open_unlabelled(wanted: Wanted) -> Pictures:
+    """Open the images of a set of any form whose labels do not matter; a folder of images needs none.
+
+    Raises DatasetError where it cannot be read.
+    """
+    if not wanted.path.exists():
+        raise DatasetError(f"{wanted.path}: no such file or folder")
+    found = recognise(wanted.path) if wanted.form == "auto" else None
+    form, path = (found.form, found.path) if found else (wanted.form, wanted.path)
+    if form not in (*_FOLDERS, "class_folders"):
+        return _open(form, path, wanted)
+    if not path.is_dir():
+        raise DatasetError(f"{path}: not a folder of images")
+    return open_flat(path, deep=True)
+
+
 def _is_text(name: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in name)
 

@@ -88,6 +88,12 @@ def whole_files(folder: Path, names: Sequence[str]) -> tuple[Callable[[int], byt
     return read, signature
 
 
+def size_in(signature: str) -> int | None:
+    """Return how many bytes an image has, as its signature tells; None where it does not (a row of Parquet)."""
+    parts = signature.split(":")
+    return {3: int(parts[0]), 5: int(parts[-1])}.get(len(parts))
+
+
 def read_file(path: str) -> bytes:
     """Return a file's bytes. Raises OSError where it is no ordinary file (a pipe would wait for ever) or too large."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))

@@ -1,0 +1,202 @@
+"""Which images INT8 is calibrated on: a seeded choice that never holds an image that is evaluated, told by content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.config import Candidate, Config
+from harness.config.files import calibration_key
+from harness.conversion.contract import DIGESTS, IrContract
+from harness.dataset.image import BadImageError, Image, prepare
+from harness.dataset.image_set import ImageSet, open_image_set
+from harness.dataset.sources.opening import Wanted, open_unlabelled
+from harness.dataset.sources.pictures import Pictures, size_in
+from harness.errors import ConfigError, DatasetError
+from harness.metrics.sequential import random_order
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The chosen images, in the order of the choice.
+
+    ``digests``: sha256 (hex) of each file's bytes; ``pixels``: uint8 (n, size, size, 3) BGR, prepared as the evaluated
+    images are; ``listed``: how many images the choice was made from; ``left_out``: how many were met that could not be
+    used, by reason; ``notes``: what the user should know, in sentences.
+    """
+
+    digests: tuple[str, ...]
+    pixels: NDArray[np.uint8]
+    listed: int
+    left_out: dict[str, int]
+    notes: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """How many images were taken, from how many, and which ones were left out, in words."""
+        left = "".join(f", {count} left out ({reason})" for reason, count in self.left_out.items())
+        return f"{len(self.digests)} of the {self.listed} that are there{left}"
+
+    def recorded(self) -> dict[str, str]:
+        """Return what is written into the IR, beside the settings."""
+        return {"calibration_count": str(len(self.digests)), DIGESTS: " ".join(self.digests)}
+
+
+def choose_images(config: Config, candidate: Candidate) -> Calibration:
+    """Choose and decode the images that a candidate is calibrated on.
+
+    They come from `conversion.calibration.path`, or from what `dataset.subset` leaves over. An image with the bytes of
+    an evaluated one is not used, nor one that cannot be decoded, nor the same bytes twice. Raises ConfigError where the
+    configuration leaves no image, DatasetError where a set cannot be read or no image of it can be used.
+    """
+    return _choose(config, candidate, known=())
+
+
+def calibration_fault(config: Config, candidate: Candidate, contract: IrContract) -> str | None:
+    """Say how the images that an IR was calibrated on differ from those that would be chosen now; None: not at all.
+
+    They are read again, and so are evaluated ones of the same size; only images that the IR does not name are decoded.
+    Where there are no images to choose from any more, nothing can be said. Raises as ``choose_images`` does.
+    """
+    path = config.conversion_for(candidate).calibration.path
+    if path is not None and not path.exists():
+        return None
+    if path is None and not _is_there(config):
+        return None
+    recorded = contract.parameters.get(DIGESTS, "").split()
+    now = _choose(config, candidate, known=frozenset(recorded)).digests
+    if list(now) == recorded:
+        return None
+    same = len({*now} & {*recorded})
+    return f"it was calibrated on other images: {same} of its {len(recorded)} are among the {len(now)} of today"
+
+
+def _choose(config: Config, candidate: Candidate, *, known: Collection[str]) -> Calibration:
+    """Choose as ``choose_images`` says; images whose digest is ``known`` are not decoded, so they have no pixels."""
+    asked = config.conversion_for(candidate).calibration
+    preprocess = config.dataset.preprocess
+    source, evaluated, notes = _sources(config, candidate)
+    there = _Evaluated(evaluated)
+    digests: dict[str, None] = {}
+    pixels: list[Image] = []
+    left_out: Counter[str] = Counter()
+    for row in random_order(len(source.names), asked.seed):
+        if len(digests) == asked.images:
+            break
+        try:
+            data = source.read(int(row))
+        except OSError:
+            left_out["unreadable"] += 1
+            continue
+        digest = hashlib.sha256(data)
+        if digest.hexdigest() in digests:
+            left_out["there twice"] += 1
+        elif there.has(data, digest.digest()):
+            left_out["evaluated"] += 1
+        elif digest.hexdigest() in known:
+            digests[digest.hexdigest()] = None
+        else:
+            try:
+                pixels.append(prepare(data, preprocess))
+            except BadImageError:
+                left_out["no image"] += 1
+                continue
+            digests[digest.hexdigest()] = None
+    if not digests:
+        raise DatasetError(_none_message(config, candidate, source, left_out))
+    if len(digests) < asked.images:
+        notes.append(
+            f"calibrated on {len(digests)} images, because the {len(source.names)} of the set have no more that can be "
+            f"used; conversion.calibration.images asks for {asked.images}"
+        )
+    shape = (len(pixels), preprocess.size, preprocess.size, 3)
+    stacked = np.stack(pixels) if pixels else np.empty(shape, np.uint8)
+    return Calibration(tuple(digests), stacked, len(source.names), dict(left_out), tuple(notes))
+
+
+def _sources(config: Config, candidate: Candidate) -> tuple[Pictures, ImageSet | None, list[str]]:
+    """Return the images to choose from, those that are evaluated where they are there, and notes."""
+    asked = config.conversion_for(candidate).calibration
+    evaluated = open_image_set(config.dataset) if _is_there(config) else None
+    if asked.path is None:
+        return _left_over(config, evaluated), evaluated, []
+    wanted = Wanted(asked.path, asked.form, classes=config.dataset.classes, may_miss=True)
+    try:
+        source = open_unlabelled(wanted)
+    except DatasetError as error:
+        where = config.where(calibration_key(config, candidate))
+        raise DatasetError(f"{where}: {str(error).replace('dataset.path', 'conversion.calibration.path')}") from None
+    if evaluated is None:
+        absent = "the images of dataset.path are not there, so no calibration image was held against an evaluated one"
+        return source, None, [f"{absent}; `harness validate` does it"]
+    return source, evaluated, []
+
+
+def _is_there(config: Config) -> bool:
+    labels = config.dataset.label_source
+    return config.dataset.path.exists() and (labels == "auto" or Path(labels).exists())
+
+
+def _left_over(config: Config, evaluated: ImageSet | None) -> Pictures:
+    """Return the images of the data set that `dataset.subset` did not choose."""
+    where = config.where("conversion.calibration.path")
+    mend = "write `conversion: {calibration: {path: FOLDER}}` with images that are not evaluated"
+    if evaluated is None:
+        raise ConfigError(
+            f"{where}: INT8 needs images to calibrate on, and those of dataset.path are not there; {mend}"
+        )
+    if config.dataset.subset is None:
+        raise ConfigError(
+            f"{where}: every image of {config.dataset.path} is evaluated, so none is left to calibrate on; {mend}, or "
+            "evaluate a `dataset.subset`"
+        )
+    whole = open_image_set(config.dataset.model_copy(update={"subset": None}))
+    taken = set(evaluated.manifest.image_ids)
+    rest = whole.rows([row for row, name in enumerate(whole.manifest.image_ids) if name not in taken])
+    if len(rest.manifest) == 0:
+        raise ConfigError(f"{where}: dataset.subset chooses every image of {config.dataset.path}; choose fewer, {mend}")
+    return Pictures(rest.form, rest.manifest.image_ids, rest.read, rest.signature)
+
+
+class _Evaluated:
+    """The evaluated images by content. Only those that have as many bytes as a calibration image are ever read."""
+
+    def __init__(self, images: ImageSet | None) -> None:
+        self._images = images
+        self._by_size: dict[int | None, list[int]] = {}
+        self._digests: set[bytes] = set()
+        for row in range(len(images.manifest) if images else 0):
+            assert images is not None
+            try:
+                size = size_in(images.signature(row))
+            except OSError:
+                continue  # a missing image; the evaluation will say so
+            self._by_size.setdefault(size, []).append(row)
+
+    def has(self, data: bytes, digest: bytes) -> bool:
+        """Tell whether an evaluated image has these bytes; ``digest`` is their sha256."""
+        for size in (len(data), None):
+            self._digests.update(map(self._digest, self._by_size.pop(size, ())))
+        return digest in self._digests
+
+    def _digest(self, row: int) -> bytes:
+        assert self._images is not None
+        try:
+            return hashlib.sha256(self._images.read(row)).digest()
+        except OSError:
+            return b""
+
+
+def _none_message(config: Config, candidate: Candidate, source: Pictures, left_out: Counter[str]) -> str:
+    where = config.where(calibration_key(config, candidate))
+    reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items()) or "the set is empty"
+    return (
+        f"{where}: none of the {len(source.names)} images can be calibrated on ({reasons}); name a folder of images "
+        "that are not evaluated"
+    )

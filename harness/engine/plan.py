@@ -19,7 +19,6 @@ import harness
 from harness import __version__
 from harness.backends import ModelSpec
 from harness.config import Candidate, Config, Reference
-from harness.conversion import calibrated_on, read_contract
 from harness.dataset.image import decoder_version
 from harness.dataset.manifest import Manifest
 from harness.digest import file_sha256
@@ -146,16 +145,18 @@ def _isolation(model: Reference | Candidate) -> dict[str, Any]:
     return {"isolate": isolate, "timeout_seconds": model.timeout_seconds}
 
 
-def lane_for(config: Config, planned: PlannedModel, *, use_cache: bool) -> Lane:
-    """Return the engine's lane of a planned model, with its cache where the configuration wants one."""
+def lane_for(
+    config: Config, planned: PlannedModel, *, use_cache: bool, calibrated_on: frozenset[bytes] = frozenset()
+) -> Lane:
+    """Return the engine's lane of a planned model, with its cache where the configuration wants one.
+
+    ``calibrated_on``: sha256 digests of images that it must not be evaluated on.
+    """
     wanted = config.cache.reference if planned.role == "reference" else config.cache.candidates
     cache = None
     if use_cache and wanted:
         cache = ProbabilityCache(cache_folder(config) / "probabilities", planned.key(config))
-    xml = planned.model.model
-    is_ir = planned.model.backend == "openvino" and xml.suffix == ".xml"
-    images = calibrated_on(read_contract(xml)) if is_ir else frozenset()
-    return Lane(planned.spec, planned.model.backend, planned.role, cache, images)
+    return Lane(planned.spec, planned.model.backend, planned.role, cache, calibrated_on)
 
 
 def identity(config: Config, planned: list[PlannedModel], manifest: Manifest) -> dict[str, Any]:

@@ -6,7 +6,15 @@ import sys
 from typing import Any
 
 from harness.config import Candidate, Config, require_calibration
-from harness.conversion import convert, describe, held_against, read_contract, staleness, weights_file_fault
+from harness.conversion import (
+    calibrated_on,
+    convert,
+    describe,
+    held_against,
+    read_contract,
+    staleness,
+    weights_file_fault,
+)
 from harness.errors import ModelError
 
 
@@ -46,6 +54,11 @@ def check_irs(config: Config) -> tuple[dict[str, dict[str, Any]], list[str]]:
         contracts[candidate.id] = dict(describe(contract))
         warnings += held_against(config, candidate)
     return contracts, warnings
+
+
+def calibration_images(config: Config) -> dict[str, frozenset[bytes]]:
+    """Return the sha256 digests of the images that each IR says it was calibrated on, by candidate."""
+    return {candidate.id: calibrated_on(read_contract(candidate.model)) for candidate in _irs(config)}
 
 
 def _irs(config: Config) -> list[Candidate]:

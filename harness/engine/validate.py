@@ -19,7 +19,7 @@ from harness.engine.labels import refuse_suspect_labels
 from harness.engine.lane import Lane
 from harness.engine.local import LocalEngine
 from harness.engine.plan import cache_folder, identity, lane_for, plan_models
-from harness.engine.preflight import check_irs, prepare_irs
+from harness.engine.preflight import calibration_images, check_irs, prepare_irs
 from harness.engine.progress import Progress
 from harness.engine.resume import resumable
 from harness.engine.run import Options, Run, process_age, write_results, write_unfinished
@@ -69,7 +69,11 @@ def validate(config: Config, options: Options | None = None) -> RunRecord:
         if not options.resume:
             run_folder.refuse_used()
         run_folder.identify(identity(config, planned, images.manifest))
-        lanes = [lane_for(config, item, use_cache=options.use_cache) for item in planned]
+        apart = calibration_images(config)
+        lanes = [
+            lane_for(config, item, use_cache=options.use_cache, calibrated_on=apart.get(item.model.id, frozenset()))
+            for item in planned
+        ]
         run = Run(config, options, folder, images, planned, lanes, started, started_at, contracts=contracts)
         if certify:
             run.certifying = Certifying(config, certify, config.dataset.images or images.listed)

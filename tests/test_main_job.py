@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from harness import load_config, validate
+from harness.conversion import calibrated_on, read_contract
 from harness.engine.run import Options
 from harness.errors import ConfigError, DatasetError, DeviceError, HarnessError, ModelError
 from harness.record import RunRecord, read_record
@@ -26,6 +28,7 @@ from tests.conftest import (
     GraphMaker,
     Tiny,
     harness_environment,
+    require,
     run_harness,
     write_config,
     write_images,
@@ -394,6 +397,53 @@ def test_full_resolution_images(real: RealRun, shared: Path) -> None:
     assert counts(record, "tf") == counts(record, "ir") == (181, 198, 200)
     assert record.exit_code == 0
     assert verdicts(record, "ir") == {"parity": "pass", "target": "not_applicable", "drop": "pass"}
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_int8_of_the_real_graph(real: RealRun, shared: Path, tmp_path: Path) -> None:
+    """Calibrated on 100 other images; 64 are evaluated, and a renamed copy of one of the 100 costs only INT8."""
+    require("nncf")
+
+    def change(data: dict[str, Any]) -> None:
+        only(64)(data)
+        calibration = {"path": str(shared / "imagenet/fullres"), "images": 100}
+        data["conversion"] = {"automatic": True, "calibration": calibration}
+        data["gates"] = {"parity": None, "drop": {"top1_max_pp": 5.0, "top5_max_pp": 5.0}}
+        int8 = {"id": "int8", "model": str(tmp_path / "int8.xml"), "conversion": {"weights": "int8"}}
+        data["candidates"].append({**data["candidates"][0], **int8})
+
+    record = real(change)
+    assert counts(record, "ir") == counts(record, "tf")
+    agreed = next(each.top1_agreement for each in record.comparisons if each.candidate == "int8")
+    assert agreed.total == 64
+    assert 57 <= agreed.count <= 64
+    contract = next(model.details["contract"] for model in record.models if model.id == "int8")
+    assert contract["weights"] == "int8"
+    assert contract["calibrated on"].startswith("100 images, named by sha256")
+    assert (tmp_path / "int8.bin").stat().st_size * 3 < (
+        shared / "models/mobilenet_v2_1.0_224_frozen.pb"
+    ).stat().st_size
+
+    used = calibrated_on(read_contract(tmp_path / "int8.xml"))
+    images = tmp_path / "images"
+    images.mkdir()
+    kept = next(
+        path
+        for path in sorted((shared / "imagenet/fullres").iterdir())
+        if hashlib.sha256(path.read_bytes()).digest() in used
+    )
+    (images / "renamed.JPEG").write_bytes(kept.read_bytes())
+    (tmp_path / "images.txt").write_text("renamed.JPEG 1\n")
+
+    def with_the_copy(data: dict[str, Any]) -> None:
+        change(data)
+        data["conversion"]["automatic"] = False
+        data["dataset"] |= {"path": str(images), "labels": str(tmp_path / "images.txt"), "images": 1}
+
+    record = real(with_the_copy)
+    assert {model.id for model in record.models if model.status == "error"} == {"int8"}
+    assert any("renamed.JPEG (told by its bytes)" in (model.error or "") for model in record.models)
 
 
 def only(rows: int) -> Change:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from harness.config import Config, load_config, require_files
+from harness.config import Config, load_config, require_calibration, require_files
 from harness.errors import ConfigError
 
 Example = Callable[..., Path]
@@ -113,3 +114,31 @@ def test_no_permission_on_a_folder_above(example: Example, tmp_path: Path, monke
 def test_a_name_that_no_file_can_have(example: Example, tmp_path: Path) -> None:
     config = whole(example, tmp_path, ("build/mobilenet_v2_1.0_224_frozen.pb", '"a\\0b"'))
     assert "does not exist" in refused(config)
+
+
+def test_calibration_images_are_wanted_for_int8_only(example: Example, tmp_path: Path) -> None:
+    def configured(weights: str) -> Config:
+        keys = f"conversion: {{weights: {weights}, calibration: {{path: apart}}}}\ngates:"
+        return whole(example, tmp_path, ("gates:", keys))
+
+    require_calibration(configured("f16"), configured("f16").candidates)
+    config = configured("int8")
+    require_files(config)  # the IR is there, so nothing is about to be converted
+    with pytest.raises(ConfigError) as caught:
+        require_calibration(config, config.candidates)
+    line = str(caught.value).splitlines()[1]
+    assert re.search(r"c\.yml:\d+: conversion\.calibration\.path: ", line)
+    assert f"{tmp_path / 'apart'} does not exist" in line
+    require_calibration(config, [])
+    (tmp_path / "apart").mkdir()
+    require_calibration(config, config.candidates)
+
+
+def test_a_candidates_own_calibration_path_is_relative_to_the_file_and_named_by_its_key(
+    example: Example, tmp_path: Path
+) -> None:
+    own = "    conversion: {weights: int8, calibration: {path: mine}}\n    device: CPU"
+    config = whole(example, tmp_path, ("    device: CPU", own))
+    with pytest.raises(ConfigError, match=r"candidates\[0\]\.conversion\.calibration\.path: ") as caught:
+        require_calibration(config, config.candidates)
+    assert str(tmp_path / "mine") in str(caught.value)

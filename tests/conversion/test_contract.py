@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.config import Config
-from harness.conversion import IrContract, describe, held_against, read_contract
+from harness.conversion import IrContract, calibrated_on, describe, held_against, read_contract
 
 Make = Callable[..., Config]
 
@@ -121,6 +121,22 @@ def test_our_own_contract(faults: Callable[..., list[str]]) -> None:
 
 def test_every_fault_is_said(faults: Callable[..., list[str]]) -> None:
     assert len(faults({"shape": "1,8,8,3", "input": "input"})) == 3
+
+
+def test_the_images_of_a_calibration(tmp_path: Path) -> None:
+    first, second = "0f" * 32, "a0" * 32
+    written = {"color": "BGR", "calibration_sha256": f"{first} {second} no-digest", "calibration_count": "2"}
+    found = read_contract(ir(tmp_path / "ir.xml", "harness", written))
+    assert calibrated_on(found) == {bytes.fromhex(first), bytes.fromhex(second)}
+    assert calibrated_on(read_contract(ir(tmp_path / "ir.xml", "other", written))) == frozenset()
+    assert "calibrated on" not in dict(describe(found))
+
+
+def test_int8_of_another_tool_does_not_say_on_which_images(tmp_path: Path) -> None:
+    found = read_contract(ir(tmp_path / "ir.xml", "nncf", {"version": "2.14"}))
+    assert found.nncf == "2.14"
+    said = dict(describe(found))["calibrated on"]
+    assert said == "unknown images: they may be among the evaluated ones (NNCF 2.14)"
 
 
 @pytest.mark.shared

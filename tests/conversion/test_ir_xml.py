@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.conversion.ir_xml import IrInput, read_ir_xml, weights_type
+from harness.conversion.ir_xml import IrInput, IrXml, read_ir_xml, weights_type
 from harness.errors import ModelError
 
 XML = """<?xml version="1.0"?>
@@ -54,6 +54,20 @@ def test_what_is_read(tmp_path: Path) -> None:
     }
     assert found.section("harness") == {"color": "BGR & more"}
     assert found.section("none") == {}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ({"i8": 60, "u8": 30, "f32": 80}, "int8"),
+        ({"i8": 10, "f32": 80}, "f32"),
+        ({"u8": 10, "i64": 80}, "int8"),
+        ({"i64": 80}, None),
+        ({}, None),
+    ],
+)
+def test_the_weights_are_what_takes_most_bytes(sizes: dict[str, int], expected: str | None) -> None:
+    assert weights_type(IrXml(constant_bytes=sizes)) == expected
 
 
 def test_a_file_cut_off_anywhere_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from harness.config import Dataset
 from harness.dataset.image_set import ImageSet, open_image_set
+from harness.dataset.sources.opening import Wanted, open_unlabelled
+from harness.dataset.sources.pictures import size_in
 from harness.dataset.subset import choose
 from tests.conftest import require
 from tests.dataset.sources.forms import FORMS, NEED_TENSORFLOW, Facts, Picture
@@ -53,6 +55,17 @@ def test_the_demo_images(form: str, tmp_path: Path, demo: Sequence[Picture], bui
     again = open_image_set(Dataset(path=images_path(tmp_path / form, form), labels=labels_of(tmp_path / form, form)))
     assert again.manifest.fingerprint() == images.manifest.fingerprint()
     assert [again.signature(row) for row in range(5)] == [images.signature(row) for row in range(5)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_without_their_labels(form: str, tmp_path: Path, demo: Sequence[Picture], built_in: Facts) -> None:
+    """The bytes are the same ones, and a signature tells how many there are, but for Parquet."""
+    made(form, tmp_path / form, demo, built_in)
+    pictures = open_unlabelled(Wanted(images_path(tmp_path / form, form)))
+    data = [pictures.read(row) for row in range(len(pictures.names))]
+    assert {hashlib.sha256(item).digest() for item in data} == {hashlib.sha256(item.data).digest() for item in demo}
+    sizes = [size_in(pictures.signature(row)) for row in range(len(data))]
+    assert sizes == [None if pictures.form == "parquet" else len(item) for item in data]
 
 
 def images_path(folder: Path, form: str) -> Path:

@@ -17,7 +17,7 @@ Floats = NDArray[np.float32]
 # Largest difference of a probability. f32: 9e-7 was measured on the real graph, f16: 5e-2 (weights lose 13 bits).
 # int8: from the quantised graph without preprocessing: 0 was measured, and 8e-3 with a scale that is off by 1 %.
 LIMITS = {"f32": 1e-4, "f16": 0.2, "int8": 2e-3}
-# INT8 against the graph on real images: 0.03 to 0.11 was measured for faithful IRs, 0.46 and more for those that were
+# INT8 against the graph on real images: 0.03 to 0.09 was measured for faithful IRs, 0.46 and more for those that were
 # calibrated on one image, on noise, or without mean and scale (docs/conversion.md).
 IMAGE_LIMIT = 0.2
 _MOST_IMAGES = 64

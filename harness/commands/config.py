@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from harness.config import load_config, require_files
+from harness.config import load_config, require_calibration, require_files
 from harness.config.schema import Config
 
 
@@ -15,6 +15,8 @@ def check(options: argparse.Namespace) -> int:
     config = load_config(options.config, options.overrides)
     made_by_validate = all(config.conversion_for(candidate).automatic for candidate in config.candidates)
     require_files(config, candidates=not made_by_validate)
+    if made_by_validate:
+        require_calibration(config, [candidate for candidate in config.candidates if not candidate.model.exists()])
     candidates = ", ".join(candidate.id for candidate in config.candidates)
     print(f"{options.config}: in order. Reference {config.reference.id}, candidates {candidates}.")
     return 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,30 +55,37 @@ def choose_images(config: Config, candidate: Candidate) -> Calibration:
     an evaluated one is not used, nor one that cannot be decoded, nor the same bytes twice. Raises ConfigError where the
     configuration leaves no image, DatasetError where a set cannot be read or no image of it can be used.
     """
-    return _choose(config, candidate, known=())
+    found = _choose(config, candidate)
+    if not found.digests:
+        raise DatasetError(_none_message(config, candidate, found))
+    return found
 
 
 def calibration_fault(config: Config, candidate: Candidate, contract: IrContract) -> str | None:
     """Say how the images that an IR was calibrated on differ from those that would be chosen now; None: not at all.
 
     They are read again, and so are evaluated ones of the same size; only images that the IR does not name are decoded.
-    Where there are no images to choose from any more, nothing can be said. Raises as ``choose_images`` does.
+    Where there are no images to choose from any more, nothing can be said; where the evaluated ones are not there, an
+    image that the IR does not name may have been one of them, and is passed over. Raises as ``choose_images`` does.
     """
     path = config.conversion_for(candidate).calibration.path
-    if path is not None and not path.exists():
-        return None
-    if path is None and not _is_there(config):
+    if not (_is_there(config) if path is None else os.path.exists(path)):  # noqa: PTH110  (False without permission)
         return None
     recorded = contract.parameters.get(DIGESTS, "").split()
-    now = _choose(config, candidate, known=frozenset(recorded)).digests
+    now = _choose(config, candidate, known=frozenset(recorded), only_known=not _is_there(config)).digests
     if list(now) == recorded:
         return None
     same = len({*now} & {*recorded})
     return f"it was calibrated on other images: {same} of its {len(recorded)} are among the {len(now)} of today"
 
 
-def _choose(config: Config, candidate: Candidate, *, known: Collection[str]) -> Calibration:
-    """Choose as ``choose_images`` says; images whose digest is ``known`` are not decoded, so they have no pixels."""
+def _choose(
+    config: Config, candidate: Candidate, *, known: Collection[str] = (), only_known: bool = False
+) -> Calibration:
+    """Choose as ``choose_images`` says, perhaps nothing.
+
+    Images whose digest is ``known`` are not decoded, so they have no pixels; ``only_known``: others are passed over.
+    """
     asked = config.conversion_for(candidate).calibration
     preprocess = config.dataset.preprocess
     source, evaluated, notes = _sources(config, candidate)
@@ -101,15 +108,13 @@ def _choose(config: Config, candidate: Candidate, *, known: Collection[str]) -> 
             left_out["evaluated"] += 1
         elif digest.hexdigest() in known:
             digests[digest.hexdigest()] = None
-        else:
+        elif not only_known:
             try:
                 pixels.append(prepare(data, preprocess))
             except BadImageError:
                 left_out["no image"] += 1
                 continue
             digests[digest.hexdigest()] = None
-    if not digests:
-        raise DatasetError(_none_message(config, candidate, source, left_out))
     if len(digests) < asked.images:
         notes.append(
             f"calibrated on {len(digests)} images, because the {len(source.names)} of the set have no more that can be "
@@ -140,7 +145,8 @@ def _sources(config: Config, candidate: Candidate) -> tuple[Pictures, ImageSet |
 
 def _is_there(config: Config) -> bool:
     labels = config.dataset.label_source
-    return config.dataset.path.exists() and (labels == "auto" or Path(labels).exists())
+    places = [str(config.dataset.path)] if labels == "auto" else [str(config.dataset.path), labels]
+    return all(os.path.exists(place) for place in places)  # noqa: PTH110
 
 
 def _left_over(config: Config, evaluated: ImageSet | None) -> Pictures:
@@ -193,10 +199,10 @@ class _Evaluated:
             return b""
 
 
-def _none_message(config: Config, candidate: Candidate, source: Pictures, left_out: Counter[str]) -> str:
+def _none_message(config: Config, candidate: Candidate, found: Calibration) -> str:
     where = config.where(calibration_key(config, candidate))
-    reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items()) or "the set is empty"
+    reasons = ", ".join(f"{count} {reason}" for reason, count in found.left_out.items()) or "the set is empty"
     return (
-        f"{where}: none of the {len(source.names)} images can be calibrated on ({reasons}); name a folder of images "
+        f"{where}: none of the {found.listed} images can be calibrated on ({reasons}); name a folder of images "
         "that are not evaluated"
     )

@@ -235,6 +235,30 @@ def test_another_content_another_set_or_one_more_evaluated_image_is_a_fault(aski
     assert "3 of its 4 are among the 4 of today" in str(fault(config, found))
 
 
+def test_where_the_evaluated_images_are_gone_what_was_left_out_is_no_fault(asking: Make, tmp_path: Path) -> None:
+    """Otherwise a machine without the data set would calibrate anew, and then on the evaluated images."""
+    write_images(tmp_path / "apart", 8, seed=2)
+    for number, path in enumerate(sorted((tmp_path / "images").iterdir())[:4]):
+        (tmp_path / "apart" / f"copy {number}.JPEG").write_bytes(path.read_bytes())
+    config = asking(path="apart", images=6)
+    found = chosen(config)
+    assert found.left_out["evaluated"] > 0
+    (tmp_path / "images").rename(tmp_path / "away")
+    assert fault(config, found) is None
+    used = next(path for path in (tmp_path / "apart").iterdir() if sha256(path) == found.digests[2])
+    used.unlink()
+    assert "5 of its 6 are among the 5 of today" in str(fault(config, found))
+
+
+def test_a_set_of_which_nothing_can_be_used_any_more_is_a_fault(asking: Make, tmp_path: Path) -> None:
+    write_images(tmp_path / "apart", 4, seed=2)
+    config = asking(path="apart", images=4)
+    found = chosen(config)
+    for path in (tmp_path / "apart").iterdir():
+        path.write_bytes(b"no picture")
+    assert "0 of its 4 are among the 0 of today" in str(fault(config, found))
+
+
 def test_where_the_images_are_gone_nothing_can_be_said(asking: Make, tmp_path: Path) -> None:
     write_images(tmp_path / "apart", 8, seed=2)
     config = asking(path="apart", images=4)

@@ -21,6 +21,7 @@ from harness.openvino_import import import_openvino
 
 _HINTS = {"f32": "f32", "f16": "f16", "bf16": "bf16"}
 _CAPABILITIES = {"f32": "FP32", "f16": "FP16", "bf16": "BF16"}
+_KNOWN = ("GPU", "NPU")  # rightly written, whether they are there or not
 _CHANGING = ("AUTO", "MULTI")  # these may move a model to another device while it runs
 _SHAPE_ONLY = frozenset({"Reshape", "Squeeze", "Unsqueeze"})
 
@@ -99,7 +100,7 @@ class OpenVINOBackend(Backend):
             there = []
         if not there or (number and number not in there):
             available = list(core.available_devices)
-            close = nearest(name.upper(), available)
+            close = nearest(name.upper(), available) if base not in _KNOWN else []
             near = f"; did you mean {close[0]}?" if close else "."
             raise AbsentDeviceError(
                 f"{self.spec.id}: the device '{self.spec.device}' is not there{near} OpenVINO has: "

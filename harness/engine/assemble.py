@@ -181,7 +181,8 @@ class Results:
             candidate = item.model if isinstance(item.model, Candidate) else None
             if lane.failure:
                 verdict: Verdict = "not_applicable" if lane.unavailable else "error"
-                parts += errors_for([item.model.id], [item.model.id], str(lane.failure).splitlines()[0], verdict)
+                reason = str(lane.failure).splitlines()[0].removeprefix(f"{item.model.id}: ")
+                parts += errors_for([item.model.id], [item.model.id], reason, verdict)
                 continue
             judged = Judged(
                 model=item.model.id,

@@ -10,12 +10,11 @@ from harness.report import markdown_flips, markdown_matrix, numbers
 from harness.report.markdown_text import block, code, prose, table
 from harness.report.matrix import comparison_matrix
 from harness.report.provenance import facts, model_facts, resolved_config
-from harness.report.summary import AccuracyText, GateRow, Summary, summarise
+from harness.report.summary import AccuracyText, GateRow, Summary, gate_rows, summarise
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_MANY_GATES = 12  # more rows than this fold away those that need no action
 _MANY_WARNINGS = 5
 _MANY_BAD_IMAGES = 20
 
@@ -60,14 +59,11 @@ def _head(record: RunRecord, summary: Summary) -> list[str]:
 def _gates(rows: tuple[GateRow, ...]) -> list[str]:
     if not rows:
         return ["## Gates", "", "No gate was judged."]
-    calm = [row for row in rows if row.verdict in ("pass", "not_applicable")]
-    if len(rows) <= _MANY_GATES or not calm:
-        return ["## Gates", "", *_gate_table(rows)]
-    urgent = [row for row in rows if row not in calm]
-    lines = ["## Gates", "", *(_gate_table(urgent) if urgent else [])]
-    passed = sum(row.verdict == "pass" for row in calm)
-    title = f"{numbers.plural(passed, 'gate')} passed, {len(calm) - passed} not applicable"
-    return [*lines, "", f"<details><summary>{title}</summary>", "", *_gate_table(calm), "", "</details>"]
+    found = gate_rows(rows)
+    lines = ["## Gates", "", *(_gate_table(found.shown) if found.shown else [])]
+    if not found.calm:
+        return lines
+    return [*lines, "", f"<details><summary>{found.title}</summary>", "", *_gate_table(found.calm), "", "</details>"]
 
 
 def _gate_table(rows: Sequence[GateRow]) -> list[str]:

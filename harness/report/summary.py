@@ -5,7 +5,8 @@ Ids, names and reasons come from outside: each form still has to escape them for
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from harness.record.schema import Accuracy, ComparisonPart, GatePart, ModelPart, RunRecord, Verdict
 from harness.report import gate_text, numbers
@@ -20,6 +21,7 @@ VERDICT_WORDS: dict[Verdict, str] = {
     "error": "ERROR",
     "not_applicable": "not applicable",
 }
+_MANY_GATES = 12  # more rows than this put those that need no action aside
 _POLICIES = {
     "fail": "the run does not complete with them (policy: fail)",
     "wrong": "counted as wrong for every model (policy: wrong)",
@@ -179,6 +181,36 @@ def gate_row(part: GatePart) -> GateRow:
         limit=gate_text.limit(part),
         reason=visible(part.reason),
     )
+
+
+@dataclass(frozen=True)
+class GateRows:
+    """Gates for a table. ``calm``: those that need no action, put aside in a crowd, which ``title`` counts."""
+
+    shown: tuple[GateRow, ...]
+    calm: tuple[GateRow, ...]
+    title: str
+
+
+def gate_rows(rows: Sequence[GateRow]) -> GateRows:
+    """Return the rows of a table of gates: the same reason for several gates of a model in one row."""
+    calm = [row for row in rows if row.verdict in ("pass", "not_applicable")]
+    if len(rows) <= _MANY_GATES or not calm:
+        return GateRows(_joined(rows), (), "")
+    passed = sum(row.verdict == "pass" for row in calm)
+    title = f"{numbers.plural(passed, 'gate')} passed, {len(calm) - passed} not applicable"
+    return GateRows(_joined([row for row in rows if row not in calm]), _joined(calm), title)
+
+
+def _joined(rows: Sequence[GateRow]) -> tuple[GateRow, ...]:
+    """Join rows of one model that say the same and have no figures, as those of a candidate that did not run."""
+    joined: dict[object, GateRow] = {}
+    for row in rows:
+        plain = row.measured == row.limit == numbers.MISSING
+        key = (row.verdict, row.model, row.reason) if plain else (row.gate, row.model, id(row))
+        known = joined.get(key)
+        joined[key] = replace(known, gate=f"{known.gate}, {row.gate}") if known else row
+    return tuple(joined.values())
 
 
 def _bad_images(record: RunRecord) -> str | None:

@@ -11,7 +11,7 @@ from rich.text import Text
 from harness.record.schema import RunRecord
 from harness.report.matrix import comparison_matrix
 from harness.report.numbers import MISSING
-from harness.report.summary import AccuracyText, ComparisonRow, GateRow, ModelRow, summarise
+from harness.report.summary import AccuracyText, ComparisonRow, GateRow, ModelRow, gate_rows, summarise
 from harness.report.terminal_matrix import matrix_parts
 from harness.report.terminal_table import plain_table
 from harness.report.text import visible_lines
@@ -52,7 +52,12 @@ def _print(console: Console, record: RunRecord) -> None:
     elif summary.comparisons:
         console.print(_comparisons(summary.comparisons, together), "")
     if summary.gates:
-        console.print(_gates(summary.gates), "")
+        found = gate_rows(summary.gates)
+        if found.shown:
+            console.print(_gates(found.shown))
+        if found.calm:
+            console.print(Text(f"{found.title}; the reports list them"))
+        console.print()
     if summary.bad_images:
         console.print(Text(summary.bad_images))
     for warning in summary.warnings:

@@ -99,10 +99,13 @@ def _stacked(matrix: Matrix) -> Table:
             f"{against.broken} broken\n{against.fixed} fixed\n{against.changed_wrong} changed",
             f"{against.max_abs_diff}\n{against.mean_abs_diff}",
         )
+        accuracy = f"{row.model.top1.percent}\n{row.model.top5.percent}\n{against.agreement_percent}"
+        speed = f"{row.model.images_per_second}\n{row.latency}\n{row.megabytes}"
+        ran = row.standing not in ("error", "unavailable")
         cells = (
-            f"{row.model.top1.percent}\n{row.model.top5.percent}\n{against.agreement_percent}",
+            accuracy if ran else MISSING,
             *(compared if row.compared else [MISSING] * len(compared)),
-            f"{row.model.images_per_second}\n{row.latency}\n{row.megabytes}",
+            speed if ran else MISSING,
         )
         table.add_row(_name(row) + Text("\n  ") + _verdict(row, "\n  "), *map(Text, cells))
     return table

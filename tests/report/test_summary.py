@@ -1,7 +1,9 @@
 from __future__ import annotations
 
-from harness.record.schema import Agreement, BadImage, Drop, Flips
-from harness.report.summary import AccuracyText, summarise
+from typing import Any
+
+from harness.record.schema import Agreement, BadImage, Drop, Flips, GatePart, Verdict
+from harness.report.summary import AccuracyText, gate_row, gate_rows, summarise
 from tests.report import records
 from tests.report.records import accuracy, comparison, dataset, gate, model, record
 
@@ -75,3 +77,40 @@ def test_bad_images_name_their_policy() -> None:
     skipped = bad.model_copy(update={"bad_images_policy": "skip"})
     assert "left out of every count" in (summarise(record(dataset=skipped)).bad_images or "")
     assert summarise(record()).bad_images is None
+
+
+def verdict_of(name: str, model: str, verdict: Verdict, reason: str, **figures: Any) -> GatePart:
+    return GatePart(gate=name, model=model, verdict=verdict, reason=reason, **figures)
+
+
+class TestGateRows:
+    def test_gates_of_a_model_that_say_the_same_stand_in_one_row(self) -> None:
+        parts = [
+            verdict_of(name, model, "error", "gone") for model in ("a", "b") for name in ("parity", "target", "drop")
+        ]
+        found = gate_rows([gate_row(part) for part in parts])
+        assert [(row.gate, row.model) for row in found.shown] == [
+            ("parity, target, drop", "a"),
+            ("parity, target, drop", "b"),
+        ]
+        assert (found.calm, found.title) == ((), "")
+
+    def test_rows_with_figures_or_other_verdicts_stay_apart(self) -> None:
+        limit = {"limit": {"top1_max_pp": 0.1}}
+        parts = [verdict_of("drop", "a", "error", "x", **limit), verdict_of("other", "a", "error", "x", **limit)]
+        parts += [verdict_of("parity", "a", "fail", "x"), verdict_of("target", "a", "error", "x")]
+        assert len(gate_rows([gate_row(part) for part in parts]).shown) == 4
+
+    def test_in_a_crowd_those_that_need_no_action_are_put_aside_and_counted(self) -> None:
+        calm = [verdict_of(f"g{n}", "a", "pass", f"r{n}") for n in range(10)]
+        calm += [verdict_of(name, "b", "not_applicable", "off") for name in ("parity", "drop")]
+        few = gate_rows([gate_row(part) for part in calm])
+        assert (len(few.shown), few.calm) == (11, ())  # 12 gates; two of them say the same
+        found = gate_rows([gate_row(part) for part in [*calm, verdict_of("drop", "a", "fail", "lost")]])
+        assert [row.word for row in found.shown] == ["FAIL"]
+        assert len(found.calm) == 11
+        assert found.title == "10 gates passed, 2 not applicable"
+
+    def test_without_any_calm_one_all_are_shown(self) -> None:
+        found = gate_rows([gate_row(verdict_of(f"g{n}", "a", "fail", "x", measured={"a": n})) for n in range(20)])
+        assert (len(found.shown), found.calm) == (20, ())

@@ -86,3 +86,11 @@ def test_a_stream_that_cannot_carry_every_character_is_no_error(encoding: str) -
 def test_every_line_of_an_error_is_printed() -> None:
     text = printed(records.failed_to_run(), 80)
     assert "Convert it again: harness convert CONFIG" in text
+
+
+def test_a_crowd_of_gates_is_counted_where_none_needs_action() -> None:
+    text = printed(records.many_candidates(18), 100)
+    calm = [gate for gate in records.many_candidates(18).gates if gate.verdict in ("pass", "not_applicable")]
+    passed = sum(gate.verdict == "pass" for gate in calm)
+    assert f"{passed} gates passed, {len(calm) - passed} not applicable; the reports list them" in text
+    assert "\npass " not in text

@@ -89,7 +89,7 @@ OFF: dict[str, Verdict] = {"parity": "not_applicable", "drop": "not_applicable"}
 
 
 def test_the_fastest_that_may_ship_is_the_best() -> None:
-    run = Run().add("slow", PASS, images_per_second=89.9).add("fast", PASS, broken=9, images_per_second=100.0)
+    run = Run().add("slow", PASS, images_per_second=84.9).add("fast", PASS, broken=9, images_per_second=100.0)
     run.add("wrong", FAIL, images_per_second=900.0)
     assert run.matrix.best == "fast"
     assert run.matrix.may_ship == ("fast", "slow")
@@ -99,15 +99,15 @@ def test_the_fastest_that_may_ship_is_the_best() -> None:
     )
 
 
-def test_within_ten_percent_the_smaller_drop_decides_and_ten_percent_is_within() -> None:
-    run = Run().add("fast", PASS, broken=1, images_per_second=120.0).add("near", PASS, images_per_second=108.0)
+def test_near_the_fastest_the_smaller_drop_decides_and_the_edge_is_near() -> None:
+    run = Run().add("fast", PASS, broken=1, images_per_second=120.0).add("near", PASS, images_per_second=102.0)
     assert run.matrix.best == "near"
     assert run.matrix.order == ("near", "fast")
     assert run.matrix.reason == (
-        "near has the smallest Top-1 drop (0 pp) among the 2 within 10 % of the fastest "
+        "near has the smallest Top-1 drop (0 pp) among the 2 within 15 % of the fastest "
         "(120 images/s, measured in passing); 2 candidates may ship"
     )
-    run = Run().add("fast", PASS, broken=1, images_per_second=120.0).add("near", PASS, images_per_second=107.99)
+    run = Run().add("fast", PASS, broken=1, images_per_second=120.0).add("near", PASS, images_per_second=101.99)
     assert run.matrix.best == "fast"
 
 

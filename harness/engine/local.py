@@ -82,11 +82,20 @@ class LocalEngine:
                 self._give_up(lane, overlap)
         digests = tuple(digest for digest, kept in zip(decoded.image_digests, good, strict=True) if kept)
         answers = {
-            lane.spec.id: pools[number % len(pools)].submit(lane.answer, pixels, digests)
-            for number, lane in enumerate(self.lanes)
-            if lane.failure is None
+            self.lanes[number].spec.id: pools[number % len(pools)].submit(self.lanes[number].answer, pixels, digests)
+            for number in self._turns(decoded.index)
+            if self.lanes[number].failure is None
         }
         return _InWork(decoded, answers)
+
+    def _turns(self, shard: int) -> list[int]:
+        """Return the lanes' numbers in the order of their turns: the reference, then another candidate first each time.
+
+        The first turn runs while the next shard is decoded, so that a fixed order would make one candidate look slow.
+        """
+        candidates = list(range(1, len(self.lanes)))
+        start = shard % len(candidates) if candidates else 0
+        return [0, *candidates[start:], *candidates[:start]]
 
     def _finish(self, item: _InWork) -> ShardTable:
         decoded, good = item.decoded, item.decoded.good

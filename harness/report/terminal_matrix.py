@@ -21,7 +21,7 @@ _STYLES: dict[Standing, str] = {
     "unavailable": "",
 }
 _BEST = "* "  # a sign that every encoding has
-_NAMES = 16  # columns of the names beside a triangle
+_NAMES = 16  # columns of the names beside a triangle, on a narrow terminal
 _CELL = 8  # columns of one agreement, with the space beside it
 
 
@@ -122,14 +122,15 @@ def _verdict(row: MatrixRow, together: str) -> Text:
 def _triangle(matrix: Matrix, width: int) -> Iterator[Table]:
     """Return the pairwise agreement, with numbers as column heads, in as many blocks as the width asks for."""
     names = matrix.names
-    block = max(1, (width - _NAMES - 4) // _CELL)
+    columns = max(_NAMES, min(width // 3, max(map(len, names))))
+    block = max(1, (width - columns - 4) // _CELL)
     for start in range(0, len(names) - 1, block):
         stop = min(start + block, len(names) - 1)
         heads = [str(place + 1) for place in range(start, stop)]
         title = None if start else "Same Top-1 between candidates, %"
         whole = (0, *range(2, len(heads) + 2))
         table = plain_table(title, "", "", *heads, whole=whole, right=(0, *range(2, len(heads) + 2)))
-        table.columns[1].max_width = _NAMES
+        table.columns[1].max_width = columns
         for place in range(start, len(names)):
             cells = [Text(cell.percent) for cell in matrix.agreement[place][start:stop]]
             table.add_row(Text(str(place + 1)), Text(names[place]), *cells)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,6 +36,25 @@ def test_every_image_is_read_once_for_all_models(fakes: Fakes, turns: bool, cand
     assert fakes.images == dict.fromkeys(ids, 50)
     assert fakes.loads == dict.fromkeys(ids, 1)
     assert all(list(table.outcomes) == ids for table in tables)
+
+
+def test_every_candidate_has_the_turn_during_decoding_equally_often(
+    fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+    real = Lane.answer
+
+    def noted(self: Lane, *arguments: Any) -> Any:
+        taken.append(self.spec.id)
+        return real(self, *arguments)
+
+    monkeypatch.setattr(Lane, "answer", noted)
+    list(engine(Memory(VALUES), [lane(name) for name in ("reference", "a", "b", "c")]).run(SHARDS))
+    assert [taken[start : start + 4] for start in (0, 4, 8)] == [
+        ["reference", "a", "b", "c"],
+        ["reference", "b", "c", "a"],
+        ["reference", "c", "a", "b"],
+    ]
 
 
 def test_rows_hold_what_the_models_gave(fakes: Fakes) -> None:

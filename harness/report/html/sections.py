@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +45,7 @@ def gate_matrix(record: RunRecord) -> GateMatrix:
     roles = {part.id: part.role for part in record.models}
     of_candidates_first = sorted(active, key=lambda part: roles.get(part.model) == "reference")
     gates = list(dict.fromkeys(part.gate for part in of_candidates_first))
-    idle = {part.gate: visible(part.reason) for part in record.gates if part.gate not in gates}
+    idle = {name: _usual_reason(record, name) for name in dict.fromkeys(part.gate for part in record.gates)}
     models = list(dict.fromkeys(part.model for part in active))
     models.sort(key=lambda name: (roles.get(name) == "reference", *_severity(record, name)))
     rows = tuple(
@@ -63,8 +64,18 @@ def gate_matrix(record: RunRecord) -> GateMatrix:
         for model in models
     )
     return GateMatrix(
-        tuple(visible(gate) for gate in gates), tuple((visible(gate), reason) for gate, reason in idle.items()), rows
+        tuple(visible(gate) for gate in gates),
+        tuple((visible(gate), reason) for gate, reason in idle.items() if gate not in gates),
+        rows,
     )
+
+
+def _usual_reason(record: RunRecord, gate: str) -> str:
+    """Return why a gate applied to no model: what most models say, those that did not run being asked last."""
+    ran = {part.id for part in record.models if part.status == "ok"}
+    reasons = [part.reason for part in record.gates if part.gate == gate and part.model in ran]
+    reasons = reasons or [part.reason for part in record.gates if part.gate == gate]
+    return visible(Counter(reasons).most_common(1)[0][0])
 
 
 def _severity(record: RunRecord, model: str) -> tuple[int, float, float]:

@@ -14,6 +14,16 @@ def test_gates_by_model_with_the_idle_ones_apart() -> None:
     assert [cell.symbol for parts in cells for cell in parts] == ["✓", "✓"]
 
 
+def test_an_idle_gate_tells_what_most_models_that_ran_say() -> None:
+    absent = model("gpu").model_copy(update={"status": "unavailable"})
+    gates = [gate("target", name, "not_applicable", reason="nothing published") for name in ("tf", "a", "b")]
+    gates += [gate("target", "int8", "not_applicable", reason="switched off")]
+    gates += [gate(name, "gpu", "not_applicable", reason="no such device") for name in ("target", "extra")]
+    gates += [gate("drop", "a", "pass")]
+    run = record(models=(model("tf"), model("a"), model("b"), model("int8"), absent), gates=tuple(gates))
+    assert gate_matrix(run).idle == (("target", "nothing published"), ("extra", "no such device"))
+
+
 def test_the_worst_model_comes_first_and_the_reference_last() -> None:
     gates = (
         gate("target", "tf", "fail"),

@@ -162,6 +162,7 @@ def _comparisons(summary: Summary) -> list[str]:
         f"Reference {references}. Drop is reference minus candidate: a loss is positive. Δp: change of a probability.",
         "",
         *table(headers, rows, right=("broken", "fixed", "changed, both wrong", "p")),
+        *(["", f"Note: {prose(summary.interval_note)}."] if summary.interval_note else []),
     ]
 
 

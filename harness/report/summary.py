@@ -88,7 +88,10 @@ class GateRow:
 
 @dataclass(frozen=True)
 class Summary:
-    """Everything that each form of a report shows. Gates come worst first, in the record's order within a verdict."""
+    """Everything that each form of a report shows. Gates come worst first, in the record's order within a verdict.
+
+    ``interval_note``: what makes the paired intervals less than they seem.
+    """
 
     name: str
     verdict: RunVerdict
@@ -99,6 +102,7 @@ class Summary:
     gates: tuple[GateRow, ...]
     bad_images: str | None
     warnings: tuple[str, ...]
+    interval_note: str | None
 
 
 def summarise(record: RunRecord) -> Summary:
@@ -113,6 +117,17 @@ def summarise(record: RunRecord) -> Summary:
         gates=tuple(gate_row(part) for part in sorted(record.gates, key=lambda part: _SEVERITY[part.verdict])),
         bad_images=_bad_images(record),
         warnings=_warnings(record),
+        interval_note=_interval_note(record),
+    )
+
+
+def _interval_note(record: RunRecord) -> str | None:
+    """Return what a reader must know of intervals in a run that ended when its certification was decided."""
+    if not record.config.get("certify") or record.dataset.evaluated >= record.dataset.images:
+        return None
+    return (
+        "intervals and p-values are for a number of images fixed beforehand, and this run was free to stop when it was "
+        "decided: what is proven is in the gate certify"
     )
 
 

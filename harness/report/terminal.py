@@ -51,6 +51,8 @@ def _print(console: Console, record: RunRecord) -> None:
         console.print()
     elif summary.comparisons:
         console.print(_comparisons(summary.comparisons, together), "")
+    if summary.comparisons and summary.interval_note:
+        console.print(_hanging("note:", "", summary.interval_note), "")
     if summary.gates:
         found = gate_rows(summary.gates)
         if found.shown:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import io
 from typing import Any
 
 from harness.record.schema import Agreement, BadImage, Drop, Flips, GatePart, Verdict
+from harness.report import markdown
 from harness.report.summary import AccuracyText, gate_row, gate_rows, summarise
+from harness.report.terminal import print_summary
 from tests.report import records
 from tests.report.records import accuracy, comparison, dataset, gate, model, record
 
@@ -81,6 +84,20 @@ def test_bad_images_name_their_policy() -> None:
 
 def verdict_of(name: str, model: str, verdict: Verdict, reason: str, **figures: Any) -> GatePart:
     return GatePart(gate=name, model=model, verdict=verdict, reason=reason, **figures)
+
+
+def test_intervals_of_a_run_that_could_stop_early_are_no_proof() -> None:
+    certify = {"top1_max_drop_pp": 0.1, "confidence": 0.95, "seed": 0}
+    early = record(config={"certify": certify}, dataset=dataset(images=50_000))
+    note = summarise(early).interval_note
+    assert note is not None
+    assert "what is proven is in the gate certify" in note
+    out = io.StringIO()
+    print_summary(early, out, 200)
+    assert note in " ".join(out.getvalue().split())
+    assert note in markdown.render(early)
+    assert summarise(record(config={"certify": certify})).interval_note is None  # the whole set: exact counts
+    assert summarise(record(config={"certify": None}, dataset=dataset(images=50_000))).interval_note is None
 
 
 class TestGateRows:

@@ -70,6 +70,9 @@ def judge_baseline(
     for name, gate in gates.items():
         if differing:
             parts.append(_error(name, gate, f"not comparable with {file}: {'; '.join(differing)}"))
+        elif name not in baseline.models and name in models and models[name].status == "unavailable":
+            told = f"its device is not there, as it was not when {file} was accepted"
+            parts.append(GatePart(gate=GATE, model=name, verdict="not_applicable", limit=_limit(gate), reason=told))
         elif name not in baseline.models:
             told = f"{file} has no row for this model; accept a run that has it: harness baseline update RUN FILE"
             parts.append(_error(name, gate, told))
@@ -108,6 +111,9 @@ def _changes(baseline: Baseline, record: RunRecord) -> str:
 
 
 def _judge(record: RunRecord, model: ModelPart, then: ModelRow, gate: BaselineGate) -> GatePart:
+    if model.status == "unavailable":
+        why = model.error or "no reason is recorded"
+        return _error(model.id, gate, f"has counts in the baseline, but its device is not there now: {why}")
     try:
         now = row_of(record, model)
     except BaselineError as error:

@@ -70,7 +70,8 @@ class Baseline(_Part):
 def baseline_of(record: RunRecord) -> Baseline:
     """Return the baseline of a finished run.
 
-    Raises BaselineError where the run is incomplete, evaluated nothing, or lacks the counts of a model.
+    An optional model whose device was not there has no counts and no row. Raises BaselineError where the run is
+    incomplete, evaluated nothing, or lacks the counts of another model.
     """
     prints = fingerprints_of(record)
     return Baseline(
@@ -81,7 +82,7 @@ def baseline_of(record: RunRecord) -> Baseline:
         fingerprints=prints,
         preprocess=_preprocess(record),
         versions={"harness": record.harness_version or __version__, **_versions(record)},
-        models={model.id: row_of(record, model) for model in record.models},
+        models={model.id: row_of(record, model) for model in record.models if model.status != "unavailable"},
     )
 
 

@@ -11,7 +11,7 @@ from harness.baseline import Baseline, baseline_of, judge_baseline, write_baseli
 from harness.baseline.judge import baseline_gates
 from harness.config.schema import BaselineGate, Config
 from harness.gates import exit_code
-from harness.record.schema import Accuracy, GatePart, PrecisionPart, RunRecord
+from harness.record.schema import Accuracy, GatePart, ModelPart, PrecisionPart, RunRecord
 from tests.baseline.runs import CONFIG, model, run
 
 GATE = BaselineGate(file=Path("baseline.json"))
@@ -115,6 +115,31 @@ def test_a_model_without_counts_is_an_error() -> None:
         update={"top1": Accuracy(correct=64, total=64, percent=100.0, ci95_percent=(90.0, 100.0))}
     )
     assert "no counts over all 650" in judged(run(partly), baseline_of(run()))["ir"].reason
+
+
+def absent(name: str) -> ModelPart:
+    return model(name, top1=0).model_copy(
+        update={"status": "unavailable", "top1": None, "top5": None, "error": "the device 'GPU' is not there"}
+    )
+
+
+def test_an_optional_device_that_was_never_there_has_no_row_and_no_verdict() -> None:
+    baseline = baseline_of(run(model("ir"), absent("gpu")))
+    assert set(baseline.models) == {"tf", "ir"}
+    found = judged(run(model("ir"), absent("gpu")), baseline)
+    assert {name: part.verdict for name, part in found.items()} == {
+        "tf": "pass",
+        "ir": "pass",
+        "gpu": "not_applicable",
+    }
+    assert exit_code(found.values(), evaluated=650) == 0
+
+
+def test_a_device_that_was_there_and_is_gone_is_an_error() -> None:
+    found = judged(run(model("ir"), absent("gpu")), baseline_of(run(model("ir"), model("gpu"))))
+    assert found["gpu"].verdict == "error"
+    assert "has counts in the baseline, but its device is not there now: the device 'GPU'" in found["gpu"].reason
+    assert exit_code(found.values(), evaluated=650) == 4
 
 
 def test_another_device_or_precision_is_told() -> None:

@@ -27,6 +27,9 @@ def update(options: argparse.Namespace) -> int:
     print(f"{options.file}: {'written' if before is None else 'updated'} from {options.folder}")
     for line in _changes(before, accepted):
         print(f"  {line}")
+    for model in record.models:
+        if model.id not in accepted.models:
+            print(f"  {model.id}: left out, its device was not there")
     if record.exit_code not in (EXIT_OK, EXIT_BASELINE, EXIT_NOTHING_DECIDED):
         told = f"that run ended with exit code {record.exit_code}; what it measured is accepted as it is"
         print(f"harness: warning: {told}", file=sys.stderr)

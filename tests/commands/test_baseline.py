@@ -75,6 +75,14 @@ def test_update_tells_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "another data than before" in text
 
 
+def test_update_tells_which_models_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "baseline.json"
+    absent = model("gpu").model_copy(update={"status": "unavailable", "top1": None, "top5": None})
+    assert update(options(saved(tmp_path, "run", model("ir"), absent), file)) == 0
+    assert "gpu: left out, its device was not there" in capsys.readouterr().out
+    assert set(json.loads(file.read_text(encoding="utf-8"))["models"]) == {"tf", "ir"}
+
+
 def test_update_warns_of_a_failed_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert update(options(saved(tmp_path, "failed", exit_code=1), tmp_path / "b.json")) == 0
     assert "exit code 1" in capsys.readouterr().err

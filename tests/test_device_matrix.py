@@ -122,6 +122,9 @@ class TestOneRun:
     def test_what_is_not_as_it_seems_is_told(self, run: tuple[RunRecord, int]) -> None:
         record, _ = run
         assert "f32-AUTO-f32: AUTO may change the device while it runs; it began on CPU" in record.warnings
-        told = "f32-BATCH-CPU-f32: BATCH:CPU collects requests into batches by itself; latencies include that waiting"
+        told = (
+            "f32-BATCH-CPU-f32: BATCH:CPU gathers nothing here, because the device asks for a batch of 1; "
+            "name one: BATCH:CPU(4)"
+        )
         assert told in record.warnings
         assert not [text for text in record.warnings if "the compiled model reports" in text]

@@ -77,8 +77,9 @@ class OpenVINOBackend(Backend):
         """Refuse a device that is not there, and a precision that it does not list."""
         base, _, below = self.spec.device.partition(":")
         virtual = base in ("AUTO", "HETERO", "BATCH", "MULTI")
-        for part in below.split(",") if virtual else [self.spec.device]:
-            name = part.strip("-").partition("(")[0] if virtual else part
+        parts = [part for part in below.split(",") if not part.startswith("-")]  # `AUTO:-GPU` leaves the GPU out
+        for part in parts if virtual else [self.spec.device]:
+            name = part.partition("(")[0] if virtual else part
             lists = self._capabilities(core, name) if name else []
             needed = _CAPABILITIES.get(self.spec.precision)
             if name and needed and needed not in lists:
@@ -96,14 +97,17 @@ class OpenVINOBackend(Backend):
         base, _, number = name.partition(".")
         try:
             there = [str(each) for each in core.get_property(base, "AVAILABLE_DEVICES")]
-        except RuntimeError:
-            there = []
+        except RuntimeError as error:
+            there, why = [], f" ({_reason(error)})" if base in _KNOWN else ""
+        else:
+            why = ""
         if not there or (number and number not in there):
             available = list(core.available_devices)
             close = nearest(name.upper(), available) if base not in _KNOWN else []
             near = f"; did you mean {close[0]}?" if close else "."
+            asked = "" if name == self.spec.device else f" of '{self.spec.device}'"
             raise AbsentDeviceError(
-                f"{self.spec.id}: the device '{self.spec.device}' is not there{near} OpenVINO has: "
+                f"{self.spec.id}: the device '{name}'{asked} is not there{why}{near} OpenVINO has: "
                 f"{', '.join(available)} (and AUTO, HETERO:..., BATCH:... over them)"
             )
         try:

@@ -33,7 +33,7 @@ def report(
     devices = execution_devices(compiled, spec.device)
     layers = _layers(compiled)
     precision = _precision(ov, compiled, devices, layers)
-    batching = _has(compiled, "AUTO_BATCH_TIMEOUT")
+    gathers = _gathers(compiled, batch)
     details = {
         "batch": batch,
         "input_shape": input_shape,
@@ -42,12 +42,12 @@ def report(
         "threads": _plain(_read(compiled, devices, "INFERENCE_NUM_THREADS")),
         "performance_hint": _plain(_read(compiled, devices, "PERFORMANCE_HINT")),
         "execution_mode_hint": _plain(_read(compiled, devices, "EXECUTION_MODE_HINT")),
-        "automatic_batching": batching,
+        "requests_a_batch": gathers,
         "execution_devices": devices,
         "layers_by_precision": layers,
         "plugin_versions": _versions(core, devices),
     }
-    seen = Seen(precision, tuple(devices), batch, batching, layers, fixed)
+    seen = Seen(precision, tuple(devices), batch, gathers, layers, fixed)
     return Loaded(
         backend=f"openvino {ov.get_version()}",
         device=spec.device,
@@ -146,12 +146,20 @@ def _precision(ov: Any, compiled: Any, devices: list[str], layers: dict[str, int
     return "+".join([*([INT8] if INT8 in layers else []), *floating])
 
 
-def _has(compiled: Any, name: str) -> bool:
+def _gathers(compiled: Any, batch: int) -> int | None:
+    """Return how many requests the device gathers into one batch by itself (1: none); None where it does not tell.
+
+    The compiled graph has the batch that really runs; it is looked at only where automatic batching stands before it.
+    """
     try:
-        compiled.get_property(name)
+        compiled.get_property("AUTO_BATCH_TIMEOUT")
     except RuntimeError:
-        return False
-    return True
+        return 1
+    try:
+        running = next(iter(compiled.get_runtime_model().inputs)).get_partial_shape()[0]
+        return int(running.get_length()) // batch
+    except (RuntimeError, StopIteration):
+        return None
 
 
 def _full_name(core: Any, device: str) -> str:
@@ -174,12 +182,16 @@ def _versions(core: Any, devices: list[str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen of a compiled model. ``layers``: multiplying layers by the precision that they run at."""
+    """What was seen of a compiled model.
+
+    ``gathers``: requests that the device puts into one batch by itself, 1 where it does not, None where nobody knows;
+    ``layers``: multiplying layers by the precision that they run at; ``fixed``: whether a free dimension was fixed.
+    """
 
     precision: str
     devices: tuple[str, ...]
     batch: int = 1
-    batching: bool = False
+    gathers: int | None = 1
     layers: Mapping[str, int] = field(default_factory=dict)
     fixed: bool = False
 
@@ -198,8 +210,13 @@ def what_is_not_as_it_seems(spec: ModelSpec, seen: Seen) -> list[str]:
     base = spec.device.partition(":")[0]
     if base in ("AUTO", "MULTI"):
         told.append(f"{base} may change the device while it runs; it began on {', '.join(seen.devices)}")
-    if seen.batching or base == "BATCH":
-        told.append(f"{spec.device} collects requests into batches by itself; latencies include that waiting")
+    if seen.gathers != 1:
+        number = "requests" if seen.gathers is None else f"{seen.gathers} requests"
+        told.append(f"{spec.device} gathers {number} into a batch by itself; latencies include that waiting")
+    elif base == "BATCH":
+        told.append(
+            f"{spec.device} gathers nothing here, because the device asks for a batch of 1; name one: BATCH:CPU(4)"
+        )
     if "NPU" in {device.partition(".")[0] for device in seen.devices}:
         if seen.fixed:
             told.append(f"the IR has a free dimension, which the NPU does not take; it was fixed to batch {seen.batch}")

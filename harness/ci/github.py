@@ -100,9 +100,13 @@ def annotations_of(record: RunRecord) -> list[Annotation]:
     verdict = judge(record)
     red = [gate for gate in record.gates if gate.verdict in ("fail", "error", "inconclusive")]
     words = {"fail": "failed", "error": "could not be judged", "inconclusive": "is inconclusive"}
+    red.sort(key=lambda gate: gate.verdict != "fail")  # GitHub shows ten: what failed must be among them
+    same: dict[tuple[str, str, str], list[str]] = {}
+    for gate in red:
+        same.setdefault((gate.verdict, gate.model, gate.reason), []).append(gate.gate)
     found = [
-        Annotation("error", f"{gate.gate} {words[gate.verdict]} for {whom(record, gate.model)}", gate.reason)
-        for gate in red
+        Annotation("error", f"{', '.join(gates)} {words[verdict]} for {whom(record, model)}", reason)
+        for (verdict, model, reason), gates in same.items()
     ]
     if verdict.kind != "pass" and (not red or record.status != "complete"):
         found.insert(0, Annotation("error", record.name, verdict.line))

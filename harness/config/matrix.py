@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -162,8 +163,12 @@ def _cells(
         fault(("matrix",), f"stands for {count:,} candidates, at most {_MOST_CELLS} are taken; name fewer")
         return
     told = [*_repeated(axes), *_unused_excludes(exclude, axes)]
+    narrowed = origin is not None and any(
+        origin.is_overridden(("matrix", axis)) for axis in ("models", "devices", "precisions")
+    )
     for key, what in told:
-        fault(key, what)
+        also = "; an axis was changed by --set: set matrix.exclude too" if narrowed and key[1] == "exclude" else ""
+        fault(key, f"{what}{also}")
     seen: set[str] = set()
     for (model_key, model), (device_key, device), (precision_key, precision) in itertools.product(*axes):
         if told or any(_matches(item, model, device, precision) for item in exclude):
@@ -175,7 +180,7 @@ def _cells(
         seen.add(name)
         candidate: dict[str, Any] = {}
         for part in (model, device, precision):
-            candidate = _laid_over(candidate, part)
+            candidate = _laid_over(candidate, copy.deepcopy(part))  # a later `--set` changes this candidate alone
         yield Cell({**candidate, "id": name}, (precision_key, device_key, model_key))
     if not seen and not faults:
         fault(("matrix", "exclude"), "leaves out every combination; nothing would be evaluated")

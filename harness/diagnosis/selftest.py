@@ -88,9 +88,9 @@ def selftest(
 
 
 def _choose(config: Config, wanted: str | None) -> Candidate:
-    for candidate in config.candidates:
-        if candidate.backend == "openvino" and wanted in (None, candidate.id):
-            return candidate
+    of_openvino = [item for item in config.candidates if item.backend == "openvino" and wanted in (None, item.id)]
+    for candidate in sorted(of_openvino, key=lambda item: item.device != "CPU"):  # other devices may not be there
+        return candidate
     raise ConfigError(f"there is no OpenVINO candidate {wanted or ''} to inject faults into")
 
 

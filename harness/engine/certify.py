@@ -18,6 +18,17 @@ STRATIFIED = (
 )
 
 
+def other_limits(config: Config, wanted: Certify) -> list[str]:
+    """Return a sentence for each candidate whose own drop limit is another than the one that is certified for all."""
+    drops = {item.id: config.gates_for(item).drop for item in config.candidates}
+    return [
+        f"{name}: certified to {wanted.top1_max_drop_pp:g} pp of Top-1, as every candidate is; its own "
+        f"gates.drop.top1_max_pp is {drop.top1_max_pp:g}"
+        for name, drop in drops.items()
+        if drop and drop.top1_max_pp != wanted.top1_max_drop_pp
+    ]
+
+
 def in_random_order(images: ImageSet, wanted: Certify) -> ImageSet:
     """Return the same images in the seeded order in which a certification draws them."""
     return images.rows([int(row) for row in random_order(len(images.manifest), wanted.seed)])

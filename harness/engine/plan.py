@@ -152,7 +152,9 @@ def lane_for(
 
     ``calibrated_on``: sha256 digests of images that it must not be evaluated on.
     """
-    wanted = config.cache.reference if planned.role == "reference" else config.cache.candidates
+    # A key has no driver and no GPU's full name, and AUTO may choose another device: only the CPU's answers are kept.
+    kept = config.cache.candidates and planned.spec.device == "CPU"
+    wanted = config.cache.reference if planned.role == "reference" else kept
     cache = None
     if use_cache and wanted:
         cache = ProbabilityCache(cache_folder(config) / "probabilities", planned.key(config))

@@ -14,7 +14,7 @@ from harness.dataset.checksums import verify_checksums
 from harness.dataset.image_set import open_image_set
 from harness.engine.cache import trim
 from harness.engine.calibrated import calibration_overlap
-from harness.engine.certify import STRATIFIED, Certifying, in_random_order, limited
+from harness.engine.certify import STRATIFIED, Certifying, in_random_order, limited, other_limits
 from harness.engine.labels import refuse_suspect_labels
 from harness.engine.lane import Lane
 from harness.engine.local import LocalEngine
@@ -78,8 +78,9 @@ def validate(config: Config, options: Options | None = None) -> RunRecord:
         if certify:
             run.certifying = Certifying(config, certify, config.dataset.images or images.listed)
         run.warnings += [*made, *contradictions, *images.notes]
-        if certify and config.dataset.subset and config.dataset.subset.stratified:
-            run.warnings.append(STRATIFIED)
+        if certify:
+            run.warnings += other_limits(config, certify)
+            run.warnings += [STRATIFIED] if config.dataset.subset and config.dataset.subset.stratified else []
         write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "not finished: the process ended before the run did")
         try:
             _evaluate(run, run_folder)
@@ -125,7 +126,9 @@ def _evaluate(run: Run, run_folder: RunFolder) -> None:
     """Fill ``run.tables``: what is there already, then what is missing."""
     shards = list(enumerate(run.images.manifest.shards()))
     if run.options.resume:
-        run.tables = resumable(run.images, run_folder, shards, [lane.spec.id for lane in run.lanes])
+        _load(run, run.lanes[1:])  # a table without a candidate whose device is not there is whole
+        there = [lane.spec.id for lane in run.lanes if lane.failure is None]
+        run.tables = resumable(run.images, run_folder, shards, there)
         _refuse_calibrated(run)
     done = {table.index for table in run.tables}
     wanted = [item for item in shards if item[0] not in done]
@@ -175,9 +178,12 @@ def _refuse_calibrated(run: Run) -> None:
 
 
 def _stop_without_candidates(run: Run) -> None:
-    failures = [lane.failure for lane in run.lanes[1:]]
-    if all(failures):
-        raise next(failure for failure in failures if failure)
+    """Raise where every candidate failed: what is wrong with each, those that had to be there first."""
+    candidates = sorted(run.lanes[1:], key=lambda lane: lane.unavailable)
+    failures = [lane.failure for lane in candidates if lane.failure]
+    if len(failures) == len(candidates):
+        told = list(dict.fromkeys(str(failure) for failure in failures))
+        raise failures[0] if len(told) == 1 else type(failures[0])("\n  ".join(["no candidate can run", *told]))
 
 
 def _load_what_is_needed(run: Run, wanted: Sequence[tuple[int, range]]) -> None:
@@ -186,6 +192,13 @@ def _load_what_is_needed(run: Run, wanted: Sequence[tuple[int, range]]) -> None:
     needed = [lane for lane in run.lanes if lane.failure is None]
     if wanted or not run.tables:
         needed = [lane for lane in needed if lane.cache is None or not lane.cache.has_any()]
+    _load(run, needed)
+    _stop_without_candidates(run)
+    run.timing["load_seconds"] = time.perf_counter() - start
+
+
+def _load(run: Run, needed: Sequence[Lane]) -> None:
+    """Load models at the same time; a candidate that cannot be loaded is left out with the reason."""
     with ThreadPoolExecutor(len(run.lanes)) as pool:
         loading = {lane.spec.id: pool.submit(lane.load) for lane in needed}
         for lane in needed:
@@ -195,8 +208,6 @@ def _load_what_is_needed(run: Run, wanted: Sequence[tuple[int, range]]) -> None:
                 if lane is run.lanes[0]:
                     raise
                 lane.failure, lane.unavailable = error, _allowed_to_be_absent(run.config, lane, error)
-    _stop_without_candidates(run)
-    run.timing["load_seconds"] = time.perf_counter() - start
 
 
 def _allowed_to_be_absent(config: Config, lane: Lane, error: HarnessError) -> bool:

@@ -85,7 +85,11 @@ def _passed(record: RunRecord) -> str:
     differences = [part.max_abs_diff for part in record.comparisons if part.max_abs_diff is not None]
     if differences:
         sentence += f"; max |Δp| {numbers.difference(max(differences))}"
-    skipped = sorted({visible(gate.gate) for gate in _gates(record, "not_applicable")})
+    absent = sum(part.status == "unavailable" for part in record.models)
+    candidates = sum(part.role == "candidate" for part in record.models)
+    sentence += f"; {absent} of {numbers.plural(candidates, 'candidate')} unavailable" if absent else ""
+    judged = {gate.gate for gate in passed}
+    skipped = sorted({visible(gate.gate) for gate in _gates(record, "not_applicable") if gate.gate not in judged})
     return sentence + (f"; not applicable: {', '.join(skipped)}" if skipped else "")
 
 

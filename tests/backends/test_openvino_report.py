@@ -51,11 +51,18 @@ class TestWhatIsNotAsItSeems:
         (only,) = told("AUTO:GPU,CPU", devices=("CPU",))
         assert only == "AUTO may change the device while it runs; it began on CPU"
 
-    @pytest.mark.parametrize(("device", "batching"), [("BATCH:CPU", False), ("GPU", True)])
-    def test_automatic_batching(self, device: str, batching: bool) -> None:
-        assert told(device, batching=batching) == [
-            f"{device} collects requests into batches by itself; latencies include that waiting"
-        ]
+    @pytest.mark.parametrize(
+        ("device", "gathers", "expected"),
+        [
+            ("BATCH:CPU(4)", 4, "BATCH:CPU(4) gathers 4 requests into a batch by itself; latencies include"),
+            ("GPU", 16, "GPU gathers 16 requests into a batch by itself; latencies include that waiting"),
+            ("GPU", None, "GPU gathers requests into a batch by itself; latencies include that waiting"),
+            ("BATCH:CPU", 1, "BATCH:CPU gathers nothing here, because the device asks for a batch of 1"),
+        ],
+    )
+    def test_automatic_batching(self, device: str, gathers: int | None, expected: str) -> None:
+        (only,) = told(device, gathers=gathers)
+        assert only.startswith(expected)
 
     def test_dynamic_shapes_on_npu(self) -> None:
         assert told("NPU", batch=4, fixed=True) == [
@@ -154,12 +161,13 @@ class TestReport:
             "threads": None,
             "performance_hint": "THROUGHPUT",
             "execution_mode_hint": "PERFORMANCE",
-            "automatic_batching": True,
+            "requests_a_batch": None,
             "execution_devices": ["GPU.0"],
             "layers_by_precision": {},
             "plugin_versions": {"GPU.0": "1.2"},
         }
-        assert found.warnings == ("ir: GPU collects requests into batches by itself; latencies include that waiting",)
+        told = "ir: GPU gathers requests into a batch by itself; latencies include that waiting"
+        assert found.warnings == (told,)
 
     def test_quantised_layers_make_the_precision(self, openvino: Any) -> None:
         layers = [Layer("Convolution", "i8")] * 3 + [Layer("FullyConnected", "u8"), Layer("MatMul", "f32")]
@@ -228,7 +236,7 @@ def test_on_the_cpu(tiny: Tiny, openvino: Any) -> None:
         details = backend.loaded.details
     assert details["execution_devices"] == ["CPU"]
     assert (details["performance_hint"], details["execution_mode_hint"]) == ("THROUGHPUT", "PERFORMANCE")
-    assert details["automatic_batching"] is False
+    assert details["requests_a_batch"] == 1
     assert sum(details["layers_by_precision"].values()) == details["layers_by_precision"]["f32"] > 0
 
 
@@ -241,11 +249,14 @@ def test_smaller_weights_are_no_other_precision(make_ir: IrMaker, openvino: Any,
         assert (backend.loaded.effective_precision, backend.loaded.warnings) == ("f32", ())
 
 
-def test_batches_on_the_cpu(tiny: Tiny, pixels: Any) -> None:
-    with OpenVINOBackend(spec(tiny.ir, device="BATCH:CPU(2)")) as backend:
+@pytest.mark.parametrize(
+    ("device", "gathers", "told"), [("BATCH:CPU(2)", 2, "gathers 2 requests"), ("BATCH:CPU", 1, "gathers nothing here")]
+)
+def test_batches_on_the_cpu(tiny: Tiny, pixels: Any, device: str, gathers: int, told: str) -> None:
+    with OpenVINOBackend(spec(tiny.ir, device=device)) as backend:
         assert backend.loaded.effective_precision == "f32"
-        assert backend.loaded.details["automatic_batching"] is True
-        assert "collects requests into batches" in backend.loaded.warnings[0]
+        assert backend.loaded.details["requests_a_batch"] == gathers
+        assert told in backend.loaded.warnings[0]
         np.testing.assert_allclose(backend.infer(pixels[:4]), tiny.network.of_pixels(pixels[:4]), atol=1e-5)
 
 

@@ -153,3 +153,18 @@ def test_a_report_of_many_megabytes_fits(tmp_path: Path) -> None:
     kept = summary.read_text(encoding="utf-8")
     assert kept.startswith("# Head\n\n## One\n\nsmall\n\n> The rest is cut")
     assert summary.stat().st_size <= 1024 * 1024
+
+
+def test_a_failure_is_not_buried_under_devices_that_are_not_there() -> None:
+    gates = [
+        GatePart(gate=name, model=f"gpu{number}", verdict="error", reason=f"gpu{number} is not there")
+        for number in range(12)
+        for name in ("parity", "target", "drop")
+    ]
+    gates.append(GatePart(gate="drop", model="int8", verdict="fail", reason="lost"))
+    found = annotations_of(records.record(gates=tuple(gates), exit_code=3))
+    assert found[0] == Annotation("error", "drop failed for model int8", "lost")
+    assert found[1] == Annotation(
+        "error", "parity, target, drop could not be judged for model gpu0", "gpu0 is not there"
+    )
+    assert len(found) == 13

@@ -131,6 +131,13 @@ def test_overrides_change_the_matrix(write: Write, overrides: Sequence[str], exp
     assert ids(write({"models": [{"id": "a", **MODEL}], "devices": ["CPU", "AUTO"]}), *overrides) == expected
 
 
+def test_an_exclusion_that_an_override_left_without_its_device_says_what_to_set_too(write: Write) -> None:
+    matrix = {"models": [{"id": "a", **MODEL}], "devices": ["CPU", "GPU"], "exclude": [{"device": "GPU"}]}
+    (only,) = faults(write(matrix), "matrix.devices=[CPU]")
+    assert only.endswith("an axis was changed by --set: set matrix.exclude too")
+    assert ids(write(matrix), "matrix.devices=[CPU]", "matrix.exclude=[]") == ["a-CPU-f32"]
+
+
 def test_overrides_change_a_combination(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -139,6 +146,26 @@ def test_overrides_change_a_combination(write: Write, tmp_path: Path, monkeypatc
     first, second = load_config(path, overrides).candidates
     assert (first.batch, second.batch) == (2, 8)
     assert (first.model, second.model) == (tmp_path / "ir.xml", tmp_path / "here/x.xml")
+
+
+@pytest.mark.parametrize(
+    ("override", "found"),
+    [
+        ("input.color=RGB", lambda item: item.input.color),
+        ("gates.drop.top1_max_pp=50", lambda item: item.gates.drop.top1_max_pp),
+        ("conversion.weights=f16", lambda item: item.conversion.weights),
+    ],
+)
+def test_an_override_within_a_mapping_changes_one_combination_only(
+    write: Write, override: str, found: Callable[[Any], Any]
+) -> None:
+    model = {"id": "a", **MODEL, "gates": {"drop": {"top1_max_pp": 1}}, "conversion": {"weights": "f32"}}
+    path = write({"models": [model], "devices": ["CPU", "AUTO"]})
+    before = load_config(path)
+    after = load_config(path, [f"candidates.a-CPU-f32.{override}"])
+    assert found(after.candidates[0]) != found(before.candidates[0])
+    assert found(after.candidates[1]) == found(before.candidates[1])
+    assert after.matrix == before.matrix
 
 
 def test_what_is_resolved_reads_back_as_the_same(write: Write) -> None:

@@ -10,7 +10,7 @@ import pytest
 from harness.config import load_config
 from harness.config.schema import Certify
 from harness.dataset.image_set import open_image_set
-from harness.engine.certify import in_random_order, limited
+from harness.engine.certify import in_random_order, limited, other_limits
 from harness.engine.run import Options
 from harness.engine.validate import validate
 from harness.errors import ConfigError
@@ -88,6 +88,18 @@ def test_an_interrupted_certification_goes_on_with_the_same_images(tiny: Tiny, t
     again = validate(config, Options(out=tmp_path / "run", quiet=True, use_cache=False, certify_pp=5.0, resume=True))
     assert again.dataset.fingerprint == record.dataset.fingerprint
     assert again.gates == record.gates
+
+
+def test_a_drop_limit_that_is_another_than_the_certified_one_is_told(tiny: Tiny, tmp_path: Path) -> None:
+    def two(data: dict[str, Any]) -> None:
+        data["gates"] = {"drop": {"top1_max_pp": 0.1}}
+        data["candidates"] += [{**data["candidates"][0], "id": "int8", "gates": {"drop": {"top1_max_pp": 2.0}}}]
+
+    config = load_config(write_config(tmp_path, tiny, two))
+    assert other_limits(config, Certify(top1_max_drop_pp=0.1)) == [
+        "int8: certified to 0.1 pp of Top-1, as every candidate is; its own gates.drop.top1_max_pp is 2"
+    ]
+    assert [text.partition(":")[0] for text in other_limits(config, Certify(top1_max_drop_pp=5))] == ["ir", "int8"]
 
 
 def test_the_order_is_a_permutation_fixed_by_its_seed(tiny: Tiny, tmp_path: Path) -> None:

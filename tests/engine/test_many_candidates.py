@@ -93,6 +93,23 @@ def test_a_baseline_that_is_missing_keeps_candidates_from_shipping(tiny: Tiny, t
     assert (record.matrix.best, record.matrix.may_ship) == (None, ())
 
 
+def test_a_finished_run_is_resumed_without_the_device_that_was_never_there(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = with_candidates(tiny, tmp_path, {"id": "gpu", "device": "GPU.9", "optional": True})
+    first = run(path)
+
+    def no_image(*_: Any) -> Any:
+        raise AssertionError("an image is decoded again")
+
+    monkeypatch.setattr("harness.engine.decode.prepare", no_image)
+    again = Options(out=path.parent / "run", quiet=True, use_cache=False, resume=True)
+    second = validate(load_config(path), again)
+    assert second.exit_code == first.exit_code == 0
+    assert second.comparisons == first.comparisons
+    assert {part.id: part.status for part in second.models} == {"tf": "ok", "ir": "ok", "gpu": "unavailable"}
+
+
 def test_a_precision_that_the_device_lacks_is_a_matter_of_an_optional_candidate_too(
     tiny: Tiny, openvino: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +146,19 @@ def test_the_only_candidate_that_is_not_there_ends_the_run(tiny: Tiny, tmp_path:
 
     with pytest.raises(AbsentDeviceError, match=r"GPU\.9"):
         run(write_config(tmp_path, tiny, absent))
+
+
+def test_where_no_candidate_can_run_each_reason_is_told_the_required_ones_first(tiny: Tiny, tmp_path: Path) -> None:
+    def absent(data: dict[str, Any]) -> None:
+        first = data["candidates"][0] | {"device": "GPU.9", "optional": True}
+        data["candidates"] = [first, first | {"id": "typo", "device": "cpu", "optional": False}]
+
+    write_images(tmp_path / "images", 5)
+    with pytest.raises(AbsentDeviceError) as caught:
+        run(write_config(tmp_path, tiny, absent))
+    _, typo, gpu = str(caught.value).splitlines()
+    assert "typo: the device 'cpu' is not there; did you mean CPU?" in typo
+    assert "GPU.9" in gpu
 
 
 def test_a_crash_in_the_middle_costs_only_its_candidate(

@@ -60,7 +60,7 @@ def _gates(rows: tuple[GateRow, ...]) -> list[str]:
     if not rows:
         return ["## Gates", "", "No gate was judged."]
     found = gate_rows(rows)
-    lines = ["## Gates", "", *(_gate_table(found.shown) if found.shown else [])]
+    lines = ["## Gates", *(["", *_gate_table(found.shown)] if found.shown else [])]
     if not found.calm:
         return lines
     return [*lines, "", f"<details><summary>{found.title}</summary>", "", *_gate_table(found.calm), "", "</details>"]

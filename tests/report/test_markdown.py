@@ -149,3 +149,9 @@ def test_many_warnings_are_folded() -> None:
     assert "8 warnings" in text
     assert "<summary>3 more warnings</summary>" in text
     assert text.count("- warning ") == 8
+
+
+def test_a_crowd_of_calm_gates_leaves_no_gap() -> None:
+    gates = tuple(records.gate(f"g{number}", "ir", "pass") for number in range(13))
+    text = markdown.render(records.record(gates=gates))
+    assert "## Gates\n\n<details><summary>13 gates passed" in text

@@ -282,7 +282,7 @@ def run_harness(*arguments: object, cwd: Path, **environment: str) -> subprocess
         cwd=cwd,
         env=harness_environment(**environment),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=300,
         check=False,
     )

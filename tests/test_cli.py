@@ -108,7 +108,7 @@ class TestWithoutFrameworks:
 
     def test_the_package_itself_imports_nothing(self) -> None:
         code = "import sys; before = set(sys.modules); import harness; print(sorted(set(sys.modules) - before))"
-        shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+        shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, encoding="utf-8").stdout
         tops = {name.partition(".")[0] for name in json.loads(shown.replace("'", '"'))}
         assert tops <= {"harness", "typing", "_typing", "collections"}
 
@@ -252,7 +252,9 @@ class TestExitCodes:
     def test_output_onto_a_full_disk(self) -> None:
         with open("/dev/full", "w", encoding="utf-8") as full:
             arguments = [sys.executable, "-m", "harness", "config", "schema"]
-            process = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, check=False, text=True, cwd=ROOT)
+            process = subprocess.run(
+                arguments, stdout=full, stderr=subprocess.PIPE, check=False, encoding="utf-8", cwd=ROOT
+            )
         assert (process.returncode, process.stderr) == (
             3,
             "harness: output cannot be written: No space left on device; make room\n",
@@ -281,7 +283,7 @@ def test_python_m(tmp_path: Path) -> None:
     process = subprocess.run(
         [sys.executable, "-m", "harness", "config", "check", str(tmp_path / "no.yml")],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         cwd=ROOT,
     )

@@ -140,7 +140,7 @@ def test_exit_130_interrupted(tiny: Tiny, tmp_path: Path) -> None:
         env=harness_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         start_new_session=True,
     )
     while process.poll() is None and not list((tmp_path / "run" / "shards").glob("*.table")):

@@ -47,7 +47,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, "-c", code],
         cwd=copy,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert process.returncode == 0, process.stderr
@@ -98,7 +98,7 @@ def test_the_wheel_works_from_anywhere(wheel: Path, tmp_path: Path) -> None:
         [sys.executable, "-c", code],
         cwd=tmp_path,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
     )
@@ -137,7 +137,7 @@ print(json.dumps(failed))
         [sys.executable, "-W", "error", "-c", script, ",".join(OPTIONAL), json.dumps(modules)],
         cwd=ROOT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     assert json.loads(process.stdout) == {}

@@ -248,7 +248,12 @@ def test_it_costs_other_test_suites_nothing() -> None:
         "print(*sorted(set(sys.modules) - before))"
     )
     listed = subprocess.run(
-        [sys.executable, "-c", code], env=harness_environment(), capture_output=True, text=True, check=True, cwd=PROJECT
+        [sys.executable, "-c", code],
+        env=harness_environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        cwd=PROJECT,
     ).stdout.split()
     foreign = {name.partition(".")[0] for name in listed} - set(sys.stdlib_module_names) - {"harness"}
     assert not foreign, foreign

@@ -83,7 +83,7 @@ def _in_process(options: argparse.Namespace, name: str) -> dict[str, Any]:
     command += ["--scenario", name, *(["--together"] if options.together else [])]
     for override in options.overrides:
         command += ["--set", override]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=False)
     if done.returncode:
         raise SystemExit(done.returncode)
     result: dict[str, Any] = json.loads(done.stdout)

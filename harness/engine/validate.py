@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import locale
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -199,7 +200,7 @@ def _load_what_is_needed(run: Run, wanted: Sequence[tuple[int, range]]) -> None:
 
 def _load(run: Run, needed: Sequence[Lane]) -> None:
     """Load models at the same time; a candidate that cannot be loaded is left out with the reason."""
-    with ThreadPoolExecutor(len(run.lanes)) as pool:
+    with _same_locale(), ThreadPoolExecutor(len(run.lanes)) as pool:
         loading = {lane.spec.id: pool.submit(lane.load) for lane in needed}
         for lane in needed:
             try:
@@ -208,6 +209,16 @@ def _load(run: Run, needed: Sequence[Lane]) -> None:
                 if lane is run.lanes[0]:
                     raise
                 lane.failure, lane.unavailable = error, _allowed_to_be_absent(run.config, lane, error)
+
+
+@contextlib.contextmanager
+def _same_locale() -> Iterator[None]:
+    """Keep the process's locale: after hundreds of loads and conversions in one process it was seen to be left at C."""
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        yield
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
 
 
 def _allowed_to_be_absent(config: Config, lane: Lane, error: HarnessError) -> bool:

@@ -332,7 +332,7 @@ def test_a_precision_that_an_older_processor_lacks(tiny: Tiny) -> None:
         [sys.executable, "-c", code],
         env=harness_environment(ONEDNN_MAX_CPU_ISA="AVX2"),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
         timeout=120,
     )

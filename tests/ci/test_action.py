@@ -43,7 +43,7 @@ class Job:
             cwd=self.folder,
             env={**given, **inputs, **environment},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=60,
             check=False,
         )

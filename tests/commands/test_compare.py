@@ -62,7 +62,7 @@ def test_no_framework_is_loaded(runs: tuple[Path, Path]) -> None:
             [sys.executable, "-c", code, *map(str, arguments)],
             env=harness_environment(),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=True,
         ).stdout.splitlines()[-1]
         assert "harness.cli" in listed.split()

@@ -292,7 +292,7 @@ def test_nothing_is_sent_written_or_printed(int8: Make, tmp_path: Path, before: 
     environment.update(HOME=str(home), PYTHONPATH=str(ROOT))
     done = subprocess.run(
         [sys.executable, "-c", WATCH.format(before=before), str(tmp_path / "config.yml")],
-        env=environment, capture_output=True, text=True, timeout=120, check=False,
+        env=environment, capture_output=True, encoding="utf-8", timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout == "[]\n"

@@ -41,7 +41,7 @@ def run(script: str, config: Path, home: Path) -> list[str]:
     environment.update(HOME=str(home), PYTHONPATH=str(ROOT))
     done = subprocess.run(
         [sys.executable, "-c", script, str(config)],
-        env=environment, capture_output=True, text=True, timeout=120, check=False,
+        env=environment, capture_output=True, encoding="utf-8", timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()

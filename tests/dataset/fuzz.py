@@ -152,7 +152,7 @@ def in_a_process(images: int, seed: int = 0, seconds: float = 600) -> dict[str, 
     """Return what ``run`` finds in a process of its own. Raises AssertionError where it crashes or hangs."""
     command = [sys.executable, "-m", "tests.dataset.fuzz", str(images), "--seed", str(seed), "--here"]
     try:
-        done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=seconds, check=False)
+        done = subprocess.run(command, cwd=_ROOT, capture_output=True, encoding="utf-8", timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         raise AssertionError(f"no answer after {seconds} s") from None
     assert done.returncode == 0, f"ended with {done.returncode}: {done.stderr[-2000:]}"

@@ -279,7 +279,7 @@ def test_calibration_images_can_be_made_again(provenance: dict[str, Any]) -> Non
 @pytest.mark.parametrize("script", ["make.py", "train.py"])
 def test_scripts_explain_themselves(script: str) -> None:
     done = subprocess.run(
-        [sys.executable, str(DEMO / script), "--help"], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, str(DEMO / script), "--help"], capture_output=True, encoding="utf-8", check=True, cwd=ROOT
     )
     assert "--out" in done.stdout
 

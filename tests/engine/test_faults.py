@@ -54,7 +54,7 @@ def start(project: Path, *arguments: object) -> subprocess.Popen[str]:
         env=harness_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         start_new_session=True,
     )
 

@@ -82,7 +82,7 @@ def test_a_second_run_is_refused_with_the_first_ones_process_id(tmp_path: Path) 
             [sys.executable, "-c", code, str(folder)],
             env=harness_environment(),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=True,
         )
         assert f"another run is writing this folder (process id {os.getpid()})" in done.stdout

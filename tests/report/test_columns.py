@@ -43,5 +43,5 @@ def test_every_form_renders_without_pandas(tmp_path: Path) -> None:
     )
     run = [sys.executable, "-c", code]
     environment = os.environ | {"PYTHONPATH": ROOT}
-    done = subprocess.run(run, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment)
+    done = subprocess.run(run, capture_output=True, encoding="utf-8", check=True, cwd=tmp_path, env=environment)
     assert done.stdout.strip() == "False"

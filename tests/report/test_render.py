@@ -54,7 +54,7 @@ def test_rendering_from_the_record_alone_loads_nothing_heavy() -> None:
         "'jinja2', 'vl_convert'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.strip() == "[]"
 
 
@@ -68,7 +68,7 @@ def test_old_records_are_rendered_again_without_any_framework(name: str, tmp_pat
         "import sys; sys.modules.update(dict.fromkeys(['tensorflow', 'openvino', 'pandas', 'matplotlib'])); "
         "from harness.cli import main; sys.exit(main(['report', sys.argv[1], '--format', 'html,md,junit']))"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split() == [str(folder / file) for file in ("report.html", "report.md", "junit.xml")]
     assert "Content-Security-Policy" in (folder / "report.html").read_text(encoding="utf-8")

@@ -174,7 +174,7 @@ def _refuse_calibrated(run: Run) -> None:
     rows = [row for table in run.tables for row in table.rows]
     digests = [digest for table in run.tables for digest in table.image_digests]
     for lane in run.lanes[1:]:
-        lane.failure = calibration_overlap(lane, run.images.manifest, rows, digests)
+        lane.failure = lane.failure or calibration_overlap(lane, run.images.manifest, rows, digests)
     _stop_without_candidates(run)
 
 

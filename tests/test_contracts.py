@@ -233,8 +233,8 @@ def test_words_of_status_role_and_verdict() -> None:
 
 
 def test_columns_of_the_per_image_table() -> None:
-    from harness.engine.shard import outcome_columns
     from harness.metrics.outcome import score
+    from harness.record.shard_table import outcome_columns
 
     outcome = score(np.full((2, 6), 1 / 6, np.float32), np.array([0, 1], np.int32))
     columns = set(outcome_columns({"tf": outcome, "ir": outcome}))

@@ -53,7 +53,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunRecord, int]:
             decoded += 1
             return real(*arguments)
 
-        patch.setattr("harness.engine.decode.prepare", counted)
+        patch.setattr("harness.feeding.decode.prepare", counted)
         record = validate(config, Options(limit=IMAGES, out=folder / "run", quiet=True, use_cache=False))
     return record, decoded
 

@@ -12,8 +12,8 @@ from typing import Any
 from harness.bench.plot import svg
 from harness.bench.scenario import SCENARIOS, run_scenario
 from harness.config import load_config
+from harness.disk.atomic import make_folder, write_atomically
 from harness.errors import HarnessError
-from harness.record.store import make_folder, write_atomically
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from harness.engine.local import LocalEngine
 from harness.engine.plan import lane_for, plan_models
 from harness.engine.run import process_age
 from harness.engine.run_folder import RunFolder
-from harness.environment import cores
+from harness.machine.environment import cores
 
 SCENARIOS = ("both models", "IR with cached reference", "three candidates")
 
@@ -95,9 +95,9 @@ def _load(lanes: list[Lane]) -> dict[str, float]:
     for module in ("tensorflow", "openvino"):
         start = time.perf_counter()
         if module == "tensorflow":
-            from harness.backends.tensorflow import import_tensorflow as load
+            from harness.backends.tensorflow.runner import import_tensorflow as load
         else:
-            from harness.openvino_import import import_openvino as load
+            from harness.backends.openvino.framework import import_openvino as load
         load()
         seconds[f"import_{module}_seconds"] = time.perf_counter() - start
     for lane in lanes:

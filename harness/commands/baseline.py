@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.baseline import Baseline, baseline_of, judge_baseline, read_baseline, write_baseline
-from harness.baseline.schema import ModelRow, require_finished
 from harness.config.schema import BaselineGate
 from harness.errors import EXIT_BASELINE, EXIT_NOTHING_DECIDED, EXIT_OK, ConfigError
-from harness.gates import exit_code
+from harness.judging.baseline import Baseline, baseline_of, judge_baseline, read_baseline, write_baseline
+from harness.judging.baseline.schema import ModelRow, require_finished
+from harness.judging.gates import exit_code
 from harness.record.schema import GatePart, RunRecord
 from harness.record.store import read_record
 

@@ -8,9 +8,9 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from harness.comparing import ModelPair, RunPair, compare_runs
-from harness.comparing.settings import Change
 from harness.errors import EXIT_OK
+from harness.judging.comparing import ModelPair, RunPair, compare_runs
+from harness.judging.comparing.settings import Change
 from harness.report import numbers
 from harness.report.text import visible
 

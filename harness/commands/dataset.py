@@ -12,9 +12,9 @@ from typing import Any
 
 from harness.dataset.inspection import inspect as look
 from harness.dataset.sources.opening import Labelled, Wanted, open_labelled, read_class_names
-from harness.environment import cores
+from harness.disk.atomic import write_atomically
 from harness.errors import ConfigError, DatasetError, RecordError
-from harness.record.store import write_atomically
+from harness.machine.environment import cores
 
 
 def _open(options: argparse.Namespace, *, trust: bool) -> tuple[Labelled, int]:

@@ -7,8 +7,8 @@ import json
 import sys
 from dataclasses import asdict
 
-from harness.devices import Devices
-from harness.devices_apart import find_devices_apart
+from harness.backends.openvino.devices import Devices
+from harness.backends.openvino.devices_process import find_devices_apart
 from harness.errors import EXIT_NOT_COMPLETED, EXIT_OK
 from harness.report.text import visible
 

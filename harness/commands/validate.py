@@ -7,13 +7,13 @@ import contextlib
 import sys
 from pathlib import Path
 
-from harness.ci.github import publish, publish_error, publish_report
 from harness.config import load_config
 from harness.engine.run import Options
 from harness.engine.validate import validate
 from harness.errors import HarnessError
 from harness.record.store import read_predictions, read_record, to_json
 from harness.report.class_names import class_names
+from harness.report.github import publish, publish_error, publish_report
 from harness.report.render import write_reports
 
 

@@ -3,6 +3,7 @@
 OpenVINO and pooch are imported only where they are used; TensorFlow never.
 """
 
+from harness.backends.openvino.framework import import_openvino
 from harness.conversion.contract import (
     IrContract,
     calibrated_on,
@@ -13,9 +14,8 @@ from harness.conversion.contract import (
     weights_file_fault,
 )
 from harness.conversion.convert import Converted, convert
-from harness.conversion.fetch import fetch
+from harness.conversion.fetch.archive import fetch
 from harness.conversion.staleness import staleness
-from harness.openvino_import import import_openvino
 
 __all__ = [
     "Converted",

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
 
+from harness.backends.openvino import mo_parameters
+from harness.backends.openvino.ir_files import ir_sha256, weights_file_fault
+from harness.backends.openvino.ir_xml import IrXml, integer_bytes, read_ir_xml, weights_type
 from harness.config import Candidate, Config, Input
-from harness.conversion import mo_parameters
-from harness.conversion.ir_files import ir_sha256, weights_file_fault
-from harness.conversion.ir_xml import IrXml, integer_bytes, read_ir_xml, weights_type
 
 __all__ = [
     "DIGESTS",

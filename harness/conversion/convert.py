@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.backends.openvino.framework import import_openvino, without_telemetry
+from harness.backends.tensorflow.graph_def import Graph, read_graph, tensor_name
 from harness.config import Candidate, Config
 from harness.conversion.contract import IrContract, read_contract
-from harness.conversion.graph_def import Graph, read_graph, tensor_name
 from harness.conversion.wanted import LAYOUT, inside, key_of, remarks, require_convertible, settings
-from harness.digest import file_sha256
 from harness.errors import HarnessError, ModelError
-from harness.openvino_import import import_openvino, without_telemetry
+from harness.machine.digests import file_sha256
 
 if TYPE_CHECKING:
-    from harness.conversion.calibration import Calibration
     from harness.conversion.check import Check
-    from harness.conversion.int8 import Int8
+    from harness.conversion.int8.calibration import Calibration
+    from harness.conversion.int8.compress import Int8
 
 _NO_SHA256 = "0" * 64
 
@@ -81,7 +81,7 @@ def _int8(config: Config, candidate: Candidate) -> Int8 | None:
     """Return what INT8 needs, before the graph is read, so that what is missing is said at once; None for others."""
     if config.conversion_for(candidate).weights != "int8":
         return None
-    from harness.conversion.int8 import prepare_int8
+    from harness.conversion.int8.compress import prepare_int8
 
     return prepare_int8(config, candidate)
 

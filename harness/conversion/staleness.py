@@ -5,8 +5,8 @@ from __future__ import annotations
 from harness.config import Candidate, Config
 from harness.conversion.contract import IrContract, read_contract, weights_file_fault
 from harness.conversion.wanted import require_convertible, settings
-from harness.digest import file_sha256
 from harness.errors import ModelError
+from harness.machine.digests import file_sha256
 
 
 def staleness(config: Config, candidate: Candidate) -> str | None:
@@ -35,7 +35,7 @@ def staleness(config: Config, candidate: Candidate) -> str | None:
 def _images(config: Config, candidate: Candidate, contract: IrContract) -> str | None:
     if config.conversion_for(candidate).weights != "int8":
         return None
-    from harness.conversion.calibration import calibration_fault
+    from harness.conversion.int8.calibration import calibration_fault
 
     fault = calibration_fault(config, candidate, contract)
     return f"{candidate.model}: {fault}" if fault else None

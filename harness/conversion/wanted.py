@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import harness
+from harness.backends.tensorflow.graph_def import tensor_name
 from harness.config import Candidate, Config
 from harness.conversion.contract import Triple, in_order
-from harness.conversion.graph_def import tensor_name
 from harness.errors import ConfigError
 
 CONTRACT_VERSION = "1"

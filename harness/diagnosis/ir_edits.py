@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.backends.names import find_by_name
-from harness.backends.openvino import output_names
+from harness.backends.openvino.framework import import_openvino
+from harness.backends.openvino.runner import output_names
 from harness.errors import HarnessError
-from harness.openvino_import import import_openvino
 
 
 class CannotInjectError(HarnessError):

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.backends import ModelSpec, open_backend
+from harness.backends.base import ModelSpec
+from harness.backends.opening import open_backend
 from harness.config import Candidate, Config, Preprocess
 from harness.dataset.image_set import ImageSet, open_image_set
 from harness.diagnosis.faults import FAULTS, Fault
@@ -20,7 +21,7 @@ from harness.diagnosis.ir_edits import CannotInjectError, edited_ir
 from harness.diagnosis.normalisation import fed_instead
 from harness.engine.plan import PlannedModel, lane_for, plan_models
 from harness.errors import ConfigError, DatasetError, DeviceError, ModelError
-from harness.gates import Judged, judge
+from harness.judging.gates import Judged, judge
 from harness.metrics.outcome import Outcome, as_decimal, score
 from harness.record.schema import GatePart
 
@@ -226,8 +227,8 @@ class _Bench:
 
     def _pixels(self, preprocess: Preprocess, count: int) -> NDArray[np.uint8]:
         """Return uint8 (count, size, size, 3) BGR of the first images. Raises DatasetError where one is bad."""
-        from harness.engine.decode import Decoder
-        from harness.environment import cores
+        from harness.feeding.decode import Decoder
+        from harness.machine.environment import cores
 
         shards = [
             (number, range(start, min(start + _SHARD, count))) for number, start in enumerate(range(0, count, _SHARD))

@@ -16,9 +16,8 @@ from harness.dataset.image_set import ImageSet
 from harness.dataset.manifest import Manifest
 from harness.engine.lane import Lane
 from harness.engine.plan import PlannedModel
-from harness.engine.shard import ShardTable, merge_outcomes, outcome_columns
-from harness.gates import Judged, errors_for, judge
-from harness.metrics.compare import accuracy, agreement, compare
+from harness.judging.comparison import accuracy, agreement, compare
+from harness.judging.gates import Judged, errors_for, judge
 from harness.metrics.outcome import Outcome, empty_outcome
 from harness.record.schema import (
     BadImage,
@@ -31,6 +30,7 @@ from harness.record.schema import (
     PrecisionPart,
     Verdict,
 )
+from harness.record.shard_table import ShardTable, merge_outcomes, outcome_columns
 
 
 class Results:

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from harness.backends.base import Loaded, Probabilities
-from harness.engine.checked_file import read_table, write_table
+from harness.disk.checked_table import read_table, write_table
 from harness.errors import RecordError
 
 

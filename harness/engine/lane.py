@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.backends import Backend, Loaded, ModelSpec, open_backend
-from harness.backends.base import Pixels, Probabilities
+from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities
+from harness.backends.opening import open_backend
 from harness.engine.cache import ProbabilityCache
 from harness.errors import HarnessError, ModelError
 

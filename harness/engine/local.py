@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from harness.config import Preprocess
 from harness.dataset.image_set import ImageSet
-from harness.engine.calibrated import calibration_overlap
-from harness.engine.decode import Decoded, Decoder
+from harness.engine.calibration_check import calibration_overlap
 from harness.engine.lane import Answer, Lane, NonFiniteError
-from harness.engine.shard import ShardTable
 from harness.errors import DeviceError, HarnessError, ModelError
+from harness.feeding.decode import Decoded, Decoder
 from harness.metrics.outcome import Outcome, score, with_bad_rows
+from harness.record.shard_table import ShardTable
 
 
 @dataclass

@@ -17,14 +17,14 @@ from typing import Any
 
 import harness
 from harness import __version__
-from harness.backends import ModelSpec
+from harness.backends.base import ModelSpec
 from harness.config import Candidate, Config, Reference
 from harness.dataset.image import decoder_version
 from harness.dataset.manifest import Manifest
-from harness.digest import file_sha256
 from harness.engine.cache import ProbabilityCache, touch
 from harness.engine.lane import Lane
-from harness.environment import cores, cpu_name
+from harness.machine.digests import file_sha256
+from harness.machine.environment import cores, cpu_name
 
 _FRAMEWORKS = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-intel"), "openvino": ("openvino",)}
 _SWITCHES = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "TF_XLA_FLAGS")
@@ -69,7 +69,7 @@ def code_digest() -> str:
     return file_sha256(
         package / "dataset" / "header.py",
         package / "dataset" / "image.py",
-        *sorted((package / "backends").glob("*.py")),
+        *(path for room in ("feeding", "backends") for path in sorted((package / room).rglob("*.py"))),
     )
 
 

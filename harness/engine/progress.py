@@ -7,8 +7,8 @@ import time
 from types import TracebackType
 from typing import Self
 
-from harness.engine.shard import ShardTable
 from harness.metrics.compare import correct_at
+from harness.record.shard_table import ShardTable
 
 _LINE_EVERY_SECONDS = 10.0
 

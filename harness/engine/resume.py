@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from harness.dataset.image_set import ImageSet
 from harness.engine.run_folder import RunFolder
-from harness.engine.shard import ShardTable
 from harness.errors import ConfigError
+from harness.record.shard_table import ShardTable
 
 
 def resumable(

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from harness import __version__
-from harness.baseline import baseline_gates
 from harness.config import Config
 from harness.dataset.image_set import ImageSet
 from harness.engine.assemble import Results
-from harness.engine.certify import Certifying, answered
 from harness.engine.lane import Lane
 from harness.engine.plan import PlannedModel
-from harness.engine.shard import ShardTable
-from harness.environment import describe
 from harness.errors import EXIT_INTERRUPTED
-from harness.gates import errors_for, exit_code
+from harness.judging.baseline import baseline_gates
+from harness.judging.certifying import Certifying, answered
+from harness.judging.gates import errors_for, exit_code
+from harness.judging.tradeoff import compare_candidates
+from harness.machine.environment import describe
 from harness.record.schema import DatasetPart, GatePart, ModelPart, RunRecord, Status
+from harness.record.shard_table import ShardTable
 from harness.record.store import write_predictions, write_record
-from harness.tradeoff import compare_candidates
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
-from harness.engine.checked_file import read_table, write_table
-from harness.engine.shard import ShardTable
+from harness.disk.atomic import cannot_write, make_folder, write_atomically
+from harness.disk.checked_table import read_table, write_table
 from harness.errors import ConfigError, RecordError
-from harness.record.store import RECORD_FILE, cannot_write, make_folder, write_atomically
+from harness.record.shard_table import ShardTable
+from harness.record.store import RECORD_FILE
 
 _IDENTITY = "identity.json"
 _WORDS = {

@@ -14,9 +14,8 @@ from harness.config import Config, require_files
 from harness.dataset.checksums import verify_checksums
 from harness.dataset.image_set import open_image_set
 from harness.engine.cache import trim
-from harness.engine.calibrated import calibration_overlap
-from harness.engine.certify import STRATIFIED, Certifying, in_random_order, limited, other_limits
-from harness.engine.labels import refuse_suspect_labels
+from harness.engine.calibration_check import calibration_overlap
+from harness.engine.label_check import refuse_suspect_labels
 from harness.engine.lane import Lane
 from harness.engine.local import LocalEngine
 from harness.engine.plan import cache_folder, identity, lane_for, plan_models
@@ -25,7 +24,6 @@ from harness.engine.progress import Progress
 from harness.engine.resume import resumable
 from harness.engine.run import Options, Run, process_age, write_results, write_unfinished
 from harness.engine.run_folder import RunFolder, new_run_folder, point_latest
-from harness.environment import cores
 from harness.errors import (
     EXIT_INTERRUPTED,
     AbsentDeviceError,
@@ -35,6 +33,8 @@ from harness.errors import (
     HarnessError,
     ModelError,
 )
+from harness.judging.certifying import STRATIFIED, Certifying, in_random_order, limited, other_limits
+from harness.machine.environment import cores
 from harness.record.schema import RunRecord
 
 

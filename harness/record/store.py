@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
 import math
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from harness.disk.atomic import write_atomically
 from harness.errors import RecordError
 from harness.record.schema import SCHEMA_VERSION, RunRecord
 
@@ -21,51 +18,6 @@ if TYPE_CHECKING:
 
 RECORD_FILE = "run.json"
 PREDICTIONS_FILE = "predictions.parquet"
-_UMASK = os.umask(0o022)  # read once, at import, because reading it sets it for every thread
-os.umask(_UMASK)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write ``data`` so that a reader sees either the old file or the whole new one, even after a power cut.
-
-    Raises RecordError with the reason (no permission, no space) and leaves no temporary file behind.
-    """
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o666 & ~_UMASK)  # noqa: PTH101
-        os.replace(temporary, path)  # noqa: PTH105
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):  # after the replacement, or on a file system that is gone
-            os.unlink(temporary)  # noqa: PTH108
-
-
-def cannot_write(path: Path, error: OSError) -> RecordError:
-    """Return the message for a file that cannot be written: where, why, and what to do."""
-    mend = {
-        errno.ENOSPC: "make room, then run the same command with --resume",
-        errno.EDQUOT: "make room, then run the same command with --resume",
-        errno.EACCES: "choose a folder that this user may write with --out",
-        errno.EPERM: "choose a folder that this user may write with --out",
-        errno.EROFS: "choose a folder that this user may write with --out",
-    }.get(error.errno or 0, "choose another folder with --out")
-    return RecordError(f"{path}: cannot be written: {error.strerror or error}; {mend}")
-
-
-def make_folder(path: Path) -> None:
-    """Create a folder and its parents. Raises RecordError with the reason."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(path, error) from error
 
 
 def write_record(folder: Path, record: RunRecord) -> Path:

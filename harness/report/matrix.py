@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from harness.judging.tradeoff import Standing, compare_candidates, deciding_gates, standing
 from harness.record.schema import MatrixPart, ModelPart, RunRecord
 from harness.report import numbers
 from harness.report.numbers import MISSING
 from harness.report.summary import ComparisonRow, ModelRow, Summary
 from harness.report.text import visible
-from harness.tradeoff import Standing, compare_candidates, deciding_gates, standing
 
 IN_PASSING = "images/s and latency (median, 95th percentile): measured in passing, while decoding ran"
 _WORDS: dict[Standing, str] = {

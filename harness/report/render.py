@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from harness.disk.atomic import make_folder, write_atomically
 from harness.errors import ConfigError, RecordError, nearest
 from harness.record.schema import RunRecord
-from harness.record.store import make_folder, write_atomically
 from harness.report import csv_table, junit, markdown
 
 if TYPE_CHECKING:

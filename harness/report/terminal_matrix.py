@@ -8,10 +8,10 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.judging.tradeoff import Standing
 from harness.report.matrix import IN_PASSING, Matrix, MatrixRow
 from harness.report.numbers import MISSING
 from harness.report.terminal_table import plain_table
-from harness.tradeoff import Standing
 
 _STYLES: dict[Standing, str] = {
     "ships": "green",

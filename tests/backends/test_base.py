@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.backends import open_backend
 from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities
+from harness.backends.opening import open_backend
 from harness.config import Input
 from harness.errors import ConfigError, ModelError
 
@@ -77,5 +77,5 @@ def test_an_answer_of_another_shape_is_refused() -> None:
 
 
 def test_an_unknown_backend() -> None:
-    with pytest.raises(ConfigError, match="no backend 'onnx'; there are tensorflow and openvino"):
+    with pytest.raises(ConfigError, match="no backend 'onnx'; did you mean 'openvino'. there are openvino, tensorflow"):
         open_backend("onnx", SPEC)

@@ -18,7 +18,7 @@ import pytest
 from tests.ci.test_action import STEPS
 from tests.ci.test_docs import GITLAB, blocks, documents
 from tests.conftest import Tiny, harness_environment, write_config, write_images, write_list
-from tests.engine.test_certify import right_labels
+from tests.judging.test_certifying import right_labels
 
 BEFORE_A_MERGE, EVERY_NIGHT, ACCEPT = (block.strip() for block in blocks("ci.md", "")[:3])
 

@@ -10,7 +10,7 @@ import pytest
 from harness.commands.baseline import check, update
 from harness.errors import BaselineError, ConfigError
 from harness.record.store import write_record
-from tests.baseline.runs import CONFIG, model, run
+from tests.judging.baseline.runs import CONFIG, model, run
 
 
 def options(folder: Path, file: Path, **changes: Any) -> argparse.Namespace:

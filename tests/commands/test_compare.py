@@ -10,10 +10,10 @@ import pytest
 
 from harness.commands.compare import run
 from harness.record.store import write_predictions, write_record
-from tests.baseline.runs import model
-from tests.baseline.runs import run as record_of
-from tests.comparing.conftest import Row, table
 from tests.conftest import harness_environment
+from tests.judging.baseline.runs import model
+from tests.judging.baseline.runs import run as record_of
+from tests.judging.comparing.conftest import Row, table
 
 HOSTILE = "a\x1b[31mb\u202e.jpg"
 BEFORE: list[Row] = [(HOSTILE, 5, {"tf": (5, 1, 0.5), "ir": (5, 1, 0.5)})]

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from harness.backends.openvino.devices import find_devices
 from harness.commands import devices
-from harness.devices import find_devices
 from harness.errors import ModelError
+from tests.backends.openvino.test_devices import CORE, Core
 from tests.conftest import require
-from tests.test_devices import CORE, Core
 
 
 @pytest.fixture

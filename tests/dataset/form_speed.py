@@ -16,7 +16,7 @@ from pathlib import Path
 from harness.config import Dataset, Preprocess
 from harness.dataset.image_set import ImageSet, open_image_set
 from harness.dataset.imagenet import class_of_wnid, validation_labels
-from harness.engine.decode import Decoder
+from harness.feeding.decode import Decoder
 from tests.dataset.sources.forms import FORMS, Facts, Picture
 
 ROUNDS = 7

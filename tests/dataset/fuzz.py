@@ -22,7 +22,7 @@ import numpy as np
 from harness.config import Preprocess
 from harness.dataset.image_set import ImageSet
 from harness.dataset.manifest import SHARD_ROWS, Manifest
-from harness.engine.decode import Decoder
+from harness.feeding.decode import Decoder
 
 MUTATIONS = (
     "bit flips",

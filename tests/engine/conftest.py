@@ -19,8 +19,8 @@ from harness.config import Input
 from harness.dataset.image_set import ImageSet
 from harness.dataset.manifest import Manifest
 from harness.engine.lane import Lane
-from harness.engine.shard import ShardTable
 from harness.metrics.outcome import Outcome
+from harness.record.shard_table import ShardTable
 
 OUTPUTS = 5
 SIDE = 4

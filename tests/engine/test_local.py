@@ -12,8 +12,8 @@ from harness.config import Preprocess
 from harness.engine.cache import ProbabilityCache
 from harness.engine.lane import Lane
 from harness.engine.local import LocalEngine
-from harness.engine.shard import ShardTable
 from harness.errors import DeviceError, ModelError
+from harness.record.shard_table import ShardTable
 from tests.engine.conftest import OUTPUTS, Fakes, Memory, lane, probabilities_of
 
 PREPROCESS = Preprocess(size=4, crop_fraction=1.0)

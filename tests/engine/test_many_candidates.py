@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.backends.isolated import IsolatedBackend
+from harness.backends.isolation.backend import IsolatedBackend
 from harness.config import load_config
 from harness.engine.run import Options
 from harness.engine.validate import validate
@@ -43,7 +43,7 @@ def test_each_image_is_decoded_once_for_all(tiny: Tiny, tmp_path: Path, monkeypa
         decoded.append(data)
         return real(data, *rest)
 
-    monkeypatch.setattr("harness.engine.decode.prepare", counted)
+    monkeypatch.setattr("harness.feeding.decode.prepare", counted)
     record = run(with_candidates(tiny, tmp_path, {"id": "two"}, {"id": "three"}))
     assert len(decoded) == 300
     assert [part.candidate for part in record.comparisons] == ["ir", "two", "three"]
@@ -102,7 +102,7 @@ def test_a_finished_run_is_resumed_without_the_device_that_was_never_there(
     def no_image(*_: Any) -> Any:
         raise AssertionError("an image is decoded again")
 
-    monkeypatch.setattr("harness.engine.decode.prepare", no_image)
+    monkeypatch.setattr("harness.feeding.decode.prepare", no_image)
     again = Options(out=path.parent / "run", quiet=True, use_cache=False, resume=True)
     second = validate(load_config(path), again)
     assert second.exit_code == first.exit_code == 0
@@ -190,8 +190,8 @@ def test_a_plug_in_that_crashes_or_hangs_while_it_loads_costs_only_its_candidate
     child.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     child.chmod(0o755)
     path = with_candidates(tiny, tmp_path, {"id": "two", "isolate": True, "timeout_seconds": 1})
-    monkeypatch.setattr("harness.backends.isolated.sys.executable", str(child))
-    monkeypatch.setattr("harness.backends.isolated._LOAD_SECONDS", 1.0)
+    monkeypatch.setattr("harness.backends.isolation.backend.sys.executable", str(child))
+    monkeypatch.setattr("harness.backends.isolation.backend._LOAD_SECONDS", 1.0)
     record = run(path)
     assert (record.exit_code, record.status, record.dataset.evaluated) == (3, "complete", 300)
     two = next(part for part in record.models if part.id == "two")
@@ -201,7 +201,7 @@ def test_a_plug_in_that_crashes_or_hangs_while_it_loads_costs_only_its_candidate
 
 
 def test_a_failing_reference_ends_the_run(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.backends.tensorflow import TensorFlowBackend
+    from harness.backends.tensorflow.runner import TensorFlowBackend
 
     def fails(self: TensorFlowBackend, pixels: Any) -> Any:
         raise ModelError("tf: broke")

@@ -8,7 +8,8 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.metrics.compare import accuracy, compare, correct_at, flip_counts
+from harness.judging.comparison import accuracy, compare
+from harness.metrics.compare import correct_at, flip_counts
 from harness.metrics.outcome import Outcome, empty_outcome, score, with_bad_rows
 
 WIDTH = 8

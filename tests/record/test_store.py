@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from harness.disk.atomic import make_folder, write_atomically
 from harness.errors import RecordError
 from harness.record import RunRecord, read_predictions, read_record, write_predictions, write_record
 from harness.record.schema import (
@@ -29,7 +30,7 @@ from harness.record.schema import (
     ModelPart,
     PrecisionPart,
 )
-from harness.record.store import make_folder, to_json, write_atomically
+from harness.record.store import to_json
 
 FIXTURES = Path(__file__).parent / "fixtures"
 

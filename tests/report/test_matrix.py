@@ -1,9 +1,9 @@
 from __future__ import annotations
 
+from harness.judging.tradeoff import compare_candidates
 from harness.record.schema import Agreement, MatrixPart, PairPart, RunRecord
 from harness.report.matrix import Matrix, PairCell, comparison_matrix
 from harness.report.summary import summarise
-from harness.tradeoff import compare_candidates
 from tests.report import records
 from tests.report.precisions import precisions
 from tests.report.records import gate, model, record

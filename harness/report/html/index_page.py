@@ -8,8 +8,8 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from harness.disk.atomic import write_atomically
 from harness.errors import RecordError
-from harness.record.store import write_atomically
 from harness.report import numbers
 from harness.report.html import assets
 from harness.report.html.chart_svg import draw

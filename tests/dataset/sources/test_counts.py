@@ -13,7 +13,7 @@ import yaml
 from numpy.typing import NDArray
 
 from harness import load_config, validate
-from harness.backends import open_backend
+from harness.backends.opening import open_backend
 from harness.config import Config
 from harness.dataset.image import prepare
 from harness.engine.plan import plan_models

@@ -1,0 +1,117 @@
+"""A backend in a process of its own, with a time limit: a plug-in that crashes or hangs costs only its model."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+
+from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities
+from harness.backends.isolation.worker import receive, send, spec_to_json
+from harness.errors import AbsentDeviceError, DeviceError, ModelError
+
+_LOAD_SECONDS = 600.0
+
+
+class IsolatedBackend(Backend):
+    """Runs another backend in a child process.
+
+    ``seconds``: the longest that one shard may take; then the child is killed and ModelError raised. A child that dies
+    raises ModelError with how it died. Loading may take ten minutes (a device may compile for long the first time).
+    """
+
+    def __init__(self, spec: ModelSpec, backend: str, seconds: float) -> None:
+        super().__init__(spec)
+        self._name, self._seconds = backend, seconds
+        self._child: subprocess.Popen[bytes] | None = None
+        self._latencies: list[float] = []
+        self._inside = 0.0
+
+    def load(self) -> Loaded:
+        """Start the child and let it load the model. Raises what the child's backend raises."""
+        command = [sys.executable, "-m", "harness.backends.isolation.worker"]
+        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        header, _ = self._ask(
+            {"backend": self._name, "spec": spec_to_json(self.spec)}, b"", max(self._seconds, _LOAD_SECONDS)
+        )
+        return _loaded(header)
+
+    def infer(self, pixels: Pixels) -> Probabilities:
+        """Return the model's output, as ``Backend.infer``; its seconds are the child's, without the way there."""
+        result = super().infer(pixels)
+        if len(pixels):
+            self.infer_seconds = self._inside
+        return result
+
+    def _infer(self, pixels: Pixels) -> Probabilities:
+        pixels = np.ascontiguousarray(pixels)
+        header, payload = self._ask({"shape": pixels.shape}, pixels.tobytes(), self._seconds)
+        self._latencies += header["latencies"]
+        self._inside = float(header["seconds"])
+        self.loaded = _loaded(header)
+        return np.frombuffer(payload, np.float32).reshape(header["shape"]).copy()
+
+    def take_latencies(self) -> list[float]:
+        """Return and forget the latencies of the requests since the last call, in milliseconds."""
+        taken, self._latencies = self._latencies, []
+        return taken
+
+    def _ask(self, header: dict[str, Any], payload: bytes, seconds: float) -> tuple[dict[str, Any], bytearray]:
+        child = self._child
+        if child is None or child.stdin is None or child.stdout is None:
+            raise ModelError(f"{self.spec.id}: its process is not running")
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            child.kill()
+
+        timer = threading.Timer(seconds, expire)
+        timer.start()
+        try:
+            send(child.stdin, header, payload)
+            answer, data = receive(child.stdout)
+        except (EOFError, OSError):
+            raise self._gone(expired.is_set(), seconds) from None
+        finally:
+            timer.cancel()
+        if "error" in answer:
+            kinds = {"AbsentDeviceError": AbsentDeviceError, "DeviceError": DeviceError}
+            raise kinds.get(answer["kind"], ModelError)(answer["error"])
+        return answer, data
+
+    def _gone(self, expired: bool, seconds: float) -> ModelError:
+        assert self._child is not None
+        code = self._child.wait()
+        device = self.spec.device
+        if expired:
+            return ModelError(f"{self.spec.id}: {device} gave no answer within {seconds:g} s and was stopped")
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return ModelError(
+            f"{self.spec.id}: the process that ran {device} died ({how}); its message is above, if it had one"
+        )
+
+    def close(self) -> None:
+        """End the child."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        with contextlib.suppress(OSError):
+            if child.stdin:
+                child.stdin.close()
+        try:
+            child.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        if child.stdout:
+            child.stdout.close()
+
+
+def _loaded(header: dict[str, Any]) -> Loaded:
+    plain = header["loaded"]
+    return Loaded.from_json({**plain, "details": {**plain["details"], "isolated": True}})

@@ -1,0 +1,43 @@
+"""The two files of an IR belong together: whether they do, and the digest over both. Without OpenVINO."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.backends.openvino.ir_xml import read_ir_xml
+from harness.machine.digests import file_sha256
+
+
+def ir_sha256(xml: Path) -> str:
+    """Return the sha256 (hex) over the bytes of the .xml and then of its .bin. Raises ModelError: one is unreadable."""
+    return file_sha256(xml, xml.with_suffix(".bin"))
+
+
+def weights_file_fault(xml: Path) -> str | None:
+    """Say what is wrong with the .bin that lies beside an IR's .xml; None where it fits.
+
+    Its size is held against the constants in the .xml, its content against the sha256 that the harness writes down
+    when it converts. Raises ModelError where the .xml itself is unreadable.
+    """
+    content = read_ir_xml(xml)
+    weights = xml.with_suffix(".bin")
+    try:
+        size = weights.stat().st_size
+    except FileNotFoundError:
+        return f"{weights} is missing; copy the .bin that belongs to {xml.name}" if content.weights_end else None
+    except OSError as error:
+        return f"{weights} cannot be read: {error.strerror or error}"
+    mend = f"copy the .bin that belongs to {xml.name}, or run `harness convert`"
+    if size < content.weights_end:
+        return (
+            f"{weights} is cut off or belongs to another model: it has {size} bytes, {xml.name} needs "
+            f"{content.weights_end}; {mend}"
+        )
+    if size > content.weights_end:
+        return (
+            f"{weights} belongs to another model: it has {size} bytes, {xml.name} needs {content.weights_end}; {mend}"
+        )
+    recorded = content.section("harness").get("bin_sha256")
+    if recorded is not None and file_sha256(weights) != recorded:
+        return f"{weights} belongs to another model or was changed: its sha256 is not the one in {xml.name}; {mend}"
+    return None

@@ -1,0 +1,273 @@
+"""An OpenVINO IR through the asynchronous queue; results joined by index, precision read back from what compiled."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.backends.base import Backend, Loaded, Pixels, Probabilities
+from harness.backends.names import find_by_name
+from harness.backends.openvino.framework import import_openvino
+from harness.backends.openvino.report import after_a_change, execution_devices, report
+from harness.backends.tensorflow.runner import wrong_width
+from harness.errors import AbsentDeviceError, DeviceError, ModelError, nearest
+from harness.feeding.pixel_table import is_identity, pixel_table
+from harness.machine.digests import file_sha256
+
+_HINTS = {"f32": "f32", "f16": "f16", "bf16": "bf16"}
+_CAPABILITIES = {"f32": "FP32", "f16": "FP16", "bf16": "BF16"}
+_KNOWN = ("GPU", "NPU")  # rightly written, whether they are there or not
+_CHANGING = ("AUTO", "MULTI")  # these may move a model to another device while it runs
+_SHAPE_ONLY = frozenset({"Reshape", "Squeeze", "Unsqueeze"})
+
+
+class OpenVINOBackend(Backend):
+    """Runs an IR (.xml with its .bin) on an OpenVINO device at a pinned precision.
+
+    Pixels enter as uint8 NHWC BGR. What else the model wants (f32, NCHW, RGB, mean and scale) is put in front of it
+    inside OpenVINO, the normalisation as a table that is exact in every bit.
+    """
+
+    def load(self) -> Loaded:
+        """Read and compile the IR. Raises ModelError for a bad file or name, DeviceError for device or precision."""
+        ov = import_openvino()
+        self._latencies: list[float] = []
+        core = ov.Core()
+        self._require_device(core)
+        xml = Path(self.spec.model)
+        sha256 = self.spec.model_sha256 or file_sha256(xml, xml.with_suffix(".bin"))
+        try:
+            model = core.read_model(str(xml))
+        except RuntimeError as error:
+            raise ModelError(f"{xml}: OpenVINO cannot read this IR: {_reason(error)}") from None
+        source = find_by_name(self.spec.input.name, _input_names(model), what="input", model=str(xml))
+        if len(model.inputs) != 1:
+            names = ", ".join(port.get_node().get_friendly_name() for port in model.inputs)
+            raise ModelError(f"{xml}: has {len(model.inputs)} inputs ({names}); one is wanted, that takes the pixels")
+        output = find_by_name(self.spec.output, output_names(model), what="output", model=str(xml))
+        self._index = model.outputs.index(output)
+        shape = source.get_partial_shape()
+        self._batch = self._set_batch(model, source)
+        self._check_width(output)
+        wrapped = self._with_pixels(ov, model, source)
+        compiled = self._compile(core, wrapped)
+        self._queue = ov.AsyncInferQueue(compiled)
+        self._queue.set_callback(self._keep)
+        self._report = partial(
+            report,
+            ov,
+            core,
+            compiled,
+            self.spec,
+            sha256=sha256,
+            batch=self._batch,
+            requests=len(self._queue),
+            input_shape=str(shape),
+            fixed=shape.is_dynamic,
+        )
+        self._devices: Callable[[], list[str]] = partial(execution_devices, compiled, self.spec.device)
+        return self._report()
+
+    def _require_device(self, core: Any) -> None:
+        """Refuse a device that is not there, and a precision that it does not list."""
+        base, _, below = self.spec.device.partition(":")
+        virtual = base in ("AUTO", "HETERO", "BATCH", "MULTI")
+        parts = [part for part in below.split(",") if not part.startswith("-")]  # `AUTO:-GPU` leaves the GPU out
+        for part in parts if virtual else [self.spec.device]:
+            name = part.partition("(")[0] if virtual else part
+            lists = self._capabilities(core, name) if name else []
+            needed = _CAPABILITIES.get(self.spec.precision)
+            if name and needed and needed not in lists:
+                raise AbsentDeviceError(
+                    f"{self.spec.id}: {name} lacks {self.spec.precision}; it has {', '.join(sorted(lists))}. "
+                    "Choose a precision that it has"
+                )
+
+    def _capabilities(self, core: Any, name: str) -> list[str]:
+        """Ask a device that is there what it can do.
+
+        Only its own plug-in is loaded, since another one may crash; all are where the device is not there, to say what
+        is. A plug-in tells what its devices could do even without any device.
+        """
+        base, _, number = name.partition(".")
+        try:
+            there = [str(each) for each in core.get_property(base, "AVAILABLE_DEVICES")]
+        except RuntimeError as error:
+            there, why = [], f" ({_reason(error)})" if base in _KNOWN else ""
+        else:
+            why = ""
+        if not there or (number and number not in there):
+            available = list(core.available_devices)
+            close = nearest(name.upper(), available) if base not in _KNOWN else []
+            near = f"; did you mean {close[0]}?" if close else "."
+            asked = "" if name == self.spec.device else f" of '{self.spec.device}'"
+            raise AbsentDeviceError(
+                f"{self.spec.id}: the device '{name}'{asked} is not there{why}{near} OpenVINO has: "
+                f"{', '.join(available)} (and AUTO, HETERO:..., BATCH:... over them)"
+            )
+        try:
+            return list(core.get_property(name, "OPTIMIZATION_CAPABILITIES"))
+        except RuntimeError as error:
+            raise DeviceError(f"{self.spec.id}: the device {name} does not answer: {_reason(error)}") from None
+
+    def _set_batch(self, model: Any, source: Any) -> int:
+        """Return the batch size; a free one is fixed to what is configured (1 otherwise)."""
+        shape = source.get_partial_shape()
+        size = self.spec.size
+        sides = [-1 if side.is_dynamic else side.get_length() for side in shape] if shape.rank.is_static else []
+        self._layout = "NCHW" if len(sides) == 4 and sides[1] == 3 and sides[3] != 3 else "NHWC"
+        wanted = (size, size, 3) if self._layout == "NHWC" else (3, size, size)
+        if len(sides) != 4 or any(have not in (-1, want) for have, want in zip(sides[1:], wanted, strict=True)):
+            raise ModelError(
+                f"{self.spec.model}: the input '{self.spec.input.name}' has the shape {shape}, "
+                f"[1,{size},{size},3] or [1,3,{size},{size}] is configured (dataset.preprocess.size: {size})"
+            )
+        if sides[0] > 0 and self.spec.batch not in (None, sides[0]):
+            raise ModelError(
+                f"{self.spec.model}: its batch size is fixed to {sides[0]}, batch: {self.spec.batch} is configured"
+            )
+        if -1 not in sides:
+            return int(sides[0])
+        batch = sides[0] if sides[0] > 0 else self.spec.batch or 1
+        try:
+            model.reshape({source: [batch, *wanted]})
+        except RuntimeError as error:
+            raise ModelError(f"{self.spec.model}: cannot be fixed to batch {batch}: {_reason(error)}") from None
+        return int(batch)
+
+    def _check_width(self, output: Any) -> None:
+        shape = output.get_partial_shape()
+        if shape.is_static:
+            values = int(np.prod([int(side) for side in output.get_shape()]))
+            width = values // self._batch
+            if width != self.spec.outputs:
+                raise ModelError(wrong_width(self.spec.model, self.spec.output, width, self.spec.outputs))
+
+    def _with_pixels(self, ov: Any, model: Any, source: Any) -> Any:
+        """Put uint8 NHWC BGR in front of the model's own input."""
+        from openvino import opset13
+        from openvino.preprocess import PrePostProcessor
+
+        processor = PrePostProcessor(model)
+        port = processor.input(model.inputs.index(source))
+        port.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+        port.model().set_layout(ov.Layout(self._layout))
+        contract = self.spec.input
+        element = source.get_element_type()
+        if not is_identity(contract) and not element.is_real():
+            raise ModelError(
+                f"{self.spec.model}: the input '{contract.name}' takes {element.to_string()}, which cannot hold pixels "
+                "after mean and scale; leave `mean` and `scale` out of `input` where the model has them inside"
+            )
+
+        def normalise(pixels: Any) -> Any:
+            ordered = pixels
+            if contract.color == "RGB":
+                ordered = opset13.gather(pixels, np.array([2, 1, 0], np.int32), np.int32(3))
+            if is_identity(contract):
+                return opset13.convert(ordered, element.to_string()).output(0)
+            index = opset13.convert(ordered, "i32")
+            index = opset13.add(index, np.array([0, 256, 512], np.int32))
+            table = opset13.constant(pixel_table(contract).reshape(-1))
+            return opset13.gather(table, index, np.int32(0)).output(0)
+
+        if contract.color == "RGB" or not is_identity(contract):
+            port.preprocess().custom(normalise)
+        return processor.build()
+
+    def _compile(self, core: Any, model: Any) -> Any:
+        properties: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT"}
+        if self.spec.precision in _HINTS:
+            properties["INFERENCE_PRECISION_HINT"] = _HINTS[self.spec.precision]
+        if self.spec.cache_dir and _writable(Path(self.spec.cache_dir)):
+            properties["CACHE_DIR"] = self.spec.cache_dir
+        if self.spec.threads and self.spec.device == "CPU":
+            properties["INFERENCE_NUM_THREADS"] = self.spec.threads
+        try:
+            return core.compile_model(model, self.spec.device, properties)
+        except RuntimeError as error:
+            raise DeviceError(
+                f"{self.spec.id}: {self.spec.device} cannot compile {self.spec.model} at {self.spec.precision}: "
+                f"{_reason(error)}"
+            ) from None
+
+    def _keep(self, request: Any, row: int) -> None:
+        answer = request.get_output_tensor(self._index).data.reshape(self._batch, -1)
+        rows = self._result[row : row + self._batch]
+        rows[...] = answer[: len(rows)]
+        self._latencies.append(float(request.latency))
+
+    def _infer(self, pixels: Pixels) -> Probabilities:
+        self._result = np.empty((len(pixels), self.spec.outputs), np.float32)
+        pixels = np.ascontiguousarray(pixels)
+        try:
+            for start in range(0, len(pixels), self._batch):
+                part = pixels[start : start + self._batch]
+                if len(part) < self._batch:
+                    part = np.concatenate([part, np.repeat(part[-1:], self._batch - len(part), axis=0)])
+                self._queue.start_async({0: part}, start, share_inputs=True)
+            self._queue.wait_all()
+        except RuntimeError as error:
+            raise ModelError(f"{self.spec.id}: {self.spec.device} failed while it ran: {_reason(error)}") from None
+        if self.spec.device.partition(":")[0] in _CHANGING:
+            self._notice_another_device()
+        return self._result
+
+    def _notice_another_device(self) -> None:
+        if not set(self._devices()) <= set(self.loaded.details["execution_devices"]):
+            self.loaded = after_a_change(self.loaded, self._report(), self.spec.id)
+
+    def take_latencies(self) -> list[float]:
+        """Return and forget the latencies of the requests since the last call, in milliseconds."""
+        taken, self._latencies = self._latencies, []
+        return taken
+
+    def close(self) -> None:
+        """Let the queue and the compiled model go, the queue last: it alone lets its threads end without deadlock."""
+        for name in ("_report", "_devices", "_queue"):
+            self.__dict__.pop(name, None)
+
+
+def output_names(model: Any) -> Mapping[str, Any]:
+    """Return every name of every output: its tensors' names, and those of the layers behind a mere change of shape."""
+    names: dict[str, Any] = {}
+    for output in model.outputs:
+        found = sorted(output.get_names())
+        producer = output.get_node().input_value(0)
+        while True:
+            found += [producer.get_node().get_friendly_name(), *sorted(producer.get_names())]
+            if producer.get_node().get_type_name() not in _SHAPE_ONLY:
+                break
+            producer = producer.get_node().input_value(0)
+        for name in found:
+            names.setdefault(name, output)
+    return names
+
+
+def _input_names(model: Any) -> Mapping[str, Any]:
+    names: dict[str, Any] = {}
+    for source in model.inputs:
+        for name in (*sorted(source.get_names()), source.get_node().get_friendly_name()):
+            names.setdefault(name, source)
+    return names
+
+
+def _writable(folder: Path) -> bool:
+    """Make a folder and tell whether files can be written there; a cache that cannot be written is done without."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
+
+
+def _reason(error: Exception) -> str:
+    """Return the telling line of OpenVINO's message, without paths of its sources."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(("Exception from", "Check '", "[ GENERAL_ERROR"))]
+    return (telling or lines or [type(error).__name__])[-1][:300]

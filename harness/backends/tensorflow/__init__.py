@@ -1,0 +1,1 @@
+"""TensorFlow: reading a frozen graph, and running it."""

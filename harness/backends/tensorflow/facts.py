@@ -1,0 +1,15 @@
+"""What is known of TensorFlow without importing it."""
+
+from harness.backends.registry import BackendFacts
+
+FACTS = BackendFacts(
+    name="tensorflow",
+    title="TensorFlow",
+    roles=frozenset({"reference", "candidate"}),
+    suffixes=(".pb",),
+    module="tensorflow",
+    distributions=("tensorflow", "tensorflow-cpu", "tensorflow-intel"),
+    switches=("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "TF_XLA_FLAGS"),
+    extra="tensorflow",
+    runner="harness.backends.tensorflow.runner:TensorFlowBackend",
+)

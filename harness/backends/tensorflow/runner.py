@@ -1,0 +1,228 @@
+"""A frozen TensorFlow graph: loaded once, one session, whole batches, nothing set up per image."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.backends.base import Backend, Loaded, Pixels, Probabilities
+from harness.backends.names import find_by_name
+from harness.errors import DeviceError, ModelError
+from harness.feeding.pixel_table import is_identity, pixel_table
+from harness.machine.digests import file_sha256
+from harness.machine.environment import cpu_name
+
+# Operations that reach outside the graph. A network that classifies pixels has no use for them; a hostile file has.
+_FORBIDDEN = frozenset({
+    "EagerPyFunc", "LoadAndRemapMatrix", "MatchingFiles", "PrintV2", "PyFunc", "PyFuncStateless", "ReadFile", "Restore",
+    "RestoreSlice", "RestoreV2", "Save", "SaveSlices", "SaveV2", "ShardedFilename", "WriteFile",
+})  # fmt: skip
+_FORBIDDEN_LIKE = re.compile(r"^Debug|^Rpc|^Remote|Checkpoint|Dataset|ImportEvent|Iterator|Reader|Summary|TextFile")
+_OWN = "harness_pixels"
+_BANNER = (b"absl::InitializeLog()", b"oneDNN custom operations are on", b"optimized to use available CPU instructions",
+           b"To enable the following instructions")  # fmt: skip
+
+
+def import_tensorflow() -> Any:
+    """Import TensorFlow with its chatter off. Raises ModelError with what to install."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with _without_banner():
+            import tensorflow as tf
+    except ImportError as error:
+        raise ModelError(
+            f"the backend tensorflow needs TensorFlow, which cannot be imported ({error}); "
+            "install it, for instance with `pip install 'conversion-accuracy-harness[tensorflow]'`"
+        ) from None
+    tf.get_logger().setLevel("ERROR")
+    return tf
+
+
+@contextlib.contextmanager
+def _without_banner() -> Iterator[None]:
+    """Hold back what native code prints to stderr meanwhile, and pass on all but TensorFlow's banner.
+
+    The banner comes from before TensorFlow reads its own log level, so that no setting turns it off.
+    """
+    sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # no stderr at all
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            held.seek(0)
+            for line in held:
+                if not any(word in line for word in _BANNER):
+                    os.write(2, line)
+
+
+class TensorFlowBackend(Backend):
+    """Runs a frozen graph (.pb) on the CPU in float32.
+
+    Pixels enter as uint8; colour order, mean and scale are applied inside the graph by a table (exact in every bit).
+    """
+
+    def load(self) -> Loaded:
+        """Load the graph. Raises ModelError for a bad file or name, DeviceError for another device or precision."""
+        if self.spec.precision not in ("f32", "device_default"):
+            raise DeviceError(f"{self.spec.id}: the backend tensorflow runs f32, not {self.spec.precision}")
+        if self.spec.device != "CPU":
+            raise DeviceError(f"{self.spec.id}: the backend tensorflow runs on the CPU, not on {self.spec.device}")
+        tf = import_tensorflow()
+        tf1 = tf.compat.v1
+        sha256 = self.spec.model_sha256 or file_sha256(Path(self.spec.model))
+        graph_def = _read_graph(tf1, self.spec.model)
+        nodes = {node.name: node for node in graph_def.node}
+        placeholders = {f"{name}:0": node for name, node in nodes.items() if node.op == "Placeholder"}
+        source = find_by_name(self.spec.input.name, placeholders, what="input", model=self.spec.model)
+        fed_on = {name.lstrip("^").partition(":")[0] for node in graph_def.node for name in node.input}
+        results_first = sorted(nodes, key=lambda name: name in fed_on)
+        output = find_by_name(
+            self.spec.output, {f"{name}:0": nodes[name] for name in results_first}, what="output", model=self.spec.model
+        )
+        fixed = self._fixed_batch(source)
+        self._batch = fixed or self.spec.batch or 32
+        self._pad = fixed is not None
+        absent = sorted(fed_on - set(nodes))
+        if absent:
+            raise ModelError(f"{self.spec.model}: cut off, '{absent[0]}' is missing; fetch or freeze the graph again")
+        graph_def = tf1.graph_util.extract_sub_graph(graph_def, [output.name])
+        _refuse_forbidden(graph_def, self.spec.model)
+        if all(node.name != source.name for node in graph_def.node):
+            raise ModelError(
+                f"{self.spec.model}: the output '{output.name}' does not depend on the input '{source.name}'"
+            )
+        graph = tf1.Graph()
+        with graph.as_default():
+            pixels = tf1.placeholder(tf.uint8, [fixed, self.spec.size, self.spec.size, 3], name=_OWN)
+            fed = self._normalised(tf, pixels)
+            try:
+                tf1.import_graph_def(graph_def, name="", input_map={f"{source.name}:0": fed})
+            except (ValueError, tf.errors.OpError) as error:
+                raise ModelError(f"{self.spec.model}: the graph cannot be loaded: {_first_line(error)}") from None
+        threads = self.spec.threads or os.cpu_count() or 1
+        options = tf1.ConfigProto(
+            intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1, device_count={"GPU": 0}
+        )
+        self._session = tf1.Session(graph=graph, config=options)
+        self._run: Callable[[Pixels], Any] = self._session.make_callable(f"{output.name}:0", [f"{_OWN}:0"])
+        self._errors = (tf.errors.OpError, ValueError)
+        self._check_width(graph.get_tensor_by_name(f"{output.name}:0"))
+        return Loaded(
+            backend=f"tensorflow {tf.__version__}",
+            device="CPU",
+            device_name=cpu_name(),
+            effective_precision="f32",
+            model_sha256=sha256,
+            details={
+                "batch": self._batch,
+                "threads": threads,
+                "onednn_opts": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+            },
+        )
+
+    def _fixed_batch(self, placeholder: Any) -> int | None:
+        """Return the batch size that the graph insists on, or None where it is free."""
+        shape = placeholder.attr["shape"].shape
+        sides = [dimension.size for dimension in shape.dim]
+        if shape.unknown_rank or not sides:
+            return None
+        size = self.spec.size
+        if len(sides) != 4 or any(
+            have not in (-1, want) for have, want in zip(sides[1:], (size, size, 3), strict=True)
+        ):
+            raise ModelError(
+                f"{self.spec.model}: the input '{placeholder.name}' has the shape {sides}, "
+                f"[?, {size}, {size}, 3] is configured (dataset.preprocess.size: {size})"
+            )
+        return int(sides[0]) if sides[0] > 0 else None
+
+    def _normalised(self, tf: Any, pixels: Any) -> Any:
+        """Add uint8 BGR to what the model expects: channels reversed for RGB, mean and scale by a table."""
+        ordered = tf.reverse(pixels, [-1]) if self.spec.input.color == "RGB" else pixels
+        if is_identity(self.spec.input):
+            return tf.cast(ordered, tf.float32)
+        table = pixel_table(self.spec.input)
+        index = tf.cast(ordered, tf.int32)
+        if (table == table[0]).all():
+            return tf.gather(tf.constant(table[0]), index)
+        return tf.gather(tf.constant(table.reshape(-1)), index + tf.constant([0, 256, 512], tf.int32))
+
+    def _check_width(self, tensor: Any) -> None:
+        width = tensor.shape[-1] if tensor.shape.rank else None
+        if width is not None and width != self.spec.outputs:
+            raise ModelError(wrong_width(self.spec.model, self.spec.output, int(width), self.spec.outputs))
+
+    def _infer(self, pixels: Pixels) -> Probabilities:
+        result = np.empty((len(pixels), self.spec.outputs), np.float32)
+        for start in range(0, len(pixels), self._batch):
+            part = pixels[start : start + self._batch]
+            count = len(part)
+            if self._pad and count < self._batch:
+                part = np.concatenate([part, np.repeat(part[-1:], self._batch - count, axis=0)])
+            try:
+                rows = np.asarray(self._run(part), np.float32).reshape(len(part), -1)
+            except self._errors as error:
+                raise ModelError(f"{self.spec.model}: TensorFlow failed: {_first_line(error)}") from None
+            if rows.shape[1] != self.spec.outputs:
+                raise ModelError(wrong_width(self.spec.model, self.spec.output, rows.shape[1], self.spec.outputs))
+            result[start : start + count] = rows[:count]
+        return result
+
+    def close(self) -> None:
+        """Close the session."""
+        if hasattr(self, "_session"):
+            self._session.close()
+
+
+def wrong_width(model: str, output: str, width: int, wanted: int) -> str:
+    """Return the message for an output that cannot hold the labels."""
+    hint = (
+        "; set dataset.background_class" if abs(width - wanted) == 1 else "; is it the right output, dataset.classes?"
+    )
+    return f"{model}: the output '{output}' has {width} values an image, the labels need {wanted}{hint}"
+
+
+def _read_graph(tf1: Any, path: str) -> Any:
+    from google.protobuf.message import DecodeError
+
+    graph_def = tf1.GraphDef()
+    try:
+        with open(path, "rb") as stream:
+            graph_def.ParseFromString(stream.read())
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+    except DecodeError:
+        raise ModelError(f"{path}: no frozen TensorFlow graph, or cut off; fetch or freeze it again") from None
+    if not graph_def.node:
+        raise ModelError(f"{path}: a graph without any operation; fetch or freeze it again")
+    return graph_def
+
+
+def _refuse_forbidden(graph_def: Any, path: str) -> None:
+    functions = [node for function in graph_def.library.function for node in function.node_def]
+    for node in [*graph_def.node, *functions]:
+        if node.op in _FORBIDDEN or _FORBIDDEN_LIKE.search(node.op):
+            raise ModelError(f"{path}: refused, its operation '{node.name}' ({node.op}) reaches outside the graph")
+        if node.op in ("VariableV2", "VarHandleOp", "Variable"):
+            raise ModelError(f"{path}: not frozen ('{node.name}' is a variable); freeze the graph with its checkpoint")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__

@@ -1,5 +1,0 @@
-"""Two finished runs, image by image, from their records alone."""
-
-from harness.comparing.runs import ModelPair, RunPair, compare_runs
-
-__all__ = ["ModelPair", "RunPair", "compare_runs"]

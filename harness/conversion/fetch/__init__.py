@@ -1,0 +1,1 @@
+"""From an archive's address to the original model: download, verify, unpack."""

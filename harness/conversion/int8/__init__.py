@@ -1,0 +1,1 @@
+"""INT8 by NNCF, calibrated on images that are never evaluated."""

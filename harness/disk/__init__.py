@@ -1,0 +1,1 @@
+"""Files on disk: written atomically, and tables that carry their own checksum."""

@@ -1,0 +1,57 @@
+"""Files that a reader sees whole or not at all, and the words for those that cannot be written."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from harness.errors import RecordError
+
+_UMASK = os.umask(0o022)  # read once, at import, because reading it sets it for every thread
+os.umask(_UMASK)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write ``data`` so that a reader sees either the old file or the whole new one, even after a power cut.
+
+    Raises RecordError with the reason (no permission, no space) and leaves no temporary file behind.
+    """
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o666 & ~_UMASK)  # noqa: PTH101
+        os.replace(temporary, path)  # noqa: PTH105
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):  # after the replacement, or on a file system that is gone
+            os.unlink(temporary)  # noqa: PTH108
+
+
+def cannot_write(path: Path, error: OSError) -> RecordError:
+    """Return the message for a file that cannot be written: where, why, and what to do."""
+    mend = {
+        errno.ENOSPC: "make room, then run the same command with --resume",
+        errno.EDQUOT: "make room, then run the same command with --resume",
+        errno.EACCES: "choose a folder that this user may write with --out",
+        errno.EPERM: "choose a folder that this user may write with --out",
+        errno.EROFS: "choose a folder that this user may write with --out",
+    }.get(error.errno or 0, "choose another folder with --out")
+    return RecordError(f"{path}: cannot be written: {error.strerror or error}; {mend}")
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents. Raises RecordError with the reason."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error

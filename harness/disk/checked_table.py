@@ -1,0 +1,37 @@
+"""Files that carry their own checksum: a damaged one is never trusted."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pyarrow as pa
+
+from harness.disk.atomic import write_atomically
+
+_MAGIC = b"harness table 1\n"
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write an Arrow table with a sha256 in front, atomically. Raises RecordError."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    payload = sink.getvalue().to_pybytes()
+    write_atomically(path, _MAGIC + hashlib.sha256(payload).digest() + payload)
+
+
+def read_table(path: Path) -> pa.Table | None:
+    """Read such a table; None where the file is missing, cut off, or differs from its checksum."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    start = len(_MAGIC) + hashlib.sha256().digest_size
+    payload = memoryview(data)[start:]
+    if not data.startswith(_MAGIC) or hashlib.sha256(payload).digest() != data[len(_MAGIC) : start]:
+        return None
+    try:
+        return pa.ipc.open_stream(pa.py_buffer(payload)).read_all()
+    except pa.ArrowException:
+        return None

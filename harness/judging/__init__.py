@@ -1,0 +1,1 @@
+"""From tables to verdicts: gates, certification, baselines, and the trade-off between candidates."""

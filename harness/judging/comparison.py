@@ -1,0 +1,94 @@
+"""Counts of one model, and of a candidate against the reference on the same images, as parts of the record."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from harness.metrics.compare import correct_at, flip_counts
+from harness.metrics.outcome import Outcome, as_decimal
+from harness.metrics.statistics import mcnemar_exact, paired_drop, wilson
+from harness.record.schema import Accuracy, Agreement, ComparisonPart, Drop, Flips
+
+
+def accuracy(outcome: Outcome, k: int) -> Accuracy:
+    """Count the images whose label is among the k best classes."""
+    correct = int(correct_at(outcome, k).sum())
+    total = len(outcome)
+    if total == 0:
+        return Accuracy(correct=0, total=0, percent=None, ci95_percent=None)
+    low, high = wilson(correct, total)
+    return Accuracy(correct=correct, total=total, percent=100 * correct / total, ci95_percent=(100 * low, 100 * high))
+
+
+def compare(
+    reference_id: str, reference: Outcome, candidate_id: str, candidate: Outcome, image_ids: tuple[str, ...]
+) -> ComparisonPart:
+    """Compare a candidate with the reference image by image.
+
+    Raises ValueError where the two outcomes or the ids differ in length: nothing is cut to the shorter one.
+    """
+    total = len(reference)
+    if len(candidate) != total or len(image_ids) != total:
+        raise ValueError(f"{total} reference rows, {len(candidate)} candidate rows, {len(image_ids)} image ids")
+    broken, fixed = flip_counts(reference, candidate)
+    wrong = ~correct_at(reference, 1) & ~correct_at(candidate, 1)
+    changed_wrong = int((wrong & (reference.top1 != candidate.top1)).sum())
+    largest, mean, worst = _differences(candidate)
+    return ComparisonPart(
+        reference=reference_id,
+        candidate=candidate_id,
+        top1_agreement=agreement(reference, candidate),
+        flips=Flips(fixed=fixed, broken=broken, changed_wrong=changed_wrong),
+        drop=_drop(reference, candidate),
+        max_abs_diff=largest,
+        mean_abs_diff=mean,
+        worst_image=None if worst is None else image_ids[worst],
+    )
+
+
+def agreement(first: Outcome, second: Outcome) -> Agreement:
+    """Count the images on which two models give the same Top-1 class; bad images take no part.
+
+    Raises ValueError where the two differ in length.
+    """
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} rows against {len(second)}")
+    good = first.top1 >= 0
+    same, compared = int(((first.top1 == second.top1) & good).sum()), int(good.sum())
+    return Agreement(count=same, total=compared, percent=100 * same / compared if compared else None)
+
+
+def _differences(candidate: Outcome) -> tuple[float | None, float | None, int | None]:
+    """Return the largest and the mean absolute difference over all images but bad ones, and the row of the largest.
+
+    A difference that is not finite is the largest there is: the row is its first image's, and there are no numbers.
+    """
+    good = ~candidate.is_bad
+    if not good.any():
+        return None, None, None
+    differences = np.where(good, candidate.max_abs_diff, np.float32(-1))
+    beyond = good & ~(np.isfinite(candidate.max_abs_diff) & np.isfinite(candidate.mean_abs_diff))
+    if beyond.any():
+        return None, None, int(np.argmax(beyond))
+    worst = int(np.argmax(differences))
+    mean = math.fsum(candidate.mean_abs_diff[good].tolist()) / int(good.sum())
+    return as_decimal(candidate.max_abs_diff[worst]), mean, worst
+
+
+def _drop(reference: Outcome, candidate: Outcome) -> Drop:
+    total = len(reference)
+    if total == 0:
+        return Drop(top1_pp=None, top5_pp=None, top1_ci95_pp=None, top1_p_value=None)
+    broken1, fixed1 = flip_counts(reference, candidate, 1)
+    broken5, fixed5 = flip_counts(reference, candidate, 5)
+    low1, high1 = paired_drop(broken1, fixed1, total)
+    low5, high5 = paired_drop(broken5, fixed5, total)
+    return Drop(
+        top1_pp=100 * (broken1 - fixed1) / total,
+        top5_pp=100 * (broken5 - fixed5) / total,
+        top1_ci95_pp=(100 * low1, 100 * high1),
+        top5_ci95_pp=(100 * low5, 100 * high5),
+        top1_p_value=mcnemar_exact(broken1, fixed1),
+    )

@@ -1,0 +1,1 @@
+"""What this machine is: its environment, and digests of its files."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import shutil
 import subprocess
 import sys
-import types
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from harness import __version__
-from harness.cli import build_parser, main
+from harness.cli import build_parser, commands, main
+from harness.commands import validate
+from harness.commands.result import Result
 from harness.errors import BaselineError, ConfigError, DatasetError, DeviceError, HarnessError, RecordError
 
 ROOT = Path(__file__).parents[1]
@@ -166,13 +168,13 @@ class TestUsageErrors:
         assert "--set datset: unknown key; did you mean `dataset`?" in capsys.readouterr().err
 
 
-def command_that(monkeypatch: pytest.MonkeyPatch, run: Callable[[argparse.Namespace], int]) -> None:
+def command_that(monkeypatch: pytest.MonkeyPatch, run: Callable[[argparse.Namespace], Result]) -> None:
     """Put a command of the test's own in the place of `harness validate`."""
-    monkeypatch.setitem(sys.modules, "harness.commands.validate", types.SimpleNamespace(run=run))
+    monkeypatch.setattr(validate, "run", run)
 
 
-def raising(error: BaseException) -> Callable[[argparse.Namespace], int]:
-    def run(_: argparse.Namespace) -> int:
+def raising(error: BaseException) -> Callable[[argparse.Namespace], Result]:
+    def run(_: argparse.Namespace) -> Result:
         raise error
 
     return run
@@ -181,7 +183,7 @@ def raising(error: BaseException) -> Callable[[argparse.Namespace], int]:
 class TestExitCodes:
     @pytest.mark.parametrize("code", [0, 1, 3, 4, 5])
     def test_the_command_s_own(self, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-        command_that(monkeypatch, lambda _: code)
+        command_that(monkeypatch, lambda _: Result(code))
         assert main(["validate", "c.yml"]) == code
 
     @pytest.mark.parametrize(
@@ -220,24 +222,55 @@ class TestExitCodes:
 
     def test_what_was_typed_is_known_to_the_command(self, monkeypatch: pytest.MonkeyPatch) -> None:
         seen: list[argparse.Namespace] = []
-        command_that(monkeypatch, lambda options: seen.append(options) or 0)  # type: ignore[func-returns-value]
+        command_that(monkeypatch, lambda options: seen.append(options) or Result())  # type: ignore[func-returns-value]
         arguments = ["validate", "c.yml", "--set", "a=1", "--set", "b.c=d", "--limit", "7", "--json"]
         assert main(arguments) == 0
         assert seen[0].given == arguments
         assert (seen[0].overrides, seen[0].limit, seen[0].json) == (["a=1", "b.c=d"], 7, True)
         assert (seen[0].resume, seen[0].no_cache, seen[0].out, seen[0].engine) == (False, False, None, "local")
 
-    @pytest.mark.parametrize("verdict", [None, 0, 1])
+    @pytest.mark.parametrize("verdict", [0, 1, 5])
+    @pytest.mark.parametrize("document", [None, {"a": 1}])
     def test_a_reader_that_left_does_not_change_the_verdict(
-        self, monkeypatch: pytest.MonkeyPatch, verdict: int | None
+        self, monkeypatch: pytest.MonkeyPatch, verdict: int, document: Any
     ) -> None:
-        def run(options: argparse.Namespace) -> int:
-            if verdict is not None:
-                options.verdict = verdict
-            raise BrokenPipeError
+        class Left(io.StringIO):
+            def write(self, _: str) -> int:
+                raise BrokenPipeError
 
-        command_that(monkeypatch, run)
-        assert main(["validate", "c.yml"]) == (3 if verdict is None else verdict)
+        command_that(monkeypatch, lambda _: Result(verdict, "text", document))
+        monkeypatch.setattr(sys, "stdout", Left())
+        assert main(["validate", "c.yml"]) == verdict
+
+    def test_a_reader_that_left_before_there_is_a_verdict(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        command_that(monkeypatch, raising(BrokenPipeError()))
+        assert main(["validate", "c.yml"]) == 3
+
+    def test_a_document_is_all_that_is_printed(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        command_that(monkeypatch, lambda _: Result(1, document={"a": [1, None, "\u00e9"]}))
+        assert main(["validate", "c.yml"]) == 1
+        out, err = capsys.readouterr()
+        assert (json.loads(out), err) == ({"a": [1, None, "\u00e9"]}, "")
+
+    def test_an_error_beside_a_text(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        command_that(monkeypatch, lambda _: Result(3, "as far as it came\n", error="and why no further"))
+        assert main(["validate", "c.yml"]) == 3
+        assert capsys.readouterr() == ("as far as it came\n", "harness: and why no further\n")
+
+    @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+    def test_closed_streams(self, closed: str, tmp_path: Path) -> None:
+        config = ROOT / "tests/config/example.yml"
+        command = f'"{sys.executable}" -m harness config check "{config}" --set dataset.path=/nowhere {closed}'
+        process = subprocess.run(["sh", "-c", command], capture_output=True, check=False, cwd=ROOT)
+        assert process.returncode == 2
+        assert process.stdout == b""
+        assert (b"/nowhere does not exist" in process.stderr) == ("2>&-" not in closed)
+        command = f'"{sys.executable}" -m harness config schema {closed}'
+        process = subprocess.run(["sh", "-c", command], capture_output=True, check=False, cwd=ROOT)
+        assert (process.returncode, process.stderr) == (0, b"")
+        assert (process.stdout == b"") == (">&- " in f"{closed} ".replace("2>&-", ""))
 
     def test_a_reader_that_left_is_no_error_of_a_listing(self) -> None:
         code = "import sys; from harness.cli import main; sys.exit(main(['config', 'schema']))"
@@ -262,9 +295,8 @@ class TestExitCodes:
 
     def test_a_name_that_the_terminal_cannot_show(self) -> None:
         code = (
-            "import sys, types; sys.modules['harness.commands.validate'] = types.SimpleNamespace("
-            "run=lambda _: print('caf\\udce9 \\u2713') or 1); from harness.cli import main; "
-            "sys.exit(main(['validate', 'c']))"
+            "import sys; from harness.cli import main; from harness.commands import result, validate; "
+            "validate.run = lambda _: result.Result(1, 'caf\\udce9 \\u2713\\n'); sys.exit(main(['validate', 'c']))"
         )
         arguments = [sys.executable, "-X", "utf8=0", "-c", code]
         environment = {"PYTHONIOENCODING": "ascii"}
@@ -291,12 +323,48 @@ def test_python_m(tmp_path: Path) -> None:
     assert "no such configuration" in process.stderr
 
 
-def test_every_command_can_be_found() -> None:
-    for path, parser in parsers(build_parser()):
-        run = parser._defaults.get("run")
-        if run is None:
-            assert any(isinstance(action, argparse._SubParsersAction) for action in parser._actions), path
-            continue
-        module, _, function = run.partition(":")
-        source = ROOT / (module.replace(".", "/") + ".py")
-        assert f"\ndef {function}(" in source.read_text(encoding="utf-8"), path
+def test_every_command_is_one_module_with_its_options_and_its_run() -> None:
+    found = commands()
+    assert [command.NAME for command in found][:3] == ["validate", "convert", "fetch"]
+    assert len({command.NAME for command in found}) == len(found)
+    known = dict(parsers(build_parser()))
+    for command in found:
+        assert command.HELP[0].islower()
+        assert not command.HELP.endswith(".")
+        assert known[(command.NAME,)]._defaults["run"] is command.run
+        source = Path(str(vars(command)["__file__"]))
+        assert source.parent == ROOT / "harness/commands"
+    assert {path[:1] for path in known} == {(), *((command.NAME,) for command in found)}
+
+
+class TestHostileText:
+    HOSTILE = "a\x1b[31m\u202eb\r::stop-commands::x\x07"
+
+    def test_an_error_of_several_lines_keeps_its_lines_and_nothing_else(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        command_that(monkeypatch, raising(DatasetError(f"first {self.HOSTILE}\n  second\n::error::third\n  ::x\n")))
+        assert main(["validate", "c.yml"]) == 3
+        lines = capsys.readouterr().err.splitlines()
+        assert lines == [
+            "harness: first a\\x1b[31m\\u202eb\\r::stop-commands::x\\x07",
+            "  second",
+            "  :\\x3aerror::third",
+            "  :\\x3ax",
+        ]
+
+    def test_an_unknown_option(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            main(["validate", "c.yml", "--x\n::error::\x1b"])
+        err = capsys.readouterr().err
+        assert "\x1b" not in err
+        assert not any(line.lstrip().startswith("::") for line in err.splitlines())
+
+    @pytest.mark.parametrize("arguments", [["config", "check"], ["report"], ["compare", "x"], ["fetch"], ["convert"]])
+    def test_a_file_name(self, arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        name = f"{tmp_path}/\n::error::x\x1b]0;t\x07\udcff"
+        assert main([*arguments, name]) in (2, 3)
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert not any(hidden in err for hidden in ("\x1b", "\x07", "\udcff"))
+        assert not any(line.lstrip().startswith("::") for line in err.splitlines())

@@ -3,41 +3,75 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from harness.config.schema import BaselineGate
+from harness.commands.options import add_actions, add_json, add_run, number
+from harness.commands.result import Result
 from harness.errors import EXIT_BASELINE, EXIT_NOTHING_DECIDED, EXIT_OK, ConfigError
-from harness.judging.baseline import Baseline, baseline_of, judge_baseline, read_baseline, write_baseline
-from harness.judging.baseline.schema import ModelRow, require_finished
-from harness.judging.gates import exit_code
-from harness.record.schema import GatePart, RunRecord
-from harness.record.store import read_record
+from harness.text import printable
+
+if TYPE_CHECKING:
+    from harness.config.schema import BaselineGate
+    from harness.judging.baseline import Baseline
+    from harness.judging.baseline.schema import ModelRow
+    from harness.record.schema import GatePart, RunRecord
+
+NAME = "baseline"
+HELP = "save or check a baseline"
 
 
-def update(options: argparse.Namespace) -> int:
-    """Accept a finished run: write its counts, and print what changed for whoever reviews the file."""
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of `harness baseline`."""
+    actions = add_actions(parser)
+    updating = actions.add_parser("update", help="write a finished run's counts to a file, to be reviewed")
+    checking = actions.add_parser("check", help="exit 1 if a run is worse than the file, 4 if it is not comparable")
+    for action in (updating, checking):
+        add_run(action)
+        action.add_argument("file", metavar="FILE", type=Path, help="the baseline, a JSON file")
+    for k in (1, 5):
+        checking.add_argument(
+            f"--top{k}-max-drop",
+            metavar="PP",
+            type=number,
+            dest=f"top{k}_max_drop_pp",
+            help=f"largest Top-{k} loss that passes, in pp (default: the run's gates.baseline, else 0.1)",
+        )
+    add_json(checking)
+
+
+def run(options: argparse.Namespace) -> Result:
+    """Run the chosen action."""
+    return update(options) if options.action == "update" else check(options)
+
+
+def update(options: argparse.Namespace) -> Result:
+    """Save a finished run as the baseline; the result lists what changed, for whoever reviews the file."""
+    from harness.judging.baseline import baseline_of, read_baseline, write_baseline
+    from harness.record.store import read_record
+
     record = read_record(options.folder)
     accepted = baseline_of(record)
     before = read_baseline(options.file) if options.file.exists() else None
     write_baseline(options.file, accepted)
-    print(f"{options.file}: {'written' if before is None else 'updated'} from {options.folder}")
-    for line in _changes(before, accepted):
-        print(f"  {line}")
-    for model in record.models:
-        if model.id not in accepted.models:
-            print(f"  {model.id}: left out, its device was not there")
+    lines = [f"{options.file}: {'written' if before is None else 'updated'} from {options.folder}"]
+    lines += [f"  {line}" for line in _changes(before, accepted)]
+    left_out = [model.id for model in record.models if model.id not in accepted.models]
+    lines += [f"  {name}: left out, its device was not available" for name in left_out]
     if record.exit_code not in (EXIT_OK, EXIT_BASELINE, EXIT_NOTHING_DECIDED):
-        told = f"that run ended with exit code {record.exit_code}; what it measured is accepted as it is"
-        print(f"harness: warning: {told}", file=sys.stderr)
-    return EXIT_OK
+        warning = f"that run ended with exit code {record.exit_code}; the baseline has what it measured"
+        print(f"harness: warning: {warning}", file=sys.stderr)
+    return Result(text="".join(f"{printable(line)}\n" for line in lines))
 
 
-def check(options: argparse.Namespace) -> int:
-    """Hold a finished run against a baseline; exit 1 where it is worse, 4 where the two cannot be compared."""
+def check(options: argparse.Namespace) -> Result:
+    """Compare a finished run with a baseline; exit 1 where it is worse, 4 where the two cannot be compared."""
+    from harness.judging.baseline import judge_baseline, read_baseline
+    from harness.judging.baseline.schema import require_finished
+    from harness.judging.gates import exit_code
+    from harness.record.store import read_record
+
     record = read_record(options.folder)
     require_finished(record)
     baseline = read_baseline(options.file)
@@ -45,17 +79,16 @@ def check(options: argparse.Namespace) -> int:
     gates = judge_baseline(record, baseline, {model.id: gate for model in record.models}, path=options.file)
     code = exit_code(gates, evaluated=record.dataset.evaluated)
     if options.json:
-        document = {"exit_code": code, "gates": [part.model_dump(mode="json") for part in gates]}
-        options.verdict = code
-        print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
-    else:
-        options.verdict = code
-        _print(gates)
-    return code
+        return Result(code, document={"exit_code": code, "gates": [part.model_dump(mode="json") for part in gates]})
+    return Result(code, _as_text(gates))
 
 
 def _limits(record: RunRecord, options: argparse.Namespace) -> BaselineGate:
     """Return the limits: the command line's, else those of the run's configuration, else the defaults."""
+    from pydantic import ValidationError
+
+    from harness.config.schema import BaselineGate
+
     gates = record.config.get("gates")
     configured = gates.get("baseline") if isinstance(gates, dict) else None
     names = ("top1_max_drop_pp", "top5_max_drop_pp")
@@ -70,14 +103,14 @@ def _limits(record: RunRecord, options: argparse.Namespace) -> BaselineGate:
         raise ConfigError(f"{option} {fault['input']}: {fault['msg']}") from None
 
 
-def _print(gates: list[GatePart]) -> None:
-    from harness.report.text import visible
-
+def _as_text(gates: list[GatePart]) -> str:
     words = {"pass": "pass", "fail": "FAIL", "error": "NOT COMPARABLE"}
+    lines = []
     for part in gates:
-        print(f"{words.get(part.verdict, part.verdict)}: {visible(part.model)}: {visible(part.reason)}")
+        lines.append(f"{words.get(part.verdict, part.verdict)}: {part.model}: {part.reason}")
         if part.warning:
-            print(f"  warning: {visible(part.warning)}")
+            lines.append(f"  warning: {part.warning}")
+    return "".join(f"{printable(line)}\n" for line in lines)
 
 
 def _changes(before: Baseline | None, after: Baseline) -> list[str]:
@@ -88,7 +121,7 @@ def _changes(before: Baseline | None, after: Baseline) -> list[str]:
     if before:
         pairs = (before.fingerprints.model_dump().items(), after.fingerprints.model_dump().items())
         moved = [name for (name, old), (_, new) in zip(*pairs, strict=True) if old != new]
-        lines += [f"another {name} than before: the counts do not continue the old ones" for name in moved]
+        lines += [f"another {name} than before: the counts cannot be compared with the old ones" for name in moved]
     return lines
 
 

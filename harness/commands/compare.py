@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import EXIT_OK
-from harness.judging.comparing import ModelPair, RunPair, compare_runs
-from harness.judging.comparing.settings import Change
-from harness.report import numbers
-from harness.report.text import visible
+from harness.commands.options import add_json
+from harness.commands.result import Result, Screen
+from harness.text import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from harness.judging.comparing import ModelPair, RunPair
+    from harness.judging.comparing.settings import Change
+
+NAME = "compare"
+HELP = "compare two records image by image; no framework needed"
+
 _CHANGES = 12  # shown of each kind; --json has all
 
 
-def run(options: argparse.Namespace) -> int:
-    """Print agreement, flips, drop and what changed, as tables or as one JSON document."""
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `harness compare`."""
+    parser.add_argument("run_a", metavar="RUN_A", type=Path, help="the run before, a folder or its run.json")
+    parser.add_argument("run_b", metavar="RUN_B", type=Path, help="the run after, on the same images")
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> Result:
+    """Compare two runs: agreement, flips, drop and what changed, as tables or as one JSON document."""
+    from harness.judging.comparing import compare_runs
+
     pair = compare_runs(options.run_a, options.run_b)
     if options.json:
-        print(json.dumps(as_json(pair), indent=2, ensure_ascii=False, allow_nan=False))
-    else:
-        _print(pair, str(options.run_a), str(options.run_b))
-    return EXIT_OK
+        return Result(document=as_json(pair))
+    return Result(text=as_text(pair, str(options.run_a), str(options.run_b)))
 
 
 def as_json(pair: RunPair) -> dict[str, Any]:
@@ -62,17 +72,19 @@ def as_json(pair: RunPair) -> dict[str, Any]:
     }
 
 
-def _print(pair: RunPair, a: str, b: str) -> None:
-    from rich.console import Console
+def as_text(pair: RunPair, a: str, b: str) -> str:
+    """Return the comparison as tables for the terminal; ``a`` and ``b``: the runs as they were given."""
+    from harness.report import numbers
 
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)
-    console.print(f"A: {visible(a)}  {visible(pair.a.name)}, {visible(pair.a.started_utc)}", soft_wrap=True)
-    console.print(f"B: {visible(b)}  {visible(pair.b.name)}, {visible(pair.b.started_utc)}", soft_wrap=True)
+    screen = Screen()
+    console = screen.console(120)
+    console.print(f"A: {printable(a)}  {printable(pair.a.name)}, {printable(pair.a.started_utc)}", soft_wrap=True)
+    console.print(f"B: {printable(b)}  {printable(pair.b.name)}, {printable(pair.b.started_utc)}", soft_wrap=True)
     console.print(f"{numbers.plural(pair.images, 'image')}, the same in both; drop is A minus B: a loss is positive\n")
     console.print(_models(pair.models))
     for where, names in (("A", pair.only_in_a), ("B", pair.only_in_b)):
         if names:
-            console.print(f"Only in {where}, not compared: {', '.join(map(visible, names))}", soft_wrap=True)
+            console.print(f"Only in {where}, not compared: {', '.join(map(printable, names))}", soft_wrap=True)
     for warning in pair.warnings:
         console.print(f"warning: {warning}", soft_wrap=True)
     for model in pair.models:
@@ -84,10 +96,13 @@ def _print(pair: RunPair, a: str, b: str) -> None:
         ("Environment", pair.environment),
     ):
         console.print(_changed(title, found), soft_wrap=True)
+    return screen.getvalue()
 
 
 def _models(models: tuple[ModelPair, ...]) -> Table:
     from rich.table import Table
+
+    from harness.report import numbers
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     headers = (
@@ -106,7 +121,7 @@ def _models(models: tuple[ModelPair, ...]) -> Table:
     for model in models:
         same, flips, drop = model.top1_agreement, model.flips, model.drop
         table.add_row(
-            visible(model.id),
+            printable(model.id),
             f"{numbers.percent(same.percent)} % ({same.count}/{same.total})",
             numbers.count(flips.broken),
             numbers.count(flips.fixed),
@@ -123,11 +138,11 @@ def _models(models: tuple[ModelPair, ...]) -> Table:
 
 def _flips(model: ModelPair) -> str:
     total = model.flips.broken + model.flips.fixed
-    lines = [f"\nFlips of {visible(model.id)}, {min(total, len(model.flipped))} of {total}:"]
+    lines = [f"\nFlips of {printable(model.id)}, {min(total, len(model.flipped))} of {total}:"]
     for image in model.flipped:
         word = "broken" if image.broken else "fixed"
         lines.append(
-            f"  {word}: {visible(image.image_id)}, label {image.label}: {image.top1_a} in A, {image.top1_b} in B"
+            f"  {word}: {printable(image.image_id)}, label {image.label}: {image.top1_a} in A, {image.top1_b} in B"
         )
     return "\n".join(lines)
 
@@ -136,6 +151,6 @@ def _changed(title: str, found: tuple[Change, ...]) -> str:
     if not found:
         return f"\n{title}: nothing changed"
     lines = [f"\n{title} changed, A -> B:"]
-    lines += [f"  {visible(key)}: {visible(str(a))} -> {visible(str(b))}" for key, a, b in found[:_CHANGES]]
+    lines += [f"  {printable(key)}: {printable(str(a))} -> {printable(str(b))}" for key, a, b in found[:_CHANGES]]
     more = len(found) - _CHANGES
     return "\n".join([*lines, f"  and {more} more, see --json"] if more > 0 else lines)

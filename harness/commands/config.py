@@ -4,31 +4,49 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
-from harness.config import load_config, require_calibration, require_files
-from harness.config.schema import Config
+from harness.commands.options import add_actions, add_config
+from harness.commands.result import Result
+from harness.text import printable
+
+NAME = "config"
+HELP = "check a configuration, or print its schema"
 
 
-def check(options: argparse.Namespace) -> int:
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of `harness config`."""
+    actions = add_actions(parser)
+    add_config(actions.add_parser("check", help="read and check a configuration and the files that it names"))
+    actions.add_parser("schema", help="print the JSON Schema, for editors")
+
+
+def run(options: argparse.Namespace) -> Result:
+    """Run the chosen action."""
+    return check(options) if options.action == "check" else schema()
+
+
+def check(options: argparse.Namespace) -> Result:
     """Check a configuration and that the files it names are there."""
+    from harness.config import load_config, require_calibration, require_files
+
     config = load_config(options.config, options.overrides)
     made_by_validate = all(config.conversion_for(candidate).automatic for candidate in config.candidates)
     require_files(config, candidates=not made_by_validate)
     if made_by_validate:
         require_calibration(config, [candidate for candidate in config.candidates if not candidate.model.exists()])
     candidates = ", ".join(candidate.id for candidate in config.candidates)
-    print(f"{options.config}: in order. Reference {config.reference.id}, candidates {candidates}.")
-    return 0
+    file = printable(str(options.config))
+    return Result(text=f"{file}: valid. Reference {config.reference.id}, candidates {candidates}.\n")
+
+
+def schema() -> Result:
+    """Return the JSON Schema, from which editors complete the keys."""
+    return Result(text=json_schema())
 
 
 def json_schema() -> str:
     """Return the configuration's JSON Schema as text."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    from harness.config import Config
 
-
-def schema(_options: argparse.Namespace) -> int:
-    """Print the JSON Schema, from which editors complete the keys."""
-    sys.stdout.write(json_schema())
-    return 0
+    plain = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"

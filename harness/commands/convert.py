@@ -4,48 +4,78 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
-from harness.config import Candidate, Config, load_config, require_calibration, require_files
-from harness.errors import ConfigError, nearest
+from harness.commands.options import add_config
+from harness.commands.result import Result
+from harness.errors import ConfigError, HarnessError, nearest
+from harness.text import printable
+
+if TYPE_CHECKING:
+    from harness.config import Candidate, Config
+
+NAME = "convert"
+HELP = "convert the original model to the candidates' files, with the configured input contract, and check them"
 
 
-def run(options: argparse.Namespace) -> int:
-    """Convert every OpenVINO candidate's IR, or those that were asked for, and print what was checked."""
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `harness convert`."""
+    add_config(parser)
+    parser.add_argument("--candidate", metavar="ID", help="only this candidate")
+    parser.add_argument(
+        "--weights",
+        choices=["f32", "f16", "int8"],
+        help="only candidates with these weights; if there is none, a file beside the first one's (int8: by NNCF)",
+    )
+    parser.add_argument("--if-needed", action="store_true", help="only if the converted file is missing or stale")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that another tool made")
+
+
+def run(options: argparse.Namespace) -> Result:
+    """Convert the models of all convertible candidates, or of those asked for; the result lists what was checked."""
+    from harness.config import load_config, require_calibration, require_files
+
     config = load_config(options.config, options.overrides, without_dataset=True)
     require_files(config, dataset=False, candidates=False)
     chosen, added = _chosen(config, options.candidate), None
     if options.weights is not None:
         config, chosen, added = _with_weights(config, chosen, options.weights)
-    wanted = [item for item in chosen if not options.if_needed or _needed(config, item)]
-    require_calibration(config, wanted)
-    for candidate in wanted:
-        _convert(config, candidate, overwrite=options.overwrite)
+    lines: list[str] = []
+    try:
+        due = [item for item in chosen if not options.if_needed or _needed(config, item, lines)]
+        require_calibration(config, due)
+        for candidate in due:
+            lines += _convert(config, candidate, overwrite=options.overwrite)
+    except HarnessError as error:  # what was converted before it stays converted, and is reported
+        return Result(error.exit_code, _text(lines), error=str(error))
+    text = _text(lines)
     if added is not None:
         from harness.conversion.another import yaml_lines
 
-        print(f"to evaluate it, add to `candidates` in {options.config}:\n{yaml_lines(config, added)}", end="")
-    return 0
+        file = printable(str(options.config))
+        text += f"to evaluate it, add to `candidates` in {file}:\n{yaml_lines(config, added)}"
+    return Result(text=text)
 
 
-def _chosen(config: Config, wanted: str | None) -> list[Candidate]:
-    """Return the OpenVINO candidates, or the one that was named."""
-    candidates = [item for item in config.candidates if item.backend == "openvino"]
-    if wanted is None:
-        return _one_a_file(candidates)
-    chosen = [item for item in candidates if item.id == wanted]
+def _text(lines: list[str]) -> str:
+    return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def _chosen(config: Config, name: str | None) -> list[Candidate]:
+    """Return the candidates that can be converted, one for each file, or the one that was named."""
+    from harness.conversion import is_convertible
+
+    candidates = [item for item in config.candidates if is_convertible(item)]
+    if name is None:
+        return list({item.model: item for item in reversed(candidates)}.values())[::-1]
+    chosen = [item for item in candidates if item.id == name]
     if not chosen:
         ids = [item.id for item in candidates]
-        close = nearest(wanted, ids)
-        near = f"; did you mean {close[0]}?" if close else ""
-        raise ConfigError(
-            f"--candidate {wanted}: there is no such OpenVINO candidate{near} There are: {', '.join(ids)}"
-        )
+        close = nearest(name, ids)
+        near = f"; did you mean {close[0]}?" if close else ";"
+        there = f"there are {', '.join(ids)}" if ids else "no candidate can be converted"
+        raise ConfigError(f"--candidate {printable(name)}: no candidate of this id can be converted{near} {there}")
     return chosen
-
-
-def _one_a_file(candidates: list[Candidate]) -> list[Candidate]:
-    """Return one candidate for each IR file: candidates that share a file need it once."""
-    return list({item.model: item for item in reversed(candidates)}.values())[::-1]
 
 
 def _with_weights(
@@ -56,43 +86,43 @@ def _with_weights(
     if having:
         return config, having, None
     if not chosen:
-        raise ConfigError("--weights: there is no OpenVINO candidate whose IR could be written with other weights")
+        raise ConfigError("--weights: no candidate can be converted; list one whose file the harness can write")
     from harness.conversion.another import with_another
 
     config, another = with_another(config, chosen[0], weights)
     return config, [another], another
 
 
-def _needed(config: Config, candidate: Candidate) -> bool:
+def _needed(config: Config, candidate: Candidate, lines: list[str]) -> bool:
+    """Tell whether a candidate's file has to be made, and add to ``lines`` why or why not."""
     from harness.conversion import read_contract, staleness, weights_file_fault
 
     if candidate.model.exists() and not weights_file_fault(candidate.model):
         contract = read_contract(candidate.model)
         if contract.source != "harness":
-            print(f"{candidate.id}: {candidate.model} was made by another tool and is left as it is")
+            lines.append(f"{candidate.id}: {candidate.model} was made by another tool and is left as it is")
             return False
     reason = staleness(config, candidate)
     if reason is None:
-        print(f"{candidate.id}: {candidate.model} is up to date")
+        lines.append(f"{candidate.id}: {candidate.model} is up to date")
         return False
-    print(f"{candidate.id}: converting, because {reason}")
+    lines.append(f"{candidate.id}: converting, because {reason}")
     return True
 
 
-def _convert(config: Config, candidate: Candidate, *, overwrite: bool) -> None:
+def _convert(config: Config, candidate: Candidate, *, overwrite: bool) -> list[str]:
     from harness.conversion import convert, describe
 
     asked = config.conversion_for(candidate)
     if asked.weights == "int8":
         print(f"{candidate.id}: calibrating INT8 on up to {asked.calibration.images} images", file=sys.stderr)
+    else:
+        print(f"{candidate.id}: converting", file=sys.stderr)
     converted = convert(config, candidate, overwrite=overwrite)
     size = converted.xml.stat().st_size + converted.bin.stat().st_size
-    print(f"{candidate.id}: wrote {converted.xml} and .bin, {size / 1e6:.1f} MB, in {converted.seconds:.1f} s")
-    for name, value in describe(converted.contract):
-        print(f"  {name}: {value}")
+    lines = [f"{candidate.id}: wrote {converted.xml} and .bin, {size / 1e6:.1f} MB, in {converted.seconds:.1f} s"]
+    lines += [f"  {name}: {value}" for name, value in describe(converted.contract)]
     if converted.calibration:
-        print(f"  calibration images: {converted.calibration.summary}")
-        for note in converted.calibration.notes:
-            print(f"  note: {note}")
-    for check in converted.checks:
-        print(f"  checked {check.name}: {check.found}")
+        lines.append(f"  calibration images: {converted.calibration.summary}")
+        lines += [f"  note: {note}" for note in converted.calibration.notes]
+    return lines + [f"  checked {check.name}: {check.found}" for check in converted.checks]

@@ -5,19 +5,47 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import json
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.dataset.inspection import inspect as look
-from harness.dataset.sources.opening import Labelled, Wanted, open_labelled, read_class_names
-from harness.disk.atomic import write_atomically
+from harness.commands.options import add_actions, add_json, positive
+from harness.commands.result import Result
 from harness.errors import ConfigError, DatasetError, RecordError
-from harness.machine.environment import cores
+from harness.text import printable
+
+if TYPE_CHECKING:
+    from harness.dataset.sources.opening import Labelled
+
+NAME = "dataset"
+HELP = "inspect an image set before a run, or write its list"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of `harness dataset`."""
+    actions = add_actions(parser)
+    inspecting = actions.add_parser("inspect", help="show what is recognised: form, labels, sizes, modes, oddities")
+    indexing = actions.add_parser("index", help="write the manifest, a list of image ids and classes")
+    for action in (inspecting, indexing):
+        action.add_argument("path", metavar="PATH", type=Path, help="the image set, in any form")
+        action.add_argument("--form", metavar="FORM", help="force a form (docs/datasets.md)")
+        action.add_argument("--labels", metavar="PATH", type=Path, help="a list, devkit or solution file to use")
+        action.add_argument("--class-names", metavar="FILE", type=Path, help="one class name a line")
+        action.add_argument("--classes", metavar="N", type=positive, help="number of classes (default: 1000)")
+    inspecting.add_argument("--images", metavar="N", type=positive, help="read only the first N images")
+    add_json(inspecting)
+    indexing.add_argument("file", metavar="FILE", type=Path, help="the list to write (.csv)")
+    indexing.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    indexing.add_argument("--trust", action="store_true", help="even where labels contradict the built-in ones")
+
+
+def run(options: argparse.Namespace) -> Result:
+    """Run the chosen action."""
+    return inspect(options) if options.action == "inspect" else index(options)
 
 
 def _open(options: argparse.Namespace, *, trust: bool) -> tuple[Labelled, int]:
+    from harness.dataset.sources.opening import Wanted, open_labelled, read_class_names
+
     names = read_class_names(options.class_names) if options.class_names else None
     classes = options.classes or (len(names) if names else 1000)
     if names and classes != len(names):
@@ -27,16 +55,14 @@ def _open(options: argparse.Namespace, *, trust: bool) -> tuple[Labelled, int]:
     return open_labelled(wanted), classes
 
 
-def inspect(options: argparse.Namespace) -> int:
-    """Print what was recognised. Labels that contradict the built-in ones are said, not refused."""
+def inspect(options: argparse.Namespace) -> Result:
+    """Inspect a set; labels that contradict the built-in ones are reported, not refused."""
+    from harness.dataset.inspection import inspect as look
+    from harness.machine.environment import cores
+
     labelled, classes = _open(options, trust=True)
     found = look(labelled, path=str(options.path), classes=classes, threads=cores(), images=options.images)
-    if options.json:
-        json.dump(found, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
-        sys.stdout.write("\n")
-    else:
-        sys.stdout.write(as_text(found))
-    return 0
+    return Result(document=found) if options.json else Result(text=as_text(found))
 
 
 def as_text(found: dict[str, Any]) -> str:
@@ -57,12 +83,15 @@ def as_text(found: dict[str, Any]) -> str:
         ("megapixels", _spread(found["megapixels"])),
         ("bad images", f"{found['bad_images']['count']:,}"),
     ]
-    text = [f"{name:<17}{value}" for name, value in lines]
-    text += [f"  {item['id']}: {item['reason']}" for item in found["bad_images"]["first"]]
+    text = [f"{name:<17}{printable(value)}" for name, value in lines]
+    text += [printable(f"  {item['id']}: {item['reason']}") for item in found["bad_images"]["first"]]
     text += ["oddities         none"] if not found["oddities"] else ["oddities"]
-    text += [f"  {sentence}" for sentence in found["oddities"]]
+    text += [printable(f"  {sentence}") for sentence in found["oddities"]]
     text.append("examples")
-    text += [f"  {item['id']}: class {item['class']}, {item['name'] or 'no name known'}" for item in found["examples"]]
+    text += [
+        printable(f"  {item['id']}: class {item['class']}, {item['name'] or 'no name known'}")
+        for item in found["examples"]
+    ]
     return "\n".join(text) + "\n"
 
 
@@ -76,10 +105,12 @@ def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "-"
 
 
-def index(options: argparse.Namespace) -> int:
-    """Write the manifest, a list of image ids and classes for `dataset.labels`, and print where it is."""
+def index(options: argparse.Namespace) -> Result:
+    """Write the manifest, a list of image ids and classes for `dataset.labels`; the result says where it is."""
+    from harness.disk.atomic import write_atomically
+
     if options.file.exists() and not options.overwrite:
-        raise ConfigError(f"{options.file}: is there already; --overwrite replaces it")
+        raise ConfigError(f"{options.file}: exists; --overwrite replaces it")
     labelled, classes = _open(options, trust=options.trust)
     outside = [name for name, label in labelled.pairs if not 0 <= label < classes]
     if outside:
@@ -94,9 +125,6 @@ def index(options: argparse.Namespace) -> int:
         write_atomically(options.file, sink.getvalue().encode())
     except RecordError as error:
         raise DatasetError(str(error).replace(" with --out", "")) from None
-    print(
-        f"{options.file}: {len(labelled.pairs):,} images of the form {labelled.form}; "
-        f"labels from {labelled.label_source}"
-    )
-    print(f"Use it with --set dataset.path={Path(options.path)} --set dataset.labels={options.file}")
-    return 0
+    images = f"{len(labelled.pairs):,} images of the form {labelled.form}; labels from {labelled.label_source}"
+    use = f"Use it with --set dataset.path={options.path} --set dataset.labels={options.file}"
+    return Result(text=f"{printable(f'{options.file}: {images}')}\n{printable(use)}\n")

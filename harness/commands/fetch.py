@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import argparse
 
-from harness.config import load_config
+from harness.commands.options import add_config
+from harness.commands.result import Result
+
+NAME = "fetch"
+HELP = "download the model archive, verify and unpack it"
 
 
-def run(options: argparse.Namespace) -> int:
-    """Download, verify and unpack the configured archive, and print what was unpacked."""
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `harness fetch`."""
+    add_config(parser)
+    parser.add_argument(
+        "--if-needed", action="store_true", help="do nothing if the model exists or no archive is configured"
+    )
+
+
+def run(options: argparse.Namespace) -> Result:
+    """Download, verify and unpack the configured archive; the result lists what was unpacked."""
+    from harness.config import load_config
+
     config = load_config(options.config, options.overrides, without_dataset=True)
     if options.if_needed and (config.archive is None or config.reference.model.exists()):
-        return 0
+        return Result()
     from harness.conversion import fetch
 
-    for path in fetch(config):
-        print(path)
-    return 0
+    return Result(text="".join(f"{path}\n" for path in fetch(config)))

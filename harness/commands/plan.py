@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from typing import Any
 
-from harness.errors import EXIT_OK, ConfigError
-from harness.metrics.planning import LARGEST, images_for_interval, images_to_certify, images_to_see, power
+from harness.commands.options import add_json, number, positive
+from harness.commands.result import Result, Screen
+from harness.errors import ConfigError
+
+NAME = "plan"
+HELP = "say how many images answer which question"
 
 _USUAL_DISCORDANT = (0.0, 0.1, 0.5, 1.0)  # percent of images whose Top-1 correctness flips
 _SHARES = (10.0, 5.0, 1.0)  # percent of images on which a fault shows
 
 
-def run(options: argparse.Namespace) -> int:
-    """Print the plan as a table, or as one JSON document."""
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `harness plan`."""
+    parser.add_argument("--drop", metavar="PP", type=number, default=0.1, help="the limit in pp (default: 0.1)")
+    parser.add_argument("--confidence", metavar="SHARE", type=number, default=0.95, help="a fraction (default: 0.95)")
+    parser.add_argument(
+        "--whole", metavar="N", type=positive, default=50_000, help="size of the whole set (default: 50000)"
+    )
+    parser.add_argument("--images", metavar="N", type=positive, help="what a subset of N images can and cannot show")
+    parser.add_argument(
+        "--discordant", metavar="PERCENT", type=number, help="percent of images whose Top-1 correctness flips"
+    )
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> Result:
+    """Plan: a table, or one JSON document."""
     plan = _plan(options.drop, options.confidence, options.whole, options.discordant, options.images)
-    if options.json:
-        print(json.dumps(plan, indent=2, ensure_ascii=False, allow_nan=False))
-    else:
-        _print(plan)
-    return EXIT_OK
+    return Result(document=plan) if options.json else Result(text=_as_text(plan))
 
 
 def _plan(drop: float, confidence: float, whole: int, discordant: float | None, images: int | None) -> dict[str, Any]:
+    from harness.metrics.planning import LARGEST, images_to_see, power
+
     if not 0 < drop <= 100:
-        raise ConfigError(f"--drop {drop:g}: a limit above 0 and up to 100 percentage points is wanted, such as 0.1")
+        raise ConfigError(f"--drop {drop:g}: give a limit above 0 and up to 100 percentage points, such as 0.1")
     if not 0 < confidence < 1:
-        raise ConfigError(f"--confidence {confidence:g}: a fraction between 0 and 1 is wanted, such as 0.95")
+        raise ConfigError(f"--confidence {confidence:g}: give a fraction between 0 and 1, such as 0.95")
     if discordant is not None and not 0 <= discordant <= 100:
-        raise ConfigError(f"--discordant {discordant:g}: a percentage from 0 to 100 is wanted, such as 0.5")
+        raise ConfigError(f"--discordant {discordant:g}: give a percentage from 0 to 100, such as 0.5")
     if images is not None and images > whole:
         raise ConfigError(f"--images {images}: more than the whole set of {whole:,}; give its size with --whole")
     if whole > LARGEST:
@@ -53,6 +67,8 @@ def _plan(drop: float, confidence: float, whole: int, discordant: float | None, 
 
 
 def _drop_row(drop: float, confidence: float, whole: int, rate: float) -> dict[str, Any]:
+    from harness.metrics.planning import images_for_interval, images_to_certify
+
     certify = images_to_certify(drop, confidence, whole, broken=rate / 200, fixed=rate / 200, runs=41)
     return {
         "discordant_percent": rate,
@@ -62,8 +78,7 @@ def _drop_row(drop: float, confidence: float, whole: int, rate: float) -> dict[s
     }
 
 
-def _print(plan: dict[str, Any]) -> None:
-    from rich.console import Console
+def _as_text(plan: dict[str, Any]) -> str:
     from rich.table import Table
 
     whole, percent = plan["whole_set"], f"{100 * plan['confidence']:g} %"
@@ -86,7 +101,8 @@ def _print(plan: dict[str, Any]) -> None:
         )
     table.add_row("Is the drop within, exactly?", f"{whole:,}", "gates.drop on the whole set, by counts")
     table.add_row("Is the published accuracy reached?", f"{whole:,}", "gates.target, on the whole set only")
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110, highlight=False, markup=False)
+    screen = Screen()
+    console = screen.console(110)
     console.print(table)
     if "subset" in plan:
         for line in _subset(plan):
@@ -95,6 +111,7 @@ def _print(plan: dict[str, Any]) -> None:
         console.print("Flips: as many broken as fixed. --discordant PERCENT: your own rate, a run's flips / images.")
         console.print("--images N: what a subset can and cannot show. `validate --limit N` takes the first N listed;")
         console.print("as a random subset only of a list in random order, as ImageNet's is.")
+    return screen.getvalue()
 
 
 def _flips(percent: float) -> str:

@@ -3,39 +3,67 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
+from harness.commands.options import add_run, megabytes
+from harness.commands.result import Result
 from harness.errors import ConfigError, nearest
-from harness.record.store import read_predictions, read_record
-from harness.report.class_names import class_names
-from harness.report.render import FORMATS, write_reports
+
+NAME = "report"
+HELP = "render a run's record again, or a page over all runs"
 
 
-def run(options: argparse.Namespace) -> int:
-    """Write the reports that were asked for beside the record, or the index, and print their paths."""
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `harness report`."""
+    add_run(parser, optional=True)
+    parser.add_argument(
+        "--format", default="html,md,junit", help="comma-separated: html, md, junit, csv (default: html,md,junit)"
+    )
+    parser.add_argument(
+        "--max-mb",
+        metavar="N",
+        type=megabytes,
+        default=5.0,
+        help="size of the HTML page with its pictures (default: 5)",
+    )
+    parser.add_argument(
+        "--index",
+        metavar="DIR",
+        type=Path,
+        nargs="?",
+        const=Path("reports"),
+        help="instead of a run: DIR/index.html over all runs below it (default: reports)",
+    )
+
+
+def run(options: argparse.Namespace) -> Result:
+    """Write the reports that were asked for beside the record, or the index; the result lists their paths."""
     if options.index is not None:
         return _index(options)
     if options.folder is None:
         raise ConfigError("harness report: give the folder of a run, or --index for a page over all runs")
+    from harness.record.store import read_predictions, read_record
+    from harness.report.class_names import class_names
+    from harness.report.render import FORMATS, write_reports
+
     formats = [name.strip() for name in options.format.split(",") if name.strip()]
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         close = nearest(unknown[0], FORMATS) if unknown else []
         near = f"; did you mean {close[0]}?" if close else ""
-        raise ConfigError(f"--format {options.format}: there are {', '.join(FORMATS)}{near}")
+        raise ConfigError(f"--format {options.format!r}: there are {', '.join(FORMATS)}{near}")
     record = read_record(options.folder)
     assert record.folder is not None
     table, size = read_predictions(record.folder), int(options.max_mb * 1e6)
-    for path in write_reports(record.folder, record, table, formats, class_names(record), html_bytes=size):
-        print(path)
-    return 0
+    written = write_reports(record.folder, record, table, formats, class_names(record), html_bytes=size)
+    return Result(text="".join(f"{path}\n" for path in written))
 
 
-def _index(options: argparse.Namespace) -> int:
+def _index(options: argparse.Namespace) -> Result:
     if options.folder is not None:
         raise ConfigError(
             f"harness report: --index is over all runs, but a run was given too ({options.folder}); leave one out"
         )
     from harness.report.html.index_page import write_index
 
-    print(write_index(options.index))
-    return 0
+    return Result(text=f"{write_index(options.index)}\n")

@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.config import load_config, require_files
-from harness.diagnosis.selftest import Finding, SelfTest, selftest
+from harness.commands.options import add_config, add_json
+from harness.commands.result import Result, Screen
 from harness.errors import EXIT_GATE_FAILED, EXIT_OK
+from harness.text import printable
+
+if TYPE_CHECKING:
+    from harness.diagnosis.selftest import Finding, SelfTest
+
+NAME = "selftest"
+HELP = "inject known conversion faults, and prove that each is caught"
 
 
-def run(options: argparse.Namespace) -> int:
-    """Inject every known fault, print which gate caught it; exit 1 where one was missed or a gate cried wolf."""
-    config = load_config(options.config, options.overrides)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `harness selftest`."""
+    add_config(parser)
+    parser.add_argument(
+        "--candidate", metavar="ID", help="inject into this candidate (default: the first that faults can be made in)"
+    )
+    form = parser.add_mutually_exclusive_group()
+    add_json(form)
+    form.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+
+
+def run(options: argparse.Namespace) -> Result:
+    """Inject every known fault and say which gate caught it; exit 1 where one was missed, or on a false alarm."""
+    from harness.config import load_config, require_files
+    from harness.diagnosis.selftest import selftest
     from harness.engine.preflight import prepare_irs
 
+    config = load_config(options.config, options.overrides)
     prepare_irs(config)
     require_files(config)
 
-    def told(name: str) -> None:
-        print(f"selftest: {name}", file=sys.stderr)
+    def progress(name: str) -> None:
+        print(f"selftest: {printable(name)}", file=sys.stderr)
 
-    result = selftest(config, options.candidate, told=told)
-    options.verdict = EXIT_OK if result.passed else EXIT_GATE_FAILED
+    result = selftest(config, options.candidate, told=progress)
+    code = EXIT_OK if result.passed else EXIT_GATE_FAILED
     if options.json:
-        print(json.dumps(as_json(result), indent=2, ensure_ascii=False, allow_nan=False))
-    elif options.markdown:
-        sys.stdout.write(as_markdown(result))
-    else:
-        _print_table(result)
-    return int(options.verdict)
+        return Result(code, document=as_json(result))
+    return Result(code, as_markdown(result) if options.markdown else as_text(result))
 
 
 def as_json(result: SelfTest) -> dict[str, Any]:
@@ -59,8 +74,8 @@ def _row(*cells: str) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _print_table(result: SelfTest) -> None:
-    from rich.console import Console
+def as_text(result: SelfTest) -> str:
+    """Return the table of what each gate caught, for the terminal; the verdict comes last."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -69,20 +84,22 @@ def _print_table(result: SelfTest) -> None:
     for item in result.faults:
         style = {True: "", False: "bold red", None: "dim"}[item.caught]
         table.add_row(item.name, _gate(item), _images(item), _measured(item), style=style)
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110, highlight=False)
+    screen = Screen()
+    console = screen.console(110)
     console.print(table)
     tried = [item for item in result.faults if item.caught is not None]
     caught = sum(1 for item in tried if item.caught)
     for gate in result.false_alarms:
-        console.print(f"FALSE ALARM on the faithful {gate.model}: {gate.gate}: {gate.reason}", markup=False)
+        console.print(f"FALSE ALARM on the faithful {gate.model}: {gate.gate}: {gate.reason}")
     for item in result.faults:
         if item.caught is None:
-            console.print(f"Not tried: {item.name}: {item.reason}", markup=False)
+            console.print(f"Not tried: {item.name}: {item.reason}")
         elif not item.caught:
-            console.print(f"MISSED: {item.name}: no gate failed ({item.reason})", markup=False)
+            console.print(f"MISSED: {item.name}: no gate failed ({item.reason})")
     alarms = f"{len(result.false_alarms)} false alarms" if result.false_alarms else "no false alarm"
     word = "PASS" if result.passed else "FAIL"
     console.print(f"{word}: {caught} of {len(tried)} faults caught, {alarms} on {result.images} images", style="bold")
+    return screen.getvalue()
 
 
 def _gate(item: Finding) -> str:

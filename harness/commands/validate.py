@@ -4,21 +4,50 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 from pathlib import Path
 
-from harness.config import load_config
-from harness.engine.run import Options
-from harness.engine.validate import validate
+from harness.commands.options import add_config, percentage_points, positive
+from harness.commands.result import Result, Screen
 from harness.errors import HarnessError
-from harness.record.store import read_predictions, read_record, to_json
-from harness.report.class_names import class_names
-from harness.report.github import publish, publish_error, publish_report
-from harness.report.render import write_reports
+
+NAME = "validate"
+HELP = "evaluate all models, compare, judge; the exit code is the verdict"
 
 
-def run(options: argparse.Namespace) -> int:
-    """Evaluate, write the record and the reports, print the summary; the exit code is the verdict."""
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `harness validate`."""
+    add_config(parser)
+    parser.add_argument(
+        "--limit", metavar="N", type=positive, help="evaluate only the first N images; gates treat them as a subset"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, help="the run's own folder (default: reports/NAME/<UTC time>)"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="continue an interrupted run (that in --out, or the latest)"
+    )
+    parser.add_argument("--no-cache", action="store_true", help="neither read nor write caches")
+    parser.add_argument(
+        "--certify",
+        metavar="PP",
+        type=percentage_points,
+        help="evaluate in random order until the Top-1 drop is proven to be within PP percentage points, or beyond",
+    )
+    parser.add_argument("--engine", choices=["local"], default="local", help="what evaluates the shards")
+    parser.add_argument("--json", action="store_true", help="print run.json to stdout, and nothing else")
+
+
+def run(options: argparse.Namespace) -> Result:
+    """Evaluate, write the record and the reports; the result is the summary, and its exit code the verdict."""
+    from harness.config import load_config
+    from harness.config.secrets import redact, redact_all
+    from harness.engine.run import Options
+    from harness.engine.validate import validate
+    from harness.record.store import read_predictions, to_json
+    from harness.report.class_names import class_names
+    from harness.report.github import publish, publish_error
+    from harness.report.render import write_reports
+
     try:
         config = load_config(options.config, options.overrides)
         record = validate(
@@ -29,35 +58,40 @@ def run(options: argparse.Namespace) -> int:
                 resume=options.resume,
                 use_cache=not options.no_cache,
                 certify_pp=options.certify,
-                command=("harness", *options.given),
+                engine=options.engine,
+                command=redact_all(("harness", *options.given)),
             ),
         )
     except HarnessError as error:
-        publish_error(str(error))
-        if error.run_folder:
-            _show_unfinished(error.run_folder, as_json=options.json)
-        raise
-    options.verdict = record.exit_code
+        publish_error(redact(str(error)))
+        text = _unfinished(error.run_folder, as_json=options.json) if error.run_folder else ""
+        return Result(error.exit_code, text, error=str(error))
     folder = record.folder
     assert folder is not None
     table = read_predictions(folder)
     written = write_reports(folder, record, table, ("html", "md", "junit"), class_names(record))
     publish(record, folder / "report.md")
     if options.json:
-        sys.stdout.write(to_json(record))
-    else:
-        from harness.report.terminal import print_summary
+        return Result(record.exit_code, to_json(record))
+    from harness.report.terminal import print_summary
 
-        print_summary(record, sys.stdout)
-        print(f"Record: {folder / 'run.json'}   Reports: {', '.join(str(path) for path in written)}")
-    return record.exit_code
+    screen = Screen()
+    print_summary(record, screen)
+    screen.write(f"Record: {folder / 'run.json'}   Reports: {', '.join(str(path) for path in written)}\n")
+    return Result(record.exit_code, screen.getvalue())
 
 
-def _show_unfinished(folder: Path, *, as_json: bool) -> None:
-    """Write the reports of a run that was not completed, so that CI shows it; the error is told elsewhere."""
+def _unfinished(folder: Path, *, as_json: bool) -> str:
+    """Write the reports of a run that was not completed, so that CI shows it; return what stdout shows of it."""
+    from harness.record.store import read_record, to_json
+    from harness.report.class_names import class_names
+    from harness.report.github import publish_report
+    from harness.report.render import write_reports
+
     with contextlib.suppress(HarnessError):
         record = read_record(folder)
         write_reports(folder, record, None, ("md", "junit"), class_names(record))
         publish_report(folder / "report.md")
         if as_json:
-            sys.stdout.write(to_json(record))
+            return to_json(record)
+    return ""

@@ -16,6 +16,7 @@ from harness.conversion.contract import (
 from harness.conversion.convert import Converted, convert
 from harness.conversion.fetch.archive import fetch
 from harness.conversion.staleness import staleness
+from harness.conversion.wanted import is_convertible
 
 __all__ = [
     "Converted",
@@ -27,6 +28,7 @@ __all__ = [
     "held_against",
     "import_openvino",
     "ir_sha256",
+    "is_convertible",
     "read_contract",
     "staleness",
     "weights_file_fault",

@@ -124,6 +124,11 @@ def _version(package: str) -> str:
         return ""
 
 
+def is_convertible(candidate: Candidate) -> bool:
+    """Tell whether a candidate is of the backend whose models the harness can write."""
+    return candidate.backend == "openvino"
+
+
 def require_convertible(config: Config, candidate: Candidate) -> None:
     """Raise ConfigError where this candidate is nothing that a conversion could write."""
     if candidate.backend != "openvino":

@@ -33,18 +33,20 @@ def options(runs: tuple[Path, Path], *, as_json: bool = False) -> argparse.Names
     return argparse.Namespace(run_a=runs[0], run_b=runs[1], json=as_json)
 
 
-def test_text(runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(options(runs)) == 0
-    text = capsys.readouterr().out
+def test_text(runs: tuple[Path, Path]) -> None:
+    result = run(options(runs))
+    assert (result.exit_code, result.document) == (0, None)
+    text = result.text
     assert "+100.00 [" in text
     assert r"broken: a\x1b[31mb\u202e.jpg, label 5: 5 in A, 6 in B" in text
     assert "ir.device: CPU -> GPU" in text
     assert "Configuration: nothing changed" in text
 
 
-def test_json_is_one_document(runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(options(runs, as_json=True)) == 0
-    document = json.loads(capsys.readouterr().out)
+def test_json_is_one_document(runs: tuple[Path, Path]) -> None:
+    result = run(options(runs, as_json=True))
+    assert (result.exit_code, result.text) == (0, "")
+    document = json.loads(json.dumps(result.document, allow_nan=False))
     assert document["images"] == 1
     assert [part["id"] for part in document["models"]] == ["tf", "ir"]
     found = document["models"][1]

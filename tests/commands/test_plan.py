@@ -15,34 +15,34 @@ def options(**changes: Any) -> argparse.Namespace:
     return argparse.Namespace(**(given | changes))
 
 
-def test_table_answers_each_question(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(options()) == 0
-    text = capsys.readouterr().out
+def test_table_answers_each_question() -> None:
+    result = run(options())
+    assert (result.exit_code, result.document) == (0, None)
+    text = result.text
     for told in ("59", "3,709", "3,838", "--certify 0.1", "published accuracy", "50,000"):
         assert told in text
 
 
-def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
-    run(options(json=True, images=650, discordant=0.5))
-    plan = json.loads(capsys.readouterr().out)
+def test_json_is_one_document() -> None:
+    result = run(options(json=True, images=650, discordant=0.5))
+    assert result.text == ""
+    plan = json.loads(json.dumps(result.document, allow_nan=False))
     assert [row["images"] for row in plan["parity"]] == [29, 59, 299]
     assert [row["discordant_percent"] for row in plan["drop_within_limit"]] == [0.5]
     assert plan["subset"]["images"] == 650
     assert plan["subset"]["is_whole_set"] is False
 
 
-def test_a_subset_is_told_what_it_cannot_show(capsys: pytest.CaptureFixture[str]) -> None:
-    run(options(images=650, discordant=1.0))
-    text = capsys.readouterr().out
+def test_what_a_subset_cannot_show() -> None:
+    text = run(options(images=650, discordant=1.0)).text
     assert "What 650 of 50,000 images can show" in text
     assert "cannot: a drop within 0.1 pp, if no image flips: then at most 0.588 pp" in text
     assert "cannot: a drop within 0.1 pp, if 1 % of images flip" in text
     assert "cannot: the published accuracy" in text
 
 
-def test_the_whole_set_decides_by_counts(capsys: pytest.CaptureFixture[str]) -> None:
-    run(options(images=720, whole=720))
-    assert "exactly, by counts: this is the whole set" in capsys.readouterr().out
+def test_the_whole_set_decides_by_counts() -> None:
+    assert "exactly, by counts: this is the whole set" in run(options(images=720, whole=720)).text
 
 
 @pytest.mark.parametrize(

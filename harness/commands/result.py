@@ -1,0 +1,64 @@
+"""What a command gives back, and how it draws tables for the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.errors import EXIT_OK
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command came to: its exit code, and what the shell prints to stdout.
+
+    ``text``: printed as it is; ``document``: printed as one JSON document, in place of a text; ``error``: a message
+    for stderr, where something is to be printed although the command could not be completed.
+    """
+
+    exit_code: int = EXIT_OK
+    text: str = ""
+    document: Any = None
+    error: str | None = None
+
+
+class Command(Protocol):
+    """A module of this package that is a command: found by its NAME, listed with its HELP.
+
+    Its module imports only the standard library, ``harness.errors`` and its neighbours here; whatever is heavy is
+    imported by ``run``, so that `harness --help` costs nothing.
+    """
+
+    NAME: str
+    HELP: str
+
+    def add(self, parser: argparse.ArgumentParser) -> None:
+        """Add the command's arguments and options to its parser."""
+
+    def run(self, options: argparse.Namespace) -> Result:
+        """Do what was asked for. Raises HarnessError where it cannot be done."""
+
+
+class Screen(io.StringIO):
+    """Collects what is drawn for stdout; it is as wide, as colourful and as able to show characters as that."""
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # io.StringIO has none, and rich asks for it
+        """The encoding of stdout."""
+        return getattr(sys.stdout, "encoding", None) or "utf-8"
+
+    def isatty(self) -> bool:
+        """Tell whether stdout is a terminal."""
+        return sys.stdout is not None and sys.stdout.isatty()
+
+    def console(self, width: int) -> Console:
+        """Return a console that draws here: as wide as the terminal, or ``width`` columns where stdout is none."""
+        from rich.console import Console
+
+        return Console(file=self, width=None if self.isatty() else width, highlight=False, markup=False)

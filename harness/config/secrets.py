@@ -1,0 +1,87 @@
+"""Secrets that a configuration may hold, kept out of records and messages.
+
+Secret are: the value of a ``${VARIABLE}`` that is named like a secret (TOKEN, PASSWORD, API_KEY, ...), the value of a
+key that is named so, and user info and query of a URL. Whoever reads one tells it to :func:`remember` or
+:func:`remember_urls`; whoever writes a record or a message passes it through :func:`redact`. Nothing here is written
+anywhere; what is remembered lasts as long as the process.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, quote, unquote
+
+SHOWN = "***"
+_SHORTEST = 4  # characters: what is shorter stands in half of all words, and protects nothing
+_OPAQUE = 16  # characters from which a parameter of a URL counts as a secret, whatever its name
+_WORDS = frozenset(
+    "TOKEN SECRET PASSWORD PASSWD PASSPHRASE PASS PW PAT KEY APIKEY CREDENTIAL CRED AUTH AUTHORIZATION BEARER SIG "
+    "SIGNATURE COOKIE SESSION SAS".split()
+)
+_ENDS = ("TOKEN", "SECRET", "PASSWORD", "APIKEY", "ACCESSKEY", "PRIVATEKEY", "SECRETKEY", "CREDENTIAL", "SIGNATURE")
+_URL = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*://)(?P<user>[^\s/?#\"'<>`]*@)?(?P<path>[^\s?#\"'<>`]*)(?P<query>\?[^\s#\"'<>`]*)?"
+)
+_known: set[str] = set()
+
+T = TypeVar("T")
+
+
+def named_like_a_secret(name: str) -> bool:
+    """Tell whether a variable, key or parameter of this name holds a secret."""
+    words = [word.removesuffix("S") if len(word) > len("PASS") else word for word in re.split(r"[^A-Z]+", name.upper())]
+    return any(word in _WORDS or word.endswith(_ENDS) for word in words)
+
+
+def remember(value: str) -> None:
+    """Keep a secret value out of everything that is redacted from now on; one below 4 characters cannot be."""
+    if len(value) < _SHORTEST:
+        return
+    _known.update((value, quote(value), quote(value, safe=""), repr(value)[1:-1], json.dumps(value)[1:-1]))
+
+
+def remember_urls(text: str) -> None:
+    """Remember what is secret in the URLs of a text: libraries repeat parts of them in their messages."""
+    for url in _URL.finditer(text):
+        user = (url["user"] or "")[:-1]
+        query = (url["query"] or "")[1:]
+        password = user.partition(":")[2]
+        whole = [part for part in (user, query) if len(part) >= _OPAQUE or ":" in part or "=" in part]
+        for part in (password, *whole):
+            remember(part)
+            remember(unquote(part))
+        for name, value in parse_qsl(query, keep_blank_values=True):
+            if named_like_a_secret(name) or len(value) >= _OPAQUE:
+                remember(value)
+
+
+def redact(text: str) -> str:
+    """Return a text with every secret in it written as ``***``."""
+    for value in sorted(_known, key=len, reverse=True):
+        text = text.replace(value, SHOWN)
+    return _URL.sub(_without_secrets, text) if "://" in text else text
+
+
+def redact_all(value: T) -> T:
+    """Return plain values (texts, lists, tuples, mappings) with every text in them redacted; keys stay."""
+    result: Any = value
+    if isinstance(value, str):
+        result = redact(value)
+    elif isinstance(value, dict):
+        result = {key: redact_all(item) for key, item in value.items()}
+    elif isinstance(value, (list, tuple)):
+        result = type(value)(redact_all(item) for item in value)
+    return result  # type: ignore[no-any-return]
+
+
+def forget() -> None:
+    """Forget what was remembered."""
+    _known.clear()
+
+
+def _without_secrets(url: re.Match[str]) -> str:
+    user = f"{SHOWN}@" if url["user"] else ""
+    query = f"?{SHOWN}" if url["query"] else ""
+    return f"{url['scheme']}{user}{url['path']}{query}"

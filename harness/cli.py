@@ -11,7 +11,6 @@ import contextlib
 import errno
 import importlib
 import io
-import json
 import os
 import pkgutil
 import sys
@@ -88,6 +87,8 @@ def _run(run: Callable[[argparse.Namespace], Result], options: argparse.Namespac
     result = run(options)
     try:
         if result.document is not None:
+            import json
+
             text = json.dumps(result.document, indent=2, ensure_ascii=False, allow_nan=False)
             sys.stdout.write(f"{text}\n")
         else:

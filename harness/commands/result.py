@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from harness.errors import EXIT_OK
 
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What a command came to: its exit code, and what the shell prints to stdout.
 
     ``text``: printed as it is; ``document``: printed as one JSON document, in place of a text; ``error``: a message

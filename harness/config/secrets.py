@@ -16,9 +16,9 @@ from urllib.parse import parse_qsl, quote, unquote
 SHOWN = "***"
 _SHORTEST = 4  # characters: what is shorter stands in half of all words, and protects nothing
 _OPAQUE = 16  # characters from which a parameter of a URL counts as a secret, whatever its name
-_WORDS = frozenset(
-    "TOKEN SECRET PASSWORD PASSWD PASSPHRASE PASS PW PAT KEY APIKEY CREDENTIAL CRED AUTH AUTHORIZATION BEARER SIG "
-    "SIGNATURE COOKIE SESSION SAS".split()
+_WORDS = re.compile(
+    "TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PASS|PW|PAT|KEY|APIKEY|CREDENTIAL|CRED|AUTH|AUTHORIZATION|BEARER|SIG|"
+    "SIGNATURE|COOKIE|SESSION|SAS"
 )
 _ENDS = ("TOKEN", "SECRET", "PASSWORD", "APIKEY", "ACCESSKEY", "PRIVATEKEY", "SECRETKEY", "CREDENTIAL", "SIGNATURE")
 _URL = re.compile(
@@ -32,7 +32,7 @@ T = TypeVar("T")
 def named_like_a_secret(name: str) -> bool:
     """Tell whether a variable, key or parameter of this name holds a secret."""
     words = [word.removesuffix("S") if len(word) > len("PASS") else word for word in re.split(r"[^A-Z]+", name.upper())]
-    return any(word in _WORDS or word.endswith(_ENDS) for word in words)
+    return any(_WORDS.fullmatch(word) or word.endswith(_ENDS) for word in words)
 
 
 def remember(value: str) -> None:

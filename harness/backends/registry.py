@@ -99,6 +99,16 @@ def backends() -> dict[str, BackendFacts]:
     return _all() | _added
 
 
+def built_in(role: Role) -> list[str]:
+    """Return the names of the backends that come with the harness and can have this role."""
+    return [name for name in _BUILT_IN if role in _all()[name].roles]
+
+
+def default_backend(role: Role) -> str:
+    """Return the backend of a model whose configuration names none."""
+    return {"reference": "tensorflow", "candidate": "openvino"}[role]
+
+
 def facts_of(name: str) -> BackendFacts:
     """Return a backend's facts. Raises ConfigError with the nearest name."""
     known = backends()

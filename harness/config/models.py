@@ -1,4 +1,4 @@
-"""The configuration of models: what each is fed, where it runs, how an IR is made."""
+"""The configuration of models: what each is fed, where it runs, how it is converted."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class Cache(Strict):
         None, description="Where to keep it; without it $HARNESS_CACHE, or the user's cache folder."
     )
     max_gb: Annotated[Number, Field(gt=0)] = Field(5.0, description="Least recently used entries go beyond this.")
-    reference: bool = Field(True, description="Keep the reference's probabilities: a new IR costs only the IR.")
+    reference: bool = Field(True, description="Keep the reference's probabilities: a new candidate costs only itself.")
     candidates: bool = Field(False, description="Keep the candidates' probabilities too.")
     compiled: bool = Field(True, description="Keep compiled models, for backends that compile.")
 
@@ -161,5 +161,5 @@ class Config(Strict):
         return redact_all(plain)
 
     def conversion_for(self, candidate: Candidate) -> Conversion:
-        """Return how this candidate's IR is made."""
+        """Return how this candidate's file is made."""
         return _laid_over(self.conversion, candidate.conversion) if candidate.conversion else self.conversion

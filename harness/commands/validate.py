@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.commands.options import add_config, percentage_points, positive
 from harness.commands.result import Result, Screen
 from harness.errors import HarnessError
+from harness.text import printable
 
 NAME = "validate"
 HELP = "evaluate all models, compare, judge; the exit code is the verdict"
@@ -77,7 +78,8 @@ def run(options: argparse.Namespace) -> Result:
 
     screen = Screen()
     print_summary(record, screen)
-    screen.write(f"Record: {folder / 'run.json'}   Reports: {', '.join(str(path) for path in written)}\n")
+    where = f"Record: {folder / 'run.json'}   Reports: {', '.join(str(path) for path in written)}"
+    screen.write(f"{printable(where)}\n")
     return Result(record.exit_code, screen.getvalue())
 
 

@@ -9,6 +9,7 @@ from harness.judging.certification import Certifier
 from harness.metrics.compare import correct_at
 from harness.metrics.outcome import as_decimal
 from harness.metrics.sequential import random_order
+from harness.record.figures import gate_part, unmeasured
 from harness.record.schema import GatePart
 from harness.record.shard_table import ShardTable
 
@@ -93,7 +94,7 @@ def answered(drop: GatePart) -> GatePart:
         "the gate certify answers for Top-1: it may look at every step, this interval may not; "
         "Top-5 is judged on the whole set only"
     )
-    return drop.model_copy(update={"verdict": "not_applicable", "measured": None, "reason": reason})
+    return gate_part(drop.gate, drop.model, "not_applicable", reason, unmeasured(drop.figures))
 
 
 def limited(wanted: Certify | None, limit_pp: float | None) -> Certify | None:

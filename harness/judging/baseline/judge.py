@@ -5,7 +5,7 @@ Its verdict is `error` wherever the two cannot be compared; the run then ends wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from harness.config.schema import BaselineGate, Config
 from harness.errors import BaselineError
 from harness.judging.baseline.schema import Baseline, ModelRow, fingerprints_of, row_of
 from harness.judging.baseline.store import read_baseline
-from harness.record.schema import GatePart, ModelPart, RunRecord
+from harness.record.figures import gate_part
+from harness.record.schema import Figure, GatePart, ModelPart, RunRecord
 
 GATE = "baseline"
 
@@ -72,7 +73,7 @@ def judge_baseline(
             parts.append(_error(name, gate, f"not comparable with {file}: {'; '.join(differing)}"))
         elif name not in baseline.models and name in models and models[name].status == "unavailable":
             told = f"its device is not there, as it was not when {file} was accepted"
-            parts.append(GatePart(gate=GATE, model=name, verdict="not_applicable", limit=_limit(gate), reason=told))
+            parts.append(gate_part(GATE, name, "not_applicable", told, _figures(gate)))
         elif name not in baseline.models:
             told = f"{file} has no row for this model; accept a run that has it: harness baseline update RUN FILE"
             parts.append(_error(name, gate, told))
@@ -120,14 +121,14 @@ def _judge(record: RunRecord, model: ModelPart, then: ModelRow, gate: BaselineGa
         return _error(model.id, gate, f"cannot be held against the baseline: {error}")
     if now.images != then.images:
         return _error(model.id, gate, f"{now.images:,} images now, {then.images:,} in its baseline row")
-    measured: dict[str, float] = {}
+    measured: list[float] = []
     worse, better, told = [], [], []
     for k, most, before, after in (
         (1, gate.top1_max_drop_pp, then.top1_correct, now.top1_correct),
         (5, gate.top5_max_drop_pp, then.top5_correct, now.top5_correct),
     ):
         drop = Fraction(100 * (before - after), now.images)
-        measured[f"top{k}_drop_pp"] = float(drop)
+        measured.append(float(drop))
         text = f"Top-{k} {before:,} -> {after:,} of {now.images:,} ({float(-drop):+.3f} pp, limit {most:g} pp)"
         told.append(text)
         limit = Fraction(repr(most))
@@ -137,13 +138,12 @@ def _judge(record: RunRecord, model: ModelPart, then: ModelRow, gate: BaselineGa
             better.append(text)
     notes = [f"better than the baseline by more than the limit: {'; '.join(better)}; accept it, or find out why"]
     notes = [*(notes if better else []), *_setting(then, now)]
-    return GatePart(
-        gate=GATE,
-        model=model.id,
-        verdict="fail" if worse else "pass",
-        measured=measured,
-        limit=_limit(gate),
-        reason=f"worse than the baseline: {'; '.join(worse)}" if worse else f"not worse: {'; '.join(told)}",
+    return gate_part(
+        GATE,
+        model.id,
+        "fail" if worse else "pass",
+        f"worse than the baseline: {'; '.join(worse)}" if worse else f"not worse: {'; '.join(told)}",
+        _figures(gate, measured),
         warning="; ".join(notes) or None,
     )
 
@@ -160,11 +160,20 @@ def _setting(then: ModelRow, now: ModelRow) -> Iterator[str]:
             yield f"{name} was {before} in the baseline, is {after} now"
 
 
-def _limit(gate: BaselineGate | None) -> dict[str, float] | None:
-    return (
-        None if gate is None else {"top1_max_drop_pp": gate.top1_max_drop_pp, "top5_max_drop_pp": gate.top5_max_drop_pp}
-    )
+def _figures(gate: BaselineGate, drops: Sequence[float | None] = (None, None)) -> list[Figure]:
+    limits = (("top1", gate.top1_max_drop_pp), ("top5", gate.top5_max_drop_pp))
+    return [
+        Figure(
+            name=f"{top}_drop_pp",
+            value=drop,
+            unit="pp",
+            limit=most,
+            limit_name=f"{top}_max_drop_pp",
+            direction="at_most",
+        )
+        for (top, most), drop in zip(limits, drops, strict=True)
+    ]
 
 
 def _error(model: str, gate: BaselineGate | None, reason: str) -> GatePart:
-    return GatePart(gate=GATE, model=model, verdict="error", limit=_limit(gate), reason=reason)
+    return gate_part(GATE, model, "error", reason, () if gate is None else _figures(gate))

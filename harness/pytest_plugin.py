@@ -90,7 +90,7 @@ class Accuracy:
 
     def _judge(self, record: RunRecord) -> None:
         __tracebackhide__ = True
-        from harness.report.verdict import judge
+        from harness.report.facts.verdict import judge
 
         if self.subtests is not None:
             for gate in record.gates:
@@ -154,7 +154,7 @@ def _report(gate: GatePart) -> None:
 
 
 def _told(gate: GatePart) -> str:
-    from harness.report.text import visible
+    from harness.text import visible
 
     words = {"fail": "failed", "error": "could not be judged", "inconclusive": "is inconclusive"}
     word = words.get(gate.verdict, gate.verdict)

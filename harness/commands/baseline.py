@@ -71,7 +71,7 @@ def _limits(record: RunRecord, options: argparse.Namespace) -> BaselineGate:
 
 
 def _print(gates: list[GatePart]) -> None:
-    from harness.report.text import visible
+    from harness.text import visible
 
     words = {"pass": "pass", "fail": "FAIL", "error": "NOT COMPARABLE"}
     for part in gates:

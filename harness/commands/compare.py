@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import EXIT_OK
 from harness.judging.comparing import ModelPair, RunPair, compare_runs
 from harness.judging.comparing.settings import Change
-from harness.report import numbers
-from harness.report.text import visible
+from harness.report.facts import numbers
+from harness.text import visible
 
 if TYPE_CHECKING:
     from rich.table import Table

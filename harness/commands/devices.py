@@ -10,7 +10,7 @@ from dataclasses import asdict
 from harness.backends.openvino.devices import Devices
 from harness.backends.openvino.devices_process import find_devices_apart
 from harness.errors import EXIT_NOT_COMPLETED, EXIT_OK
-from harness.report.text import visible
+from harness.text import visible
 
 _UNKNOWN = "n/a"
 

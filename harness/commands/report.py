@@ -6,7 +6,7 @@ import argparse
 
 from harness.errors import ConfigError, nearest
 from harness.record.store import read_predictions, read_record
-from harness.report.class_names import class_names
+from harness.report.facts.class_names import class_names
 from harness.report.render import FORMATS, write_reports
 
 

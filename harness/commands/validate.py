@@ -12,7 +12,7 @@ from harness.engine.run import Options
 from harness.engine.validate import validate
 from harness.errors import HarnessError
 from harness.record.store import read_predictions, read_record, to_json
-from harness.report.class_names import class_names
+from harness.report.facts.class_names import class_names
 from harness.report.github import publish, publish_error, publish_report
 from harness.report.render import write_reports
 
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         sys.stdout.write(to_json(record))
     else:
-        from harness.report.terminal import print_summary
+        from harness.report.terminal.summary import print_summary
 
         print_summary(record, sys.stdout)
         print(f"Record: {folder / 'run.json'}   Reports: {', '.join(str(path) for path in written)}")

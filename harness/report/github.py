@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TextIO
 
 from harness.record.schema import RunRecord
-from harness.report.text import visible
-from harness.report.verdict import judge, whom
+from harness.report.facts.verdict import judge, whom
+from harness.text import visible
 
 SUMMARY_BYTES = 1024 * 1024
 ANNOTATIONS = 10

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.report.html.per_image import BROKEN, CHANGED, FIXED, Columns, PerImage
+from harness.report.facts.per_image import BROKEN, CHANGED, FIXED, Columns, PerImage
 
 KINDS = {BROKEN: "broken", FIXED: "fixed", CHANGED: "changed"}
 _CARDS = 120  # of all candidates together

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.report import numbers
-from harness.report.html.chart_parts import BAD, CANDIDATE, GOOD, OTHER, WIDTH, Spec, colors, dashed, rule
-from harness.report.html.classes import ClassChange
-from harness.report.html.names import Namer
-from harness.report.html.per_image import BROKEN, CHANGED, FIXED, PerImage
-from harness.report.text import visible
+from harness.report.facts import numbers
+from harness.report.facts.class_changes import ClassChange
+from harness.report.facts.class_names import Namer
+from harness.report.facts.per_image import BROKEN, CHANGED, FIXED, PerImage
+from harness.report.html.chart_svg import BAD, CANDIDATE, GOOD, OTHER, WIDTH, Spec, colors, dashed, rule
+from harness.text import visible
 
 _KINDS = {BROKEN: ("broken", BAD), FIXED: ("fixed", GOOD), CHANGED: ("changed, both wrong", OTHER)}
 _BINS_A_DECADE = 4

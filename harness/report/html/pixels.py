@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.record.schema import RunRecord
-from harness.report.text import visible
+from harness.text import visible
 
 THUMBNAIL = 160
 _THUMBNAIL_QUALITY = 72

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from harness.record.schema import RunRecord
-from harness.report import numbers
+from harness.report.facts import numbers
+from harness.report.facts.class_changes import Confusion, class_changes, grown_confusions
+from harness.report.facts.class_names import Namer
+from harness.report.facts.matrix import IN_PASSING, comparison_matrix
+from harness.report.facts.per_image import PerImage, pairs, per_image
+from harness.report.facts.provenance import facts, model_facts, resolved_config
+from harness.report.facts.summary import ComparisonRow, Summary, summarise
 from harness.report.html import assets, gallery, image_charts, model_charts, sections
-from harness.report.html.calibration import calibrate
 from harness.report.html.chart_svg import draw
-from harness.report.html.classes import Confusion, class_changes, grown_confusions
-from harness.report.html.names import Namer
-from harness.report.html.per_image import PerImage, pairs, per_image
+from harness.report.html.model_charts import calibrate
 from harness.report.html.pixels import Picture, pictures
 from harness.report.html.table_data import compact_table
-from harness.report.matrix import IN_PASSING, comparison_matrix
-from harness.report.provenance import facts, model_facts, resolved_config
-from harness.report.summary import ComparisonRow, Summary, summarise
-from harness.report.text import visible, visible_lines
+from harness.text import visible, visible_lines
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,9 +12,9 @@ from urllib.parse import quote
 from harness.errors import RecordError
 from harness.record.schema import RunRecord
 from harness.record.store import RECORD_FILE, read_record
-from harness.report import numbers
-from harness.report.summary import VERDICT_WORDS, Summary, summarise
-from harness.report.text import visible
+from harness.report.facts import numbers
+from harness.report.facts.summary import VERDICT_WORDS, Summary, summarise
+from harness.text import visible
 
 _PAGES = ("report.html", "report.md", RECORD_FILE)
 _NOT_RUNS = frozenset({"shards"})

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from harness.record.schema import GatePart
-from harness.report import gate_text
-from harness.report.gate_text import Figure
+from harness.report.facts import gates
+from harness.report.facts.gates import Figure
 
 _SMALLEST = 1e-9  # what lies below, 0 above all, stands at the left end of a logarithmic scale
 
@@ -33,7 +33,7 @@ class Scale:
 
 def scales(gate: GatePart) -> list[Scale]:
     """Return a scale for every measured value of the gate that has a limit; none where nothing was measured."""
-    return [_scale(figure) for figure in gate_text.figures(gate)]
+    return [_scale(figure) for figure in gates.figures(gate)]
 
 
 def _scale(figure: Figure) -> Scale:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.record.schema import RunRecord, Verdict
-from harness.report import numbers
+from harness.report.facts import numbers
+from harness.report.facts.summary import GateRow, gate_row
 from harness.report.html.scales import Scale, scales
-from harness.report.summary import GateRow, gate_row
-from harness.report.text import visible
+from harness.text import visible
 
 _RANK: dict[Verdict, int] = {"fail": 0, "error": 1, "inconclusive": 2, "pass": 3, "not_applicable": 4}
 _SYMBOLS: dict[Verdict, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?", "error": "!", "not_applicable": "·"}

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from harness.record.schema import Agreement, Drop, RunRecord
+from harness.report.facts.summary import summarise
 from harness.report.html import report_page
 from harness.report.html.report_page import render
-from harness.report.summary import summarise
 from tests.report import records, synthetic
 from tests.report.html.pages import assert_contained
 from tests.report.records import comparison, gate, model, record, table

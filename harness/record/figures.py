@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -47,7 +48,7 @@ def figures_of(gate: GatePart) -> tuple[Figure, ...]:
     found = [_figure(name, value, pairs.get(name), limit) for name, value in measured.items()]
     used = set(pairs.values())
     settings = [
-        Figure(name=name, value=None, unit=_unit(name), limit=value, limit_name=name)
+        Figure(name=name, value=None, unit=_unit(name), limit=_json(value), limit_name=name)
         for name, value in limit.items()
         if name not in used
     ]
@@ -57,12 +58,19 @@ def figures_of(gate: GatePart) -> tuple[Figure, ...]:
 def _figure(name: str, value: Any, bound: str | None, limit: Mapping[str, Any]) -> Figure:
     return Figure(
         name=name,
-        value=value,
+        value=_json(value),
         unit=_unit(name),
-        limit=None if bound is None else limit[bound],
+        limit=None if bound is None else _json(limit[bound]),
         limit_name=bound,
         direction=None if bound is None or name == _IMAGES else _direction(bound),
     )
+
+
+def _json(value: Any) -> Any:
+    """Return a value as JSON can hold it: None for a number that is not finite."""
+    if isinstance(value, (list, tuple)):
+        return [_json(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _pairs(measured: Mapping[str, Any], limit: Mapping[str, Any]) -> dict[str, str]:

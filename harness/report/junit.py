@@ -2,7 +2,7 @@
 
 `fail` is a `failure`: the assertion was evaluated and does not hold. `error` is an `error`: it could not be evaluated.
 `inconclusive` is an `error` of type `inconclusive`, because no verdict was reached: `skipped` would show as green
-although the run ends with exit code 5, and `failure` would claim a loss that nobody has shown. `not_applicable` is
+although the run ends with exit code 5, and `failure` would claim a loss that was not measured. `not_applicable` is
 `skipped`, with the reason.
 
 A suite `run` comes first. Its one test case, `evaluation`, is an `error` where the run did not complete or decided
@@ -76,8 +76,8 @@ def _suite(root: ET.Element, record: RunRecord, name: str, cases: list[_Case], p
         attributes = {"classname": _line(f"{record.name}.{name}"), "name": _line(case.name)}
         element = ET.SubElement(suite, "testcase", attributes, time=_seconds(case.seconds))
         if case.outcome:
-            told = ET.SubElement(element, case.outcome, type=case.type, message=_line(case.message))
-            told.text = _lines(case.text)
+            outcome = ET.SubElement(element, case.outcome, type=case.type, message=_line(case.message))
+            outcome.text = _lines(case.text)
 
 
 def _evaluation(record: RunRecord, verdict: RunVerdict) -> _Case:

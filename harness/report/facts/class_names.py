@@ -56,5 +56,5 @@ class Namer:
 
     def known(self, labels: Iterable[int]) -> dict[str, str]:
         """Return the names of those ``labels`` that have one, by label as text; the page falls back by itself."""
-        wanted = sorted({int(label) for label in labels if 0 <= label < len(self._names)})
-        return {str(label): self(label) for label in wanted}
+        named = sorted({int(label) for label in labels if 0 <= label < len(self._names)})
+        return {str(label): self(label) for label in named}

@@ -16,7 +16,7 @@ _NEEDED = ("top1", "top1_probability", "probability_of_label")
 
 @dataclass(frozen=True)
 class Guess:
-    """What one model said of an image: its Top-1 label, that one's probability and the true label's (fractions)."""
+    """A model's prediction of an image: its Top-1 label, the probability of that and of the true label (fractions)."""
 
     top1: int
     top1_probability: float

@@ -1,4 +1,4 @@
-"""The comparison matrix of several candidates as finished text: sorted, the best marked, each with what keeps it back.
+"""The comparison matrix of several candidates as text: in order, the best marked, with the gates that each misses.
 
 Like the summary's, its ids and reasons come from outside: each form still has to escape them for itself.
 """
@@ -14,7 +14,7 @@ from harness.report.facts.numbers import MISSING
 from harness.report.facts.summary import ComparisonRow, ModelRow, Summary
 from harness.text import visible
 
-IN_PASSING = "images/s and latency (median, 95th percentile): measured in passing, while decoding ran"
+IN_PASSING = "images/s and latency (median, 95th percentile): measured in passing, while images were decoded"
 _WORDS: dict[Standing, str] = {
     "ships": "may ship",
     "undecided": "undecided",
@@ -51,7 +51,7 @@ class MatrixRow:
 
 @dataclass(frozen=True)
 class PairCell:
-    """Agreement of two candidates; ``shade``: 0 where all answers are the same, higher the more differ."""
+    """Agreement of two candidates; ``shade``: 0 where all predictions match, higher the more differ."""
 
     percent: str
     counts: str
@@ -78,26 +78,28 @@ def comparison_matrix(record: RunRecord, summary: Summary) -> Matrix | None:
     candidates = [part.id for part in record.models if part.role == "candidate"]
     if len(candidates) < 2:
         return None
-    told = _decided(record)
-    order = [*(name for name in told.order if name in candidates)]
+    decision = _decided(record)
+    order = [*(name for name in decision.order if name in candidates)]
     order += [name for name in candidates if name not in order]
     against = {part.candidate: row for part, row in zip(record.comparisons, summary.comparisons, strict=True)}
-    rows = tuple(_row(record, told, *models[name], against.get(name) or _not_compared(name)) for name in order)
+    rows = tuple(_row(record, decision, *models[name], against.get(name) or _not_compared(name)) for name in order)
     names, agreement = _agreement(record, order)
-    return Matrix(rows, _conclusion(told), _failures([models[name][0] for name in order]), names, agreement)
+    return Matrix(rows, _conclusion(decision), _failures([models[name][0] for name in order]), names, agreement)
 
 
 def _decided(record: RunRecord) -> MatrixPart:
     """Return the record's own decision; made here where it has none, or one that its gates contradict."""
-    told = record.matrix
-    if told and all(standing(name, record.models, record.gates) == "ships" for name in told.may_ship):
-        return told
+    decision = record.matrix
+    if decision and all(standing(name, record.models, record.gates) == "ships" for name in decision.may_ship):
+        return decision
     return compare_candidates(record.models, record.comparisons, record.gates)
 
 
-def _row(record: RunRecord, told: MatrixPart, part: ModelPart, model: ModelRow, against: ComparisonRow) -> MatrixRow:
+def _row(
+    record: RunRecord, decision: MatrixPart, part: ModelPart, model: ModelRow, against: ComparisonRow
+) -> MatrixRow:
     stands = standing(part.id, record.models, record.gates)
-    best = part.id == told.best and stands == "ships"
+    best = part.id == decision.best and stands == "ships"
     latency = part.latency_ms
     return MatrixRow(
         model=model,
@@ -116,9 +118,9 @@ def _not_compared(name: str) -> ComparisonRow:
     return ComparisonRow(**(figures | {"candidate": visible(name), "worst_image": None}))  # type: ignore[arg-type]
 
 
-def _conclusion(told: MatrixPart) -> str:
-    reason = visible(told.reason)
-    return f"Best trade-off: {reason}" if told.best else reason[:1].upper() + reason[1:]
+def _conclusion(decision: MatrixPart) -> str:
+    reason = visible(decision.reason)
+    return f"Best trade-off: {reason}" if decision.best else reason[:1].upper() + reason[1:]
 
 
 def _failures(parts: list[ModelPart]) -> tuple[tuple[str, str, str], ...]:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import TypeGuard
 
 MISSING = "n/a"
-_MOST_DIGITS = 17  # enough to tell any two doubles apart
+_ROUNDING = 1e-12  # of a difference of two percentages, in pp
+_MOST_DIGITS = 17  # enough for any two doubles to differ
 
 
 def percent(value: float | None, decimals: int = 2) -> str:
@@ -27,6 +28,21 @@ def signed_pp(value: float | None, decimals: int = 3) -> str:
         return MISSING
     text = _two_decimals_at_least(f"{value:+.{decimals}f}")
     return "0.00" if text in ("+0.00", "-0.00") else text
+
+
+def change(drop_pp: float | None, limit_pp: float | None = None) -> str:
+    """Return a drop (reference minus candidate, pp) in words: "lost 1.23 pp", "gained 0.154 pp", "unchanged".
+
+    ``limit_pp``: the limit that it must not read as, see :func:`distinct`.
+    """
+    if not _present(drop_pp):
+        return MISSING
+    size = abs(drop_pp)
+    if size < _ROUNDING:
+        return "unchanged"
+    digits = next(count for count in range(3, _MOST_DIGITS) if float(plain_pp(size, count)))
+    edge = None if limit_pp is None else abs(limit_pp)
+    return f"{'lost' if drop_pp > 0 else 'gained'} {distinct(size, edge, plain_pp, digits)} pp"
 
 
 def plain_pp(value: float | None, decimals: int = 3) -> str:
@@ -108,8 +124,8 @@ def plural(value: int, noun: str, many: str | None = None) -> str:
     return f"{count(value)} {noun if value == 1 else many or noun + 's'}"
 
 
-def apart(value: float | None, limit: float | None, form: Callable[..., str], start: int) -> str:
-    """Return ``value`` with as many digits as tell it from ``limit``, so that 0.1004 never reads as its limit 0.10.
+def distinct(value: float | None, limit: float | None, form: Callable[..., str], start: int) -> str:
+    """Return ``value`` with enough digits to differ from ``limit``, so that 0.1004 never reads as its limit 0.10.
 
     ``form(value, digits)`` writes both; ``start`` is its usual number of digits.
     """

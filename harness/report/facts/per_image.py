@@ -31,10 +31,10 @@ class Columns:
     top5_probabilities: NDArray[Any]
 
     @property
-    def seen(self) -> NDArray[np.bool_]:
-        """Bool (n,): the images that the model gave an answer for."""
-        seen: NDArray[np.bool_] = (self.top1 >= 0) & np.isfinite(self.top1_probability)
-        return seen
+    def answered(self) -> NDArray[np.bool_]:
+        """Bool (n,): the images for which the model has a prediction."""
+        answered: NDArray[np.bool_] = (self.top1 >= 0) & np.isfinite(self.top1_probability)
+        return answered
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,11 @@ def pairs(record: RunRecord, images: PerImage | None) -> list[tuple[str, str]]:
     """Return (reference, candidate) of every comparison that the table can show; by role where none was recorded."""
     if images is None:
         return []
-    told = [(part.reference, part.candidate) for part in record.comparisons]
-    if not told:
+    found = [(part.reference, part.candidate) for part in record.comparisons]
+    if not found:
         references = [part.id for part in record.models if part.role == "reference"]
-        told = [(references[0], part.id) for part in record.models if references and part.role == "candidate"]
-    return [pair for pair in told if set(pair) <= set(images.models)]
+        found = [(references[0], part.id) for part in record.models if references and part.role == "candidate"]
+    return [pair for pair in found if set(pair) <= set(images.models)]
 
 
 def _columns(table: pa.Table, model: str) -> Columns:

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.record.schema import Accuracy, ComparisonPart, GatePart, ModelPart, RunRecord, Verdict
-from harness.report.facts import gates as gate_text
-from harness.report.facts import numbers
+from harness.report.facts import gates, numbers
 from harness.report.facts.verdict import RunVerdict, judge
 from harness.text import visible
 
@@ -22,9 +21,9 @@ VERDICT_WORDS: dict[Verdict, str] = {
     "error": "ERROR",
     "not_applicable": "not applicable",
 }
-_MANY_GATES = 12  # more rows than this put those that need no action aside
+_MANY_GATES = 12  # with more rows than this, those that need no action are folded
 _POLICIES = {
-    "fail": "the run does not complete with them (policy: fail)",
+    "fail": "the run cannot complete (policy: fail)",
     "wrong": "counted as wrong for every model (policy: wrong)",
     "skip": "left out of every count (policy: skip)",
 }
@@ -91,7 +90,7 @@ class GateRow:
 class Summary:
     """Everything that each form of a report shows. Gates come worst first, in the record's order within a verdict.
 
-    ``interval_note``: what makes the paired intervals less than they seem.
+    ``interval_note``: why the paired intervals prove nothing, where they do not.
     """
 
     name: str
@@ -123,12 +122,12 @@ def summarise(record: RunRecord) -> Summary:
 
 
 def _interval_note(record: RunRecord) -> str | None:
-    """Return what a reader must know of intervals in a run that ended when its certification was decided."""
+    """Return why the paired intervals prove nothing in a run that could stop once its certification was decided."""
     if not record.config.get("certify") or record.dataset.evaluated >= record.dataset.images:
         return None
     return (
-        "intervals and p-values are for a number of images fixed beforehand, and this run was free to stop when it was "
-        "decided: what is proven is in the gate certify"
+        "intervals and p-values assume a fixed number of images, but this run could stop early; "
+        "what is proven is in the gate certify"
     )
 
 
@@ -193,29 +192,29 @@ def gate_row(part: GatePart) -> GateRow:
         model=visible(part.model),
         verdict=part.verdict,
         word=VERDICT_WORDS[part.verdict],
-        measured=gate_text.measured(part),
-        limit=gate_text.limit(part),
+        measured=gates.measured(part),
+        limit=gates.limit(part),
         reason=visible(part.reason),
     )
 
 
 @dataclass(frozen=True)
 class GateRows:
-    """Gates for a table. ``calm``: those that need no action, put aside in a crowd, which ``title`` counts."""
+    """Gates for a table. ``folded``: those that need no action, where there are many; ``title`` counts them."""
 
     shown: tuple[GateRow, ...]
-    calm: tuple[GateRow, ...]
+    folded: tuple[GateRow, ...]
     title: str
 
 
 def gate_rows(rows: Sequence[GateRow]) -> GateRows:
     """Return the rows of a table of gates: the same reason for several gates of a model in one row."""
-    calm = [row for row in rows if row.verdict in ("pass", "not_applicable")]
-    if len(rows) <= _MANY_GATES or not calm:
+    quiet = [row for row in rows if row.verdict in ("pass", "not_applicable")]
+    if len(rows) <= _MANY_GATES or not quiet:
         return GateRows(_joined(rows), (), "")
-    passed = sum(row.verdict == "pass" for row in calm)
-    title = f"{numbers.plural(passed, 'gate')} passed, {len(calm) - passed} not applicable"
-    return GateRows(_joined([row for row in rows if row not in calm]), _joined(calm), title)
+    passed = sum(row.verdict == "pass" for row in quiet)
+    title = f"{numbers.plural(passed, 'gate')} passed, {len(quiet) - passed} not applicable"
+    return GateRows(_joined([row for row in rows if row not in quiet]), _joined(quiet), title)
 
 
 def _joined(rows: Sequence[GateRow]) -> tuple[GateRow, ...]:
@@ -238,10 +237,10 @@ def _bad_images(record: RunRecord) -> str | None:
 
 def _warnings(record: RunRecord) -> tuple[str, ...]:
     """Return the run's warnings, then the gates'; the same words once."""
-    said = [visible(warning) for warning in record.warnings]
-    said += [
+    texts = [visible(warning) for warning in record.warnings]
+    texts += [
         f"{visible(gate.gate)} on {visible(gate.model)}: {visible(gate.warning)}"
         for gate in record.gates
         if gate.warning
     ]
-    return tuple(dict.fromkeys(said))
+    return tuple(dict.fromkeys(texts))

@@ -126,12 +126,12 @@ def scatter(images: PerImage, reference: str, candidate: str) -> Spec | None:
 
 
 def classes(changes: Sequence[ClassChange], name: Namer) -> Spec | None:
-    """Return how many images each class lost or won; the classes in the order given."""
+    """Return how many images each class lost or gained; the classes in the order given."""
     rows = [
         {
             "class": f"{row.label} {name(row.label)}",
             "change": row.change,
-            "side": "lost" if row.change < 0 else "won",
+            "side": "lost" if row.change < 0 else "gained",
             "tip": f"{name(row.label)}: {row.before} → {row.after} of {numbers.plural(row.images, 'image')} right "
             f"({numbers.signed_pp(row.change_pp, 2)} pp)",
         }
@@ -157,7 +157,7 @@ def classes(changes: Sequence[ClassChange], name: Namer) -> Spec | None:
                 "axis": {"tickMinStep": 1, "tickCount": 6, "format": "+d"},
                 "title": "right images, candidate minus reference",
             },
-            "color": colors("side", {"lost": BAD, "won": GOOD}, legend=False),
+            "color": colors("side", {"lost": BAD, "gained": GOOD}, legend=False),
             "description": {"field": "tip"},
         },
     }

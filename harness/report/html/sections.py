@@ -1,4 +1,4 @@
-"""The parts of a report's first screens as plain values for the template: gates by model, what was asked, timing."""
+"""The parts of a report's first screens as plain values for the template: gates by model, the question, timing."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def gate_matrix(record: RunRecord) -> GateMatrix:
 
 
 def _usual_reason(record: RunRecord, gate: str) -> str:
-    """Return why a gate applied to no model: what most models say, those that did not run being asked last."""
+    """Return why a gate applied to no model: the most frequent reason, of the models that ran if there are any."""
     ran = {part.id for part in record.models if part.status == "ok"}
     reasons = [part.reason for part in record.gates if part.gate == gate and part.model in ran]
     reasons = reasons or [part.reason for part in record.gates if part.gate == gate]
@@ -92,13 +92,14 @@ def worst_first(record: RunRecord, pairs: Sequence[tuple[str, str]]) -> list[tup
 
 
 def question(record: RunRecord) -> str:
-    """Return what the run was asked, in one sentence."""
+    """Return the question that the run answers."""
     candidates = [visible(part.id) for part in record.models if part.role == "candidate"]
     references = [visible(part.id) for part in record.models if part.role == "reference"]
     if not candidates or not references:
-        return "Did the conversion keep the accuracy?"
-    asked = candidates[0] if len(candidates) == 1 else f"each of {len(candidates)} candidates"
-    return f"Does {asked} answer as {references[0]}, the original, does?"
+        return "Does the converted model keep the accuracy?"
+    if len(candidates) == 1:
+        return f"Does {candidates[0]} match the original ({references[0]})?"
+    return f"Do all {len(candidates)} candidates match the original ({references[0]})?"
 
 
 def timing(record: RunRecord) -> list[tuple[str, str, float]]:
@@ -122,17 +123,17 @@ def input_contracts(record: RunRecord) -> dict[str, str]:
     config = record.config
     reference, candidates = config.get("reference"), config.get("candidates")
     specs = [reference, *(candidates if isinstance(candidates, (list, tuple)) else ())]
-    told: dict[str, str] = {}
+    contracts: dict[str, str] = {}
     for spec in specs:
         fed = spec.get("input") if isinstance(spec, Mapping) else None
         if isinstance(spec, Mapping) and isinstance(fed, Mapping):
-            told[str(spec.get("id"))] = _contract(fed)
-    return told
+            contracts[str(spec.get("id"))] = _contract(fed)
+    return contracts
 
 
 def _contract(fed: Mapping[str, Any]) -> str:
     color, mean, scale = (fed.get(name) for name in ("color", "mean", "scale"))
-    said = f"channels in the order {visible(str(color or 'unknown'))}"
+    channels = f"channel order {visible(str(color or 'unknown'))}"
     if not mean and scale in (None, 1, 1.0):
-        return f"{said}, values 0 to 255"
-    return visible(f"{said}, (value - {mean}) / {scale}")
+        return f"{channels}, values 0 to 255"
+    return visible(f"{channels}, (value - {mean}) / {scale}")

@@ -22,14 +22,16 @@ def section(record: RunRecord, table: pa.Table | None, class_names: Sequence[str
     lines = ["## Flips", ""]
     if table is None:
         return [*lines, "The run has no per-image table, so its flips cannot be listed."]
-    lines += ["Images whose Top-1 is right in one model only, by the probability that the true label lost."]
+    lines += [
+        "Images that only one model classifies correctly (Top-1), largest loss of the true label's probability first."
+    ]
     for part in record.comparisons:
         lines += ["", f"### {code(part.candidate)}", ""]
         found = largest_losses(table, part.reference, part.candidate)
         if found is None:
             lines.append("The per-image table lacks this model.")
         elif not found[0]:
-            lines.append("None: Top-1 is right on exactly the images where the reference's is.")
+            lines.append("None: both models classify the same images correctly.")
         else:
             flips, total = found
             shown = f"The {LARGEST} largest losses of {numbers.count(total)} flips." if total > LARGEST else None
@@ -38,8 +40,8 @@ def section(record: RunRecord, table: pa.Table | None, class_names: Sequence[str
 
 
 def _flip_table(flips: list[Flip], name: Callable[[int], str]) -> list[str]:
-    def guess(said: Guess) -> str:
-        return f"{name(said.top1)} ({numbers.probability(said.top1_probability)})"
+    def guess(part: Guess) -> str:
+        return f"{name(part.top1)} ({numbers.probability(part.top1_probability)})"
 
     headers = (
         "image",

@@ -63,9 +63,9 @@ def _gates(rows: tuple[GateRow, ...]) -> list[str]:
         return ["## Gates", "", "No gate was judged."]
     found = gate_rows(rows)
     lines = ["## Gates", *(["", *_gate_table(found.shown)] if found.shown else [])]
-    if not found.calm:
+    if not found.folded:
         return lines
-    return [*lines, "", f"<details><summary>{found.title}</summary>", "", *_gate_table(found.calm), "", "</details>"]
+    return [*lines, "", f"<details><summary>{found.title}</summary>", "", *_gate_table(found.folded), "", "</details>"]
 
 
 def _gate_table(rows: Sequence[GateRow]) -> list[str]:

@@ -56,15 +56,15 @@ def _print(console: Console, record: RunRecord) -> None:
         found = gate_rows(summary.gates)
         if found.shown:
             console.print(_gates(found.shown))
-        if found.calm:
-            console.print(Text(f"{found.title}; the reports list them"))
+        if found.folded:
+            console.print(Text(f"{found.title}; listed in the reports"))
         console.print()
     if summary.bad_images:
         console.print(Text(summary.bad_images))
     for warning in summary.warnings:
         console.print(hanging("warning:", "yellow", warning))
     lines = visible_lines(record.error) if record.error else []
-    if len(lines) > 1:  # the verdict tells the first one
+    if len(lines) > 1:  # the verdict has the first one
         console.print(hanging("error:", "bold red", "\n".join(lines)))
     style = _VERDICT_STYLES.get(summary.verdict.kind, "bold red")
     console.rule(style=style, characters="━")

@@ -39,9 +39,9 @@ DROP_LIMIT = {"top1_max_pp": 0.1, "top5_max_pp": 0.1}
         (
             DROP,
             DROP_LIMIT,
-            "Top-1 +1.23 pp, Top-5 +0.02 pp, Top-1 95 % [+0.40, +2.061] pp",
+            "Top-1 lost 1.23 pp, Top-5 lost 0.02 pp, Top-1 95 % [+0.40, +2.061] pp",
             "Top-1 0.10 pp, Top-5 0.10 pp",
-            "Top-1 +1.23 pp, limit 0.10 pp",  # Top-5 is within its limit
+            "Top-1 lost 1.23 pp, limit 0.10 pp",  # Top-5 is within its limit
         ),
         (
             {"top1_percent": 71.746, "top5_percent": 90.7},
@@ -86,9 +86,9 @@ def test_words(
 
 
 def test_figures_pair_measured_values_with_their_limits() -> None:
-    top1, top5 = gates.figures(records.DROP_PASS)
-    assert (top1.label, top1.measured, top1.limit, top1.unit, top1.floor) == ("Top-1", 0.0, 0.1, "pp", False)
-    assert (top5.measured_text, top5.limit_text) == ("0.00 pp", "0.10 pp")
-    (parity,) = gates.figures(records.PARITY_PASS)
-    assert (parity.label, parity.unit) == ("max |Δp|", "")
-    assert gates.figures(records.TARGET_OFF) == []
+    top1, top5 = gates.measurements(records.DROP_PASS)
+    assert (top1.label, top1.measured, top1.limit, top1.unit, top1.direction) == ("Top-1", 0.0, 0.1, "pp", "at_most")
+    assert (top5.measured_text, top5.limit_text) == ("unchanged", "0.10 pp")
+    (parity,) = gates.measurements(records.PARITY_PASS)
+    assert (parity.label, parity.unit) == ("max |Δp|", "probability")
+    assert gates.measurements(records.TARGET_OFF) == []

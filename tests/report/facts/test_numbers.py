@@ -14,7 +14,7 @@ def test_what_is_no_number_is_not_available(value: float | None) -> None:
         form(value) for form in (*forms, numbers.seconds, numbers.loss, numbers.probability, numbers.milliseconds)
     } == {"n/a"}
     assert numbers.interval(None, numbers.percent) == "n/a"
-    assert numbers.apart(value, 1.0, numbers.percent, 2) == "n/a"
+    assert numbers.distinct(value, 1.0, numbers.percent, 2) == "n/a"
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,26 @@ def test_percent(value: float, text: str) -> None:
 )
 def test_signed_pp(value: float, text: str) -> None:
     assert numbers.signed_pp(value) == text
+
+
+@pytest.mark.parametrize(
+    ("drop", "limit", "text"),
+    [
+        (14.1538, 0.1, "lost 14.154 pp"),
+        (14.15, None, "lost 14.15 pp"),
+        (-0.153846, 0.1, "gained 0.154 pp"),
+        (0.0, 0.1, "unchanged"),
+        (-0.0, None, "unchanged"),
+        (0.1, 0.1, "lost 0.10 pp"),
+        (0.1004, 0.1, "lost 0.1004 pp"),
+        (0.0004, None, "lost 0.0004 pp"),  # an image of 250,000 is no zero
+        (None, 0.1, "n/a"),
+        (float("nan"), None, "n/a"),
+        (float("inf"), None, "n/a"),
+    ],
+)
+def test_change(drop: float | None, limit: float | None, text: str) -> None:
+    assert numbers.change(drop, limit) == text
 
 
 @pytest.mark.parametrize(
@@ -107,11 +127,11 @@ def test_a_value_beyond_its_limit_never_looks_like_it(value: float, limit: float
     def form(number: float | None, digits: int) -> str:
         return numbers.signed_pp(number, digits)
 
-    assert numbers.apart(value, limit, form, 3) == text
+    assert numbers.distinct(value, limit, form, 3) == text
 
 
 def test_a_difference_beyond_its_limit_never_looks_like_it() -> None:
-    assert numbers.apart(0.0010004, 0.001, numbers.difference, 2) == "0.0010004"
+    assert numbers.distinct(0.0010004, 0.001, numbers.difference, 2) == "0.0010004"
 
 
 @pytest.mark.parametrize(

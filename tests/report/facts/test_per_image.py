@@ -12,7 +12,7 @@ def test_changes_and_losses_of_four_images() -> None:
     assert images is not None
     assert images.change("tf", "ir").tolist() == [SAME, BROKEN, FIXED, SAME]
     np.testing.assert_allclose(images.loss("tf", "ir"), [0, 0.375, -0.25, np.nan])
-    assert images.models["ir"].seen.tolist() == [True, True, True, False]
+    assert images.models["ir"].answered.tolist() == [True, True, True, False]
     assert images.models["tf"].top5[1].tolist() == [7, 900, 901, -1, -1]
 
 

@@ -66,7 +66,7 @@ def test_missing_figures_are_not_available_and_never_blank() -> None:
     assert (part.max_abs_diff, part.mean_abs_diff, part.worst_image) == ("n/a", "n/a", None)
 
 
-def test_warnings_of_run_and_gates_are_told_once_each() -> None:
+def test_warnings_of_run_and_gates_are_shown_once_each() -> None:
     warned = gate("target", "ir", "pass", warning="above the published accuracy")
     summary = summarise(record(warnings=("one", "one", "two"), gates=(warned,)))
     assert summary.warnings == ("one", "two", "target on ir: above the published accuracy")
@@ -74,9 +74,7 @@ def test_warnings_of_run_and_gates_are_told_once_each() -> None:
 
 def test_bad_images_name_their_policy() -> None:
     bad = dataset(bad_images=(BadImage(id="a", reason="cut off"), BadImage(id="b", reason="no image")))
-    assert summarise(record(dataset=bad)).bad_images == (
-        "2 bad images: the run does not complete with them (policy: fail)"
-    )
+    assert summarise(record(dataset=bad)).bad_images == ("2 bad images: the run cannot complete (policy: fail)")
     skipped = bad.model_copy(update={"bad_images_policy": "skip"})
     assert "left out of every count" in (summarise(record(dataset=skipped)).bad_images or "")
     assert summarise(record()).bad_images is None
@@ -110,24 +108,24 @@ class TestGateRows:
             ("parity, target, drop", "a"),
             ("parity, target, drop", "b"),
         ]
-        assert (found.calm, found.title) == ((), "")
+        assert (found.folded, found.title) == ((), "")
 
-    def test_rows_with_figures_or_other_verdicts_stay_apart(self) -> None:
+    def test_rows_with_figures_or_other_verdicts_keep_their_rows(self) -> None:
         limit = {"limit": {"top1_max_pp": 0.1}}
         parts = [verdict_of("drop", "a", "error", "x", **limit), verdict_of("other", "a", "error", "x", **limit)]
         parts += [verdict_of("parity", "a", "fail", "x"), verdict_of("target", "a", "error", "x")]
         assert len(gate_rows([gate_row(part) for part in parts]).shown) == 4
 
-    def test_in_a_crowd_those_that_need_no_action_are_put_aside_and_counted(self) -> None:
-        calm = [verdict_of(f"g{n}", "a", "pass", f"r{n}") for n in range(10)]
-        calm += [verdict_of(name, "b", "not_applicable", "off") for name in ("parity", "drop")]
-        few = gate_rows([gate_row(part) for part in calm])
-        assert (len(few.shown), few.calm) == (11, ())  # 12 gates; two of them say the same
-        found = gate_rows([gate_row(part) for part in [*calm, verdict_of("drop", "a", "fail", "lost")]])
+    def test_in_a_crowd_those_that_need_no_action_are_folded_and_counted(self) -> None:
+        quiet = [verdict_of(f"g{n}", "a", "pass", f"r{n}") for n in range(10)]
+        quiet += [verdict_of(name, "b", "not_applicable", "off") for name in ("parity", "drop")]
+        few = gate_rows([gate_row(part) for part in quiet])
+        assert (len(few.shown), few.folded) == (11, ())  # 12 gates; two of them say the same
+        found = gate_rows([gate_row(part) for part in [*quiet, verdict_of("drop", "a", "fail", "lost")]])
         assert [row.word for row in found.shown] == ["FAIL"]
-        assert len(found.calm) == 11
+        assert len(found.folded) == 11
         assert found.title == "10 gates passed, 2 not applicable"
 
-    def test_without_any_calm_one_all_are_shown(self) -> None:
+    def test_without_any_that_passed_all_are_shown(self) -> None:
         found = gate_rows([gate_row(verdict_of(f"g{n}", "a", "fail", "x", measured={"a": n})) for n in range(20)])
-        assert (len(found.shown), found.calm) == (20, ())
+        assert (len(found.shown), found.folded) == (20, ())

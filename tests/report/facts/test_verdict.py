@@ -11,18 +11,18 @@ from tests.report.records import DROP_PASS, PARITY_PASS, TARGET_OFF, dataset, ga
 
 def test_pass() -> None:
     assert judge(record()).line == (
-        "PASS (exit 0): 2 gates passed for candidate ir on 650 images; largest Top-1 drop 0.00 pp; max |Δp| 3.5e-06;"
+        "PASS (exit 0): 2 gates passed for candidate ir on 650 images; Top-1 unchanged; max |Δp| 3.5e-06;"
         " not applicable: target"
     )
 
 
-def test_one_failed_gate_is_told_with_its_figures() -> None:
+def test_one_failed_gate_has_its_figures() -> None:
     verdict = judge(records.bf16())
     assert verdict.line == ("FAIL (exit 1): parity failed for candidate ir: max |Δp| 0.26 on 64 images, limit 0.001")
     assert verdict.kind == "fail"
 
 
-def test_many_failed_gates_are_counted_and_the_first_ones_told() -> None:
+def test_many_failed_gates_are_counted_and_the_first_ones_named() -> None:
     assert judge(records.many_candidates()).line == (
         "FAIL (exit 1): 4 gates failed: parity for candidate cpu-00 (max |Δp| 0.5 on 64 images, limit 0.001);"
         " parity for candidate cpu-03 (max |Δp| 0.5 on 64 images, limit 0.001);"
@@ -33,34 +33,47 @@ def test_many_failed_gates_are_counted_and_the_first_ones_told() -> None:
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"dataset": dataset(evaluated=0)}, "NOTHING DECIDED (exit 5): no image was evaluated"),
-        ({"gates": ()}, "NOTHING DECIDED (exit 5): no gate applied; the record has none"),
+        ({"dataset": dataset(evaluated=0)}, "INCONCLUSIVE (exit 5): no image was evaluated"),
+        ({"gates": ()}, "INCONCLUSIVE (exit 5): no gate applied; the record has none"),
         (
             {"gates": (TARGET_OFF,)},
-            "NOTHING DECIDED (exit 5): no gate applied (target: the configuration names no published accuracy)",
+            "INCONCLUSIVE (exit 5): no gate applied (target: the configuration names no published accuracy)",
         ),
         (
             {"gates": (PARITY_PASS, gate("drop", "ir", "inconclusive", reason="About 21,000 images would decide."))},
-            "NOTHING DECIDED (exit 5): drop is inconclusive for candidate ir: About 21,000 images would decide",
+            "INCONCLUSIVE (exit 5): drop is inconclusive for candidate ir: About 21,000 images would decide",
         ),
         (
             {"gates": [gate("drop", name, "inconclusive", reason="Few.") for name in ("a", "b", "c", "d")]},
             (
-                "NOTHING DECIDED (exit 5): 4 gates are inconclusive: drop for model a (Few);"
-                " drop for model b (Few); drop for model c (Few); and 1 more"
+                "INCONCLUSIVE (exit 5): 4 gates are inconclusive: drop for model a,"
+                " drop for model b, drop for model c, drop for model d (Few)"
             ),
         ),
     ],
 )
-def test_nothing_decided(changes: dict[str, Any], line: str) -> None:
+def test_inconclusive(changes: dict[str, Any], line: str) -> None:
     assert judge(record(exit_code=5, **changes)).line == line
+
+
+def test_too_few_images_is_said_once() -> None:
+    subset = dataset(images=50_000)
+    few = "Top-1 drop 1 pp, about 21,000 images would decide; Top-5 drop 1 pp, about 21,000 images would decide."
+    (one, other) = (gate("drop", name, "inconclusive", reason=few) for name in ("ir", "int8"))
+    assert judge(record(exit_code=5, dataset=subset, gates=(PARITY_PASS, one))).line == (
+        "INCONCLUSIVE (exit 5): too few images (650 of 50,000) to decide drop for candidate ir"
+    )
+    assert judge(record(exit_code=5, dataset=subset, gates=(PARITY_PASS, one, other))).line == (
+        "INCONCLUSIVE (exit 5): too few images (650 of 50,000) to decide 2 gates: drop for candidate ir;"
+        " drop for model int8"
+    )
 
 
 def test_interrupted() -> None:
     verdict = judge(records.interrupted())
     assert verdict.kind == "interrupted"
     assert verdict.line == (
-        "INTERRUPTED (exit 130): 128 of 650 images were evaluated before the run stopped; its figures decide nothing"
+        "INTERRUPTED (exit 130): 128 of 650 images were evaluated before the run stopped; there is no verdict"
     )
 
 
@@ -102,10 +115,10 @@ def test_a_complete_run_with_another_exit_code_is_no_pass(code: int, word: str) 
 def test_a_record_that_does_not_bear_out_its_success_is_no_pass(changes: dict[str, Any], why: str) -> None:
     verdict = judge(record(exit_code=0, **changes))
     assert verdict.kind == "error"
-    assert verdict.line == f"RECORD CONTRADICTS ITSELF (exit 0): it claims success, but {why}"
+    assert verdict.line == f"RECORD CONTRADICTS ITSELF (exit 0): exit code 0, but {why}"
 
 
-def test_exit_1_without_a_failed_gate_is_told() -> None:
+def test_exit_1_without_a_failed_gate_says_so() -> None:
     assert judge(record(exit_code=1)).sentence == "a gate failed, but the record does not say which"
 
 

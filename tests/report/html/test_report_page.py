@@ -96,7 +96,7 @@ def test_null_figures_are_words() -> None:
 def test_zero_flips_say_so() -> None:
     same = {"image_id": "a", "label": 1, "tf": (1, 0.5, 0.5, 1, 0.0), "ir": (1, 0.5, 0.5, 1, 0.0)}
     page = assert_contained(render(record(), table(rows=[same, same])))
-    assert "No image has another answer." in page.text
+    assert "All predictions match." in page.text
     assert page.data["cards"] == []
 
 

@@ -110,7 +110,7 @@ def test_no_comparison_no_flips() -> None:
 
 def test_zero_flips_no_table_and_an_absent_model() -> None:
     same = [row for row in records.FOUR_IMAGES if row["image_id"] == "same.jpg"]
-    assert "None: Top-1 is right on exactly the images" in markdown.render(record(), table(rows=same))
+    assert "None: both models classify the same images correctly" in markdown.render(record(), table(rows=same))
     assert "no per-image table" in markdown.render(record(), None)
     assert "The per-image table lacks this model." in markdown.render(record(), table("another"))
 

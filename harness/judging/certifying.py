@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from harness.config import Config
 from harness.config.schema import Certify
 from harness.dataset.image_set import ImageSet
@@ -79,8 +81,11 @@ class Certifying:
     def _decided(self, model: str) -> bool:
         return model in self._parity_failed or self._certifiers[model].decision.is_final
 
-    def gate(self, model: str) -> GatePart:
-        """Return the verdict of the gate `certify` on a candidate."""
+    def gates(self, models: Iterable[str]) -> dict[str, GatePart]:
+        """Return the verdict of the gate `certify` on each of these models that is a candidate, by id."""
+        return {model: self._gate(model) for model in models if model in self._certifiers}
+
+    def _gate(self, model: str) -> GatePart:
         part = self._certifiers[model].result().gate(model)
         if model in self._parity_failed and part.verdict == "inconclusive":
             reason = f"stopped, because the parity gate has failed; {part.reason}"

@@ -36,7 +36,7 @@ class Judged:
     whole_set: int
 
 
-def judge(judged: Judged, gates: Gates, published: Published | None) -> list[GatePart]:
+def judge_model(judged: Judged, gates: Gates, published: Published | None) -> list[GatePart]:
     """Return the verdicts on one model: `target` for every model, `parity` and `drop` for candidates."""
     verdicts = []
     if judged.reference is not None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, NonNegativeInt, PrivateAttr
 
 from harness.errors import RecordError
+from harness.record.recorded_config import RecordedConfig
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +22,7 @@ SCHEMA_VERSION = 1
 
 Status = Literal["complete", "incomplete", "error"]
 Verdict = Literal["pass", "fail", "inconclusive", "not_applicable", "error"]
+Role = Literal["reference", "candidate"]
 Unit = Literal["%", "pp", "images", "probability", "seconds", ""]
 Direction = Literal["at_most", "at_least"]
 Interval = tuple[FiniteFloat, FiniteFloat]
@@ -84,7 +86,7 @@ class ModelPart(_Part):
     """A model and what it reached."""
 
     id: str
-    role: Literal["reference", "candidate"]
+    role: Role
     backend: str
     device: str
     device_name: str
@@ -240,6 +242,11 @@ class RunRecord(_Part):
     timing: dict[str, FiniteFloat | None] = {}
 
     _folder: Path | None = PrivateAttr(None)
+
+    @property
+    def recorded_config(self) -> RecordedConfig:
+        """The configuration, typed; a missing key or a wrong type gives None."""
+        return RecordedConfig.of(self.config)
 
     @property
     def folder(self) -> Path | None:

@@ -123,7 +123,7 @@ def summarise(record: RunRecord) -> Summary:
 
 def _interval_note(record: RunRecord) -> str | None:
     """Return what a reader must know of intervals in a run that ended when its certification was decided."""
-    if not record.config.get("certify") or record.dataset.evaluated >= record.dataset.images:
+    if not record.recorded_config.certifies or record.dataset.evaluated >= record.dataset.images:
         return None
     return (
         "intervals and p-values are for a number of images fixed beforehand, and this run was free to stop when it was "

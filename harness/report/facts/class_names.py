@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -14,26 +14,24 @@ _BACKGROUND = "background"
 
 def class_names(record: RunRecord) -> tuple[str, ...] | None:
     """Return names by network label. None where none are known: reports say "class 7", and nothing fails for a name."""
-    dataset = record.config.get("dataset")
-    if not isinstance(dataset, Mapping):
-        return None
+    dataset = record.recorded_config.dataset
     try:
-        names = _configured(dataset.get("class_names")) or _built_in(dataset.get("classes"))
+        names = _configured(dataset.class_names) or _built_in(dataset.classes)
     except (HarnessError, OSError, ValueError):
         return None
     if not names:
         return None
-    return (_BACKGROUND, *names) if dataset.get("background_class") else names
+    return (_BACKGROUND, *names) if dataset.background_class else names
 
 
-def _configured(file: object) -> tuple[str, ...]:
-    if not isinstance(file, str) or not file:
+def _configured(file: str | None) -> tuple[str, ...]:
+    if file is None:
         return ()
     lines = Path(file).read_text(encoding="utf-8-sig").split("\n")
     return tuple(line.strip() for line in lines if line.strip())
 
 
-def _built_in(classes: object) -> tuple[str, ...]:
+def _built_in(classes: int | None) -> tuple[str, ...]:
     from harness.dataset import imagenet
 
     if classes != imagenet.CLASSES:

@@ -123,7 +123,7 @@ def summarise(record: RunRecord) -> Summary:
 
 def _interval_note(record: RunRecord) -> str | None:
     """Return why the paired intervals prove nothing in a run that could stop once its certification was decided."""
-    if not record.config.get("certify") or record.dataset.evaluated >= record.dataset.images:
+    if not record.recorded_config.certifies or record.dataset.evaluated >= record.dataset.images:
         return None
     return (
         "intervals and p-values assume a fixed number of images, but this run could stop early; "

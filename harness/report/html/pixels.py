@@ -43,7 +43,7 @@ def pictures(record: RunRecord, image_ids: Iterable[str]) -> tuple[dict[str, Pic
         from harness.config.schema import Dataset
         from harness.dataset.image import prepare
 
-        dataset = Dataset.model_validate(record.config.get("dataset"))
+        dataset = Dataset.model_validate(record.recorded_config.dataset.raw)
         read = _reader(dataset, chosen_ids)
     except (HarnessError, ValueError, OSError) as error:
         return {}, _reason(error)

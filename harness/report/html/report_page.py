@@ -117,11 +117,8 @@ def _focus(record: RunRecord, summary: Summary) -> ComparisonRow | None:
 
 
 def _published(record: RunRecord) -> tuple[float | None, float | None]:
-    config = record.config.get("published")
-    if not isinstance(config, dict):
-        return None, None
-    top1, top5 = (config.get(f"top{k}_percent") for k in (1, 5))
-    return tuple(value if isinstance(value, (int, float)) else None for value in (top1, top5))  # type: ignore[return-value]
+    published = record.recorded_config.published
+    return published.top1_percent, published.top5_percent
 
 
 def _overview(record: RunRecord, published: tuple[float | None, float | None]) -> Iterator[Chart]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from harness.record.recorded_config import RecordedInput
 from harness.record.schema import RunRecord, Verdict
 from harness.report.facts import numbers
 from harness.report.facts.summary import GateRow, gate_row
@@ -119,21 +119,12 @@ def timing(record: RunRecord) -> list[tuple[str, str, float]]:
 
 
 def input_contracts(record: RunRecord) -> dict[str, str]:
-    """Return how each model is fed, by model id, as far as the record's configuration says it."""
-    config = record.config
-    reference, candidates = config.get("reference"), config.get("candidates")
-    specs = [reference, *(candidates if isinstance(candidates, (list, tuple)) else ())]
-    contracts: dict[str, str] = {}
-    for spec in specs:
-        fed = spec.get("input") if isinstance(spec, Mapping) else None
-        if isinstance(spec, Mapping) and isinstance(fed, Mapping):
-            contracts[str(spec.get("id"))] = _contract(fed)
-    return contracts
+    """Return the input of each model in words, by model id, as far as the record's configuration has it."""
+    return {model.id: _contract(model.input) for model in record.recorded_config.models if model.input}
 
 
-def _contract(fed: Mapping[str, Any]) -> str:
-    color, mean, scale = (fed.get(name) for name in ("color", "mean", "scale"))
-    channels = f"channel order {visible(str(color or 'unknown'))}"
-    if not mean and scale in (None, 1, 1.0):
+def _contract(contract: RecordedInput) -> str:
+    channels = f"channel order {visible(contract.color or 'unknown')}"
+    if not contract.mean and contract.scale in (None, 1, 1.0):
         return f"{channels}, values 0 to 255"
-    return visible(f"{channels}, (value - {mean}) / {scale}")
+    return visible(f"{channels}, (value - {contract.mean}) / {contract.scale}")

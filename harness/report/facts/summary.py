@@ -90,11 +90,13 @@ class GateRow:
 class Summary:
     """Everything that each form of a report shows. Gates come worst first, in the record's order within a verdict.
 
-    ``interval_note``: why the paired intervals prove nothing, where they do not.
+    ``headline``: the accuracy of the candidate with the largest Top-1 drop. ``interval_note``: why the paired intervals
+    prove nothing, where they do not.
     """
 
     name: str
     verdict: RunVerdict
+    headline: str | None
     scope: str
     candidates: int
     models: tuple[ModelRow, ...]
@@ -110,6 +112,7 @@ def summarise(record: RunRecord) -> Summary:
     return Summary(
         name=visible(record.name),
         verdict=judge(record),
+        headline=_headline(record),
         scope=_scope(record),
         candidates=sum(part.role == "candidate" for part in record.models),
         models=tuple(_model(part) for part in record.models),
@@ -129,6 +132,18 @@ def _interval_note(record: RunRecord) -> str | None:
         "intervals and p-values assume a fixed number of images, but this run could stop early; "
         "what is proven is in the gate certify"
     )
+
+
+def _headline(record: RunRecord) -> str | None:
+    """Return "ir lost 14.15 pp: Top-1 78.77 to 64.62 %", of the candidate with the largest drop; None without one."""
+    percents = {part.id: part.top1.percent if part.top1 else None for part in record.models}
+    drops = [(part.drop.top1_pp, part) for part in record.comparisons if part.drop.top1_pp is not None]
+    if not drops:
+        return None
+    drop, part = max(drops, key=lambda item: item[0])
+    before, after = (numbers.percent(percents.get(name)) for name in (part.reference, part.candidate))
+    shares = after if before == after else f"{before} to {after}"
+    return f"{visible(part.candidate)} {numbers.change(drop)}: Top-1 {shares} %"
 
 
 def _scope(record: RunRecord) -> str:

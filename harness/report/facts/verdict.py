@@ -100,6 +100,9 @@ def _failed(record: RunRecord) -> str:
     if len(failed) == 1:
         gate = failed[0]
         return f"{visible(gate.gate)} failed for {model_with_role(record, gate.model)}: {gates.breach(gate)}"
+    if len({gate.model for gate in failed}) == 1:
+        each = [f"{visible(gate.gate)} ({gates.breach(gate)})" for gate in failed]
+        return f"{len(failed)} gates failed for {model_with_role(record, failed[0].model)}: {_first(each)}"
     each = [f"{visible(gate.gate)} for {model_with_role(record, gate.model)} ({gates.breach(gate)})" for gate in failed]
     return f"{len(failed)} gates failed: {_first(each)}"
 

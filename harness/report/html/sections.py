@@ -16,6 +16,7 @@ from harness.text import visible
 _RANK: dict[Verdict, int] = {"fail": 0, "error": 1, "inconclusive": 2, "pass": 3, "not_applicable": 4}
 _SYMBOLS: dict[Verdict, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?", "error": "!", "not_applicable": "·"}
 _PROCESS = "wall_seconds"
+_NAMED = 3  # models named one by one
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,22 @@ class GateCell:
     symbol: str
 
 
+ModelGates = tuple[str, str, tuple[tuple[GateCell, ...], ...]]
+
+
 @dataclass(frozen=True)
 class GateMatrix:
     """Gates by model: ``rows`` are (model, role, cells in the order of ``gates``; several where a gate comes twice).
 
-    ``idle``: (gate, reason) of the gates that apply to no model, which have no column.
+    ``passed``: the rows of models whose every gate passed, where another model has one that did not; ``passed_title``
+    counts them. ``idle``: (gate, reason) of the gates that apply to no model, which have no column.
     """
 
     gates: tuple[str, ...]
     idle: tuple[tuple[str, str], ...]
-    rows: tuple[tuple[str, str, tuple[tuple[GateCell, ...], ...]], ...]
+    rows: tuple[ModelGates, ...]
+    passed: tuple[ModelGates, ...]
+    passed_title: str
 
 
 def gate_matrix(record: RunRecord) -> GateMatrix:
@@ -63,11 +70,28 @@ def gate_matrix(record: RunRecord) -> GateMatrix:
         )
         for model in models
     )
+    passed = tuple(row for row in rows if all(cell.row.verdict == "pass" for cell in _cells(row)))
+    if len(passed) == len(rows):
+        passed = ()
     return GateMatrix(
-        tuple(visible(gate) for gate in gates),
-        tuple((visible(gate), reason) for gate, reason in idle.items() if gate not in gates),
-        rows,
+        gates=tuple(visible(gate) for gate in gates),
+        idle=tuple((visible(gate), reason) for gate, reason in idle.items() if gate not in gates),
+        rows=tuple(row for row in rows if row not in passed),
+        passed=passed,
+        passed_title=_passed_title(passed),
     )
+
+
+def _cells(row: ModelGates) -> list[GateCell]:
+    return [cell for parts in row[2] for cell in parts]
+
+
+def _passed_title(rows: Sequence[ModelGates]) -> str:
+    """Return "4 gates passed for ir (parity, target, drop), tf (target)"; models are counted where there are many."""
+    count = sum(len(_cells(row)) for row in rows)
+    names = [f"{row[0]} ({', '.join(dict.fromkeys(cell.row.gate for cell in _cells(row)))})" for row in rows]
+    models = ", ".join(names) if len(names) <= _NAMED else numbers.plural(len(names), "model")
+    return f"{numbers.plural(count, 'gate')} passed for {models}"
 
 
 def _usual_reason(record: RunRecord, gate: str) -> str:

@@ -37,6 +37,16 @@ def test_rows_of_a_comparison() -> None:
     assert (row.max_abs_diff, row.mean_abs_diff) == ("0.26", "8.3e-05")
 
 
+def test_the_headline_has_both_accuracies_of_the_candidate_that_lost_most() -> None:
+    assert summarise(record()).headline == "ir unchanged: Top-1 78.31 %"
+    assert summarise(records.bf16()).headline == "ir lost 0.154 pp: Top-1 78.31 to 78.15 %"
+    worse = comparison("int8", drop=Drop(top1_pp=800 / 650, top5_pp=0.0, top1_ci95_pp=None, top1_p_value=None))
+    models = (model("tf"), model("ir"), model("int8", top1=accuracy(501, 650, None)))
+    run = record(models=models, comparisons=(comparison(), worse))
+    assert summarise(run).headline == "int8 lost 1.231 pp: Top-1 78.31 to 77.08 %"
+    assert summarise(records.failed_to_run()).headline is None
+
+
 def test_gates_come_worst_first_and_keep_their_order_within_a_verdict() -> None:
     order = ("pass", "not_applicable", "inconclusive", "fail", "error", "fail")
     gates = tuple(gate(f"g{number}", "ir", verdict) for number, verdict in enumerate(order))

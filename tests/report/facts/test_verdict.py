@@ -22,6 +22,15 @@ def test_one_failed_gate_has_its_figures() -> None:
     assert verdict.kind == "fail"
 
 
+def test_failed_gates_of_one_model_name_it_once() -> None:
+    drop = gate("drop", "ir", "fail", measured={"top1_pp": 14.15}, limit={"top1_max_pp": 0.1})
+    parity = records.bf16().gates[0]
+    assert judge(record(exit_code=1, gates=(parity, drop))).sentence == (
+        "2 gates failed for candidate ir: parity (max |Δp| 0.26 on 64 images, limit 0.001);"
+        " drop (Top-1 lost 14.15 pp, limit 0.10 pp)"
+    )
+
+
 def test_many_failed_gates_are_counted_and_the_first_ones_named() -> None:
     assert judge(records.many_candidates()).line == (
         "FAIL (exit 1): 4 gates failed: parity for candidate cpu-00 (max |Δp| 0.5 on 64 images, limit 0.001);"

@@ -14,6 +14,16 @@ def test_gates_by_model_with_the_idle_ones_listed_separately() -> None:
     assert [cell.symbol for parts in cells for cell in parts] == ["✓", "✓"]
 
 
+def test_passed_gates_are_folded_only_beside_others() -> None:
+    assert gate_matrix(record()).passed == ()  # all passed: nothing else to look at
+    run = records.many_candidates(12)
+    matrix = gate_matrix(run)
+    failed = {part.model for part in run.gates if part.verdict == "fail"}
+    assert {row[0] for row in matrix.rows} == failed
+    assert {row[0] for row in (*matrix.rows, *matrix.passed)} == {part.model for part in run.gates}
+    assert matrix.passed_title == "8 gates passed for 8 models"
+
+
 def test_an_idle_gate_has_the_reason_of_most_models_that_ran() -> None:
     absent = model("gpu").model_copy(update={"status": "unavailable"})
     gates = [gate("target", name, "not_applicable", reason="nothing published") for name in ("tf", "a", "b")]
@@ -35,7 +45,10 @@ def test_the_worst_model_comes_first_and_the_reference_last() -> None:
     run = record(
         models=models, gates=gates, comparisons=(comparison("good"), comparison("bad"), comparison("doubtful"))
     )
-    assert [row[0] for row in gate_matrix(run).rows] == ["bad", "doubtful", "good", "tf"]
+    matrix = gate_matrix(run)
+    assert [row[0] for row in matrix.rows] == ["bad", "doubtful", "tf"]
+    assert [row[0] for row in matrix.passed] == ["good"]
+    assert matrix.passed_title == "1 gate passed for good (target)"
     assert worst_first(run, [("tf", "good"), ("tf", "bad")])[0] == ("tf", "bad")
 
 

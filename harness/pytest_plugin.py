@@ -90,7 +90,7 @@ class Accuracy:
 
     def _judge(self, record: RunRecord) -> None:
         __tracebackhide__ = True
-        from harness.report.verdict import judge
+        from harness.report.facts.verdict import judge
 
         if self.subtests is not None:
             for gate in record.gates:

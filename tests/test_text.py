@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from harness.text import printable, printable_message
+from harness.text import printable, printable_message, visible, visible_lines
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,28 @@ def test_nothing_hidden_is_left_and_a_second_time_changes_nothing() -> None:
 def test_a_message_keeps_its_lines() -> None:
     text = "what is wrong\r\n  detail \x1b\n    deeper\n::error::x\n  ##[x]\n\n"
     assert printable_message(text) == "what is wrong\\r\n  detail \\x1b\n    deeper\n  :\\x3aerror::x\n  #\\x23[x]"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain name.jpg", "plain name.jpg"),
+        ("Käse 犬 🙂", "Käse 犬 🙂"),
+        ("a\nb\r\tc", "a\\nb\\r\\tc"),
+        ("\x1b[31m", "\\x1b[31m"),
+        ("\x00\x7f\x9b", "\\x00\\x7f\\x9b"),
+        ("x\u202egnp.\u2066", "x\\u202egnp.\\u2066"),
+        ("a\u200bb\ufeff", "a\\u200bb\\ufeff"),
+        ("\u2028\u2029", "\\u2028\\u2029"),
+        ("\udcff", "\\udcff"),  # a file name that is no UTF-8
+        ("\ufffe\ufdd0", "\\ufffe\\ufdd0"),
+        ("\U000e0041", "\\U000e0041"),
+        ("", ""),
+    ],
+)
+def test_hidden_characters_are_written_out(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+def test_lines_are_kept_and_each_is_visible() -> None:
+    assert visible_lines("one\ntwo\x1b\n\n") == ["one", "two\\x1b"]

@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> Result:
     if options.folder is None:
         raise ConfigError("harness report: give the folder of a run, or --index for a page over all runs")
     from harness.record.store import read_predictions, read_record
-    from harness.report.class_names import class_names
+    from harness.report.facts.class_names import class_names
     from harness.report.render import FORMATS, write_reports
 
     formats = [name.strip() for name in options.format.split(",") if name.strip()]

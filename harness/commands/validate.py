@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> Result:
     from harness.engine.run import Options
     from harness.engine.validate import validate
     from harness.record.store import read_predictions, to_json
-    from harness.report.class_names import class_names
+    from harness.report.facts.class_names import class_names
     from harness.report.github import publish, publish_error
     from harness.report.render import write_reports
 
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> Result:
     publish(record, folder / "report.md")
     if options.json:
         return Result(record.exit_code, to_json(record))
-    from harness.report.terminal import print_summary
+    from harness.report.terminal.summary import print_summary
 
     screen = Screen()
     print_summary(record, screen)
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> Result:
 def _unfinished(folder: Path, *, as_json: bool) -> str:
     """Write the reports of a run that was not completed, so that CI shows it; return what stdout shows of it."""
     from harness.record.store import read_record, to_json
-    from harness.report.class_names import class_names
+    from harness.report.facts.class_names import class_names
     from harness.report.github import publish_report
     from harness.report.render import write_reports
 

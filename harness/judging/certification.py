@@ -22,7 +22,8 @@ from harness.metrics.sequential import (
     largest_sum,
     smallest_sum,
 )
-from harness.record.schema import GatePart, Verdict
+from harness.record.figures import gate_part, unmeasured
+from harness.record.schema import Figure, GatePart, Verdict
 
 Proof = Literal["certified", "rejected", "undecided"]
 _VERDICTS: dict[Proof, Verdict] = {"certified": "pass", "rejected": "fail", "undecided": "inconclusive"}
@@ -71,25 +72,27 @@ class Certification:
 
     def gate(self, model: str) -> GatePart:
         """Return the verdict of the gate `certify` on a model."""
-        limit = {"top1_max_pp": self.limit_pp, "confidence_percent": round(100 * self.confidence, 9)}
-        if self.images == self.bad:
-            return GatePart(
-                gate="certify", model=model, verdict="not_applicable", limit=limit, reason="no image was compared"
-            )
-        measured = {
-            "images": self.images,
-            "top1_pp": self.drop_pp,
-            "top1_at_least_pp": self.at_least_pp,
-            "top1_at_most_pp": self.at_most_pp,
-        }
-        return GatePart(
-            gate="certify",
-            model=model,
-            verdict=_VERDICTS[self.proof],
-            measured=measured,
-            limit=limit,
-            reason=self.sentence,
+        names = ("top1_pp", "top1_at_least_pp", "top1_at_most_pp")
+        drops = zip(names, (self.drop_pp, self.at_least_pp, self.at_most_pp), strict=True)
+        confidence = round(100 * self.confidence, 9)
+        figures = (
+            Figure(name="images", value=self.images, unit="images"),
+            *(
+                Figure(
+                    name=name,
+                    value=value,
+                    unit="pp",
+                    limit=self.limit_pp,
+                    limit_name="top1_max_pp",
+                    direction="at_most",
+                )
+                for name, value in drops
+            ),
+            Figure(name="confidence_percent", value=None, unit="%", limit=confidence, limit_name="confidence_percent"),
         )
+        if self.images == self.bad:
+            return gate_part("certify", model, "not_applicable", "no image was compared", unmeasured(figures))
+        return gate_part("certify", model, _VERDICTS[self.proof], self.sentence, figures)
 
 
 class Certifier:

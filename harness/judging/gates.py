@@ -16,7 +16,8 @@ from harness.errors import EXIT_BASELINE, EXIT_GATE_FAILED, EXIT_NOT_COMPLETED, 
 from harness.metrics.compare import correct_at, flip_counts
 from harness.metrics.outcome import Outcome, as_decimal
 from harness.metrics.statistics import images_to_decide, paired_drop
-from harness.record.schema import GatePart, Verdict
+from harness.record.figures import gate_part, unmeasured
+from harness.record.schema import Figure, GatePart, Verdict
 
 _OFF = "switched off in the configuration"
 
@@ -35,7 +36,7 @@ class Judged:
     whole_set: int
 
 
-def judge(judged: Judged, gates: Gates, published: Published | None) -> list[GatePart]:
+def judge_model(judged: Judged, gates: Gates, published: Published | None) -> list[GatePart]:
     """Return the verdicts on one model: `target` for every model, `parity` and `drop` for candidates."""
     verdicts = []
     if judged.reference is not None:
@@ -50,22 +51,26 @@ def judge_parity(judged: Judged, gate: ParityGate | None) -> GatePart:
     """Judge the largest difference of any probability on the first images."""
     if gate is None:
         return _not_applicable("parity", judged, _OFF)
-    limit = {"images": gate.images, "max_abs_diff": gate.max_abs_diff}
     first = judged.outcome[: gate.images]
     differences = [as_decimal(value) for value in first.max_abs_diff[~first.is_bad]]
+    finite = all(map(math.isfinite, differences))
+    measured = max(differences, default=0.0)
+    figures = (
+        Figure(name="images", value=len(differences), unit="images", limit=gate.images, limit_name="images"),
+        Figure(
+            name="max_abs_diff",
+            value=measured if finite else None,
+            unit="probability",
+            limit=gate.max_abs_diff,
+            limit_name="max_abs_diff",
+            direction="at_most",
+        ),
+    )
     if not differences:
-        return _not_applicable("parity", judged, "no image was compared", limit)
+        return _not_applicable("parity", judged, "no image was compared", figures)
     where = f"the first {len(differences)} images at {judged.precision}"
-    if not all(map(math.isfinite, differences)):
-        return GatePart(
-            gate="parity",
-            model=judged.model,
-            verdict="error",
-            measured={"images": len(differences), "max_abs_diff": None},
-            limit=limit,
-            reason=f"a probability on {where} is not a finite number",
-        )
-    measured = max(differences)
+    if not finite:
+        return gate_part("parity", judged.model, "error", f"a probability on {where} is not a finite number", figures)
     beyond = sum(value > gate.max_abs_diff for value in differences)
     passed = measured <= gate.max_abs_diff
     shown = _beside(measured, gate.max_abs_diff)
@@ -74,14 +79,7 @@ def judge_parity(judged: Judged, gate: ParityGate | None) -> GatePart:
         if passed
         else f"a probability differs by {shown} on {where}, limit {gate.max_abs_diff:g}; {beyond} of them are beyond it"
     )
-    return GatePart(
-        gate="parity",
-        model=judged.model,
-        verdict="pass" if passed else "fail",
-        measured={"images": len(differences), "max_abs_diff": measured},
-        limit=limit,
-        reason=reason,
-    )
+    return gate_part("parity", judged.model, "pass" if passed else "fail", reason, figures)
 
 
 def judge_target(judged: Judged, gate: TargetGate | None, published: Published | None) -> GatePart:
@@ -90,25 +88,39 @@ def judge_target(judged: Judged, gate: TargetGate | None, published: Published |
         return _not_applicable("target", judged, _OFF)
     if published is None:
         return _not_applicable("target", judged, "the configuration names no published accuracy")
-    limit = {
-        "top1_percent_at_least": _tidy(published.top1_percent - gate.top1_tolerance_pp),
-        "top5_percent_at_least": _tidy(published.top5_percent - gate.top5_tolerance_pp),
-    }
     total = len(judged.outcome)
+    percents = {k: Fraction(100 * int(correct_at(judged.outcome, k).sum()), max(1, total)) for k in (1, 5)}
+    least = {
+        1: _tidy(published.top1_percent - gate.top1_tolerance_pp),
+        5: _tidy(published.top5_percent - gate.top5_tolerance_pp),
+    }
+    figures = [
+        Figure(
+            name=f"top{k}_percent",
+            value=float(percent),
+            unit="%",
+            limit=least[k],
+            limit_name=f"top{k}_percent_at_least",
+            direction="at_least",
+        )
+        for k, percent in percents.items()
+    ]
     if total == 0:
-        return _not_applicable("target", judged, "no image was evaluated", limit)
+        return _not_applicable("target", judged, "no image was evaluated", figures)
     wanted = published.images or judged.whole_set
     if total != wanted or total != judged.whole_set:
         return _not_applicable(
-            "target", judged, f"published on {wanted:,} images, {total:,} of {judged.whole_set:,} were evaluated", limit
+            "target",
+            judged,
+            f"published on {wanted:,} images, {total:,} of {judged.whole_set:,} were evaluated",
+            figures,
         )
-    short, above, measured = [], [], {}
+    short, above = [], []
     for k, value, tolerance in (
         (1, published.top1_percent, gate.top1_tolerance_pp),
         (5, published.top5_percent, gate.top5_tolerance_pp),
     ):
-        percent = Fraction(100 * int(correct_at(judged.outcome, k).sum()), total)
-        measured[f"top{k}_percent"] = float(percent)
+        percent = percents[k]
         text = f"Top-{k} {float(percent):.3f} % against {value:g} % published (tolerance {tolerance:g} pp)"
         if percent < _exact(value) - _exact(tolerance):
             short.append(text)
@@ -122,41 +134,34 @@ def judge_target(judged: Judged, gate: TargetGate | None, published: Published |
     reason = (
         f"below the published accuracy: {'; '.join(short)}"
         if short
-        else f"Top-1 {measured['top1_percent']:.3f} % and Top-5 {measured['top5_percent']:.3f} % reach the published "
+        else f"Top-1 {float(percents[1]):.3f} % and Top-5 {float(percents[5]):.3f} % reach the published "
         f"{published.top1_percent:g} % and {published.top5_percent:g} % within the tolerance"
     )
-    return GatePart(
-        gate="target",
-        model=judged.model,
-        verdict="fail" if short else "pass",
-        measured=measured,
-        limit=limit,
-        reason=reason,
-        warning=warning,
-    )
+    return gate_part("target", judged.model, "fail" if short else "pass", reason, figures, warning=warning)
 
 
 def judge_drop(judged: Judged, gate: DropGate | None) -> GatePart:
     """Judge the loss against the reference: exact counts on the whole set, the paired 95 % interval on a subset."""
     if gate is None:
         return _not_applicable("drop", judged, _OFF)
-    limit = {"top1_max_pp": gate.top1_max_pp, "top5_max_pp": gate.top5_max_pp}
+    figures = [
+        Figure(name=f"top{k}_pp", value=None, unit="pp", limit=most, limit_name=f"top{k}_max_pp", direction="at_most")
+        for k, most in ((1, gate.top1_max_pp), (5, gate.top5_max_pp))
+    ]
     total = len(judged.outcome)
     if judged.reference is None or bool((judged.outcome.is_bad & judged.reference.is_bad).all()):
-        return _not_applicable("drop", judged, "no image was evaluated", limit)
-    measured: dict[str, float] = {}
+        return _not_applicable("drop", judged, "no image was evaluated", figures)
+    measured: list[Figure] = []
     found: list[tuple[Verdict, str]] = []
-    for k, most in ((1, gate.top1_max_pp), (5, gate.top5_max_pp)):
+    for figure, k, most in zip(figures, (1, 5), (gate.top1_max_pp, gate.top5_max_pp), strict=True):
         broken, fixed = flip_counts(judged.reference, judged.outcome, k)
-        measured[f"top{k}_pp"] = 100 * (broken - fixed) / total
+        measured.append(figure.model_copy(update={"value": 100 * (broken - fixed) / total}))
         decide = _drop_on_whole_set if total >= judged.whole_set else _drop_on_subset
         found.append(decide(k, broken, fixed, total, most, judged.whole_set))
     order: tuple[Verdict, ...] = ("fail", "inconclusive", "pass")
     verdict = min((item[0] for item in found), key=order.index)
     told = [text for item, text in found if item == verdict]
-    return GatePart(
-        gate="drop", model=judged.model, verdict=verdict, measured=measured, limit=limit, reason="; ".join(told)
-    )
+    return gate_part("drop", judged.model, verdict, "; ".join(told), measured)
 
 
 def _drop_on_whole_set(k: int, broken: int, fixed: int, total: int, most: float, _whole: int) -> tuple[Verdict, str]:
@@ -205,8 +210,8 @@ def errors_for(
     ]
 
 
-def _not_applicable(gate: str, judged: Judged, reason: str, limit: dict[str, float] | None = None) -> GatePart:
-    return GatePart(gate=gate, model=judged.model, verdict="not_applicable", limit=limit, reason=reason)
+def _not_applicable(gate: str, judged: Judged, reason: str, figures: Sequence[Figure] = ()) -> GatePart:
+    return gate_part(gate, judged.model, "not_applicable", reason, unmeasured(figures))
 
 
 def _exact(value: float) -> Fraction:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.config.schema import DropGate, Gates, ParityGate, Published, TargetGate
-from harness.judging.gates import Judged, errors_for, exit_code, judge, judge_drop, judge_parity, judge_target
+from harness.judging.gates import Judged, errors_for, exit_code, judge_drop, judge_model, judge_parity, judge_target
 from harness.metrics.outcome import Outcome, empty_outcome, with_bad_rows
 from harness.metrics.statistics import Z95
 from harness.record.schema import GatePart, Verdict
@@ -284,21 +284,21 @@ def test_drop_of_nothing_never_passes(bad: int) -> None:
 
 class TestJudge:
     def test_a_reference_is_only_held_against_the_target(self) -> None:
-        assert [part.gate for part in judge(judged(model(1, 1, 2)), Gates(), None)] == ["target"]
+        assert [part.gate for part in judge_model(judged(model(1, 1, 2)), Gates(), None)] == ["target"]
 
     def test_a_candidate_is_held_against_all(self) -> None:
-        parts = judge(judged(model(1, 1, 2), model(1, 1, 2)), Gates(), None)
+        parts = judge_model(judged(model(1, 1, 2), model(1, 1, 2)), Gates(), None)
         assert [part.gate for part in parts] == ["parity", "target", "drop"]
         assert all(part.model == "ir" for part in parts)
 
     def test_a_gate_that_is_off_is_recorded(self) -> None:
-        parts = judge(judged(model(1, 1, 2), model(1, 1, 2)), Gates(parity=None, target=None, drop=None), None)
+        parts = judge_model(judged(model(1, 1, 2), model(1, 1, 2)), Gates(parity=None, target=None, drop=None), None)
         assert [part.verdict for part in parts] == ["not_applicable"] * 3
         assert {part.reason for part in parts} == {"switched off in the configuration"}
         assert exit_code(parts, evaluated=2) == 5
 
     def test_every_part_can_be_written_as_json(self) -> None:
-        for part in judge(judged(model(1, 1, 2), model(1, 1, 2)), Gates(), TestTarget.PUBLISHED):
+        for part in judge_model(judged(model(1, 1, 2), model(1, 1, 2)), Gates(), TestTarget.PUBLISHED):
             json.dumps(part.model_dump(), allow_nan=False)
 
 

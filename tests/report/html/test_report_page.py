@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from harness.record.schema import Agreement, Drop, RunRecord
+from harness.report.facts.summary import summarise
 from harness.report.html import report_page
 from harness.report.html.report_page import render
-from harness.report.summary import summarise
 from tests.report import records, synthetic
 from tests.report.html.pages import assert_contained
 from tests.report.records import comparison, gate, model, record, table
@@ -96,7 +96,7 @@ def test_null_figures_are_words() -> None:
 def test_zero_flips_say_so() -> None:
     same = {"image_id": "a", "label": 1, "tf": (1, 0.5, 0.5, 1, 0.0), "ir": (1, 0.5, 0.5, 1, 0.0)}
     page = assert_contained(render(record(), table(rows=[same, same])))
-    assert "No image has another answer." in page.text
+    assert "All predictions match." in page.text
     assert page.data["cards"] == []
 
 

@@ -70,11 +70,16 @@ def _versions(packages: Sequence[str]) -> list[str]:
     return versions
 
 
+def _built_in_facts(name: str) -> BackendFacts:
+    facts: BackendFacts = importlib.import_module(f"harness.backends.{name}.facts").FACTS
+    return facts
+
+
 @lru_cache(maxsize=1)
 def _all() -> dict[str, BackendFacts]:
     known: dict[str, BackendFacts] = {}
     for name in _BUILT_IN:
-        known[name] = importlib.import_module(f"harness.backends.{name}.facts").FACTS
+        known[name] = _built_in_facts(name)
     for point in importlib.metadata.entry_points(group=GROUP):
         if point.name not in known:
             known[point.name] = point.load()
@@ -101,7 +106,7 @@ def backends() -> dict[str, BackendFacts]:
 
 def built_in(role: Role) -> list[str]:
     """Return the names of the backends that come with the harness and can have this role."""
-    return [name for name in _BUILT_IN if role in _all()[name].roles]
+    return [name for name in _BUILT_IN if role in _built_in_facts(name).roles]
 
 
 def default_backend(role: Role) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from harness.config.secrets import redact_all
 from harness.disk.atomic import write_atomically
 from harness.errors import RecordError
 from harness.record.schema import SCHEMA_VERSION, RunRecord
@@ -29,8 +30,9 @@ def write_record(folder: Path, record: RunRecord) -> Path:
 
 
 def to_json(record: RunRecord) -> str:
-    """Return the record as JSON text; a number that is not finite becomes ``null``."""
-    return json.dumps(_finite(record.model_dump(mode="json")), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    """Return the record as JSON text; a number that is not finite becomes ``null``, a secret ``***``."""
+    plain = redact_all(_finite(record.model_dump(mode="json")))
+    return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _finite(value: Any) -> Any:

@@ -14,7 +14,9 @@ from harness.commands import validate
 from harness.config import load_config
 from harness.config.secrets import forget, named_like_a_secret, redact, redact_all, remember, remember_urls
 from harness.errors import ConfigError, DownloadError
+from harness.record.store import to_json
 from tests.conftest import Tiny, require, write_config, write_images
+from tests.judging.baseline.runs import run
 
 Example = Callable[..., Path]
 SECRET = "s3cr3t/T0ken+value"
@@ -196,6 +198,13 @@ def test_a_whole_run(
         main(["validate", str(config), override, "--set=dataset.path=/no/abcd1234", "--out", str(tmp_path / "b")]) == 2
     )
     assert "abcd1234" not in capsys.readouterr().err
+
+
+def test_whatever_part_of_a_record_holds_one() -> None:
+    remember(SECRET)
+    text = to_json(run(error=f"{SECRET} is no folder", command=("harness", f"--set=x={SECRET}")))
+    assert SECRET not in text
+    assert json.loads(text)["error"] == "*** is no folder"
 
 
 def test_a_details_line_cannot_be_broken() -> None:

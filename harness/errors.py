@@ -6,7 +6,6 @@ the process ends with :data:`EXIT_BUG`.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -78,6 +77,8 @@ _NEAR = 0.6  # share of matching characters; from 0.5 on, `onnx` is taken for `o
 
 def nearest(word: str, known: Iterable[str], limit: int = 1) -> list[str]:
     """Return up to ``limit`` of the ``known`` words that look most like ``word``, best first; case matters little."""
+    import difflib  # only where something is wrong: `harness --help` needs none of it
+
     spellings: dict[str, list[str]] = {}
     for item in known:
         spellings.setdefault(item.casefold(), []).append(item)

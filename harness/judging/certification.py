@@ -1,6 +1,6 @@
-"""Certification: draw images at random until the drop is proven within its limit, or proven beyond it.
+"""Certification: draw images at random until the drop is proven within its limit, or proven above it.
 
-The two claims "beyond" and "within" cannot both be true, so each is tested at the full error rate 1 - confidence, and
+The two claims "above" and "within" cannot both be true, so each is tested at the full error rate 1 - confidence, and
 still no run ends with a false proof more often than that.
 """
 

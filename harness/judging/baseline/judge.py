@@ -73,11 +73,11 @@ def judge_baseline(
         if differing:
             parts.append(_error(name, gate, f"not comparable with {file}: {'; '.join(differing)}"))
         elif name not in baseline.models and name in models and models[name].status == "unavailable":
-            told = f"its device is unavailable, as it was when {file} was accepted"
-            parts.append(gate_part(GATE, name, "not_applicable", told, _figures(gate)))
+            reason = f"its device is unavailable, as it was when {file} was accepted"
+            parts.append(gate_part(GATE, name, "not_applicable", reason, _figures(gate)))
         elif name not in baseline.models:
-            told = f"{file} has no row for this model; accept a run that has it: harness baseline update RUN FILE"
-            parts.append(_error(name, gate, told))
+            reason = f"{file} has no row for this model; accept a run that has it: harness baseline update RUN FILE"
+            parts.append(_error(name, gate, reason))
         elif name in models:
             parts.append(_judge(run, models[name], baseline.models[name], gate))
     return parts
@@ -123,7 +123,7 @@ def _judge(run: FinishedRun, model: ModelPart, then: ModelRow, gate: BaselineGat
     if now.images != then.images:
         return _error(model.id, gate, f"{now.images:,} images now, {then.images:,} in its baseline row")
     measured: list[float] = []
-    worse, better, told = [], [], []
+    worse, better, every = [], [], []
     for k, most, before, after in (
         (1, gate.top1_max_drop_pp, then.top1_correct, now.top1_correct),
         (5, gate.top5_max_drop_pp, then.top5_correct, now.top5_correct),
@@ -131,7 +131,7 @@ def _judge(run: FinishedRun, model: ModelPart, then: ModelRow, gate: BaselineGat
         drop = Fraction(100 * (before - after), now.images)
         measured.append(float(drop))
         text = f"Top-{k} {before:,} -> {after:,} of {now.images:,} ({change_in_words(float(drop))}, limit {most:g} pp)"
-        told.append(text)
+        every.append(text)
         limit = Fraction(repr(most))
         if drop > limit:
             worse.append(text)
@@ -145,7 +145,7 @@ def _judge(run: FinishedRun, model: ModelPart, then: ModelRow, gate: BaselineGat
         GATE,
         model.id,
         "fail" if worse else "pass",
-        f"worse than the baseline: {'; '.join(worse)}" if worse else f"not worse than the baseline: {'; '.join(told)}",
+        f"worse than the baseline: {'; '.join(worse)}" if worse else f"not worse than the baseline: {'; '.join(every)}",
         _figures(gate, measured),
         warning="; ".join(notes) or None,
     )

@@ -1,4 +1,4 @@
-"""Baselines: the counts of an accepted run, kept under review, that later runs are held against."""
+"""Baselines: the counts of an accepted run, kept under review, that later runs are compared with."""
 
 from harness.judging.baseline.judge import baseline_gates, judge_baseline
 from harness.judging.baseline.schema import Baseline, CountedRun, baseline_of

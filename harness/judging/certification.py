@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.judging.comparison import change_in_words
 from harness.metrics.sequential import (
     AGAINST_DROP,
     AGAINST_NO_DROP,
@@ -106,7 +107,7 @@ class Certifier:
 
     def __init__(self, limit_pp: float, confidence: float, population: int, left_out: int = 0) -> None:
         if not 0 <= limit_pp <= 100:
-            raise ValueError(f"a limit of {limit_pp:g} pp: 0 to 100 is wanted")
+            raise ValueError(f"a limit of {limit_pp:g} pp: it must be 0 to 100")
         self.limit_pp, self.confidence, self.population = limit_pp, confidence, population
         self._error = float(1 - Fraction(repr(confidence)))
         # Nobody knows how many bad images are still to come, so each claim is made for the set that is harder to prove.
@@ -203,18 +204,20 @@ def _sentence(found: Certification) -> str:
     confidence = f"with {100 * found.confidence:g} % confidence"
     limit = f"limit {found.limit_pp:g} pp"
     if found.images == found.population:
-        side = "within" if found.proof == "certified" else "beyond"
-        return f"Top-1 drop {found.drop_pp:+.3f} pp on all {found.images:,} images ({flips}): {side} the {limit}"
+        side = "within" if found.proof == "certified" else "above"
+        change = change_in_words(found.drop_pp or 0.0)
+        return f"Top-1 {change} on all {found.images:,} images ({flips}): {side} the {limit}"
     taken = f"{found.images:,} of {found.population:,} images in random order ({flips})"
+    proven = f"{confidence}, {limit}, after {taken}"
     if found.proof == "certified":
-        return f"proven within: Top-1 drop at most {found.at_most_pp:+.3f} pp {confidence}, {limit}; it took {taken}"
+        return f"proven within the limit: Top-1 drop at most {found.at_most_pp:+.3f} pp {proven}"
     if found.proof == "rejected":
-        return f"proven beyond: Top-1 drop at least {found.at_least_pp:+.3f} pp {confidence}, {limit}; it took {taken}"
+        return f"proven above the limit: Top-1 drop at least {found.at_least_pp:+.3f} pp {proven}"
     between = f"between {found.at_least_pp:+.3f} and {found.at_most_pp:+.3f} pp (each {confidence})"
-    return f"not decided: Top-1 drop {between}, {limit}, after {taken}; {_told(found)}"
+    return f"not decided: Top-1 drop {between}, {limit}, after {taken}; {_images_needed(found)}"
 
 
-def _told(found: Certification) -> str:
+def _images_needed(found: Certification) -> str:
     from harness.metrics.planning import LARGEST, images_to_certify
 
     if found.population > LARGEST:
@@ -228,4 +231,4 @@ def _told(found: Certification) -> str:
         runs=11,
     )
     plan = f"`harness plan --drop {found.limit_pp:g} --confidence {found.confidence:g} --whole {found.population}`"
-    return f"about {needed.typical:,} images would decide if flips went on at this rate ({plan})"
+    return f"about {needed.typical:,} images would decide at this rate of flips ({plan})"

@@ -96,7 +96,7 @@ class Certifying:
 def answered(drop: GatePart) -> GatePart:
     """Return the drop gate of a run that may stop early: its interval is for a number of images fixed beforehand."""
     reason = (
-        "the gate certify answers for Top-1: it may look at every step, this interval may not; "
+        "the gate certify decides Top-1, because this interval holds only for a number of images fixed beforehand; "
         "Top-5 is judged on the whole set only"
     )
     return gate_part(drop.gate, drop.model, "not_applicable", reason, unmeasured(drop.figures))

@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from harness.config.schema import DropGate, Gates, ParityGate, Published, TargetGate
 from harness.errors import EXIT_BASELINE, EXIT_GATE_FAILED, EXIT_NOT_COMPLETED, EXIT_NOTHING_DECIDED, EXIT_OK
+from harness.judging.comparison import change_in_words
 from harness.metrics.compare import correct_at, flip_counts
 from harness.metrics.outcome import Outcome, as_decimal
 from harness.metrics.statistics import images_to_decide, paired_drop
@@ -70,15 +71,13 @@ def judge_parity(judged: Judged, gate: ParityGate | None) -> GatePart:
         return _not_applicable("parity", judged, "no image was compared", figures)
     where = f"the first {len(differences)} images at {judged.precision}"
     if not finite:
-        return gate_part("parity", judged.model, "error", f"a probability on {where} is not a finite number", figures)
+        return gate_part("parity", judged.model, "error", f"a probability on {where} is not finite", figures)
     beyond = sum(value > gate.max_abs_diff for value in differences)
     passed = measured <= gate.max_abs_diff
     shown = _beside(measured, gate.max_abs_diff)
-    reason = (
-        f"no probability differs by more than {shown} on {where}, limit {gate.max_abs_diff:g}"
-        if passed
-        else f"a probability differs by {shown} on {where}, limit {gate.max_abs_diff:g}; {beyond} of them are beyond it"
-    )
+    reason = f"the largest difference of a probability on {where} is {shown}, limit {gate.max_abs_diff:g}"
+    if not passed:
+        reason += f"; {beyond} of {len(differences)} images exceed it"
     return gate_part("parity", judged.model, "pass" if passed else "fail", reason, figures)
 
 
@@ -112,7 +111,7 @@ def judge_target(judged: Judged, gate: TargetGate | None, published: Published |
         return _not_applicable(
             "target",
             judged,
-            f"published on {wanted:,} images, {total:,} of {judged.whole_set:,} were evaluated",
+            f"published on {wanted:,} images, but {total:,} of {judged.whole_set:,} were evaluated",
             figures,
         )
     short, above = [], []
@@ -121,13 +120,13 @@ def judge_target(judged: Judged, gate: TargetGate | None, published: Published |
         (5, published.top5_percent, gate.top5_tolerance_pp),
     ):
         percent = percents[k]
-        text = f"Top-{k} {float(percent):.3f} % against {value:g} % published (tolerance {tolerance:g} pp)"
+        text = f"Top-{k} {float(percent):.3f} % (published {value:g} %, tolerance {tolerance:g} pp)"
         if percent < _exact(value) - _exact(tolerance):
             short.append(text)
         elif percent > _exact(value) + _exact(tolerance):
             above.append(text)
     warning = (
-        f"{'; '.join(above)}: better than published, another protocol or label set may have been measured"
+        f"above the published accuracy: {'; '.join(above)}; it may have been measured with another protocol or labels"
         if above
         else None
     )
@@ -152,36 +151,70 @@ def judge_drop(judged: Judged, gate: DropGate | None) -> GatePart:
     if judged.reference is None or bool((judged.outcome.is_bad & judged.reference.is_bad).all()):
         return _not_applicable("drop", judged, "no image was evaluated", figures)
     measured: list[Figure] = []
-    found: list[tuple[Verdict, str]] = []
+    found: list[_DropOfOneK] = []
     for figure, k, most in zip(figures, (1, 5), (gate.top1_max_pp, gate.top5_max_pp), strict=True):
         broken, fixed = flip_counts(judged.reference, judged.outcome, k)
         measured.append(figure.model_copy(update={"value": 100 * (broken - fixed) / total}))
-        decide = _drop_on_whole_set if total >= judged.whole_set else _drop_on_subset
-        found.append(decide(k, broken, fixed, total, most, judged.whole_set))
+        found.append(_DropOfOneK(k, broken, fixed, total, most))
+    is_whole = total >= judged.whole_set
+    verdicts = [item.on_whole_set() if is_whole else item.on_subset() for item in found]
     order: tuple[Verdict, ...] = ("fail", "inconclusive", "pass")
-    verdict = min((item[0] for item in found), key=order.index)
-    told = [text for item, text in found if item == verdict]
-    return gate_part("drop", judged.model, verdict, "; ".join(told), measured)
+    verdict = min(verdicts, key=order.index)
+    deciding = [item for item, own in zip(found, verdicts, strict=True) if own == verdict]
+    reason = "; ".join(map(str, deciding)) if is_whole else _on_subset(deciding, verdict, judged.whole_set)
+    return gate_part("drop", judged.model, verdict, reason, measured)
 
 
-def _drop_on_whole_set(k: int, broken: int, fixed: int, total: int, most: float, _whole: int) -> tuple[Verdict, str]:
-    drop = Fraction(100 * (broken - fixed), total)
-    passed = drop <= _exact(most)
-    text = f"Top-{k} {_moved(float(drop))} on all {total:,} images ({broken} broken, {fixed} fixed), limit {most:g} pp"
-    return ("pass" if passed else "fail"), text
+@dataclass(frozen=True)
+class _DropOfOneK:
+    """Flips in Top-``k`` on ``total`` images, and the largest drop in pp that passes."""
+
+    k: int
+    broken: int
+    fixed: int
+    total: int
+    most: float
+
+    def on_whole_set(self) -> Verdict:
+        """Judge the exact fraction."""
+        return "pass" if Fraction(100 * (self.broken - self.fixed), self.total) <= _exact(self.most) else "fail"
+
+    def on_subset(self) -> Verdict:
+        """Judge the paired 95 % interval: it decides where it lies on one side of the limit."""
+        low, high = self.interval
+        return "pass" if high <= self.most else "fail" if low > self.most else "inconclusive"
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The paired 95 % interval in pp."""
+        low, high = paired_drop(self.broken, self.fixed, self.total)
+        return 100 * low, 100 * high
+
+    def needed(self, whole: int) -> int | None:
+        """Return about how many images would decide; None where only the whole set would."""
+        return images_to_decide(self.broken, self.fixed, self.total, self.most / 100, whole)
+
+    def __str__(self) -> str:
+        drop = float(Fraction(100 * (self.broken - self.fixed), self.total))
+        return (
+            f"Top-{self.k} {change_in_words(drop)} on all {self.total:,} images "
+            f"({self.broken:,} broken, {self.fixed:,} fixed), limit {self.most:g} pp"
+        )
 
 
-def _drop_on_subset(k: int, broken: int, fixed: int, total: int, most: float, whole: int) -> tuple[Verdict, str]:
-    low, high = paired_drop(broken, fixed, total)
-    interval = f"[{100 * low:+.3f}, {100 * high:+.3f}] pp"
-    seen = f"Top-{k} drop on {total:,} of {whole:,} images: paired 95 % interval {interval}, limit {most:g} pp"
-    if 100 * high <= most:
-        return "pass", f"{seen}; all of it is within"
-    if 100 * low > most:
-        return "fail", f"{seen}; none of it is within"
-    needed = images_to_decide(broken, fixed, total, most / 100, whole)
-    told = f"about {needed:,} images would decide" if needed else f"only the whole set of {whole:,} images would decide"
-    return "inconclusive", f"{seen}; {told} (`harness plan --drop {most:g} --whole {whole}`)"
+def _on_subset(drops: Sequence[_DropOfOneK], verdict: Verdict, whole: int) -> str:
+    """Return one sentence for all of ``drops``, which have the same verdict."""
+    intervals = [f"[{item.interval[0]:+.3f}, {item.interval[1]:+.3f}] pp" for item in drops]
+    first, *others = (f"Top-{item.k} drop: {text}" for item, text in zip(drops, intervals, strict=True))
+    shown = ", ".join([first.replace("drop:", "drop: paired 95 % interval"), *others])
+    limits = list(dict.fromkeys(f"{item.most:g} pp" for item in drops))
+    measured = f"{shown} on {drops[0].total:,} of {whole:,} images, limit {' and '.join(limits)}"
+    if verdict != "inconclusive":
+        return f"{measured}; entirely {'within' if verdict == 'pass' else 'above'} the limit"
+    hardest = max(drops, key=lambda item: item.needed(whole) or whole)
+    needed = hardest.needed(whole)
+    images = f"about {needed:,} images" if needed else f"only the whole set of {whole:,} images"
+    return f"{measured}; {images} would decide (`harness plan --drop {hardest.most:g} --whole {whole}`)"
 
 
 def exit_code(gates: Iterable[GatePart], *, evaluated: int) -> int:
@@ -227,9 +260,3 @@ def _beside(measured: float, limit: float) -> str:
 
 def _tidy(value: float) -> float:
     return round(value, 9)
-
-
-def _moved(drop_pp: float) -> str:
-    if math.isclose(drop_pp, 0, abs_tol=1e-12):
-        return "did not change"
-    return f"{'fell' if drop_pp > 0 else 'rose'} by {abs(drop_pp):.3f} pp"

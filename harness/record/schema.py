@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, NonNegativeInt, PrivateAttr
 
 from harness.errors import RecordError
+from harness.record.predictions import read_predictions
 from harness.record.recorded_config import RecordedConfig
 
 if TYPE_CHECKING:
@@ -264,8 +265,6 @@ class RunRecord(_Part):
 
         Raises RecordError where the run has no such table.
         """
-        from harness.record.store import read_predictions
-
         table = read_predictions(self._folder) if self._folder else None
         if table is None:
             raise RecordError(f"{self._folder or 'this record'}: has no per-image table")

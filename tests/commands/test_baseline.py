@@ -33,7 +33,7 @@ def test_update_then_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert check(options(good, file)) == 0
     worse = saved(tmp_path, "worse", model("ir", top1=500))
     assert check(options(worse, file)) == 1
-    assert "FAIL: ir: worse than the baseline: Top-1 509 -> 500 of 650 (-1.385 pp, limit 0.1 pp)" in (
+    assert "FAIL: ir: worse than the baseline: Top-1 509 -> 500 of 650 (lost 1.385 pp, limit 0.1 pp)" in (
         capsys.readouterr().out
     )
     assert check(options(worse, file, top1_max_drop_pp=2.0)) == 0

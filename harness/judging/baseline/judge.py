@@ -13,6 +13,7 @@ from harness.config.schema import BaselineGate, Config
 from harness.errors import BaselineError
 from harness.judging.baseline.schema import Baseline, FinishedRun, ModelRow, fingerprints_of, row_of
 from harness.judging.baseline.store import read_baseline
+from harness.judging.comparison import change_in_words
 from harness.record.figures import gate_part
 from harness.record.schema import Figure, GatePart, ModelPart
 
@@ -72,7 +73,7 @@ def judge_baseline(
         if differing:
             parts.append(_error(name, gate, f"not comparable with {file}: {'; '.join(differing)}"))
         elif name not in baseline.models and name in models and models[name].status == "unavailable":
-            told = f"its device is not there, as it was not when {file} was accepted"
+            told = f"its device is unavailable, as it was when {file} was accepted"
             parts.append(gate_part(GATE, name, "not_applicable", told, _figures(gate)))
         elif name not in baseline.models:
             told = f"{file} has no row for this model; accept a run that has it: harness baseline update RUN FILE"
@@ -114,11 +115,11 @@ def _changes(baseline: Baseline, run: FinishedRun) -> str:
 def _judge(run: FinishedRun, model: ModelPart, then: ModelRow, gate: BaselineGate) -> GatePart:
     if model.status == "unavailable":
         why = model.error or "no reason is recorded"
-        return _error(model.id, gate, f"has counts in the baseline, but its device is not there now: {why}")
+        return _error(model.id, gate, f"has counts in the baseline, but its device is unavailable now: {why}")
     try:
         now = row_of(run, model)
     except BaselineError as error:
-        return _error(model.id, gate, f"cannot be held against the baseline: {error}")
+        return _error(model.id, gate, f"cannot be compared with the baseline: {error}")
     if now.images != then.images:
         return _error(model.id, gate, f"{now.images:,} images now, {then.images:,} in its baseline row")
     measured: list[float] = []
@@ -129,20 +130,22 @@ def _judge(run: FinishedRun, model: ModelPart, then: ModelRow, gate: BaselineGat
     ):
         drop = Fraction(100 * (before - after), now.images)
         measured.append(float(drop))
-        text = f"Top-{k} {before:,} -> {after:,} of {now.images:,} ({float(-drop):+.3f} pp, limit {most:g} pp)"
+        text = f"Top-{k} {before:,} -> {after:,} of {now.images:,} ({change_in_words(float(drop))}, limit {most:g} pp)"
         told.append(text)
         limit = Fraction(repr(most))
         if drop > limit:
             worse.append(text)
         elif -drop > limit:
             better.append(text)
-    notes = [f"better than the baseline by more than the limit: {'; '.join(better)}; accept it, or find out why"]
+    notes = [
+        f"better than the baseline by more than the limit: {'; '.join(better)}; update the baseline, or find the cause"
+    ]
     notes = [*(notes if better else []), *_setting(then, now)]
     return gate_part(
         GATE,
         model.id,
         "fail" if worse else "pass",
-        f"worse than the baseline: {'; '.join(worse)}" if worse else f"not worse: {'; '.join(told)}",
+        f"worse than the baseline: {'; '.join(worse)}" if worse else f"not worse than the baseline: {'; '.join(told)}",
         _figures(gate, measured),
         warning="; ".join(notes) or None,
     )

@@ -1,4 +1,4 @@
-"""Text from outside, made harmless in GitHub-flavoured Markdown: it cannot end a cell, start a tag or mention a user."""
+"""Text from outside, made harmless in GitHub-flavoured Markdown: it ends no cell, starts no tag, mentions no user."""
 
 from __future__ import annotations
 

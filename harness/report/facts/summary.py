@@ -90,8 +90,8 @@ class GateRow:
 class Summary:
     """Everything that each form of a report shows. Gates come worst first, in the record's order within a verdict.
 
-    ``headline``: the accuracy of the candidate with the largest Top-1 drop. ``interval_note``: why the paired intervals
-    prove nothing, where they do not.
+    ``headline``: the accuracy of the candidate with the largest Top-1 drop; None without a verdict.
+    ``interval_note``: why the paired intervals prove nothing, where they do not.
     """
 
     name: str
@@ -109,10 +109,11 @@ class Summary:
 
 def summarise(record: RunRecord) -> Summary:
     """Return the facts of a run, worded once for all reports."""
+    verdict = judge(record)
     return Summary(
         name=visible(record.name),
-        verdict=judge(record),
-        headline=_headline(record),
+        verdict=verdict,
+        headline=_headline(record) if verdict.kind in ("pass", "fail", "undecided") else None,
         scope=_scope(record),
         candidates=sum(part.role == "candidate" for part in record.models),
         models=tuple(_model(part) for part in record.models),

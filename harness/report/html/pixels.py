@@ -29,12 +29,12 @@ class Picture:
     pixels: Any
 
     def exact(self) -> str | None:
-        """Return every pixel that the models saw as a data URI; None where they are too many to carry."""
+        """Return the exact prepared pixels as a data URI; None where they are too many to carry."""
         return None if max(self.pixels.shape[:2]) > _LARGEST else _webp(self.pixels, _LOSSLESS)
 
 
 def pictures(record: RunRecord, image_ids: Iterable[str]) -> tuple[dict[str, Picture], str | None]:
-    """Return the pictures that can be had, by image id, and why the others cannot (None: all are there)."""
+    """Return the readable pictures by image id, and why the others are missing (None: all are there)."""
     chosen_ids = list(dict.fromkeys(image_ids))
     if not chosen_ids:
         return {}, None

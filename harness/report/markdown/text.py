@@ -1,4 +1,4 @@
-"""Text from outside, made harmless in GitHub-flavoured Markdown: it can end no cell, start no tag and call nobody."""
+"""Text from outside, made harmless in GitHub-flavoured Markdown: it ends no cell, starts no tag, mentions no user."""
 
 from __future__ import annotations
 

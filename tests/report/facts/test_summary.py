@@ -43,6 +43,7 @@ def test_the_headline_has_both_accuracies_of_the_candidate_that_lost_most() -> N
     worse = comparison("int8", drop=Drop(top1_pp=800 / 650, top5_pp=0.0, top1_ci95_pp=None, top1_p_value=None))
     models = (model("tf"), model("ir"), model("int8", top1=accuracy(501, 650, None)))
     run = record(models=models, comparisons=(comparison(), worse))
+    assert summarise(run.model_copy(update={"exit_code": 3})).headline is None
     assert summarise(run).headline == "int8 lost 1.231 pp: Top-1 78.31 to 77.08 %"
     assert summarise(records.failed_to_run()).headline is None
 

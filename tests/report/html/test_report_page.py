@@ -100,6 +100,14 @@ def test_zero_flips_say_so() -> None:
     assert page.data["cards"] == []
 
 
+def test_flips_without_their_images_do_not_read_as_matching() -> None:
+    only_reference = table(
+        rows=[{"image_id": "a", "label": 1, "tf": (1, 0.5, 0.5, 1, 0.0), "ir": (1, 0.5, 0.5, 1, 0.0)}]
+    )
+    only_reference = only_reference.select([name for name in only_reference.column_names if not name.startswith("ir.")])
+    assert "All predictions match." not in assert_contained(render(records.bf16(), only_reference)).text
+
+
 def test_images_that_are_gone_are_told(tmp_path: Path) -> None:
     run, predictions = synthetic.run(60, flips=0.5)
     page = assert_contained(render(synthetic.with_images(run, tmp_path / "gone"), predictions))

@@ -174,6 +174,17 @@ def test_every_room_is_documented_and_every_documented_room_exists(order: list[l
     assert set(named) == rooms - {"__init__", "__main__"}
 
 
+def test_every_path_that_contributing_names_exists() -> None:
+    text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = [
+        name for name in re.findall(r"`([\w./]+)`", text) if "/" in name and "NAME" not in name and "..." not in name
+    ]
+    named = [name for name in named if not name.startswith((".", "../")) and name != "harness/"]
+    assert len(named) > 20
+    missing = [name for name in named if not (PROJECT / name).exists() and not (HARNESS / name).exists()]
+    assert not missing
+
+
 class TestTheReaderOfImports:
     """The reader itself, on a small house of files: an import that it overlooks would pass unnoticed."""
 

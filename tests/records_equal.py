@@ -23,7 +23,7 @@ IGNORED = (
     r"timing(\..*)?",
     r"environment\.(python|platform|git_commit|versions\..*)",
     r"environment\.switches(\..*)?",
-    r"models\[\d+\]\.(images_per_second|seconds|load_seconds|model_sha256|framework|backend_version)",
+    r"models\[\d+\]\.(images_per_second|latency_ms\..*|seconds|load_seconds|framework|backend_version)",
     r"matrix(\[\d+\]|\.rows\[\d+\])?.*images_per_second",
 )
 # Sentences for people: they have to be there on both sides, their wording may change.

@@ -25,12 +25,15 @@ validate: $(READY)
 	@$(BIN)/harness convert $(CONFIG) --if-needed $(SET)
 	@$(BIN)/harness validate $(CONFIG) $(SET) $(ARGS)
 
+# Two processes; a file's tests stay in one, so that what they share is made once.
+PARALLEL ?= -n 2 --dist loadfile
+
 test: $(READY)
-	$(BIN)/python -m pytest -m "not shared" $(ARGS)
+	$(BIN)/python -m pytest -m "not shared" $(PARALLEL) $(ARGS)
 
 # Real weights and real images, where they lie beside the project (../shared).
 test-shared: $(READY)
-	$(BIN)/python -m pytest -m shared $(ARGS)
+	$(BIN)/python -m pytest -m shared $(PARALLEL) $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

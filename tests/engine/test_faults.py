@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import random
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import Tiny, harness_environment, run_harness, write_config, write_images
+from tests.engine import preloaded
 
 IMAGES = 4000
 KILLS = 20
@@ -94,29 +96,70 @@ def same_outcome(run: Path, undisturbed: Path) -> None:
     assert not list(run.glob("**/.*.tmp"))
 
 
-def test_killed_at_random_moments(project: Path, undisturbed: Path) -> None:
-    """Half of the moments are times between start and end, half of them numbers of finished shards."""
-    randomness = random.Random(SEED)
+def run_preloaded(project: Path, *arguments: object) -> int | None:
+    """Run `validate` to its end in a process whose frameworks are imported already; return its exit code."""
+    process = preloaded.start(["validate", "config.yml", *arguments], cwd=project, stderr=project / "stderr.txt")
+    process.join(PATIENCE)
+    return process.exitcode
+
+
+def wait_for_moment(
+    randomness: random.Random, number: int, duration: float, run: Path, alive: Callable[[], bool]
+) -> None:
+    """Wait for the moment of a kill: for odd numbers a time within ``duration``, for even ones a count of shards."""
+    moment, shards = randomness.uniform(0, duration), randomness.randrange(0, 16)
     begin = time.monotonic()
-    run_harness("validate", "config.yml", "--out", "timed", cwd=project)
+    while alive() and time.monotonic() < begin + PATIENCE:
+        if time.monotonic() >= begin + moment if number % 2 else finished_shards(run) >= shards:
+            return
+        time.sleep(0.002)
+
+
+def killed_plain(project: Path, run: Path, wait: Callable[[Callable[[], bool]], None]) -> int | None:
+    """Start a run as a user does, kill it at the moment that ``wait`` returns at; return its exit code."""
+    process = start(project, "--out", run)
+    wait(lambda: process.poll() is None)
+    stop(process, signal.SIGKILL)
+    process.communicate()
+    return process.returncode
+
+
+def killed_preloaded(project: Path, run: Path, wait: Callable[[Callable[[], bool]], None]) -> int | None:
+    """Do the same with a process that was forked after the import of the frameworks."""
+    process = preloaded.start(["validate", "config.yml", "--out", run], cwd=project, stderr=project / "stderr.txt")
+    wait(process.is_alive)
+    assert process.pid  # 0 would be the tests' own group
+    with contextlib.suppress(ProcessLookupError):  # killed before it could open a session of its own
+        os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.join(PATIENCE)
+    return process.exitcode
+
+
+def test_killed_at_random_moments(project: Path, undisturbed: Path) -> None:
+    """Half of the moments are times between start and end, half of them numbers of finished shards.
+
+    The first is killed and resumed as a user's process is, imports of the frameworks included; the others are forked
+    from a process that has imported them, whose import is most of the time of so short a run.
+    """
+    randomness = random.Random(SEED)
+    run_preloaded(project, "--out", "first")  # starts the process that imports
+    begin = time.monotonic()
+    assert run_preloaded(project, "--out", "timed") == 1, (project / "stderr.txt").read_text()
     duration = time.monotonic() - begin
     killed = []
     for number in range(KILLS):
         run = project / f"killed-{number}"
-        moment, shards = randomness.uniform(0, duration), randomness.randrange(0, 16)
-        process = start(project, "--out", run)
-        if number % 2:
-            end = time.monotonic() + moment
-            wait_for(lambda end=end: time.monotonic() >= end, process)  # type: ignore[misc]
-        else:
-            wait_for(lambda run=run, shards=shards: finished_shards(run) >= shards, process)  # type: ignore[misc]
-        stop(process, signal.SIGKILL)
-        process.communicate()
-        killed.append((process.returncode, finished_shards(run)))
-        if (run / "run.json").exists() and process.returncode == -signal.SIGKILL:
+        wait = functools.partial(wait_for_moment, randomness, number, duration, run)
+        code = (killed_preloaded if number else killed_plain)(project, run, wait)
+        killed.append((code, finished_shards(run)))
+        if (run / "run.json").exists() and code == -signal.SIGKILL:
             assert json.loads((run / "run.json").read_text())["status"] in ("incomplete", "complete")
-        done = run_harness("validate", "config.yml", "--resume", "--out", run, cwd=project)
-        assert done.returncode == 1, done.stderr
+        if number:
+            assert run_preloaded(project, "--resume", "--out", run) == 1, (project / "stderr.txt").read_text()
+        else:
+            done = run_harness("validate", "config.yml", "--resume", "--out", run, cwd=project)
+            assert done.returncode == 1, done.stderr
         same_outcome(run, undisturbed)
     assert sum(code == -signal.SIGKILL for code, _ in killed) >= KILLS // 2
     assert sum(0 < shards < 16 for _, shards in killed) >= KILLS // 4, killed

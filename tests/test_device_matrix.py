@@ -8,7 +8,7 @@ import pytest
 
 from harness.config import load_config
 from harness.engine.run import Options
-from harness.engine.validate import validate
+from harness.engine.session import validate
 from harness.record.schema import ModelPart, RunRecord
 from tests.conftest import PROJECT, require
 

@@ -60,7 +60,7 @@ class Loaded:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "warnings": list(self.warnings)}
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> Self:

@@ -35,7 +35,8 @@ class BackendFacts:
     ``runner``: the ``Backend`` class; ``reader``: the function that reads what a file says of itself, and ``devices``:
     the function that finds its devices. ``markers``: files that make a folder a model, such as ``saved_model.pb``;
     ``precisions``: those that may be pinned; ``other_devices``: whether there is any but the CPU; ``editor``: what
-    edits a model's graph to plant faults. Lazy targets are written ``module:object``.
+    edits a model's graph to plant faults. ``compiles``: compiled models are kept in a folder between
+    runs. Lazy targets are written ``module:object``.
     """
 
     name: str
@@ -50,6 +51,7 @@ class BackendFacts:
     switches: tuple[str, ...] = ()
     reader: str | None = None
     devices: str | None = None
+    compiles: bool = False
     markers: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ()
     other_devices: bool = False

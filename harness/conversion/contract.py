@@ -60,7 +60,11 @@ class IrContract:
 
 def read_contract(xml: Path) -> IrContract:
     """Read the contract that an IR carries. Raises ModelError where the .xml is missing, cut off, or no IR."""
-    content = read_ir_xml(xml)
+    return contract_of(read_ir_xml(xml))
+
+
+def contract_of(content: IrXml) -> IrContract:
+    """Return the contract that the content of an .xml carries."""
     ours = content.section("harness")
     if ours:
         return _from_harness(content, ours)
@@ -148,13 +152,13 @@ def _numbers(values: Sequence[float]) -> str:
     return texts[0] if len(set(texts)) == 1 else ", ".join(texts)
 
 
-def held_against(config: Config, candidate: Candidate) -> list[str]:
+def held_against(config: Config, candidate: Candidate, contract: IrContract | None = None) -> list[str]:
     """Return one sentence for each way in which the candidate's IR contradicts the configuration; empty: none is known.
 
     An IR that carries no contract is contradicted by nothing but its shape: what it computes is left to the parity
-    gate. Raises ModelError where the .xml cannot be read.
+    gate. ``contract``: where it was read already. Raises ModelError where the .xml cannot be read.
     """
-    contract = read_contract(candidate.model)
+    contract = contract or read_contract(candidate.model)
     found = [*_shape_fault(contract, config), *_color_fault(contract, config, candidate)]
     if contract.source is not None:
         found += _normalisation_fault(contract, config, candidate)

@@ -19,7 +19,7 @@ from harness.dataset.image_set import ImageSet, open_image_set
 from harness.diagnosis.faults import FAULTS, Fault
 from harness.diagnosis.ir_edits import CannotInjectError, edited_ir
 from harness.diagnosis.normalisation import fed_instead
-from harness.engine.plan import PlannedModel, lane_for, plan_models
+from harness.engine.identity import PlannedModel, plan_models, task_for
 from harness.errors import ConfigError, DatasetError, DeviceError, ModelError
 from harness.judging.gates import Judged, judge_model
 from harness.metrics.outcome import Outcome, as_decimal, score
@@ -113,7 +113,7 @@ class _Bench:
         """Run reference and candidate as configured."""
         pixels = self._pixels(self._config.dataset.preprocess, self.count)
         digests = tuple(_no_digest(row) for row in range(self.count))
-        lane = lane_for(self._config, self._planned[self._config.reference.id], use_cache=False)
+        lane = task_for(self._config, self._planned[self._config.reference.id], use_cache=False).lane()
         try:
             self._reference = np.concatenate(
                 [

@@ -12,6 +12,7 @@ FACTS = BackendFacts(
     distributions=("openvino",),
     switches=("ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE"),
     extra="openvino",
+    compiles=True,
     runner="harness.backends.openvino.runner:OpenVINOBackend",
     reader="harness.conversion.contract:read_contract",
     devices="harness.backends.openvino.devices_process:find_devices_apart",

@@ -18,6 +18,7 @@ from harness.config import Candidate, Config
 from harness.conversion.check import Check, check_quantised, feed
 from harness.conversion.int8.calibration import Calibration, choose_images
 from harness.conversion.wanted import key_of
+from harness.dataset.image_set import ImageSet
 from harness.errors import ModelError
 
 _LOGGER = "nncf"
@@ -99,9 +100,9 @@ class Int8:
             ) from error
 
 
-def prepare_int8(config: Config, candidate: Candidate) -> Int8:
+def prepare_int8(config: Config, candidate: Candidate, opened: ImageSet | None = None) -> Int8:
     """Return what INT8 needs. Raises ModelError where NNCF is missing, and as ``choose_images`` does."""
-    return Int8(import_nncf(), choose_images(config, candidate))
+    return Int8(import_nncf(), choose_images(config, candidate, opened))
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from harness.backends.registry import facts_of, load_target
 from harness.bench.repeated import repeated
 from harness.bench.stages import bound, stage_costs
 from harness.config import Config
@@ -95,14 +96,12 @@ def _lanes(config: Config, name: str) -> tuple[list[Lane], bool]:
 def _load(lanes: list[Lane]) -> dict[str, float]:
     """Import the frameworks and load the models one after the other, and return the seconds of each."""
     seconds = {}
-    for module in ("tensorflow", "openvino"):
-        start = time.perf_counter()
-        if module == "tensorflow":
-            from harness.backends.tensorflow.runner import import_tensorflow as load
-        else:
-            from harness.backends.openvino.framework import import_openvino as load
-        load()
-        seconds[f"import_{module}_seconds"] = time.perf_counter() - start
+    for name in dict.fromkeys(lane.backend for lane in lanes):
+        importer = facts_of(name).importer
+        if importer:
+            start = time.perf_counter()
+            load_target(importer)()
+            seconds[f"import_{name}_seconds"] = time.perf_counter() - start
     for lane in lanes:
         lane.load()
         seconds[f"load_{lane.spec.id}_seconds"] = lane.load_seconds

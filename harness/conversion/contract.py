@@ -13,6 +13,7 @@ from harness.backends.openvino import mo_parameters
 from harness.backends.openvino.ir_files import ir_sha256, weights_file_fault
 from harness.backends.openvino.ir_xml import IrXml, integer_bytes, read_ir_xml, weights_type
 from harness.config import Candidate, Config, Input
+from harness.feeding.contract import Color, Triple, in_order
 
 __all__ = [
     "DIGESTS",
@@ -25,8 +26,6 @@ __all__ = [
     "weights_file_fault",
 ]
 
-Triple = tuple[float, float, float]
-Color = Literal["RGB", "BGR"]
 Source = Literal["harness", "model-optimizer"]
 DIGESTS = "calibration_sha256"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -195,11 +194,6 @@ def _color_fault(contract: IrContract, config: Config, candidate: Candidate) -> 
 
 def _swapped(color: Color) -> Color:
     return "BGR" if color == "RGB" else "RGB"
-
-
-def in_order(values: Triple, of: Color, wanted: Color) -> Triple:
-    """Return per-channel numbers given in the colour order ``of`` in the order ``wanted``."""
-    return values if of == wanted else (values[2], values[1], values[0])
 
 
 def _normalisation_fault(contract: IrContract, config: Config, candidate: Candidate) -> list[str]:

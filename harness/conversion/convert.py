@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.backends.openvino.framework import import_openvino, without_telemetry
+from harness.backends.openvino.framework import import_openvino, reason, without_telemetry
 from harness.backends.tensorflow.graph_def import Graph, read_graph, tensor_name
 from harness.config import Candidate, Config
 from harness.conversion.contract import IrContract, read_contract
@@ -117,7 +117,7 @@ def _convert_graph(ov: Any, config: Config, source: str) -> Any:
     except Exception as error:
         raise ModelError(
             f"{config.where('reference.model')}: OpenVINO cannot convert {config.reference.model} with the input "
-            f"{source} of 1x{size}x{size}x3: {_reason(error)}"
+            f"{source} of 1x{size}x{size}x3: {reason(error, line=0)}"
         ) from error
 
 
@@ -138,7 +138,8 @@ def _cut(ov: Any, whole: Any, source: str, output: str, where: str) -> Any:
         return ov.Model([opset13.result(ends[0])], [starts[0]], "graph")
     except RuntimeError as error:
         raise ModelError(
-            f"{where}: {output} needs more than the input {source}: {_reason(error)}; freeze the graph for inference"
+            f"{where}: {output} needs more than the input {source}: {reason(error, line=0)}; freeze the graph for "
+            "inference"
         ) from error
 
 
@@ -220,7 +221,8 @@ def _write(ov: Any, config: Config, candidate: Candidate, model: Any, twin: Any)
         ) from error
     except RuntimeError as error:
         raise ModelError(
-            f"{key_of(config, candidate, 'model')}: {xml} was not written: {_reason(error)}; is there room on the disk?"
+            f"{key_of(config, candidate, 'model')}: {xml} was not written: {reason(error, line=0)}; is there room on "
+            "the disk?"
         ) from error
     finally:
         if folder is not None:
@@ -244,12 +246,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _reason(error: Exception) -> str:
-    """Return the telling line of OpenVINO's message, without the paths of its sources."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [
-        line for line in lines if not line.startswith(("Exception from", "Check '", "[ GENERAL_ERROR", "FrontEnd"))
-    ]
-    return (telling or lines or [type(error).__name__])[0][:300]

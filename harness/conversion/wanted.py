@@ -9,8 +9,8 @@ from pathlib import Path
 import harness
 from harness.backends.tensorflow.graph_def import tensor_name
 from harness.config import Candidate, Config
-from harness.conversion.contract import Triple, in_order
 from harness.errors import ConfigError
+from harness.feeding.contract import Triple, in_order
 
 CONTRACT_VERSION = "1"
 LAYOUT = "NHWC"

@@ -15,5 +15,10 @@ FACTS = BackendFacts(
     compiles=True,
     runner="harness.backends.openvino.runner:OpenVINOBackend",
     reader="harness.conversion.contract:read_contract",
+    importer="harness.backends.openvino.framework:import_openvino",
+    default_for=frozenset({"candidate"}),
+    precisions=("f32", "f16", "bf16"),
+    other_devices=True,
+    editor="harness.backends.openvino.editing:edited",
     devices="harness.backends.openvino.devices_process:find_devices_apart",
 )

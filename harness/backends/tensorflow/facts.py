@@ -11,5 +11,8 @@ FACTS = BackendFacts(
     distributions=("tensorflow", "tensorflow-cpu", "tensorflow-intel"),
     switches=("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "TF_XLA_FLAGS"),
     extra="tensorflow",
+    precisions=("f32",),
+    importer="harness.backends.tensorflow.framework:import_tensorflow",
+    default_for=frozenset({"reference"}),
     runner="harness.backends.tensorflow.runner:TensorFlowBackend",
 )

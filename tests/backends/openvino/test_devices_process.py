@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends.openvino.devices import AbsentDevice, Device, Devices, find_devices
+from harness.backends.openvino.devices import find_devices
 from harness.backends.openvino.devices_process import find_devices_apart, from_json
 from harness.errors import DeviceError
+from harness.machine.devices import AbsentDevice, Device, Devices
 from tests.backends.openvino.test_devices import CORE
 from tests.conftest import require
 

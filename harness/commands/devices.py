@@ -69,8 +69,8 @@ def _as_text(title: str, found: Devices) -> str:
         if item.note:
             console.print(f"{printable(item.name)} did not answer: {printable(item.note)}", soft_wrap=True)
         if item.default_precision and item.default_precision != "f32" and "f32" in item.precisions:
-            told = f"{printable(item.name)}: `precision: device_default` runs {item.default_precision}"
-            console.print(f"{told}; pin `precision: f32` to compare with the original", soft_wrap=True)
+            note = f"{printable(item.name)}: `precision: device_default` runs {item.default_precision}"
+            console.print(f"{note}; pin `precision: f32` to compare with the original", soft_wrap=True)
     for over in found.virtual:
         console.print(
             f"{over.example}: {over.what} ({printable(over.plugin or _UNKNOWN)})".replace(f" {found.version}", ""),

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> Result:
     def progress(name: str) -> None:
         print(f"selftest: {printable(name)}", file=sys.stderr)
 
-    result = selftest(config, options.candidate, told=progress)
+    result = selftest(config, options.candidate, progress=progress)
     code = EXIT_OK if result.passed else EXIT_GATE_FAILED
     if options.json:
         return Result(code, document=as_json(result))

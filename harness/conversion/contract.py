@@ -13,14 +13,14 @@ from harness.backends.openvino import mo_parameters
 from harness.backends.openvino.ir_files import ir_sha256, weights_file_fault
 from harness.backends.openvino.ir_xml import IrXml, integer_bytes, read_ir_xml, weights_type
 from harness.config import Candidate, Config, Input
-from harness.feeding.contract import Color, Triple, in_order
+from harness.config.color import Color, Triple, in_order
 
 __all__ = [
     "DIGESTS",
     "IrContract",
     "calibrated_on",
+    "contract_contradictions",
     "describe",
-    "held_against",
     "ir_sha256",
     "read_contract",
     "weights_file_fault",
@@ -121,7 +121,7 @@ def describe(contract: IrContract) -> list[tuple[str, str]]:
     """Return the contract as rows of name and value, to be shown."""
     swap = {None: "unknown", True: "swapped inside first", False: "not swapped inside"}[contract.reversed_channels]
     return [
-        ("written down by", contract.source or "nobody: the IR does not say how it wants to be fed"),
+        ("written down by", contract.source or "the IR has no preprocessing metadata"),
         ("tool", contract.tool or "unknown"),
         ("model", contract.model_name or "unnamed"),
         ("color order", contract.color or "as the original model's, " + swap if contract.source else "unknown"),
@@ -151,7 +151,7 @@ def _numbers(values: Sequence[float]) -> str:
     return texts[0] if len(set(texts)) == 1 else ", ".join(texts)
 
 
-def held_against(config: Config, candidate: Candidate, contract: IrContract | None = None) -> list[str]:
+def contract_contradictions(config: Config, candidate: Candidate, contract: IrContract | None = None) -> list[str]:
     """Return one sentence for each way in which the candidate's IR contradicts the configuration; empty: none is known.
 
     An IR that carries no contract is contradicted by nothing but its shape: what it computes is left to the parity

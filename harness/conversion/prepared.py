@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.backends.registry import facts_of
 from harness.config import Candidate, Config, Reference, require_calibration, require_files
-from harness.conversion.contract import IrContract, calibrated_on, describe, held_against
+from harness.conversion.contract import IrContract, calibrated_on, contract_contradictions, describe
 from harness.conversion.convert import convert
 from harness.conversion.model_files import ModelFiles
 from harness.conversion.staleness import staleness
@@ -65,7 +65,7 @@ def prepare_models(config: Config, *, images: ImageSet | None = None, quiet: boo
         if fault:
             raise ModelError(f"{candidate.id}: {fault}")
     contracts = {item.id: files.contract(item.model) for item in carrying}
-    contradictions = [note for item in carrying for note in held_against(config, item, contracts[item.id])]
+    contradictions = [note for item in carrying for note in contract_contradictions(config, item, contracts[item.id])]
     models = tuple(_prepared(model, files, contracts.get(model.id)) for model in _models(config))
     return Prepared(models, (*made, *contradictions))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.config import Candidate, Config
 from harness.conversion.contract import IrContract
 from harness.conversion.model_files import ModelFiles
-from harness.conversion.wanted import require_convertible, settings
+from harness.conversion.settings import require_convertible, settings
 from harness.errors import ModelError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from harness.config import Dataset
 from harness.dataset.manifest import Manifest, build_manifest
-from harness.dataset.sources.opening import Wanted, open_labelled, read_class_names
+from harness.dataset.sources.opening import ImageSetRequest, open_labelled, read_class_names
 from harness.dataset.subset import choose
 from harness.errors import DatasetError
 
@@ -72,14 +72,14 @@ def open_image_set(dataset: Dataset) -> ImageSet:
     return replace(whole.rows(rows), chosen_from=whole)
 
 
-def _wanted(dataset: Dataset) -> Wanted:
+def _wanted(dataset: Dataset) -> ImageSetRequest:
     names = read_class_names(dataset.class_names) if dataset.class_names else None
     if names and len(names) != dataset.classes:
         raise DatasetError(
             f"{dataset.class_names}: names {len(names)} classes, but dataset.classes is {dataset.classes}; "
             f"set dataset.classes: {len(names)}"
         )
-    return Wanted(
+    return ImageSetRequest(
         dataset.path,
         dataset.form,
         dataset.label_source,

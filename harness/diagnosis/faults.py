@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.feeding.contract import Triple
+from harness.config.color import Triple
 
 Array = NDArray[Any]
 

@@ -65,11 +65,11 @@ def selftest(
     config: Config,
     candidate_id: str | None = None,
     faults: tuple[Fault, ...] = FAULTS,
-    told: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> SelfTest:
     """Inject ``faults`` one by one into a candidate (None: the first whose backend can edit graphs) and judge each.
 
-    ``told`` is called with the name of what is being tried. Raises HarnessError where the faithful candidate itself
+    ``progress`` is called with the name of what is being tried. Raises HarnessError where the faithful candidate itself
     cannot be evaluated.
     """
     candidate = _choose(config, candidate_id)
@@ -78,12 +78,12 @@ def selftest(
     if len(images.manifest) == 0:
         raise DatasetError(f"{images.source}: lists no image, so no fault could be seen")
     bench = _Bench(config, candidate, images, planned)
-    told("the faithful candidate")
+    progress("the faithful candidate")
     bench.evaluate_faithful()
     false_alarms = tuple(gate for gate in bench.judge_faithful() if gate.verdict == "fail")
     findings = []
     for fault in faults:
-        told(fault.name)
+        progress(fault.name)
         findings.append(bench.try_fault(fault))
     return SelfTest(candidate.id, bench.count, tuple(findings), false_alarms)
 

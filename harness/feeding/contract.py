@@ -6,15 +6,12 @@ A pixel has 256 values, so 256 numbers a channel are the whole normalisation, ex
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.config import Input
+from harness.config.color import Color, Triple, in_order
 
-Triple = tuple[float, float, float]
-Color = Literal["RGB", "BGR"]
 DECODED: Color = "BGR"  # the colour order of decoded pixels
 
 
@@ -37,11 +34,6 @@ def is_identity(contract: Input) -> bool:
 def is_reversed(contract: Input) -> bool:
     """Tell whether the channels of decoded pixels have to be reversed for the model."""
     return contract.color != DECODED
-
-
-def in_order(values: Triple, of: Color, wanted: Color) -> Triple:
-    """Return per-channel numbers given in the colour order ``of`` in the order ``wanted``."""
-    return values if of == wanted else (values[2], values[1], values[0])
 
 
 def fed_instead(contract: Input, true: Input, wrong_mean: Triple, wrong_scale: Triple) -> Input:

@@ -112,7 +112,7 @@ def test_a_renamed_copy_fails_only_its_candidate(project: Project) -> None:
     assert said.startswith(
         "int8: 2 of the evaluated images, as far as they were read, are among the 3 that its INT8 was cal"
     )
-    assert "such as image 00007.jpg (told by its bytes)" in said
+    assert "such as image 00007.jpg (compared by content)" in said
     assert "set `conversion.calibration.path` and run `harness convert`" in said
 
 

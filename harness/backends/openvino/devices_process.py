@@ -23,7 +23,7 @@ class _LostError(Exception):
     """The process gave no answer; the text says how it ended."""
 
 
-def find_devices_apart() -> Devices:
+def find_devices_in_process() -> Devices:
     """Return what OpenVINO offers here. Where a plug-in crashes or hangs, it is listed as absent with that reason.
 
     Raises ModelError where OpenVINO is not installed, DeviceError where not even one plug-in alone could be asked.

@@ -20,5 +20,5 @@ FACTS = BackendFacts(
     precisions=("f32", "f16", "bf16"),
     other_devices=True,
     editor="harness.backends.openvino.editing:edited",
-    devices="harness.backends.openvino.devices_process:find_devices_apart",
+    devices="harness.backends.openvino.devices_process:find_devices_in_process",
 )

@@ -16,7 +16,7 @@ from harness.config.files import calibration_key
 from harness.conversion.contract import DIGESTS, IrContract
 from harness.dataset.image import BadImageError, Image, prepare
 from harness.dataset.image_set import ImageSet, open_image_set
-from harness.dataset.sources.opening import Wanted, open_unlabelled
+from harness.dataset.sources.opening import ImageSetRequest, open_unlabelled
 from harness.dataset.sources.pictures import Pictures, size_in
 from harness.errors import ConfigError, DatasetError
 from harness.metrics.sequential import random_order
@@ -141,7 +141,7 @@ def _sources(
     evaluated = opened or (open_image_set(config.dataset) if _is_there(config) else None)
     if asked.path is None:
         return _left_over(config, evaluated), evaluated, []
-    wanted = Wanted(asked.path, asked.form, classes=config.dataset.classes, may_miss=True)
+    wanted = ImageSetRequest(asked.path, asked.form, classes=config.dataset.classes, may_miss=True)
     try:
         source = open_unlabelled(wanted)
     except DatasetError as error:

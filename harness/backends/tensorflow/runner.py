@@ -14,6 +14,7 @@ from harness.backends.base import Backend, Loaded, Pixels, Probabilities, wrong_
 from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name
 from harness.backends.tensorflow.framework import import_tensorflow, reason
+from harness.backends.tensorflow.precision import effective_precision
 from harness.errors import DeviceError, ModelError
 from harness.feeding.contract import is_identity, is_reversed, pixel_table
 from harness.machine.digests import file_sha256
@@ -80,12 +81,14 @@ class TensorFlowBackend(Backend):
         self._run: Callable[[Pixels], Any] = self._session.make_callable(f"{output.name}:0", [f"{_OWN}:0"])
         self._errors = (tf.errors.OpError, ValueError)
         self._check_width(graph.get_tensor_by_name(f"{output.name}:0"))
+        effective = effective_precision(graph_def, os.environ)
         return Loaded(
             backend=f"tensorflow {tf.__version__}",
             device="CPU",
             device_name=cpu_name(),
-            effective_precision="f32",
+            effective_precision=effective,
             model_sha256=sha256,
+            warnings=() if effective == "f32" else (f"{self.spec.id}: {self.spec.model} runs {effective}, not f32",),
             details={
                 "batch": self._batch,
                 "threads": threads,

@@ -5,6 +5,7 @@ import pytest
 
 from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities
 from harness.backends.opening import open_backend
+from harness.backends.registry import backends
 from harness.config import Input
 from harness.errors import ConfigError, ModelError
 
@@ -77,5 +78,5 @@ def test_an_answer_of_another_shape_is_refused() -> None:
 
 
 def test_an_unknown_backend() -> None:
-    with pytest.raises(ConfigError, match="no backend 'onnx'; there are openvino, tensorflow"):
-        open_backend("onnx", SPEC)
+    with pytest.raises(ConfigError, match=f"no backend 'zzz'; there are {', '.join(backends())}"):
+        open_backend("zzz", SPEC)

@@ -161,6 +161,7 @@ def task_for(config: Config, planned: PlannedModel, *, use_cache: bool) -> Model
         cache_key=planned.key(config) if keeps else None,
         calibrated_on=planned.prepared.calibrated_on,
         optional=isinstance(planned.model, Candidate) and planned.model.optional,
+        files=planned.prepared.files,
     )
 
 

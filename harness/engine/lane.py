@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilit
 from harness.backends.opening import open_backend
 from harness.engine.cache import ProbabilityCache
 from harness.errors import ModelError
+from harness.machine.digests import Digested
 from harness.record.schema import Role
 
 
@@ -36,7 +38,8 @@ class Lane:
     """Runs one model for the engine. Not loaded before ``load`` or the first ``answer`` that no cache has.
 
     ``calibrated_on``: sha256 digests of the images that an INT8 model says it was calibrated on. ``optional``: its
-    device may be absent.
+    device may be absent. ``files``: its files as they were digested; where they are other ones once the model is loaded
+    or has answered, the model fails, because nobody could say which of them answered.
     """
 
     spec: ModelSpec
@@ -45,6 +48,7 @@ class Lane:
     cache: ProbabilityCache | None = None
     calibrated_on: frozenset[bytes] = frozenset()
     optional: bool = False
+    files: Digested | None = None
     load_seconds: float = 0.0
     _stack: ExitStack = field(default_factory=ExitStack)
     _backend: Backend | None = None
@@ -56,7 +60,9 @@ class Lane:
         with self._lock:
             if self._backend is None:
                 start = time.perf_counter()
-                self._backend = self._stack.enter_context(open_backend(self.backend, self.spec))
+                backend = self._stack.enter_context(open_backend(self.backend, self.spec))
+                self.refuse_replaced_files()
+                self._backend = backend
                 self.load_seconds = time.perf_counter() - start
                 if self._loaded is None:
                     self._loaded = self._backend.loaded
@@ -95,10 +101,23 @@ class Lane:
         finite = np.isfinite(probabilities).all(axis=1)
         if not finite.all():
             raise NonFiniteError(self.spec.id, int((~finite).sum()), int(np.argmin(finite)))
+        self.refuse_replaced_files()
         if self.cache:
             self.cache.put(image_digests, probabilities, self.loaded)
         seconds, latencies = self._backend.infer_seconds, tuple(self._backend.take_latencies())
         return Answer(probabilities, self._loaded, seconds, cached=False, latencies=latencies)
+
+    def refuse_replaced_files(self) -> None:
+        """Raise ModelError where a file of the model was replaced or changed since it was digested."""
+        path = self.files.replaced() if self.files else None
+        if path is None:
+            return
+        if self.spec.cache_dir:  # what was compiled may be of the other file
+            shutil.rmtree(self.spec.cache_dir, ignore_errors=True)
+        raise ModelError(
+            f"{self.spec.id}: {path} was replaced or changed while the run used it, so that its answers belong to no "
+            "known file; run again when nothing writes there"
+        )
 
     def infer_alone(self, pixels: Pixels) -> Probabilities:
         """Return the probabilities without any cache, for measuring the model by itself."""

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends.registry import backends, facts_of, load_target, recognise, register, unregister
+import harness.backends
+from harness.backends.registry import backends, built_in, facts_of, load_target, recognise, register, unregister
 from harness.errors import ConfigError
 
 
@@ -27,7 +28,8 @@ def test_asking_the_registry_imports_no_framework_and_no_numpy() -> None:
 def test_every_lazy_target_is_there(name: str) -> None:
     facts = facts_of(name)
     assert facts.name == name
-    for target in (facts.runner, facts.reader, facts.devices):
+    lazy = ("runner", "reader", "devices", "importer", "editor", "recogniser", "files")
+    for target in (getattr(facts, field) for field in lazy):
         assert target is None or callable(load_target(target))
 
 
@@ -63,6 +65,52 @@ def test_a_model_is_recognised_by_its_suffix_or_by_the_marker_in_its_folder(tmp_
         assert recognise(tmp_path) is folder
     finally:
         unregister("folder")
+
+
+def test_a_built_in_backend_is_a_folder_with_facts() -> None:
+    folder = Path(harness.backends.__file__).parent
+    folders = {path.name for path in folder.iterdir() if (path / "facts.py").is_file()}
+    assert {"openvino", "tensorflow"} <= folders
+    assert {*built_in("reference"), *built_in("candidate")} == folders
+
+
+def test_a_model_that_is_a_folder_is_all_files_below_it(tmp_path: Path) -> None:
+    for name in ("variables/variables.index", "saved_model.pb", "assets/b/c.txt", "assets/a.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    facts = dataclasses.replace(facts_of("tensorflow"), suffixes=(), markers=("saved_model.pb",))
+    assert facts.runs_folders
+    expected = ("assets/a.txt", "assets/b/c.txt", "saved_model.pb", "variables/variables.index")
+    assert facts.files_of(tmp_path) == tuple(tmp_path / name for name in expected)
+
+
+def files_with_weights(model: Path) -> tuple[Path, ...]:
+    return (model, *sorted(model.parent.glob("*.weights")))
+
+
+def test_a_backend_can_find_the_files_of_its_models_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.weights").touch()
+    facts = dataclasses.replace(facts_of("tensorflow"), files=f"{__name__}:files_with_weights")
+    assert facts.files_of(tmp_path / "a.pb") == (tmp_path / "a.pb", tmp_path / "a.weights")
+
+
+def begins_with_zip(model: Path) -> bool:
+    return model.read_bytes().startswith(b"PK")
+
+
+def test_backends_with_the_same_suffix_are_distinguished_by_content(tmp_path: Path) -> None:
+    other = dataclasses.replace(facts_of("tensorflow"), name="other", recogniser=f"{__name__}:begins_with_zip")
+    (tmp_path / "zip.pb").write_bytes(b"PK\3\4")
+    (tmp_path / "graph.pb").write_bytes(b"\n\5")
+    register(other)
+    try:
+        assert recognise(tmp_path / "zip.pb") is other
+        assert recognise(tmp_path / "graph.pb") is facts_of("tensorflow")
+        assert not other.recognises(tmp_path / "graph.pb")
+        assert not other.recognises(tmp_path / "zip.xml")
+        assert other.recognises(tmp_path / "absent.pb")  # by its name, since it has no content
+    finally:
+        unregister("other")
 
 
 def test_the_fake_backend_is_registered(fake_backend: dict[str, object]) -> None:

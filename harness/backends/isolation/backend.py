@@ -20,13 +20,15 @@ _LOAD_SECONDS = 600.0
 class IsolatedBackend(Backend):
     """Runs another backend in a child process.
 
+    ``runner``: the backend's class as ``module:object``, so that a backend that was registered in this process alone is
+    found in the child, too; the module has to be importable there.
     ``seconds``: the longest that one shard may take; then the child is killed and ModelError raised. A child that dies
     raises ModelError with how it died. Loading may take ten minutes (a device may compile for long the first time).
     """
 
-    def __init__(self, spec: ModelSpec, backend: str, seconds: float) -> None:
+    def __init__(self, spec: ModelSpec, runner: str, seconds: float) -> None:
         super().__init__(spec)
-        self._name, self._seconds = backend, seconds
+        self._runner, self._seconds = runner, seconds
         self._child: subprocess.Popen[bytes] | None = None
         self._latencies: list[float] = []
         self._inside = 0.0
@@ -36,7 +38,7 @@ class IsolatedBackend(Backend):
         command = [sys.executable, "-m", "harness.backends.isolation.worker"]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         header, _ = self._ask(
-            {"backend": self._name, "spec": spec_to_json(self.spec)}, b"", max(self._seconds, _LOAD_SECONDS)
+            {"runner": self._runner, "spec": spec_to_json(self.spec)}, b"", max(self._seconds, _LOAD_SECONDS)
         )
         return _loaded(header)
 

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 
 from harness.backends.isolation.messages import receive, send, spec_from_json
-from harness.backends.opening import open_backend
+from harness.backends.registry import load_target
 from harness.errors import HarnessError
 
 
@@ -23,7 +23,7 @@ def main() -> int:
     requests = sys.stdin.buffer
     try:
         header, _ = receive(requests)
-        with open_backend(header["backend"], spec_from_json(header["spec"])) as backend:
+        with load_target(header["runner"])(spec_from_json(header["spec"])) as backend:
             send(answers, {"loaded": backend.loaded.to_json()})
             while True:
                 header, payload = receive(requests)

@@ -105,7 +105,7 @@ def _below(compiled: Any) -> dict[str, dict[str, Any]]:
 
 
 def _layers(compiled: Any) -> dict[str, int]:
-    """Return how many multiplying layers take their data in which precision; nothing where the device does not tell.
+    """Return the number of multiplying layers by the precision of their data; empty where the device reports none.
 
     The data's, because `runtimePrecision` is the smaller one of data and weights: layers with FP16 weights that compute
     in f32 would count as f16.
@@ -147,7 +147,7 @@ def _precision(ov: Any, compiled: Any, devices: list[str], layers: dict[str, int
 
 
 def _gathers(compiled: Any, batch: int) -> int | None:
-    """Return how many requests the device gathers into one batch by itself (1: none); None where it does not tell.
+    """Return how many requests the device gathers into one batch by itself (1: none); None where unknown.
 
     The compiled graph has the batch that really runs; it is looked at only where automatic batching stands before it.
     """

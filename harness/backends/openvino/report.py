@@ -13,31 +13,29 @@ _SHORT = {"i8": INT8, "u8": INT8}
 _MULTIPLYING = frozenset({"Convolution", "GroupConvolution", "Deconvolution", "FullyConnected", "MatMul"})
 
 
-def report(
-    ov: Any,
-    core: Any,
-    compiled: Any,
-    spec: ModelSpec,
-    *,
-    sha256: str,
-    batch: int,
-    requests: int,
-    input_shape: str,
-    fixed: bool,
-) -> Loaded:
-    """Return what the record says of a compiled model.
+@dataclass(frozen=True)
+class Request:
+    """How images are asked for: ``batch`` images each, so many ``requests`` in flight.
 
-    ``ov``: the openvino module; ``batch``: images a request; ``input_shape``: the IR's own, ``fixed``: whether a free
-    dimension of it was fixed to run.
+    ``input_shape``: the model's own; ``fixed``: whether a free dimension of it was fixed to run.
     """
+
+    batch: int
+    requests: int
+    input_shape: str
+    fixed: bool
+
+
+def report(ov: Any, core: Any, compiled: Any, spec: ModelSpec, sha256: str, request: Request) -> Loaded:
+    """Return what the record says of a compiled model. ``ov``: the openvino module; ``sha256``: of its files."""
     devices = execution_devices(compiled, spec.device)
     layers = _layers(compiled)
     precision = _precision(ov, compiled, devices, layers)
-    gathers = _gathers(compiled, batch)
+    gathers = _gathers(compiled, request.batch)
     details = {
-        "batch": batch,
-        "input_shape": input_shape,
-        "requests": requests,
+        "batch": request.batch,
+        "input_shape": request.input_shape,
+        "requests": request.requests,
         "streams": _plain(_read(compiled, devices, "NUM_STREAMS")),
         "threads": _plain(_read(compiled, devices, "INFERENCE_NUM_THREADS")),
         "performance_hint": _plain(_read(compiled, devices, "PERFORMANCE_HINT")),
@@ -47,7 +45,7 @@ def report(
         "layers_by_precision": layers,
         "plugin_versions": _versions(core, devices),
     }
-    seen = Observed(precision, tuple(devices), batch, gathers, layers, fixed)
+    seen = Observed(precision, tuple(devices), request.batch, gathers, layers, request.fixed)
     return Loaded(
         backend=f"openvino {ov.get_version()}",
         device=spec.device,

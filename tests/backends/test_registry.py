@@ -57,11 +57,11 @@ def test_a_model_is_recognised_by_its_suffix_or_by_the_marker_in_its_folder(tmp_
     assert recognise(Path("a/b.xml")) is facts_of("openvino")
     assert recognise(Path("a/b.jpg")) is None
     assert recognise(tmp_path) is None
-    folder = dataclasses.replace(facts_of("tensorflow"), name="folder", suffixes=(), markers=("saved_model.pb",))
+    folder = dataclasses.replace(facts_of("tensorflow"), name="folder", suffixes=(), markers=("marker.test",))
     register(folder)
     try:
         assert recognise(tmp_path) is None
-        (tmp_path / "saved_model.pb").touch()
+        (tmp_path / "marker.test").touch()
         assert recognise(tmp_path) is folder
     finally:
         unregister("folder")

@@ -42,10 +42,11 @@ def run(options: argparse.Namespace) -> Result:
 
     check = read_accuracy_check(options.file, options.definitions, options.only, options.dataset)
     text = write_configuration(check, options.images, options.models, options.out)
-    notes = [*check.notes, *conversion_note(check)]
+    notes = [*(f"{note.at}: {note.what}" for note in check.notes), *conversion_note(check)]
     error = "\n".join(f"note: {note}" for note in notes) or None
     if options.out is None:
         return Result(text=text, error=error)
     make_folder(options.out.absolute().parent)
     write_atomically(options.out, text.encode())
-    return Result(text=f"{options.out}: written, {len(check.entries)} models\n", error=error)
+    count = len(check.entries)
+    return Result(text=f"{options.out}: written, {count} model{'s' if count > 1 else ''}\n", error=error)

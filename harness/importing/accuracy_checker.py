@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.errors import ConfigError, nearest
 from harness.importing.datasets import ImageSet, defined, find_definitions, read_image_set
-from harness.importing.documents import Document, Faults, Part, shown
+from harness.importing.documents import Document, Faults, Note, Part, shown
 from harness.importing.launchers import Runner, read_runner
 from harness.importing.metrics import Published, read_metrics
 from harness.importing.model_yml import ModelYml, read_model_yml
@@ -44,7 +44,7 @@ class Check:
     file: Path
     entries: list[Entry]
     model: ModelYml | None
-    notes: list[str]
+    notes: list[Note]
 
     @property
     def reference(self) -> Entry | None:

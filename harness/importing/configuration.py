@@ -7,10 +7,11 @@ from pathlib import Path
 from harness.importing.accuracy_checker import Check, Entry
 from harness.importing.conversions import conversion_note, write_conversion
 from harness.importing.model_yml import Archive, ModelYml, file_name
-from harness.importing.places import beside, converted_file, model_file
+from harness.importing.places import Places, beside
 from harness.importing.preprocessing import Pixels, one_or_three
 from harness.importing.yaml_lines import YamlLines
 
+_SOURCE_CODE = (".py", ".whl", ".yaml", ".yml", ".json", ".txt", ".md", ".prototxt")
 _FEW_CLASSES = 5  # with so many classes or fewer, every Top-5 prediction is right
 
 
@@ -26,19 +27,19 @@ def write_configuration(
     _head(check, lines)
     _dataset(check, lines, beside(images, out) if images is not None else None)
     reference = check.reference
-    folder = models if models is not None else Path("build")
+    where = Places(models, out)
     if reference is None:
         lines.null("reference", "the file has no original model beside the converted one")
     else:
         lines.put("reference")
-        _model(check, reference, lines, folder, out, indent=2)
+        _model(check, reference, lines, where, indent=2)
     lines.put("candidates")
     for entry in check.candidates:
-        _model(check, entry, lines, folder, out, indent=4)
+        _model(check, entry, lines, where, indent=4)
     _published(check, lines)
     if check.model is not None:
         write_conversion(check, check.model, lines)
-        _archive(check, check.model, lines, beside(folder, out) if models is not None else folder)
+        _archive(check, check.model, lines, where)
     return lines.text()
 
 
@@ -46,8 +47,8 @@ def _head(check: Check, lines: YamlLines) -> None:
     converted = [entry for entry in check.entries if entry.runner.is_converted]
     named = (converted or check.entries)[0]
     lines.comment(f"Imported from {check.file.name} by `harness import`; each line names where it comes from.")
-    for note in [*check.notes, *conversion_note(check)]:
-        lines.comment(f"Note: {note.removeprefix(f'{check.file.parent}/')}")
+    for note in [*(f"{note.place}: {note.what}" for note in check.notes), *conversion_note(check)]:
+        lines.comment(f"Note: {note}")
     lines.put("version", 1)
     name = "".join(
         letter if letter.isascii() and (letter.isalnum() or letter in "_.-") else "-" for letter in named.name
@@ -87,18 +88,18 @@ def _preprocess(pixels: Pixels, lines: YamlLines, indent: int) -> None:
         lines.item(step.kind, step.settings, step.place, indent + 4)
 
 
-def _model(check: Check, entry: Entry, lines: YamlLines, folder: Path, out: Path | None, *, indent: int) -> None:
+def _model(check: Check, entry: Entry, lines: YamlLines, where: Places, *, indent: int) -> None:
     runner, model = entry.runner, check.model
     is_candidate = entry is not check.reference
     lines.put("id", entry.id, entry.id_place, indent - 2 if is_candidate else indent, item=is_candidate)
     lines.put("backend", runner.backend, runner.framework_place, indent)
     if runner.model is not None:
-        path, place = model_file(folder, entry.name, runner.model), runner.model_place
+        path, place = where.original(entry.name, runner.model), runner.model_place
     else:
         listed = [file.name for file in model.files if file.name.endswith(".xml")] if model is not None else []
-        path = converted_file(folder, entry.name, listed[0] if listed else None)
+        path = where.converted(entry.name, listed[0] if listed else None)
         place = "a file of model.yml" if listed else f"the name of the model, {entry.name_place}"
-    lines.put("model", str(beside(path, out)), place, indent)
+    lines.put("model", path, place, indent)
     if is_candidate and runner.is_converted:
         if runner.device is not None:
             lines.put("device", runner.device, runner.places["device"], indent)
@@ -173,18 +174,21 @@ def _published(check: Check, lines: YamlLines) -> None:
         lines.put("images", image_set.images, "size of the ILSVRC2012 validation set", 2)
 
 
-def _archive(check: Check, model: ModelYml, lines: YamlLines, folder: Path) -> None:
+def _archive(check: Check, model: ModelYml, lines: YamlLines, where: Places) -> None:
     chosen = model.archive
     reference = check.reference
     wanted = reference.runner.model if reference is not None else None
-    if chosen is not None and wanted is not None and reference is not None:
+    # What the conversion made (`$conv_dir`) is in no archive.
+    if chosen is not None and model.is_downloaded and wanted is not None and reference is not None:
         lines.put("archive")
         _download(chosen, lines, 2)
         if reference.runner.backend == "tensorflow":
             lines.put("members", [file_name(wanted)], reference.runner.model_place, 2)
-        lines.put("folder", str(folder), "", 2)
+        lines.put("folder", where.folder, "", 2)
         return
     for file in model.files:
+        if file.name.endswith(_SOURCE_CODE):
+            continue
         lines.comment(f"Published file: {file.name}, {file.bytes:,} bytes, sha384 {file.sha384},")
         lines.comment(f"  {file.url} ({file.place})")
 

@@ -93,7 +93,7 @@ def read_image_set(part: Part, definitions: Part | None) -> tuple[ImageSet, Part
         if key in dataset:
             dataset.refuse(key, what)
     if not name:
-        part.refuse(None, "names no `name`, so it is unknown which images are meant")
+        part.refuse_missing("name", "it is unknown which images are meant")
     conversion = dataset.part("annotation_conversion")
     if conversion is None:
         _refuse_undefined(part, name, definitions)

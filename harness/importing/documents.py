@@ -20,8 +20,18 @@ from harness.config.yaml_text import YamlText
 from harness.errors import ConfigError, nearest
 
 _LARGEST = 1_000_000  # bytes; the largest of the public files has 50,000
+_LARGEST_NUMBER = 10**300
 _TRUE, _FALSE = frozenset({"yes", "true", "t", "y", "1"}), frozenset({"no", "false", "f", "n", "0"})
 _SHOWN = 20  # faults; more of them say nothing new
+
+
+@dataclass(frozen=True)
+class Note:
+    """What the reader should know; ``at`` is the place for messages, ``place`` the one for comments."""
+
+    at: str
+    place: str
+    what: str
 
 
 @dataclass
@@ -29,7 +39,7 @@ class Faults:
     """What cannot be carried over (each with file, line and consequence), and what the reader should know."""
 
     found: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     def raise_if_any(self, file: Path) -> None:
         """Raise ConfigError that lists every fault."""
@@ -60,6 +70,7 @@ class Document:
         if not isinstance(values, dict):
             raise ConfigError(f"{file}: holds no mapping; an accuracy-check.yml begins with `models:`")
         self.lines = reader.lines
+        reader.faults += [((*key,), self.line_of(key), "is too large for a number") for key in _too_large(values, ())]
         faults.found += [f"{file}:{line}: {dotted(key)}: {what}" for key, line, what in reader.faults]
         self.top = Part(self, (), values)
 
@@ -77,15 +88,6 @@ class Document:
     def short_place(self, key: Key) -> str:
         """Return ``name:line``, for a comment."""
         return f"{self.file.name}:{self.line_of(key)}"
-
-
-@dataclass
-class Taken:
-    """A value with the place where it was written; ``place`` is for comments, ``at`` for messages."""
-
-    value: Any
-    place: str
-    at: str
 
 
 class Part:
@@ -130,11 +132,19 @@ class Part:
             self._taken.add(name)
         self.faults.found.append(f"{self.at(name)}: {what}")
 
+    def refuse_missing(self, name: str, what: str) -> None:
+        """Note that a key is missing, at the key that looks like a misspelling of it where there is one."""
+        close = nearest(name, self.values)
+        if close:
+            self.refuse(close[0], f"this key is not known here; did you mean `{name}`?")
+        else:
+            self.refuse(None, f"has no `{name}`, so {what}")
+
     def note(self, name: str | None, what: str) -> None:
         """Note what the reader should know of a key (or the part)."""
         if name is not None:
             self._taken.add(name)
-        self.faults.notes.append(f"{self.at(name)}: {what}")
+        self.faults.notes.append(Note(self.at(name), self.place(name), what))
 
     def raw(self, name: str) -> Any:
         """Take a value as it is; None where the key is not there."""
@@ -258,6 +268,19 @@ class Part:
         yield from self.values
         if self.base is not None:
             yield from (name for name in self.base.names() if name not in self.values)
+
+
+def _too_large(value: Any, key: Key) -> Iterator[Key]:
+    """Yield the keys of whole numbers that neither a float can hold nor Python prints."""
+    if isinstance(value, int) and abs(value) > _LARGEST_NUMBER:
+        yield key
+    elif isinstance(value, (dict, list)):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for inner, item in list(items):
+            found = list(_too_large(item, (*key, inner)))
+            if found == [(*key, inner)]:
+                value[inner] = None  # so that nothing stumbles over it again
+            yield from found
 
 
 def shown(value: Any) -> str:

@@ -80,7 +80,7 @@ def read_runner(launcher: Part, *, several: bool) -> Runner | None:
     """Read one launcher; None where its framework cannot be run. ``several``: there are other entries to import."""
     framework = launcher.text("framework")
     if framework is None:
-        launcher.refuse(None, "names no `framework`, so it is unknown what runs the model")
+        launcher.refuse_missing("framework", "it is unknown what runs the model")
         return None
     framework = framework.lower()
     if framework not in _RUN:
@@ -256,11 +256,14 @@ def _read_image_input(part: Part, found: Runner) -> None:
 
 def _read_adapter(launcher: Part, found: Runner) -> None:
     if "adapter" not in launcher:
-        launcher.refuse(None, "names no `adapter`; `classification` can be carried over")
+        launcher.refuse_missing("adapter", "it is unknown what the output means; `classification` can be carried over")
         return
     value = launcher.raw("adapter")
     adapter = launcher.part("adapter") if isinstance(value, dict) else None
     kind = adapter.text("type") if adapter is not None else value
+    if adapter is not None and kind is None:
+        adapter.refuse_missing("type", "it is unknown what the output means; `classification` can be carried over")
+        return
     if kind != "classification":
         launcher.refuse("adapter", f"{shown(kind)} gives no classes; `classification` can be carried over")
         return

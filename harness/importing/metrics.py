@@ -41,11 +41,10 @@ _NO_ACCURACY = frozenset(
 
 @dataclass
 class Published:
-    """Published accuracy in percent, each with its place; notes are of metrics that no gate judges."""
+    """Published accuracy in percent, each with its place."""
 
     percent: dict[int, float] = field(default_factory=dict)
     places: dict[int, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
     def same_as(self, other: Published) -> bool:
         """Tell whether both state the same accuracy."""
@@ -58,14 +57,15 @@ def read_metrics(dataset: Part) -> Published:
     for metric in dataset.parts("metrics"):
         kind, name, reference = metric.text("type"), metric.text("name"), metric.raw("reference")
         metric.raw("presenter")  # how a number is printed
-        if kind == "accuracy":
+        if kind is None:
+            metric.refuse_missing("type", "what it measures is unknown")
+        elif kind == "accuracy":
             _accuracy(metric, found)
         elif kind in _NO_ACCURACY:
             text = f"{name or kind} ({kind}, reference {shown(reference)}) is judged by no gate here"
-            found.notes.append(f"{metric.place()}: {text}")
             metric.note(None, text)
         else:
-            near = nearest(kind or "", ["accuracy", *_NO_ACCURACY])
+            near = nearest(kind, ["accuracy", *_NO_ACCURACY])
             hint = f"; did you mean {near[0]}?" if near else ""
             metric.refuse(
                 "type", f"{shown(kind)} is no metric of a classifier, so what it measures would be lost{hint}"
@@ -92,7 +92,6 @@ def _accuracy(metric: Part, found: Published) -> None:
     percent = number_in(f"{100 * fraction:.10g}")
     if top_k not in (1, 5):
         text = f"Top-{top_k} accuracy (reference {percent:g} %) is judged by no gate here; Top-1 and Top-5 are"
-        found.notes.append(f"{metric.place()}: {text}")
         metric.note(None, text)
     elif top_k in found.percent:
         metric.refuse(None, f"states Top-{top_k} a second time; keep one")

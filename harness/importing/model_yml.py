@@ -40,7 +40,6 @@ _NEUTRAL = frozenset(
         "k",
     }
 )
-_DIRECTORY = re.compile(r"\$(?:dl_dir|conv_dir|config_dir)/")
 _OTHER_KEYS = ("description", "task_type", "license", "framework", "model_info", "quantizable", "launcher_attribute")
 
 
@@ -65,8 +64,7 @@ class ModelYml:
     input_place: str = ""
     input_size: tuple[int, int] | None = None
     layout: str | None = None
-    source: str | None = None
-    source_place: str = ""
+    is_downloaded: bool = False  # the converted file is a downloaded one, and not made by an earlier conversion
     output: str | None = None
     output_place: str = ""
     mean: Triple = (0.0, 0.0, 0.0)
@@ -93,9 +91,8 @@ def read_model_yml(document: Document) -> ModelYml:
     _read_files(top, found)
     _read_input_info(top, found)
     _read_onnx_arguments(top, found)
-    if "model_optimizer_args" in top:
-        for text, place, at in top.texts("model_optimizer_args"):
-            _read_argument(top, found, text, place, at)
+    for text, place, at in top.texts("model_optimizer_args"):
+        _read_argument(top, found, text, place, at)
     top.finish()
     return found
 
@@ -146,8 +143,6 @@ def size_of(shape: list[float]) -> tuple[int, int] | None:
 
 def _read_onnx_arguments(top: Part, found: ModelYml) -> None:
     for name in ("conversion_to_onnx_args", "pytorch_to_onnx"):
-        if name not in top:
-            continue
         for text, place, _ in top.texts(name):
             match = _ARGUMENT.fullmatch(text)
             if match and match[1] == "output-names" and match[2] and "," not in match[2]:
@@ -170,7 +165,7 @@ def _read_argument(top: Part, found: ModelYml, text: str, place: str, at: str) -
     elif name == "reverse_input_channels":
         found.reverse = value.lower() not in ("false", "0")
     elif name in _SOURCES:
-        found.source, found.source_place = _DIRECTORY.sub("", value), place
+        found.is_downloaded = value.startswith("$dl_dir/")
     elif name == "output":
         if "," in value:
             faults.append(f"{at}: {shown(value)} names several outputs; a classifier has one here")

@@ -43,6 +43,7 @@ _NAMED: dict[str, Triple] = {
     "imagenet": (104.00698793, 116.66876762, 122.67891434),
     "cifar10": (125.307, 122.961, 113.8575),
 }
+_SMALLEST, _HUGE = 1e-12, 1e15  # of a scale or mean that can be meant
 _SIZES = ("size", "dst_width", "dst_height")
 
 
@@ -152,7 +153,7 @@ def _read_reader(dataset: Part, pixels: Pixels) -> None:
 def _read_step(step: Part, pixels: Pixels, input_size: tuple[int, int] | None) -> None:
     kind = step.text("type")
     if kind is None:
-        step.refuse(None, "has no `type`, so what it does to the pixels is unknown")
+        step.refuse_missing("type", "what it does to the pixels is unknown")
     elif kind == "resize":
         _resize(step, pixels)
     elif kind == "auto_resize":
@@ -165,9 +166,6 @@ def _read_step(step: Part, pixels: Pixels, input_size: tuple[int, int] | None) -
         pixels.color = _OTHER[pixels.color]
         pixels.color_place = step.place()
         pixels.affine = pixels.affine.reversed()
-        for earlier in pixels.steps:
-            if earlier.kind == "normalize":
-                earlier.settings = {name: _reversed(value) for name, value in earlier.settings.items()}
         step.finish()
     elif kind == "tf_convert_image_dtype":
         if not pixels.floating:  # TensorFlow divides whole numbers by 255 and leaves floating ones alone
@@ -264,10 +262,12 @@ def _resized(
     if library == "pillow" and pixels.floating:
         step.refuse("type", "Pillow resizes whole values only, and an earlier step made fractions of them")
         return
-    _flush(pixels)
     if pixels.floating and not any(item.kind == "normalize" for item in pixels.steps):
-        # OpenCV's second resize works on what its first one rounded, but in floating point.
-        pixels.steps.append(Step("normalize", {"mean": 0.0, "scale": 1.0}, f"{step.place()}, not rounded in between"))
+        # A resize after a normalisation, or after OpenCV's first one, does not round. Its weights add up to 1, so mean
+        # and scale may follow it, where they are the model's contract: only the change to floating point comes before.
+        pixels.steps.append(
+            Step("normalize", {"mean": 0.0, "scale": 1.0}, f"the next step does not round, {step.place()}")
+        )
     where: dict[str, Any] = {"short_side": size[0]} if short_side else {"size": _square(size)}
     pixels.steps.append(Step("resize", {**where, "interpolation": interpolation, "library": library}, step.place()))
     pixels.height, pixels.width = size
@@ -318,8 +318,11 @@ def _normalization(step: Part, pixels: Pixels) -> None:
     if 0.0 in scale:
         step.refuse("std", "a zero would divide by zero")
         return
-    pixels.affine = pixels.affine.then(mean, scale, step.place())
-    pixels.floating = True
+    joined = pixels.affine.then(mean, scale, step.place())
+    if not all(_SMALLEST < abs(value) < _HUGE for value in joined.scale) or max(map(abs, joined.mean)) > _HUGE:
+        step.refuse(None, "gives values that are no use to a network: too large, or all the same")
+        return
+    pixels.affine, pixels.floating = joined, True
 
 
 def _channels(step: Part, name: str) -> Triple | None:
@@ -336,15 +339,6 @@ def _channels(step: Part, name: str) -> Triple | None:
     return _triple(numbers * (3 // len(numbers)))
 
 
-def _flush(pixels: Pixels) -> None:
-    """Make a step of what was subtracted and divided so far: it comes before a resize, which works on it."""
-    affine = pixels.affine
-    if affine.places:
-        settings = {"mean": one_or_three(affine.mean), "scale": one_or_three(affine.scale)}
-        pixels.steps.append(Step("normalize", settings, ", ".join(affine.places)))
-        pixels.affine = Affine()
-
-
 def one_or_three(values: Triple) -> float | list[float]:
     """Return one number where all three are the same, else a list."""
     return values[0] if len(set(values)) == 1 else list(values)
@@ -352,10 +346,6 @@ def one_or_three(values: Triple) -> float | list[float]:
 
 def _square(size: tuple[int, int]) -> int | list[int]:
     return size[0] if size[0] == size[1] else list(size)
-
-
-def _reversed(value: Any) -> Any:
-    return value[::-1] if isinstance(value, list) else value
 
 
 def _triple(values: Any) -> Triple:

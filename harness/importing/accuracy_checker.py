@@ -158,7 +158,7 @@ def _entries(pairs: list[tuple[Part, Part, Part]], definitions: Part | None, mod
             continue
         _check_size(item, pixels, stated, "the launcher's `inputs`")
         if runner.is_converted and model is not None:
-            _check_size(item, pixels, model.input_size, "model.yml's `input_info`")
+            _check_size(item, pixels, model.input_size, "model.yml")
         same = ids.count(runner.framework)
         ids.append(runner.framework)
         own = runner.framework if not same else f"{runner.framework}-{same + 1}"

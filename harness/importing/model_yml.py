@@ -29,7 +29,6 @@ _NEUTRAL = frozenset(
         "stream_output",
         "use_legacy_frontend",
         "use_new_frontend",
-        "input_shape",
         "layout",
         "batch",
         "b",
@@ -104,7 +103,7 @@ def _read_files(top: Part, found: ModelYml) -> None:
             unpacked[step.text("file")] = step.text("format")
     for file in top.parts("files"):
         name, size, source = file.text("name"), file.whole("size", 0, 10**12), file.raw("source")
-        checksum, mirror = file.text("checksum"), file.raw("original_source")
+        checksum, mirror = file.text("checksum") or file.text("sha384"), file.raw("original_source")
         if isinstance(source, dict):  # such as {$type: google_drive, id: ...}
             source = None
         if checksum is None or not re.fullmatch("[0-9a-f]{96}", checksum) or name is None or not size:
@@ -166,17 +165,11 @@ def _read_argument(top: Part, found: ModelYml, text: str, place: str, at: str) -
         found.reverse = value.lower() not in ("false", "0")
     elif name in _SOURCES:
         found.is_downloaded = value.startswith("$dl_dir/")
-    elif name == "output":
-        if "," in value:
-            faults.append(f"{at}: {shown(value)} names several outputs; a classifier has one here")
-        else:
-            found.output, found.output_place = value or None, place
-    elif name == "input":
-        inner = _INPUT.fullmatch(value)
-        if inner is None:
-            faults.append(f"{at}: {shown(value)} names several inputs; only one image input can be fed here")
-        else:
-            found.input_name, found.input_place = inner[1].strip(), place
+    elif name in ("output", "input"):
+        _read_name(top, found, name, value, place, at)
+    elif name == "input_shape":
+        shape = numbers_in(value)
+        found.input_size = found.input_size or (size_of(shape) if shape is not None else None)
     elif name in ("data_type", "compress_to_fp16"):
         half = value.lower() in ("fp16", "half") if name == "data_type" else value.lower() not in ("false", "0")
         found.weights = "f16" if half else "f32"
@@ -185,6 +178,18 @@ def _read_argument(top: Part, found: ModelYml, text: str, place: str, at: str) -
             f"{at}: `--{name}` changes the IR in a way that `harness convert` cannot repeat; convert with the original "
             "tool, and remove the line"
         )
+
+
+def _read_name(top: Part, found: ModelYml, name: str, value: str, place: str, at: str) -> None:
+    inner = _INPUT.fullmatch(value)
+    if name == "output" and "," in value:
+        top.faults.found.append(f"{at}: {shown(value)} names several outputs; a classifier has one here")
+    elif name == "output":
+        found.output, found.output_place = value or None, place
+    elif inner is None:
+        top.faults.found.append(f"{at}: {shown(value)} names several inputs; only one image input can be fed here")
+    elif not re.match(r"\d+:", inner[1]):  # `0:node` is a port of a node, whose input gets a name of its own
+        found.input_name, found.input_place = inner[1].strip(), place
 
 
 def _per_channel(value: str) -> Triple | None:

@@ -219,6 +219,17 @@ framework: tf
         with pytest.raises(ConfigError, match=rf"model.yml:2: model_optimizer_args\[0\]: .*{message}"):
             check(minimal, model=f"model_optimizer_args:\n  - {argument}\n")
 
+    def test_size_and_checksum_of_older_files(self, check: Callable[..., Check], minimal: str) -> None:
+        found = check(
+            minimal,
+            model="files:\n  - {name: a.pb, size: 5, sha384: " + "ab" * 48 + ", source: 'https://example.org/a'}\n"
+            "model_optimizer_args:\n  - --input=0:sub\n  - --input_shape=[1,224,256,3]\n  - --input_proto=$dl_dir/a\n",
+        )
+        assert found.model is not None
+        assert (found.model.input_name, found.model.input_size) == (None, (224, 256))
+        assert [file.sha384 for file in found.model.files] == ["ab" * 48]
+        assert "the preprocessing ends at 224x224, model.yml says 224x256" in found.notes[0].what
+
     def test_an_unknown_key_is_refused(self, check: Callable[..., Check], minimal: str) -> None:
         with pytest.raises(
             ConfigError, match=r"model.yml:1: model_optimiser_args: .*did you mean `model_optimizer_args`"

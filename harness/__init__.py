@@ -1,4 +1,4 @@
-"""Did the conversion keep the accuracy? The original TensorFlow graph against its OpenVINO IR, image by image.
+"""Did the conversion keep the accuracy? The original model against the converted ones, image by image.
 
 from harness import load_config, validate
 record = validate(load_config("configs/demo.yml"))

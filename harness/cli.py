@@ -36,8 +36,8 @@ def commands() -> list[Command]:
     return sorted(found, key=lambda item: (_FIRST.index(item.NAME) if item.NAME in _FIRST else len(_FIRST), item.NAME))
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+def build_parser(given: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; of the options only those of commands in ``given``, if that is."""
     parser = Parser(
         prog="harness",
         description="Did the conversion keep the accuracy? The original model against the converted ones, image by "
@@ -50,7 +50,8 @@ def build_parser() -> argparse.ArgumentParser:
     for command in commands():
         own = chosen.add_parser(command.NAME, help=command.HELP, description=f"{command.HELP}.")
         own.set_defaults(run=command.run)
-        command.add(own)
+        if given is None or command.NAME in given:
+            command.add(own)
     return parser
 
 
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; usage errors and `--help` raise SystemExit, as argparse does."""
     _open_closed_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    options, unknown = build_parser().parse_known_args(given)
+    options, unknown = build_parser(given).parse_known_args(given)
     if unknown:
         options.parser.error(UNKNOWN + " ".join(unknown))
     options.given = given

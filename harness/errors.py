@@ -6,9 +6,10 @@ the process ends with :data:`EXIT_BUG`.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from pathlib import Path
+
+from harness.text import printable
 
 EXIT_OK = 0
 EXIT_GATE_FAILED = 1
@@ -21,10 +22,18 @@ EXIT_INTERRUPTED = 130
 
 
 class HarnessError(Exception):
-    """What is wrong, where, what would be right, and what to type; never a traceback."""
+    """What is wrong, where, what would be right, and what to type; never a traceback.
+
+    ``details``: one line each below the message. With details, neither they nor the message can break a line; text from
+    outside in a message without details goes through ``harness.text.printable``.
+    """
 
     exit_code = EXIT_NOT_COMPLETED
     run_folder: Path | None = None  # where a record of the failed run was left, if one was
+
+    def __init__(self, message: str = "", details: Iterable[str] = ()) -> None:
+        lines = [printable(line) for line in details]
+        super().__init__("\n  ".join([printable(message), *lines]) if lines else message)
 
 
 class ConfigError(HarnessError):
@@ -63,10 +72,15 @@ class BaselineError(HarnessError):
     exit_code = EXIT_BASELINE
 
 
+_NEAR = 0.6  # share of matching characters; from 0.5 on, `onnx` is taken for `openvino` and `images` for `gates`
+
+
 def nearest(word: str, known: Iterable[str], limit: int = 1) -> list[str]:
     """Return up to ``limit`` of the ``known`` words that look most like ``word``, best first; case matters little."""
+    import difflib  # only where something is wrong: `harness --help` needs none of it
+
     spellings: dict[str, list[str]] = {}
     for item in known:
         spellings.setdefault(item.casefold(), []).append(item)
-    close = difflib.get_close_matches(word.casefold(), spellings, n=limit, cutoff=0.5)
+    close = difflib.get_close_matches(word.casefold(), spellings, n=limit, cutoff=_NEAR)
     return [item for folded in close for item in sorted(spellings[folded], key=lambda item: item != word)][:limit]

@@ -78,19 +78,19 @@ class Accuracy:
         from harness.errors import HarnessError
         from harness.record import read_record
 
-        told = "\n".join(finished.stderr.splitlines()[-_LAST_LINES:]) or finished.stdout
+        output = "\n".join(finished.stderr.splitlines()[-_LAST_LINES:]) or finished.stdout
         record = None
         with contextlib.suppress(HarnessError):
             record = read_record(folder)
         if record is None:
-            pytest.fail(f"harness validate ended with exit code {finished.returncode}\n{told}", pytrace=False)
+            pytest.fail(f"harness validate ended with exit code {finished.returncode}\n{output}", pytrace=False)
         if record.exit_code != finished.returncode or record.status != "complete":
-            pytest.fail(f"harness validate did not complete: exit code {finished.returncode}\n{told}", pytrace=False)
+            pytest.fail(f"harness validate did not complete: exit code {finished.returncode}\n{output}", pytrace=False)
         return record
 
     def _judge(self, record: RunRecord) -> None:
         __tracebackhide__ = True
-        from harness.report.verdict import judge
+        from harness.report.facts.verdict import judge
 
         if self.subtests is not None:
             for gate in record.gates:
@@ -105,7 +105,7 @@ class Accuracy:
         if verdict.kind == "pass":
             return
         red = [gate for gate in record.gates if gate.verdict in ("fail", "error", "inconclusive")]
-        listed = "".join(f"\n  {_told(gate)}" for gate in red)
+        listed = "".join(f"\n  {_sentence(gate)}" for gate in red)
         if self.subtests is None or not red:
             pytest.fail(f"{verdict.line}{listed}", pytrace=False)
 
@@ -150,15 +150,15 @@ def _report(gate: GatePart) -> None:
     if gate.verdict == "not_applicable":
         pytest.skip(gate.reason)
     if gate.verdict != "pass":
-        pytest.fail(_told(gate), pytrace=False)
+        pytest.fail(_sentence(gate), pytrace=False)
 
 
-def _told(gate: GatePart) -> str:
-    from harness.report.text import visible
+def _sentence(gate: GatePart) -> str:
+    from harness.text import printable
 
     words = {"fail": "failed", "error": "could not be judged", "inconclusive": "is inconclusive"}
     word = words.get(gate.verdict, gate.verdict)
-    return f"{visible(gate.gate)} {word} for {visible(gate.model)}: {visible(gate.reason)}"
+    return f"{printable(gate.gate)} {word} for {printable(gate.model)}: {printable(gate.reason)}"
 
 
 def _plain(value: object) -> str:

@@ -15,14 +15,22 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
+def visible(text: str) -> str:
+    r"""Return ``text`` on one line; a character that is hidden or acts on a terminal is written out: \x1b, \u202e."""
+    return text if text.isascii() and text.isprintable() else "".join(_shown(character) for character in text)
+
+
+def visible_lines(text: str) -> list[str]:
+    """Return the lines of a message, each made visible; blank lines at the end are left out."""
+    return [visible(line) for line in text.rstrip().split("\n")]
+
+
 def printable(text: str) -> str:
     r"""Return ``text`` on one line that neither a terminal nor GitHub's runner acts on.
 
-    A character that is hidden or acts on a terminal is written out: ``\x1b``, ``\u202e``. What the runner would take
-    for a command is written ``:\x3a`` and ``#\x23[``.
+    It is made visible, and what the runner would take for a command is written ``:\x3a`` and ``#\x23[``.
     """
-    if not (text.isascii() and text.isprintable()):
-        text = "".join(_shown(character) for character in text)
+    text = visible(text)
     if "##[" in text:
         text = text.replace("##[", "#\\x23[")
     if text.lstrip().startswith("::"):

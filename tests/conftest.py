@@ -65,6 +65,19 @@ def openvino() -> Any:
     return ov
 
 
+@pytest.fixture
+def fake_backend() -> Iterator[dict[str, Any]]:
+    """Register the backend ``fake`` for one test; the value maps a model's id to its ``fake.Behaviour``."""
+    from harness.backends.registry import register, unregister
+    from tests.backends.fake import FACTS, FakeBackend
+
+    FakeBackend.behaviours.clear()
+    register(FACTS)
+    yield FakeBackend.behaviours
+    unregister(FACTS.name)
+    FakeBackend.behaviours.clear()
+
+
 @dataclass(frozen=True)
 class Network:
     """softmax(mean over pixels of relu(((x - MEAN) / SCALE) @ first) @ second), x of (n, 16, 16, 3) RGB; (n, 5)."""

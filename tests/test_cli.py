@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import harness.commands
 from harness import __version__
 from harness.cli import build_parser, commands, main
 from harness.commands import validate
@@ -335,6 +336,33 @@ def test_every_command_is_one_module_with_its_options_and_its_run() -> None:
         source = Path(str(vars(command)["__file__"]))
         assert source.parent == ROOT / "harness/commands"
     assert {path[:1] for path in known} == {(), *((command.NAME,) for command in found)}
+
+
+def test_a_new_command_is_one_new_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = """
+from harness.commands.options import positive
+from harness.commands.result import Result
+
+NAME = "import"
+HELP = "do something new"
+
+def add(parser):
+    parser.add_argument("--times", type=positive, default=2)
+
+def run(options):
+    return Result(1, "new " * options.times + "\\n")
+"""
+    (tmp_path / "import_.py").write_text(source, encoding="utf-8")
+    monkeypatch.setattr(harness.commands, "__path__", [*harness.commands.__path__, str(tmp_path)])
+    try:
+        assert main(["import", "--times", "3"]) == 1
+        assert capsys.readouterr() == ("new new new \n", "")
+        assert "do something new" in build_parser().format_help()
+    finally:
+        sys.modules.pop("harness.commands.import_", None)
+        vars(harness.commands).pop("import_", None)
 
 
 class TestHostileText:

@@ -33,7 +33,9 @@ class BackendFacts:
     suffix; ``module``: what `import` needs; ``distributions``: those whose versions decide what is computed;
     ``switches``: environment variables that change what is computed; ``extra``: what `pip install` needs;
     ``runner``: the ``Backend`` class; ``reader``: the function that reads what a file says of itself, and ``devices``:
-    the function that finds its devices. Lazy targets are written ``module:object``.
+    the function that finds its devices. ``markers``: files that make a folder a model, such as ``saved_model.pb``;
+    ``precisions``: those that may be pinned; ``other_devices``: whether there is any but the CPU; ``editor``: what
+    edits a model's graph to plant faults. Lazy targets are written ``module:object``.
     """
 
     name: str
@@ -48,6 +50,16 @@ class BackendFacts:
     switches: tuple[str, ...] = ()
     reader: str | None = None
     devices: str | None = None
+    markers: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ()
+    other_devices: bool = False
+    editor: str | None = None
+
+    def recognises(self, path: Path) -> bool:
+        """Return whether the path is a model of this backend: a name with its suffix, or a folder with its marker."""
+        if path.is_dir():
+            return any((path / marker).is_file() for marker in self.markers)
+        return path.suffix in self.suffixes
 
     def files_of(self, model: Path) -> tuple[Path, ...]:
         """Return the files that a model consists of, the one that a configuration names first."""
@@ -70,11 +82,16 @@ def _versions(packages: Sequence[str]) -> list[str]:
     return versions
 
 
+def _built_in_facts(name: str) -> BackendFacts:
+    facts: BackendFacts = importlib.import_module(f"harness.backends.{name}.facts").FACTS
+    return facts
+
+
 @lru_cache(maxsize=1)
 def _all() -> dict[str, BackendFacts]:
     known: dict[str, BackendFacts] = {}
     for name in _BUILT_IN:
-        known[name] = importlib.import_module(f"harness.backends.{name}.facts").FACTS
+        known[name] = _built_in_facts(name)
     for point in importlib.metadata.entry_points(group=GROUP):
         if point.name not in known:
             known[point.name] = point.load()
@@ -99,6 +116,16 @@ def backends() -> dict[str, BackendFacts]:
     return _all() | _added
 
 
+def built_in(role: Role) -> list[str]:
+    """Return the names of the backends that come with the harness and can have this role."""
+    return [name for name in _BUILT_IN if role in _built_in_facts(name).roles]
+
+
+def default_backend(role: Role) -> str:
+    """Return the backend of a model whose configuration names none."""
+    return {"reference": "tensorflow", "candidate": "openvino"}[role]
+
+
 def facts_of(name: str) -> BackendFacts:
     """Return a backend's facts. Raises ConfigError with the nearest name."""
     known = backends()
@@ -107,6 +134,11 @@ def facts_of(name: str) -> BackendFacts:
     close = nearest(name, known)
     near = f"; did you mean '{close[0]}'?" if close else ";"
     raise ConfigError(f"there is no backend '{name}'{near} there are {', '.join(known)}")
+
+
+def recognise(path: Path) -> BackendFacts | None:
+    """Return the first backend that recognises a model's file or folder; None where none does."""
+    return next((facts for facts in backends().values() if facts.recognises(path)), None)
 
 
 def load_target(target: str) -> Any:

@@ -74,7 +74,7 @@ def as_json(pair: RunPair) -> dict[str, Any]:
 
 def as_text(pair: RunPair, a: str, b: str) -> str:
     """Return the comparison as tables for the terminal; ``a`` and ``b``: the runs as they were given."""
-    from harness.report import numbers
+    from harness.report.facts import numbers
 
     screen = Screen()
     console = screen.console(120)
@@ -102,7 +102,7 @@ def as_text(pair: RunPair, a: str, b: str) -> str:
 def _models(models: tuple[ModelPair, ...]) -> Table:
     from rich.table import Table
 
-    from harness.report import numbers
+    from harness.report.facts import numbers
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     headers = (

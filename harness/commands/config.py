@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import Any
 
 from harness.commands.options import add_actions, add_config
 from harness.commands.result import Result
@@ -11,6 +12,8 @@ from harness.text import printable
 
 NAME = "config"
 HELP = "check a configuration, or print its schema"
+
+_LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -48,5 +51,14 @@ def json_schema() -> str:
     """Return the configuration's JSON Schema as text."""
     from harness.config import Config
 
-    plain = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+    plain = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_with_limits(Config.model_json_schema())}
     return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+
+
+def _with_limits(schema: Any) -> Any:
+    """Write limits as JSON Schema has them: pydantic leaves its own words where a validator runs before them."""
+    if isinstance(schema, list):
+        return [_with_limits(item) for item in schema]
+    if isinstance(schema, dict):
+        return {_LIMITS.get(key, key): _with_limits(value) for key, value in schema.items()}
+    return schema

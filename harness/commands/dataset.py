@@ -49,7 +49,7 @@ def _open(options: argparse.Namespace, *, trust: bool) -> tuple[Labelled, int]:
     names = read_class_names(options.class_names) if options.class_names else None
     classes = options.classes or (len(names) if names else 1000)
     if names and classes != len(names):
-        raise ConfigError(f"--classes {classes}: {options.class_names} names {len(names)} classes")
+        raise ConfigError(f"--classes {classes}: {printable(str(options.class_names))} names {len(names)} classes")
     labels = str(options.labels) if options.labels else "auto"
     wanted = Wanted(options.path, options.form or "auto", labels, trust, classes, names)
     return open_labelled(wanted), classes
@@ -110,12 +110,12 @@ def index(options: argparse.Namespace) -> Result:
     from harness.disk.atomic import write_atomically
 
     if options.file.exists() and not options.overwrite:
-        raise ConfigError(f"{options.file}: exists; --overwrite replaces it")
+        raise ConfigError(f"{printable(str(options.file))}: exists; --overwrite replaces it")
     labelled, classes = _open(options, trust=options.trust)
     outside = [name for name, label in labelled.pairs if not 0 <= label < classes]
     if outside:
         raise DatasetError(
-            f"{options.path}: {len(outside)} classes are not in 0..{classes - 1}, first that of {outside[0]}"
+            printable(f"{options.path}: {len(outside)} classes are not in 0..{classes - 1}, first that of {outside[0]}")
         )
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")

@@ -6,6 +6,7 @@ import argparse
 
 from harness.commands.options import add_config
 from harness.commands.result import Result
+from harness.text import printable
 
 NAME = "fetch"
 HELP = "download the model archive, verify and unpack it"
@@ -28,4 +29,4 @@ def run(options: argparse.Namespace) -> Result:
         return Result()
     from harness.conversion import fetch
 
-    return Result(text="".join(f"{path}\n" for path in fetch(config)))
+    return Result(text="".join(f"{printable(str(path))}\n" for path in fetch(config)))

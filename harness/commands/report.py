@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.commands.options import add_run, megabytes
 from harness.commands.result import Result
 from harness.errors import ConfigError, nearest
+from harness.text import printable
 
 NAME = "report"
 HELP = "render a run's record again, or a page over all runs"
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> Result:
     if options.folder is None:
         raise ConfigError("harness report: give the folder of a run, or --index for a page over all runs")
     from harness.record.store import read_predictions, read_record
-    from harness.report.class_names import class_names
+    from harness.report.facts.class_names import class_names
     from harness.report.render import FORMATS, write_reports
 
     formats = [name.strip() for name in options.format.split(",") if name.strip()]
@@ -56,14 +57,13 @@ def run(options: argparse.Namespace) -> Result:
     assert record.folder is not None
     table, size = read_predictions(record.folder), int(options.max_mb * 1e6)
     written = write_reports(record.folder, record, table, formats, class_names(record), html_bytes=size)
-    return Result(text="".join(f"{path}\n" for path in written))
+    return Result(text="".join(f"{printable(str(path))}\n" for path in written))
 
 
 def _index(options: argparse.Namespace) -> Result:
     if options.folder is not None:
-        raise ConfigError(
-            f"harness report: --index is over all runs, but a run was given too ({options.folder}); leave one out"
-        )
+        run = printable(str(options.folder))
+        raise ConfigError(f"harness report: --index is over all runs, but a run was given too ({run}); leave one out")
     from harness.report.html.index_page import write_index
 
-    return Result(text=f"{write_index(options.index)}\n")
+    return Result(text=f"{printable(str(write_index(options.index)))}\n")

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.commands.options import add_config, percentage_points, positive
 from harness.commands.result import Result, Screen
 from harness.errors import HarnessError
+from harness.text import printable
 
 NAME = "validate"
 HELP = "evaluate all models, compare, judge; the exit code is the verdict"
@@ -44,7 +45,7 @@ def run(options: argparse.Namespace) -> Result:
     from harness.engine.run import Options
     from harness.engine.validate import validate
     from harness.record.store import read_predictions, to_json
-    from harness.report.class_names import class_names
+    from harness.report.facts.class_names import class_names
     from harness.report.github import publish, publish_error
     from harness.report.render import write_reports
 
@@ -73,18 +74,19 @@ def run(options: argparse.Namespace) -> Result:
     publish(record, folder / "report.md")
     if options.json:
         return Result(record.exit_code, to_json(record))
-    from harness.report.terminal import print_summary
+    from harness.report.terminal.summary import print_summary
 
     screen = Screen()
     print_summary(record, screen)
-    screen.write(f"Record: {folder / 'run.json'}   Reports: {', '.join(str(path) for path in written)}\n")
+    where = f"Record: {folder / 'run.json'}   Reports: {', '.join(str(path) for path in written)}"
+    screen.write(f"{printable(where)}\n")
     return Result(record.exit_code, screen.getvalue())
 
 
 def _unfinished(folder: Path, *, as_json: bool) -> str:
     """Write the reports of a run that was not completed, so that CI shows it; return what stdout shows of it."""
     from harness.record.store import read_record, to_json
-    from harness.report.class_names import class_names
+    from harness.report.facts.class_names import class_names
     from harness.report.github import publish_report
     from harness.report.render import write_reports
 

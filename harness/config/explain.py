@@ -79,7 +79,22 @@ def _unknown(key: Key, root: type[BaseModel]) -> str:
     close = nearest(str(key[-1]), known)
     if close:
         return f"unknown key; did you mean `{close[0]}`?"
+    elsewhere = _place_of(str(key[-1]), root)
+    if elsewhere:
+        return f"unknown key; did you mean `{elsewhere}`?"
     return f"unknown key; known here: {', '.join(known)}"
+
+
+def _place_of(name: str, root: type[BaseModel], place: str = "") -> str | None:
+    """Return the dotted key nearest to the top whose last part is ``name``; lists are left out."""
+    inner = []
+    for field, info in root.model_fields.items():
+        model = _without_none(info.annotation)
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            if name in model.model_fields:
+                return f"{place}{field}.{name}"
+            inner.append((model, f"{place}{field}."))
+    return next(filter(None, (_place_of(name, model, below) for model, below in inner)), None)
 
 
 def _wrong(fault: Any, data: Any) -> str:
@@ -95,7 +110,8 @@ def _wrong(fault: Any, data: Any) -> str:
         return f'{message}; put it in quotes, such as "{value}" (it is {_shown(value)})'
     if isinstance(value, (dict, list, tuple)) or value is data:
         return message
-    return f"{message} (it is {_shown(value)})"
+    shown = _shown(value)
+    return message if shown in message else f"{message} (it is {shown})"
 
 
 _TEXT_WANTED = {"string_type", "path_type"}

@@ -6,8 +6,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.backends.registry import BackendFacts, facts_of
 from harness.config.schema import Candidate, Config
 from harness.errors import ConfigError, nearest
+
+_MISSING = "files that the configuration names are missing"
 
 
 def require_files(config: Config, *, dataset: bool = True, reference: bool = True, candidates: bool = True) -> None:
@@ -25,14 +28,17 @@ def require_files(config: Config, *, dataset: bool = True, reference: bool = Tru
         if config.checksums:
             faults += _fault(config, "checksums", config.checksums, "name a `sha256sum` list")
     if reference:
-        mend = f"run `harness fetch {command}`" if config.archive else "name the frozen graph (.pb)"
-        faults += _model_fault(config, "reference.model", config.reference.model, mend)
+        facts = facts_of(config.reference.backend)
+        named = f"name a {facts.title} model ({', '.join(filter(None, facts.suffixes))})"
+        mend = f"run `harness fetch {command}`" if config.archive else named
+        faults += _model_faults(config, "reference.model", config.reference.model, facts, mend)
     if candidates:
         for index, candidate in enumerate(config.candidates):
-            faults += _candidate(config, f"candidates[{index}].model", candidate, f"run `harness convert {command}`")
+            facts, mend = facts_of(candidate.backend), f"run `harness convert {command}`"
+            faults += _model_faults(config, f"candidates[{index}].model", candidate.model, facts, mend)
         faults = list(dict.fromkeys(faults))  # candidates of one matrix share a file
     if faults:
-        raise ConfigError("files that the configuration names are missing\n  " + "\n  ".join(faults))
+        raise ConfigError(_MISSING, faults)
 
 
 def require_calibration(config: Config, candidates: Sequence[Candidate]) -> None:
@@ -49,7 +55,7 @@ def require_calibration(config: Config, candidates: Sequence[Candidate]) -> None
             if found := _fault(config, calibration_key(config, candidate), path, mend):
                 faults[path] = found[0]
     if faults:
-        raise ConfigError("files that the configuration names are missing\n  " + "\n  ".join(faults.values()))
+        raise ConfigError(_MISSING, faults.values())
 
 
 def calibration_key(config: Config, candidate: Candidate) -> str:
@@ -61,20 +67,23 @@ def calibration_key(config: Config, candidate: Candidate) -> str:
     return "conversion.calibration.path"
 
 
-def _candidate(config: Config, key: str, candidate: Candidate, mend: str) -> list[str]:
-    faults = _model_fault(config, key, candidate.model, mend)
-    if not faults and candidate.backend == "openvino" and candidate.model.suffix == ".xml":
-        faults = _model_fault(
-            config, key, candidate.model.with_suffix(".bin"), "copy the .bin that belongs to the .xml"
-        )
+def _model_faults(config: Config, key: str, model: Path, facts: BackendFacts, mend: str) -> list[str]:
+    """Return the first fault among the files that a model consists of."""
+    first, *others = facts.files_of(model)
+    faults = _fault(config, key, first, mend)
+    if not faults and model.is_dir() and not _runs_folders(facts):
+        return [f"{config.where(key)}: {model} is a folder; name the file in it"]
+    for file in others:
+        beside = f"copy the {file.suffix} that belongs to the {model.suffix}"
+        faults = faults or _fault(config, key, file, beside)
+        if not faults and file.is_dir():
+            return [f"{config.where(key)}: {file} is a folder; {beside}"]
     return faults
 
 
-def _model_fault(config: Config, key: str, path: Path, mend: str) -> list[str]:
-    faults = _fault(config, key, path, mend)
-    if not faults and path.is_dir():
-        return [f"{config.where(key)}: {path} is a folder; name the file in it"]
-    return faults
+def _runs_folders(facts: BackendFacts) -> bool:
+    """Tell whether a backend runs models that are folders: their names have no suffix."""
+    return "" in facts.suffixes
 
 
 def _fault(config: Config, key: str, path: Path, mend: str) -> list[str]:

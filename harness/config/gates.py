@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from harness.config.types import Count, Location, Number, PercentagePoints, Strict, Whole
+
+
+def _can_fail(value: float) -> float:
+    if value >= 1:
+        raise ValueError("probabilities differ by at most 1, so the gate could never fail; write a limit below 1")
+    return value
 
 
 class ParityGate(Strict):
     """Largest difference of any probability on the first images."""
 
     images: Count = Field(64, description="How many of the first images are compared.")
-    max_abs_diff: Annotated[Number, Field(ge=0)] = Field(
-        1.0e-3, description="Largest absolute difference of a probability that still passes."
+    max_abs_diff: Annotated[Number, AfterValidator(_can_fail), Field(ge=0, lt=1)] = Field(
+        1.0e-3, description="Largest absolute difference of a probability that still passes; below 1."
     )
 
 

@@ -18,8 +18,10 @@ from harness.config.override import apply
 from harness.config.schema import EXPANDED, Config
 from harness.config.yaml_text import YamlText
 from harness.errors import ConfigError, nearest
+from harness.text import printable
 
 _LARGEST = 200_000  # bytes; far beyond any configuration, and read in a second
+_MOST_FAULTS = 50  # shown of one configuration
 _PATH_KEYS: tuple[Key, ...] = (
     ("dataset", "path"),
     ("dataset", "labels"),
@@ -63,9 +65,9 @@ def load_config(
     try:
         data = reader.load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{_place(file, text, error)}: not readable as YAML: {_problem(text, error)}") from None
+        raise _refused(f"{_place(file, text, error)}: not readable as YAML: {_problem(text, error)}") from None
     if not isinstance(data, dict):
-        raise ConfigError(f"{file}: the file must hold a mapping that begins with `version: 1`")
+        raise _refused(f"{file}: the file must hold a mapping that begins with `version: 1`")
     origin = Origin(file, reader.lines)
     # Keys of a single candidate may be those of one that the matrix stands for; all others may change the matrix.
     later = [override for override in overrides if _OF_ONE_CANDIDATE.match(override)]
@@ -92,7 +94,8 @@ def load_config(
         faults += explain(error, data, origin, Config, already=frozenset(already))
     if faults or config is None:
         count = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
-        raise ConfigError(f"{file}: {count} in the configuration\n  " + "\n  ".join(faults))
+        more = [f"and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else []
+        raise ConfigError(f"{file}: {count} in the configuration", [*faults[:_MOST_FAULTS], *more])
     config._origin = origin  # noqa: SLF001  (a private attribute of our own class, not part of its value)
     return config
 
@@ -105,22 +108,27 @@ def _stand_in(data: dict[str, Any], key: Key) -> bool:
     return True
 
 
+def _refused(message: str) -> ConfigError:
+    """Return the error of a message of one line, with names from outside in it."""
+    return ConfigError(printable(message))
+
+
 def _read(file: Path) -> str:
     try:
         with file.open("rb") as stream:
             raw = stream.read(_LARGEST + 1)
     except FileNotFoundError:
-        raise ConfigError(_no_such_file(file)) from None
+        raise _refused(_no_such_file(file)) from None
     except IsADirectoryError:
-        raise ConfigError(f"{file}: a folder; name the YAML file{_one_of(file)}") from None
+        raise _refused(f"{file}: a folder; name the YAML file{_one_of(file)}") from None
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise _refused(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(raw) > _LARGEST:
-        raise ConfigError(f"{file}: larger than {_LARGEST:,} bytes; this is no configuration")
+        raise _refused(f"{file}: larger than {_LARGEST:,} bytes; this is no configuration")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+        raise _refused(f"{file}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
 
 
 def _yaml_files(folder: Path) -> list[str]:
@@ -202,8 +210,8 @@ def _resolve_paths(data: dict[str, Any], file: Path, origin: Origin) -> None:
     for key in (*_PATH_KEYS, *inner):
         parent: Any = data
         for part in key[:-1]:
-            inside = isinstance(parent, list) or (isinstance(parent, dict) and part in parent)
-            parent = parent[part] if inside else None
+            listed = isinstance(parent, list) and isinstance(part, int)  # then within its bounds
+            parent = parent[part] if listed or (isinstance(parent, dict) and part in parent) else None
         value = parent.get(key[-1]) if isinstance(parent, dict) else None
         if not isinstance(value, str) or not value or (key[:2] == ("dataset", "labels") and value == "auto"):
             continue

@@ -12,16 +12,13 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from harness.config.models import (
-    Backend,
     Batch,
     ConversionOverrides,
     Device,
     GateOverrides,
-    Input,
-    IrFile,
     Isolate,
     IsOptional,
-    OutputName,
+    Model,
     Pinned,
     TimeoutSeconds,
 )
@@ -42,14 +39,9 @@ class _Axis(Strict):
     gates: GateOverrides = None
 
 
-class MatrixModel(_Axis):
+class MatrixModel(_Axis, Model):
     """A model of the matrix: a candidate without device and precision."""
 
-    id: ModelId
-    backend: Backend = "openvino"
-    model: IrFile
-    input: Input
-    output: OutputName
     conversion: ConversionOverrides = None
 
 
@@ -128,7 +120,7 @@ def expand(data: dict[str, Any], origin: Origin | None = None) -> list[str]:
         return []
     faults: list[str] = []
     cells = list(_cells(data["matrix"], exclude, faults, origin))
-    known = {item.get("id") for item in listed if isinstance(item, dict)}
+    known = [item.get("id") for item in listed if isinstance(item, dict)]  # of any type before the schema has spoken
     data["candidates"] = listed = [*listed]
     for cell in cells:
         if cell.candidate["id"] in known:

@@ -1,18 +1,23 @@
-"""The configuration of models: what each is fed, where it runs, how an IR is made."""
+"""The configuration of models: what each is fed, where it runs, how it is converted."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
 
+from harness.backends.registry import Role, backends, built_in, default_backend, facts_of
 from harness.config.dataset import Form
 from harness.config.gates import Gates
 from harness.config.types import Channels, Count, Location, ModelId, Number, Precision, Strict, Weights, Whole
+from harness.errors import ConfigError
+
+_WEEK = 7 * 24 * 3600  # seconds
 
 
 class Input(Strict):
-    """A model's input contract: what it wants to be fed."""
+    """A model's input contract: what it must be fed."""
 
     name: str = Field("input", min_length=1, description="Name of the input, with or without `:0`.")
     color: Literal["RGB", "BGR"] = Field(description="Order of the colour channels that the model expects.")
@@ -51,20 +56,45 @@ class Calibration(Strict):
 
 
 class Conversion(Strict):
-    """How `harness convert` makes a candidate's IR from the reference's graph."""
+    """How `harness convert` makes a candidate's file from the reference's."""
 
     weights: Weights = Field("f32", description="Precision of the weights in the .bin file; int8 needs NNCF.")
     calibration: Calibration = Calibration()
-    automatic: bool = Field(False, description="`harness validate` converts by itself when the IR is missing or stale.")
+    automatic: bool = Field(
+        False, description="`harness validate` converts by itself if the converted file is missing or stale."
+    )
 
 
-Backend = Literal["openvino", "tensorflow"]
+def _known_backend(role: Role) -> Callable[[str], str]:
+    def check(name: str) -> str:
+        try:
+            facts = facts_of(name)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        if role not in facts.roles:
+            able = ", ".join(key for key, other in backends().items() if role in other.roles)
+            raise ValueError(f"the backend '{name}' cannot run a {role}; those that can are {able}")
+        return name
+
+    return check
+
+
+ReferenceBackend = Annotated[
+    str,
+    AfterValidator(_known_backend("reference")),
+    WithJsonSchema({"type": "string", "enum": built_in("reference")}),
+]
+CandidateBackend = Annotated[
+    str,
+    AfterValidator(_known_backend("candidate")),
+    WithJsonSchema({"type": "string", "enum": built_in("candidate")}),
+]
 Batch = Annotated[Count | None, Field(description="Images a call, where the model's batch dimension is free.")]
 IsOptional = Annotated[
     bool,
     Field(
-        description="A device that is not there, or that lacks the precision, makes this candidate `unavailable`, "
-        "no error."
+        description="A missing device, or one that lacks the precision, makes this candidate `unavailable` instead of "
+        "an error."
     ),
 ]
 Isolate = Annotated[
@@ -72,7 +102,8 @@ Isolate = Annotated[
     Field(description="Run in a process of its own, so that a crash costs only this candidate (default: not on CPU)."),
 ]
 TimeoutSeconds = Annotated[
-    Number, Field(gt=0, description="The longest that one shard may take in a process of its own.")
+    Number,
+    Field(gt=0, le=_WEEK, description="The longest that one shard may take in a process of its own, at most a week."),
 ]
 GateOverrides = Annotated[
     Gates | None, Field(description="Overrides of the gates for this candidate: `{parity: null}` turns one off.")
@@ -80,35 +111,38 @@ GateOverrides = Annotated[
 ConversionOverrides = Annotated[
     Conversion | None, Field(description="Overrides of the conversion for this candidate, key by key.")
 ]
-IrFile = Annotated[Location, Field(description="OpenVINO IR (.xml, with its .bin beside it).")]
 OutputName = Annotated[
     str, Field(min_length=1, description="Name of the output with the probabilities, with or without `:0`.")
 ]
-Device = Annotated[str, Field(min_length=1, description="OpenVINO device, such as CPU, GPU.1, AUTO, HETERO:GPU,CPU.")]
+Device = Annotated[
+    str, Field(min_length=1, description="Device of the backend, such as CPU, GPU.1, AUTO, HETERO:GPU,CPU.")
+]
 Pinned = Annotated[Precision, Field(description="Pinned inference precision; the effective one is read back.")]
 
 
-class Reference(Strict):
+class Model(Strict):
+    """What reference and candidates have in common."""
+
+    id: ModelId
+    backend: CandidateBackend = default_backend("candidate")
+    model: Location = Field(description="The model's file or folder, in a form that its backend runs.")
+    input: Input
+    output: OutputName
+
+
+class Reference(Model):
     """The original model."""
 
     id: ModelId = "reference"
-    backend: Literal["tensorflow"] = "tensorflow"
-    model: Location = Field(description="Frozen TensorFlow graph (.pb).")
-    input: Input
-    output: OutputName
+    backend: ReferenceBackend = default_backend("reference")
     batch: Count = Field(32, description="Images a call; a graph with a fixed batch size keeps its own.")
 
 
-class Candidate(Strict):
+class Candidate(Model):
     """A converted model on a device at a precision."""
 
-    id: ModelId
-    backend: Backend = "openvino"
-    model: IrFile
     device: Device = "CPU"
     precision: Pinned = "f32"
-    input: Input
-    output: OutputName
     batch: Batch = None
     optional: IsOptional = False
     isolate: Isolate = None

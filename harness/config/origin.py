@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.text import printable
+
 Key = tuple[str | int, ...]
+_LONGEST = 80  # characters of one part of a key in a message
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
@@ -14,8 +17,10 @@ def dotted(key: Key) -> str:
     """Return ``('candidates', 0, 'id')`` as ``candidates[0].id``."""
     text = ""
     for part in key:
+        if isinstance(part, str) and len(part) > _LONGEST:
+            part = f"{part[: _LONGEST - 3]}..."
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
+    return printable(text)
 
 
 @dataclass
@@ -54,8 +59,8 @@ class Origin:
             return f"--set {dotted(key)}"
         for length in range(len(key), 0, -1):
             if key[:length] in self.lines:
-                return f"{self.file}:{self.lines[key[:length]]}"
-        return str(self.file)
+                return f"{printable(str(self.file))}:{self.lines[key[:length]]}"
+        return printable(str(self.file))
 
     def where(self, key: str) -> str:
         """Return ``file:line: key`` for a dotted key such as ``candidates[0].model``."""

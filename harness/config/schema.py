@@ -20,6 +20,7 @@ from harness.config.gates import BaselineGate, Certify, DropGate, Gates, ParityG
 from harness.config.matrix import Matrix, expand
 from harness.config.models import Candidate, Conversion, Input, Reference
 from harness.config.origin import Origin
+from harness.config.secrets import redact_all
 from harness.config.types import Count, Location, ModelId, Number, Percent, Strict, Whole, not_truth
 
 __all__ = [
@@ -83,9 +84,9 @@ class Cache(Strict):
         None, description="Where to keep it; without it $HARNESS_CACHE, or the user's cache folder."
     )
     max_gb: Annotated[Number, Field(gt=0)] = Field(5.0, description="Least recently used entries go beyond this.")
-    reference: bool = Field(True, description="Keep the reference's probabilities: a new IR costs only the IR.")
+    reference: bool = Field(True, description="Keep the reference's probabilities: a new candidate costs only itself.")
     candidates: bool = Field(False, description="Keep the candidates' probabilities too.")
-    compiled: bool = Field(True, description="Keep what OpenVINO compiled (its CACHE_DIR).")
+    compiled: bool = Field(True, description="Keep compiled models, for backends that compile.")
 
 
 class Config(Strict):
@@ -152,13 +153,13 @@ class Config(Strict):
         return self._origin.where(key) if self._origin else key
 
     def resolved(self) -> dict[str, Any]:
-        """Return the configuration as plain JSON values, defaults filled in and overrides applied."""
-        plain = self.model_dump(mode="json")
+        """Return the configuration as plain JSON values, defaults filled in and overrides applied; secrets as `***`."""
+        plain: dict[str, Any] = self.model_dump(mode="json")
         for candidate, dumped in zip(self.candidates, plain["candidates"], strict=True):
             dumped["gates"] = self.gates_for(candidate).model_dump(mode="json")
             dumped["conversion"] = self.conversion_for(candidate).model_dump(mode="json")
-        return plain
+        return redact_all(plain)
 
     def conversion_for(self, candidate: Candidate) -> Conversion:
-        """Return how this candidate's IR is made."""
+        """Return how this candidate's file is made."""
         return _laid_over(self.conversion, candidate.conversion) if candidate.conversion else self.conversion

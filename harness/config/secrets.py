@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 def named_like_a_secret(name: str) -> bool:
     """Tell whether a variable, key or parameter of this name holds a secret."""
-    words = [word.removesuffix("S") if len(word) > len("PASS") else word for word in re.split(r"[^A-Z]+", name.upper())]
+    words = [spelt for word in re.split(r"[^A-Z]+", name.upper()) for spelt in (word, word.removesuffix("S"))]
     return any(_WORDS.fullmatch(word) or word.endswith(_ENDS) for word in words)
 
 

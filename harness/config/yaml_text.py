@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from harness.config.origin import Key, dotted
+from harness.config.secrets import named_like_a_secret, remember, remember_urls
 from harness.errors import nearest
 
 # `$${` is an escape; `${...}` a variable; a `${` that is neither never ends, or holds another one.
@@ -22,7 +23,16 @@ _MOST_NODES = 20_000
 
 _YAML = "tag:yaml.org,2002:"
 _TYPED = {_YAML + name for name in ("int", "float", "bool", "null")}
+_NUMBERS = {_YAML + "int", _YAML + "float"}
 _TEXT = {_YAML + name for name in ("str", "timestamp", "merge", "value")}  # a date or `=` is text to a configuration
+
+# Numbers that mean the same to everyone. YAML 1.1 also reads `060` as 48, `1:30:20` as 5420, `0b11` as 3, `1_000` as
+# 1000; YAML 1.2 reads them otherwise, and people mean still other things by them.
+_NUMBER = re.compile(
+    r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|0x[0-9a-fA-F]+|[-+]?\.(?:inf|Inf|INF)"
+    r"|\.(?:nan|NaN|NAN)"
+)
+_LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+")
 
 Fault = tuple[Key, int, str]
 
@@ -101,15 +111,21 @@ class YamlText:
             tag = self._loader.resolve(yaml.ScalarNode, text, (plain, not plain))  # type: ignore[no-untyped-call]
             node = yaml.ScalarNode(tag, text, node.start_mark, node.end_mark)
         if node.tag in _TEXT:
+            if node.style is None and _LEADING_ZERO.fullmatch(node.value):
+                self.faults.append((key, line, _ambiguous(node.value)))
+            remember_urls(node.value)
             return str(node.value)
         if node.tag not in _TYPED:
             return self._refuse_tag(node, key)
         try:
-            return self._loader.construct_object(node)
+            value = self._loader.construct_object(node)
         except (yaml.YAMLError, ValueError, LookupError):  # `!!int` on text that is none raises any of them
             kind = node.tag.removeprefix(_YAML)
             self.faults.append((key, line, f"{_short(node.value)} cannot be read as {kind}; write a plain value"))
             return None
+        if node.tag in _NUMBERS and not _NUMBER.fullmatch(node.value):
+            self.faults.append((key, line, _ambiguous(node.value)))
+        return value
 
     def _refuse_tag(self, node: yaml.Node, key: Key) -> None:
         tag = node.tag.replace(_YAML, "!!")
@@ -132,6 +148,8 @@ class YamlText:
                 return fault(f"{_short(match[0])} is no variable; write ${{NAME}} or ${{NAME:-default}}")
             value, default = self.environment.get(form[1]), form[2]
             if value:
+                if named_like_a_secret(form[1]):
+                    remember(value)
                 return value
             if default is not None:
                 return str(default)
@@ -144,6 +162,13 @@ class YamlText:
         close = nearest(name, self.environment)
         near = f" (there is {close[0]}: a misspelling?)" if close and not empty else ""
         return f"the variable {name} is {state}{near}; run `export {name}=...`, or give `--set {key}=VALUE`"
+
+
+def _ambiguous(text: str) -> str:
+    sign, digits = text[:1].strip("0123456789."), text.lstrip("-+")
+    plain = digits.replace("_", "").lstrip("0") or "0"
+    decimal = f"write {sign}{plain}, or in quotes" if plain.isdecimal() else "write the decimal number, or in quotes"
+    return f'{_short(text)} is read as different numbers by different versions of YAML; {decimal} "{text[:60]}" as text'
 
 
 def _short(text: str) -> str:

@@ -21,7 +21,7 @@ from harness.diagnosis.ir_edits import CannotInjectError, edited_ir
 from harness.diagnosis.normalisation import fed_instead
 from harness.engine.plan import PlannedModel, lane_for, plan_models
 from harness.errors import ConfigError, DatasetError, DeviceError, ModelError
-from harness.judging.gates import Judged, judge
+from harness.judging.gates import Judged, judge_model
 from harness.metrics.outcome import Outcome, as_decimal, score
 from harness.record.schema import GatePart
 
@@ -132,7 +132,7 @@ class _Bench:
         reference = score(self._reference, self._labels)
         return [
             *self._judge(outcome, reference),
-            *judge(
+            *judge_model(
                 self._judged(self._config.reference.id, reference, None), self._config.gates, self._config.published
             ),
         ]
@@ -186,7 +186,7 @@ class _Bench:
         return len(outcome)
 
     def _judge(self, outcome: Outcome, reference: Outcome) -> list[GatePart]:
-        return judge(self._judged(self._candidate.id, outcome, reference), self._gates, self._config.published)
+        return judge_model(self._judged(self._candidate.id, outcome, reference), self._gates, self._config.published)
 
     def _judged(self, model: str, outcome: Outcome, reference: Outcome | None) -> Judged:
         return Judged(model, outcome, reference, self._candidate.precision, self._whole)

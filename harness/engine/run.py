@@ -12,16 +12,13 @@ from typing import Any
 from harness import __version__
 from harness.config import Config
 from harness.dataset.image_set import ImageSet
-from harness.engine.assemble import Results
 from harness.engine.lane import Lane
 from harness.engine.plan import PlannedModel
-from harness.errors import EXIT_INTERRUPTED
-from harness.judging.baseline import baseline_gates
-from harness.judging.certifying import Certifying, answered
-from harness.judging.gates import errors_for, exit_code
-from harness.judging.tradeoff import compare_candidates
+from harness.judging.certifying import Certifying
+from harness.judging.evaluation import EvaluatedModel, Evaluation, Failure, ImageFacts, Judgement
+from harness.judging.judge import judge, unfinished
 from harness.machine.environment import describe
-from harness.record.schema import DatasetPart, GatePart, ModelPart, RunRecord, Status
+from harness.record.schema import RunRecord, Status
 from harness.record.shard_table import ShardTable
 from harness.record.store import write_predictions, write_record
 
@@ -69,89 +66,66 @@ class Run:
 
 def write_results(run: Run) -> RunRecord:
     """Judge what was evaluated, write the per-image table and the finished record, and return it."""
-    results = Results(run.config, run.images, run.planned, run.lanes, run.tables, run.bad)
-    gates = results.gates()
-    if run.certifying:
-        gates = _certified(run.certifying, gates, results)
-    write_predictions(run.folder, results.predictions())
+    judgement = judge(_evaluation(run))
+    write_predictions(run.folder, judgement.predictions)
     for lane in run.lanes:
         run.warnings += lane.loaded.warnings if lane.known else ()
-    record = _record(run, results.dataset()).model_copy(
-        update={
-            "status": "complete",
-            "exit_code": exit_code(gates, evaluated=results.good),
-            "models": _models(run, results),
-            "comparisons": results.comparisons(),
-            "pairwise": results.pairwise(),
-            "gates": gates,
-        }
-    )
-    if against := baseline_gates(record, run.config):
-        gates = (*gates, *against)
-        record = record.model_copy(update={"gates": gates, "exit_code": exit_code(gates, evaluated=results.good)})
-    matrix = compare_candidates(record.models, record.comparisons, gates)
-    record = record.model_copy(update={"matrix": matrix})
+    record = _record(run, judgement, "complete")
     write_record(run.folder, record)
     return record
 
 
-def _certified(certifying: Certifying, gates: tuple[GatePart, ...], results: Results) -> tuple[GatePart, ...]:
-    """Put the gate certify beside each drop, which it answers for as long as not the whole set was seen."""
-    parts: list[GatePart] = []
-    whole = len(results.rows) == results.whole_set
-    for part in gates:
-        is_drop = part.gate == "drop" and part.model in results.outcomes
-        on = part.verdict not in ("error", "not_applicable")
-        parts.append(answered(part) if is_drop and on and not whole else part)
-        if is_drop:
-            parts.append(certifying.gate(part.model))
-        elif part.gate == "drop":  # its candidate failed or is unavailable, and so is this gate
-            parts.append(part.model_copy(update={"gate": "certify"}))
-    return tuple(parts)
-
-
 def write_unfinished(run: Run, status: Status, code: int, message: str) -> None:
     """Write a record without verdicts: every gate says `error` with the reason."""
-    results = Results(run.config, run.images, run.planned, run.lanes, run.tables, run.bad)
-    ids = [item.model.id for item in run.planned]
-    candidates = [item.id for item in run.config.candidates]
-    record = _record(run, results.dataset()).model_copy(
-        update={
-            "status": status,
-            "exit_code": code,
-            "error": message,
-            "models": _models(run, results),
-            "gates": tuple(errors_for(ids, candidates, message.splitlines()[0])),
-        }
+    write_record(run.folder, _record(run, unfinished(_evaluation(run), code, message), status, message))
+
+
+def _evaluation(run: Run) -> Evaluation:
+    """Return what is judged, as plain data."""
+    models = tuple(
+        EvaluatedModel(
+            configured=item.model,
+            spec=item.spec,
+            sha256=item.sha256,
+            bytes=item.bytes,
+            reported=lane.loaded if lane.known else None,
+            failure=Failure(str(lane.failure), lane.unavailable) if lane.failure else None,
+            contract=run.contracts.get(item.model.id),
+        )
+        for item, lane in zip(run.planned, run.lanes, strict=True)
     )
-    write_record(run.folder, record)
-
-
-def _models(run: Run, results: Results) -> tuple[ModelPart, ...]:
-    """Return the models with what their IRs say of themselves."""
-    return tuple(
-        part.model_copy(update={"details": {**part.details, "contract": run.contracts[part.id]}})
-        if part.id in run.contracts
-        else part
-        for part in results.models()
+    live = [model.id for model in models if model.failure is None]
+    return Evaluation(
+        config=run.config,
+        images=ImageFacts(run.images.form, run.images.listed, run.images.manifest),
+        models=models,
+        tables=tuple(run.tables),
+        bad=dict(run.bad),
+        certified=run.certifying.gates(live) if run.certifying else None,
     )
 
 
-def _record(run: Run, dataset: DatasetPart) -> RunRecord:
+def _record(run: Run, judgement: Judgement, status: Status, error: str | None = None) -> RunRecord:
     origin = run.config.source_file
     loads = {f"load_{lane.spec.id}_seconds": lane.load_seconds for lane in run.lanes if lane.is_loaded}
     return RunRecord(
         harness_version=__version__,
         name=run.config.name,
-        status="incomplete",
-        exit_code=EXIT_INTERRUPTED,
+        status=status,
+        exit_code=judgement.exit_code,
+        error=error,
         warnings=tuple(dict.fromkeys(run.warnings)),
         started_utc=run.started,
         command=run.options.command,
         config_file=str(origin) if origin else None,
         config=run.config.resolved(),
         environment=describe(origin.parent if origin else Path.cwd()),
-        dataset=dataset,
+        dataset=judgement.dataset,
+        models=judgement.models,
+        comparisons=judgement.comparisons,
+        pairwise=judgement.pairwise,
+        gates=judgement.gates,
+        matrix=judgement.matrix,
         timing={"wall_seconds": time.perf_counter() - run.started_at, **loads, **run.timing},
     )
 

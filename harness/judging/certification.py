@@ -1,6 +1,6 @@
-"""Certification: draw images at random until the drop is proven within its limit, or proven beyond it.
+"""Certification: draw images at random until the drop is proven within its limit, or proven above it.
 
-The two claims "beyond" and "within" cannot both be true, so each is tested at the full error rate 1 - confidence, and
+The two claims "above" and "within" cannot both be true, so each is tested at the full error rate 1 - confidence, and
 still no run ends with a false proof more often than that.
 """
 
@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.judging.comparison import change_in_words
 from harness.metrics.sequential import (
     AGAINST_DROP,
     AGAINST_NO_DROP,
@@ -22,7 +23,8 @@ from harness.metrics.sequential import (
     largest_sum,
     smallest_sum,
 )
-from harness.record.schema import GatePart, Verdict
+from harness.record.figures import gate_part, unmeasured
+from harness.record.schema import Figure, GatePart, Verdict
 
 Proof = Literal["certified", "rejected", "undecided"]
 _VERDICTS: dict[Proof, Verdict] = {"certified": "pass", "rejected": "fail", "undecided": "inconclusive"}
@@ -71,25 +73,27 @@ class Certification:
 
     def gate(self, model: str) -> GatePart:
         """Return the verdict of the gate `certify` on a model."""
-        limit = {"top1_max_pp": self.limit_pp, "confidence_percent": round(100 * self.confidence, 9)}
-        if self.images == self.bad:
-            return GatePart(
-                gate="certify", model=model, verdict="not_applicable", limit=limit, reason="no image was compared"
-            )
-        measured = {
-            "images": self.images,
-            "top1_pp": self.drop_pp,
-            "top1_at_least_pp": self.at_least_pp,
-            "top1_at_most_pp": self.at_most_pp,
-        }
-        return GatePart(
-            gate="certify",
-            model=model,
-            verdict=_VERDICTS[self.proof],
-            measured=measured,
-            limit=limit,
-            reason=self.sentence,
+        names = ("top1_pp", "top1_at_least_pp", "top1_at_most_pp")
+        drops = zip(names, (self.drop_pp, self.at_least_pp, self.at_most_pp), strict=True)
+        confidence = round(100 * self.confidence, 9)
+        figures = (
+            Figure(name="images", value=self.images, unit="images"),
+            *(
+                Figure(
+                    name=name,
+                    value=value,
+                    unit="pp",
+                    limit=self.limit_pp,
+                    limit_name="top1_max_pp",
+                    direction="at_most",
+                )
+                for name, value in drops
+            ),
+            Figure(name="confidence_percent", value=None, unit="%", limit=confidence, limit_name="confidence_percent"),
         )
+        if self.images == self.bad:
+            return gate_part("certify", model, "not_applicable", "no image was compared", unmeasured(figures))
+        return gate_part("certify", model, _VERDICTS[self.proof], self.sentence, figures)
 
 
 class Certifier:
@@ -103,7 +107,7 @@ class Certifier:
 
     def __init__(self, limit_pp: float, confidence: float, population: int, left_out: int = 0) -> None:
         if not 0 <= limit_pp <= 100:
-            raise ValueError(f"a limit of {limit_pp:g} pp: 0 to 100 is wanted")
+            raise ValueError(f"a limit of {limit_pp:g} pp: it must be 0 to 100")
         self.limit_pp, self.confidence, self.population = limit_pp, confidence, population
         self._error = float(1 - Fraction(repr(confidence)))
         # Nobody knows how many bad images are still to come, so each claim is made for the set that is harder to prove.
@@ -200,18 +204,20 @@ def _sentence(found: Certification) -> str:
     confidence = f"with {100 * found.confidence:g} % confidence"
     limit = f"limit {found.limit_pp:g} pp"
     if found.images == found.population:
-        side = "within" if found.proof == "certified" else "beyond"
-        return f"Top-1 drop {found.drop_pp:+.3f} pp on all {found.images:,} images ({flips}): {side} the {limit}"
+        side = "within" if found.proof == "certified" else "above"
+        change = change_in_words(found.drop_pp or 0.0)
+        return f"Top-1 {change} on all {found.images:,} images ({flips}): {side} the {limit}"
     taken = f"{found.images:,} of {found.population:,} images in random order ({flips})"
+    proven = f"{confidence}, {limit}, after {taken}"
     if found.proof == "certified":
-        return f"proven within: Top-1 drop at most {found.at_most_pp:+.3f} pp {confidence}, {limit}; it took {taken}"
+        return f"proven within the limit: Top-1 drop at most {found.at_most_pp:+.3f} pp {proven}"
     if found.proof == "rejected":
-        return f"proven beyond: Top-1 drop at least {found.at_least_pp:+.3f} pp {confidence}, {limit}; it took {taken}"
+        return f"proven above the limit: Top-1 drop at least {found.at_least_pp:+.3f} pp {proven}"
     between = f"between {found.at_least_pp:+.3f} and {found.at_most_pp:+.3f} pp (each {confidence})"
-    return f"not decided: Top-1 drop {between}, {limit}, after {taken}; {_told(found)}"
+    return f"not decided: Top-1 drop {between}, {limit}, after {taken}; {_images_needed(found)}"
 
 
-def _told(found: Certification) -> str:
+def _images_needed(found: Certification) -> str:
     from harness.metrics.planning import LARGEST, images_to_certify
 
     if found.population > LARGEST:
@@ -225,4 +231,4 @@ def _told(found: Certification) -> str:
         runs=11,
     )
     plan = f"`harness plan --drop {found.limit_pp:g} --confidence {found.confidence:g} --whole {found.population}`"
-    return f"about {needed.typical:,} images would decide if flips went on at this rate ({plan})"
+    return f"about {needed.typical:,} images would decide at this rate of flips ({plan})"

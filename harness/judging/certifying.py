@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from harness.config import Config
 from harness.config.schema import Certify
 from harness.dataset.image_set import ImageSet
@@ -9,6 +11,7 @@ from harness.judging.certification import Certifier
 from harness.metrics.compare import correct_at
 from harness.metrics.outcome import as_decimal
 from harness.metrics.sequential import random_order
+from harness.record.figures import gate_part, unmeasured
 from harness.record.schema import GatePart
 from harness.record.shard_table import ShardTable
 
@@ -78,8 +81,11 @@ class Certifying:
     def _decided(self, model: str) -> bool:
         return model in self._parity_failed or self._certifiers[model].decision.is_final
 
-    def gate(self, model: str) -> GatePart:
-        """Return the verdict of the gate `certify` on a candidate."""
+    def gates(self, models: Iterable[str]) -> dict[str, GatePart]:
+        """Return the verdict of the gate `certify` on each of these models that is a candidate, by id."""
+        return {model: self._gate(model) for model in models if model in self._certifiers}
+
+    def _gate(self, model: str) -> GatePart:
         part = self._certifiers[model].result().gate(model)
         if model in self._parity_failed and part.verdict == "inconclusive":
             reason = f"stopped, because the parity gate has failed; {part.reason}"
@@ -90,10 +96,10 @@ class Certifying:
 def answered(drop: GatePart) -> GatePart:
     """Return the drop gate of a run that may stop early: its interval is for a number of images fixed beforehand."""
     reason = (
-        "the gate certify answers for Top-1: it may look at every step, this interval may not; "
+        "the gate certify decides Top-1, because this interval holds only for a number of images fixed beforehand; "
         "Top-5 is judged on the whole set only"
     )
-    return drop.model_copy(update={"verdict": "not_applicable", "measured": None, "reason": reason})
+    return gate_part(drop.gate, drop.model, "not_applicable", reason, unmeasured(drop.figures))
 
 
 def limited(wanted: Certify | None, limit_pp: float | None) -> Certify | None:

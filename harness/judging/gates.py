@@ -13,10 +13,12 @@ from fractions import Fraction
 
 from harness.config.schema import DropGate, Gates, ParityGate, Published, TargetGate
 from harness.errors import EXIT_BASELINE, EXIT_GATE_FAILED, EXIT_NOT_COMPLETED, EXIT_NOTHING_DECIDED, EXIT_OK
+from harness.judging.comparison import change_in_words
 from harness.metrics.compare import correct_at, flip_counts
 from harness.metrics.outcome import Outcome, as_decimal
 from harness.metrics.statistics import images_to_decide, paired_drop
-from harness.record.schema import GatePart, Verdict
+from harness.record.figures import gate_part, unmeasured
+from harness.record.schema import Figure, GatePart, Verdict
 
 _OFF = "switched off in the configuration"
 
@@ -35,7 +37,7 @@ class Judged:
     whole_set: int
 
 
-def judge(judged: Judged, gates: Gates, published: Published | None) -> list[GatePart]:
+def judge_model(judged: Judged, gates: Gates, published: Published | None) -> list[GatePart]:
     """Return the verdicts on one model: `target` for every model, `parity` and `drop` for candidates."""
     verdicts = []
     if judged.reference is not None:
@@ -50,38 +52,33 @@ def judge_parity(judged: Judged, gate: ParityGate | None) -> GatePart:
     """Judge the largest difference of any probability on the first images."""
     if gate is None:
         return _not_applicable("parity", judged, _OFF)
-    limit = {"images": gate.images, "max_abs_diff": gate.max_abs_diff}
     first = judged.outcome[: gate.images]
     differences = [as_decimal(value) for value in first.max_abs_diff[~first.is_bad]]
+    finite = all(map(math.isfinite, differences))
+    measured = max(differences, default=0.0)
+    figures = (
+        Figure(name="images", value=len(differences), unit="images", limit=gate.images, limit_name="images"),
+        Figure(
+            name="max_abs_diff",
+            value=measured if finite else None,
+            unit="probability",
+            limit=gate.max_abs_diff,
+            limit_name="max_abs_diff",
+            direction="at_most",
+        ),
+    )
     if not differences:
-        return _not_applicable("parity", judged, "no image was compared", limit)
+        return _not_applicable("parity", judged, "no image was compared", figures)
     where = f"the first {len(differences)} images at {judged.precision}"
-    if not all(map(math.isfinite, differences)):
-        return GatePart(
-            gate="parity",
-            model=judged.model,
-            verdict="error",
-            measured={"images": len(differences), "max_abs_diff": None},
-            limit=limit,
-            reason=f"a probability on {where} is not a finite number",
-        )
-    measured = max(differences)
+    if not finite:
+        return gate_part("parity", judged.model, "error", f"a probability on {where} is not finite", figures)
     beyond = sum(value > gate.max_abs_diff for value in differences)
     passed = measured <= gate.max_abs_diff
     shown = _beside(measured, gate.max_abs_diff)
-    reason = (
-        f"no probability differs by more than {shown} on {where}, limit {gate.max_abs_diff:g}"
-        if passed
-        else f"a probability differs by {shown} on {where}, limit {gate.max_abs_diff:g}; {beyond} of them are beyond it"
-    )
-    return GatePart(
-        gate="parity",
-        model=judged.model,
-        verdict="pass" if passed else "fail",
-        measured={"images": len(differences), "max_abs_diff": measured},
-        limit=limit,
-        reason=reason,
-    )
+    reason = f"the largest difference of a probability on {where} is {shown}, limit {gate.max_abs_diff:g}"
+    if not passed:
+        reason += f"; {beyond} of {len(differences)} images exceed it"
+    return gate_part("parity", judged.model, "pass" if passed else "fail", reason, figures)
 
 
 def judge_target(judged: Judged, gate: TargetGate | None, published: Published | None) -> GatePart:
@@ -90,93 +87,134 @@ def judge_target(judged: Judged, gate: TargetGate | None, published: Published |
         return _not_applicable("target", judged, _OFF)
     if published is None:
         return _not_applicable("target", judged, "the configuration names no published accuracy")
-    limit = {
-        "top1_percent_at_least": _tidy(published.top1_percent - gate.top1_tolerance_pp),
-        "top5_percent_at_least": _tidy(published.top5_percent - gate.top5_tolerance_pp),
-    }
     total = len(judged.outcome)
+    percents = {k: Fraction(100 * int(correct_at(judged.outcome, k).sum()), max(1, total)) for k in (1, 5)}
+    least = {
+        1: _tidy(published.top1_percent - gate.top1_tolerance_pp),
+        5: _tidy(published.top5_percent - gate.top5_tolerance_pp),
+    }
+    figures = [
+        Figure(
+            name=f"top{k}_percent",
+            value=float(percent),
+            unit="%",
+            limit=least[k],
+            limit_name=f"top{k}_percent_at_least",
+            direction="at_least",
+        )
+        for k, percent in percents.items()
+    ]
     if total == 0:
-        return _not_applicable("target", judged, "no image was evaluated", limit)
+        return _not_applicable("target", judged, "no image was evaluated", figures)
     wanted = published.images or judged.whole_set
     if total != wanted or total != judged.whole_set:
         return _not_applicable(
-            "target", judged, f"published on {wanted:,} images, {total:,} of {judged.whole_set:,} were evaluated", limit
+            "target",
+            judged,
+            f"published on {wanted:,} images, but {total:,} of {judged.whole_set:,} were evaluated",
+            figures,
         )
-    short, above, measured = [], [], {}
+    short, above = [], []
     for k, value, tolerance in (
         (1, published.top1_percent, gate.top1_tolerance_pp),
         (5, published.top5_percent, gate.top5_tolerance_pp),
     ):
-        percent = Fraction(100 * int(correct_at(judged.outcome, k).sum()), total)
-        measured[f"top{k}_percent"] = float(percent)
-        text = f"Top-{k} {float(percent):.3f} % against {value:g} % published (tolerance {tolerance:g} pp)"
+        percent = percents[k]
+        text = f"Top-{k} {float(percent):.3f} % (published {value:g} %, tolerance {tolerance:g} pp)"
         if percent < _exact(value) - _exact(tolerance):
             short.append(text)
         elif percent > _exact(value) + _exact(tolerance):
             above.append(text)
     warning = (
-        f"{'; '.join(above)}: better than published, another protocol or label set may have been measured"
+        f"above the published accuracy: {'; '.join(above)}; it may have been measured with another protocol or labels"
         if above
         else None
     )
     reason = (
         f"below the published accuracy: {'; '.join(short)}"
         if short
-        else f"Top-1 {measured['top1_percent']:.3f} % and Top-5 {measured['top5_percent']:.3f} % reach the published "
+        else f"Top-1 {float(percents[1]):.3f} % and Top-5 {float(percents[5]):.3f} % reach the published "
         f"{published.top1_percent:g} % and {published.top5_percent:g} % within the tolerance"
     )
-    return GatePart(
-        gate="target",
-        model=judged.model,
-        verdict="fail" if short else "pass",
-        measured=measured,
-        limit=limit,
-        reason=reason,
-        warning=warning,
-    )
+    return gate_part("target", judged.model, "fail" if short else "pass", reason, figures, warning=warning)
 
 
 def judge_drop(judged: Judged, gate: DropGate | None) -> GatePart:
     """Judge the loss against the reference: exact counts on the whole set, the paired 95 % interval on a subset."""
     if gate is None:
         return _not_applicable("drop", judged, _OFF)
-    limit = {"top1_max_pp": gate.top1_max_pp, "top5_max_pp": gate.top5_max_pp}
+    figures = [
+        Figure(name=f"top{k}_pp", value=None, unit="pp", limit=most, limit_name=f"top{k}_max_pp", direction="at_most")
+        for k, most in ((1, gate.top1_max_pp), (5, gate.top5_max_pp))
+    ]
     total = len(judged.outcome)
     if judged.reference is None or bool((judged.outcome.is_bad & judged.reference.is_bad).all()):
-        return _not_applicable("drop", judged, "no image was evaluated", limit)
-    measured: dict[str, float] = {}
-    found: list[tuple[Verdict, str]] = []
-    for k, most in ((1, gate.top1_max_pp), (5, gate.top5_max_pp)):
+        return _not_applicable("drop", judged, "no image was evaluated", figures)
+    measured: list[Figure] = []
+    found: list[_DropOfOneK] = []
+    for figure, k, most in zip(figures, (1, 5), (gate.top1_max_pp, gate.top5_max_pp), strict=True):
         broken, fixed = flip_counts(judged.reference, judged.outcome, k)
-        measured[f"top{k}_pp"] = 100 * (broken - fixed) / total
-        decide = _drop_on_whole_set if total >= judged.whole_set else _drop_on_subset
-        found.append(decide(k, broken, fixed, total, most, judged.whole_set))
+        measured.append(figure.model_copy(update={"value": 100 * (broken - fixed) / total}))
+        found.append(_DropOfOneK(k, broken, fixed, total, most))
+    is_whole = total >= judged.whole_set
+    verdicts = [item.on_whole_set() if is_whole else item.on_subset() for item in found]
     order: tuple[Verdict, ...] = ("fail", "inconclusive", "pass")
-    verdict = min((item[0] for item in found), key=order.index)
-    told = [text for item, text in found if item == verdict]
-    return GatePart(
-        gate="drop", model=judged.model, verdict=verdict, measured=measured, limit=limit, reason="; ".join(told)
-    )
+    verdict = min(verdicts, key=order.index)
+    deciding = [item for item, own in zip(found, verdicts, strict=True) if own == verdict]
+    reason = "; ".join(map(str, deciding)) if is_whole else _on_subset(deciding, verdict, judged.whole_set)
+    return gate_part("drop", judged.model, verdict, reason, measured)
 
 
-def _drop_on_whole_set(k: int, broken: int, fixed: int, total: int, most: float, _whole: int) -> tuple[Verdict, str]:
-    drop = Fraction(100 * (broken - fixed), total)
-    passed = drop <= _exact(most)
-    text = f"Top-{k} {_moved(float(drop))} on all {total:,} images ({broken} broken, {fixed} fixed), limit {most:g} pp"
-    return ("pass" if passed else "fail"), text
+@dataclass(frozen=True)
+class _DropOfOneK:
+    """Flips in Top-``k`` on ``total`` images, and the largest drop in pp that passes."""
+
+    k: int
+    broken: int
+    fixed: int
+    total: int
+    most: float
+
+    def on_whole_set(self) -> Verdict:
+        """Judge the exact fraction."""
+        return "pass" if Fraction(100 * (self.broken - self.fixed), self.total) <= _exact(self.most) else "fail"
+
+    def on_subset(self) -> Verdict:
+        """Judge the paired 95 % interval: it decides where it lies on one side of the limit."""
+        low, high = self.interval
+        return "pass" if high <= self.most else "fail" if low > self.most else "inconclusive"
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The paired 95 % interval in pp."""
+        low, high = paired_drop(self.broken, self.fixed, self.total)
+        return 100 * low, 100 * high
+
+    def needed(self, whole: int) -> int | None:
+        """Return about how many images would decide; None where only the whole set would."""
+        return images_to_decide(self.broken, self.fixed, self.total, self.most / 100, whole)
+
+    def __str__(self) -> str:
+        drop = float(Fraction(100 * (self.broken - self.fixed), self.total))
+        return (
+            f"Top-{self.k} {change_in_words(drop)} on all {self.total:,} images "
+            f"({self.broken:,} broken, {self.fixed:,} fixed), limit {self.most:g} pp"
+        )
 
 
-def _drop_on_subset(k: int, broken: int, fixed: int, total: int, most: float, whole: int) -> tuple[Verdict, str]:
-    low, high = paired_drop(broken, fixed, total)
-    interval = f"[{100 * low:+.3f}, {100 * high:+.3f}] pp"
-    seen = f"Top-{k} drop on {total:,} of {whole:,} images: paired 95 % interval {interval}, limit {most:g} pp"
-    if 100 * high <= most:
-        return "pass", f"{seen}; all of it is within"
-    if 100 * low > most:
-        return "fail", f"{seen}; none of it is within"
-    needed = images_to_decide(broken, fixed, total, most / 100, whole)
-    told = f"about {needed:,} images would decide" if needed else f"only the whole set of {whole:,} images would decide"
-    return "inconclusive", f"{seen}; {told} (`harness plan --drop {most:g} --whole {whole}`)"
+def _on_subset(drops: Sequence[_DropOfOneK], verdict: Verdict, whole: int) -> str:
+    """Return one sentence for all of ``drops``, which have the same verdict."""
+    intervals = [f"[{item.interval[0]:+.3f}, {item.interval[1]:+.3f}] pp" for item in drops]
+    first, *others = (f"Top-{item.k} drop: {text}" for item, text in zip(drops, intervals, strict=True))
+    shown = ", ".join([first.replace("drop:", "drop: paired 95 % interval"), *others])
+    limits = list(dict.fromkeys(f"{item.most:g} pp" for item in drops))
+    measured = f"{shown} on {drops[0].total:,} of {whole:,} images, limit {' and '.join(limits)}"
+    if verdict != "inconclusive":
+        return f"{measured}; entirely {'within' if verdict == 'pass' else 'above'} the limit"
+    hardest = max(drops, key=lambda item: item.needed(whole) or whole)
+    needed = hardest.needed(whole)
+    images = f"about {needed:,} images" if needed else f"only the whole set of {whole:,} images"
+    return f"{measured}; {images} would decide (`harness plan --drop {hardest.most:g} --whole {whole}`)"
 
 
 def exit_code(gates: Iterable[GatePart], *, evaluated: int) -> int:
@@ -205,8 +243,8 @@ def errors_for(
     ]
 
 
-def _not_applicable(gate: str, judged: Judged, reason: str, limit: dict[str, float] | None = None) -> GatePart:
-    return GatePart(gate=gate, model=judged.model, verdict="not_applicable", limit=limit, reason=reason)
+def _not_applicable(gate: str, judged: Judged, reason: str, figures: Sequence[Figure] = ()) -> GatePart:
+    return gate_part(gate, judged.model, "not_applicable", reason, unmeasured(figures))
 
 
 def _exact(value: float) -> Fraction:
@@ -222,9 +260,3 @@ def _beside(measured: float, limit: float) -> str:
 
 def _tidy(value: float) -> float:
     return round(value, 9)
-
-
-def _moved(drop_pp: float) -> str:
-    if math.isclose(drop_pp, 0, abs_tol=1e-12):
-        return "did not change"
-    return f"{'fell' if drop_pp > 0 else 'rose'} by {abs(drop_pp):.3f} pp"

@@ -6,12 +6,15 @@ fraction or a count. A number that is not finite is never written: it is `null`,
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, NonNegativeInt, PrivateAttr
 
 from harness.errors import RecordError
+from harness.record.predictions import read_predictions
+from harness.record.recorded_config import RecordedConfig
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,11 +23,19 @@ SCHEMA_VERSION = 1
 
 Status = Literal["complete", "incomplete", "error"]
 Verdict = Literal["pass", "fail", "inconclusive", "not_applicable", "error"]
+Role = Literal["reference", "candidate"]
+Unit = Literal["%", "pp", "images", "probability", "seconds", ""]
+Direction = Literal["at_most", "at_least"]
 Interval = tuple[FiniteFloat, FiniteFloat]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+
+def _finite_number(value: Any) -> float | None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and math.isfinite(value) else None
 
 
 class BadImage(_Part):
@@ -76,7 +87,7 @@ class ModelPart(_Part):
     """A model and what it reached."""
 
     id: str
-    role: Literal["reference", "candidate"]
+    role: Role
     backend: str
     device: str
     device_name: str
@@ -143,14 +154,56 @@ class PairPart(_Part):
     top1_agreement: Agreement
 
 
+class Figure(_Part):
+    """A measured value with its unit and its limit.
+
+    ``name``, ``limit_name``: its keys in the gate's `measured` and `limit`. ``direction``: on which side of the limit a
+    value passes, the limit itself included; None: nothing is judged by it (a count of images, a confidence).
+    """
+
+    name: str
+    value: JsonValue = Field(description="A finite number; null where nothing was measured, or no finite number.")
+    unit: Unit
+    limit: JsonValue = None
+    limit_name: str | None = None
+    direction: Direction | None = None
+
+    @property
+    def is_setting(self) -> bool:
+        """Whether it is only asked for and never measured, as a confidence is; it has no key in `measured`."""
+        return self.value is None and self.direction is None and self.unit != "images"
+
+    @property
+    def number(self) -> float | None:
+        """The value as a finite number; None where it is something else."""
+        return _finite_number(self.value)
+
+    @property
+    def bound(self) -> float | None:
+        """The limit as a finite number; None where it is something else."""
+        return _finite_number(self.limit)
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether the value lies on the wrong side of its limit; False where there are no two numbers to compare."""
+        if self.number is None or self.bound is None or self.direction is None:
+            return False
+        return self.number < self.bound if self.direction == "at_least" else self.number > self.bound
+
+
 class GatePart(_Part):
-    """A gate's verdict on one model. The keys of `measured` and `limit` carry their units."""
+    """A gate's verdict on one model. The keys of `measured` and `limit` carry their units.
+
+    ``figures``: the same numbers with unit and direction; old records have none, and
+    :func:`harness.record.figures.figures_of` derives them.
+    """
 
     gate: str
     model: str
     verdict: Verdict
     measured: dict[str, Any] | None = None
     limit: dict[str, Any] | None = None
+    figures: tuple[Figure, ...] = ()
     reason: str
     warning: str | None = None
 
@@ -192,6 +245,11 @@ class RunRecord(_Part):
     _folder: Path | None = PrivateAttr(None)
 
     @property
+    def recorded_config(self) -> RecordedConfig:
+        """The configuration, typed; a missing key or a wrong type gives None."""
+        return RecordedConfig.of(self.config)
+
+    @property
     def folder(self) -> Path | None:
         """The folder that the record was written to or read from."""
         return self._folder
@@ -207,8 +265,6 @@ class RunRecord(_Part):
 
         Raises RecordError where the run has no such table.
         """
-        from harness.record.store import read_predictions
-
         table = read_predictions(self._folder) if self._folder else None
         if table is None:
             raise RecordError(f"{self._folder or 'this record'}: has no per-image table")

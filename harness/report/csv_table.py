@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.report.columns import flat, numbers_of
+from harness.record.columns import flat, numbers_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TextIO
 
 from harness.record.schema import RunRecord
-from harness.report.text import visible
-from harness.report.verdict import judge, whom
+from harness.report.facts.verdict import judge, model_with_role
+from harness.text import visible
 
 SUMMARY_BYTES = 1024 * 1024
 ANNOTATIONS = 10
@@ -41,7 +41,7 @@ def publish(
 ) -> None:
     """Show a finished run on GitHub, where it runs there; ``report``: the `report.md` that was written.
 
-    A summary that cannot be written is told on ``stream`` (stderr), and nothing more.
+    If the summary cannot be written, a warning goes to ``stream`` (stderr).
     """
     environment = os.environ if environment is None else environment
     stream = sys.stderr if stream is None else stream
@@ -105,13 +105,13 @@ def annotations_of(record: RunRecord) -> list[Annotation]:
     for gate in red:
         same.setdefault((gate.verdict, gate.model, gate.reason), []).append(gate.gate)
     found = [
-        Annotation("error", f"{', '.join(gates)} {words[verdict]} for {whom(record, model)}", reason)
+        Annotation("error", f"{', '.join(gates)} {words[verdict]} for {model_with_role(record, model)}", reason)
         for (verdict, model, reason), gates in same.items()
     ]
     if verdict.kind != "pass" and (not red or record.status != "complete"):
         found.insert(0, Annotation("error", record.name, verdict.line))
     found += [
-        Annotation("warning", f"{gate.gate}, {whom(record, gate.model)}", gate.warning)
+        Annotation("warning", f"{gate.gate}, {model_with_role(record, gate.model)}", gate.warning)
         for gate in record.gates
         if gate.warning
     ]
@@ -125,8 +125,8 @@ def _write(found: Sequence[Annotation], file: str | None, stream: TextIO) -> Non
         for item in shown:
             print(command(item, file), file=stream)
         if len(shown) < len(own):
-            told = f"{len(own) - len(shown)} more of this kind are in the report"
-            print(command(Annotation(own[0].kind, "and more", told), file), file=stream)
+            rest = f"{len(own) - len(shown)} more of this kind are in the report"
+            print(command(Annotation(own[0].kind, "and more", rest), file), file=stream)
     stream.flush()
 
 

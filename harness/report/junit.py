@@ -2,7 +2,7 @@
 
 `fail` is a `failure`: the assertion was evaluated and does not hold. `error` is an `error`: it could not be evaluated.
 `inconclusive` is an `error` of type `inconclusive`, because no verdict was reached: `skipped` would show as green
-although the run ends with exit code 5, and `failure` would claim a loss that nobody has shown. `not_applicable` is
+although the run ends with exit code 5, and `failure` would claim a loss that was not measured. `not_applicable` is
 `skipped`, with the reason.
 
 A suite `run` comes first. Its one test case, `evaluation`, is an `error` where the run did not complete or decided
@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 from harness.record.schema import Accuracy, GatePart, ModelPart, RunRecord
-from harness.report import gate_text
-from harness.report.numbers import MISSING
-from harness.report.text import visible, visible_lines
-from harness.report.verdict import RunVerdict, judge
+from harness.report.facts import gates
+from harness.report.facts.numbers import MISSING
+from harness.report.facts.verdict import RunVerdict, judge
+from harness.text import visible, visible_lines
 
 # Everything outside Char of XML 1.0 (fifth edition, production 2), and the discouraged C1 controls.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
@@ -76,8 +76,8 @@ def _suite(root: ET.Element, record: RunRecord, name: str, cases: list[_Case], p
         attributes = {"classname": _line(f"{record.name}.{name}"), "name": _line(case.name)}
         element = ET.SubElement(suite, "testcase", attributes, time=_seconds(case.seconds))
         if case.outcome:
-            told = ET.SubElement(element, case.outcome, type=case.type, message=_line(case.message))
-            told.text = _lines(case.text)
+            outcome = ET.SubElement(element, case.outcome, type=case.type, message=_line(case.message))
+            outcome.text = _lines(case.text)
 
 
 def _evaluation(record: RunRecord, verdict: RunVerdict) -> _Case:
@@ -94,8 +94,8 @@ def _case(gate: GatePart) -> _Case:
     outcome = _OUTCOMES.get(gate.verdict)
     if outcome is None:
         return _Case(gate.gate)
-    message = gate_text.breach(gate) if gate.verdict == "fail" else gate.reason
-    text = f"{gate.reason}\nmeasured: {gate_text.measured(gate)}\nlimit: {gate_text.limit(gate)}"
+    message = gates.breach(gate) if gate.verdict == "fail" else gate.reason
+    text = f"{gate.reason}\nmeasured: {gates.measured(gate)}\nlimit: {gates.limit(gate)}"
     return _Case(gate.gate, outcome, gate.verdict, message, text)
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from harness.disk.atomic import make_folder, write_atomically
 from harness.errors import ConfigError, RecordError, nearest
 from harness.record.schema import RunRecord
-from harness.report import csv_table, junit, markdown
+from harness.report import csv_table, junit
+from harness.report.markdown import report as markdown
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends.registry import backends, facts_of, load_target, register, unregister
+from harness.backends.registry import backends, facts_of, load_target, recognise, register, unregister
 from harness.errors import ConfigError
 
 
@@ -49,3 +49,23 @@ def test_a_backend_can_be_added_and_taken_back() -> None:
 def test_a_misspelt_backend_is_answered_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match="did you mean 'tensorflow'"):
         facts_of("tensorflw")
+
+
+def test_a_model_is_recognised_by_its_suffix_or_by_the_marker_in_its_folder(tmp_path: Path) -> None:
+    assert recognise(Path("a/b.xml")) is facts_of("openvino")
+    assert recognise(Path("a/b.jpg")) is None
+    assert recognise(tmp_path) is None
+    folder = dataclasses.replace(facts_of("tensorflow"), name="folder", suffixes=(), markers=("saved_model.pb",))
+    register(folder)
+    try:
+        assert recognise(tmp_path) is None
+        (tmp_path / "saved_model.pb").touch()
+        assert recognise(tmp_path) is folder
+    finally:
+        unregister("folder")
+
+
+def test_the_fake_backend_is_registered(fake_backend: dict[str, object]) -> None:
+    assert recognise(Path("a.fake")) is facts_of("fake")
+    assert fake_backend == {}
+    assert callable(load_target(facts_of("fake").runner))

@@ -35,7 +35,7 @@ def test_update_then_check(tmp_path: Path) -> None:
     worse = saved(tmp_path, "worse", model("ir", top1=500))
     result = check(options(worse, file))
     assert result.exit_code == 1
-    assert "FAIL: ir: worse than the baseline: Top-1 509 -> 500 of 650 (-1.385 pp, limit 0.1 pp)" in result.text
+    assert "FAIL: ir: worse than the baseline: Top-1 509 -> 500 of 650 (lost 1.385 pp, limit 0.1 pp)" in result.text
     assert check(options(worse, file, top1_max_drop_pp=2.0)).exit_code == 0
     better = saved(tmp_path, "better", model("ir", top1=520))
     result = check(options(better, file))

@@ -42,7 +42,7 @@ def test_every_missing_file_is_said_at_once_with_its_line_and_mend(example: Exam
     assert lines[1].startswith(f"  {path}:4: dataset.path: /nowhere/val does not exist")
     assert lines[1].endswith("`--set dataset.path=FOLDER`")
     assert lines[2].startswith(f"  {path}:5: dataset.labels: {tmp_path}/l.txt does not exist")
-    assert lines[3].endswith("name the frozen graph (.pb)")
+    assert lines[3].endswith("name a TensorFlow model (.pb)")
     assert lines[4].startswith(f"  {path}:18: candidates[0].model: {tmp_path}/build/mobilenet-v2-1.0-224.xml")
     assert lines[4].endswith(f"run `harness convert {path}`")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.backends.registry import backends, facts_of, register, unregister
 from harness.config import Config, load_config
 from harness.config.load import _LARGEST
 from harness.errors import ConfigError
@@ -187,7 +189,19 @@ def test_all_faults_at_once_with_file_line_key_and_mend(example: Example) -> Non
         ("preprocess: {", "preprocess: 3 #", "dataset.preprocess: should be a mapping"),
         ("precision: f32", "precision: fp32", "'fp32' is none of"),
         ("precision: f32", "precision: fp32", "did you mean 'f32'?"),
-        ("backend: openvino", "backend: onnx", "'onnx' is none of 'openvino' or 'tensorflow'"),
+        (
+            "backend: openvino",
+            "backend: onnx",
+            "candidates[0].backend: there is no backend 'onnx'; there are openvino, tensorflow",
+        ),
+        ("backend: openvino", "backend: 3", 'candidates[0].backend: should be text; put it in quotes, such as "3"'),
+        ("backend: openvino", "backend: [openvino]", "candidates[0].backend: should be text"),
+        ("max_abs_diff: 1.0e-3", "max_abs_diff: 1", "at most 1, so the gate could never fail; write a limit below 1"),
+        ("max_abs_diff: 1.0e-3", "max_abs_diff: 60.0", "so the gate could never fail; write a limit below 1"),
+        ("images: 50000 ", "images: 060 ", "dataset.images: '060' is read as different numbers by different ver"),
+        ("    device: CPU", "    timeout_seconds: 1e300", "timeout_seconds: should be less than or equal to 604800"),
+        ("published:", "images: 5\npublished:", "images: unknown key; did you mean `dataset.images`?"),
+        ("drop: ", "images: 5\n  drop: ", "gates.images: unknown key; did you mean `dataset.images`?"),
         ("crop_fraction: 0.875", "crop_fraction: 87.5", "dataset.preprocess.crop_fraction: should be less than"),
         ("crop_fraction: 0.875", "crop_fraction: 0", "dataset.preprocess.crop_fraction: should be greater than 0"),
         ("drop:   {top1_max_pp: 0.10, top5_max_pp: 0.10}", "drop: 0.1", "gates.drop: should be a mapping"),
@@ -198,6 +212,36 @@ def test_wrong_values(example: Example, old: str, new: str, told: str) -> None:
     message = refused(path)
     assert told in message
     assert len(message.splitlines()) == 2, message
+
+
+def test_a_backend_that_there_is_not_is_answered_with_those_that_there_are(example: Example) -> None:
+    path = example(("backend: openvino", "backend: qqq"))
+    there = ", ".join(backends())
+    at = line_of(path, "qqq")
+    assert refused(path).splitlines()[1:] == [
+        f"  {path}:{at}: candidates[0].backend: there is no backend 'qqq'; there are {there}"
+    ]
+    told = refused(example(("backend: openvino", "backend: openvin")))
+    assert "there is no backend 'openvin'; did you mean 'openvino'?" in told
+    assert told.endswith(f"here are {there}")
+    told = refused(example(("backend: tensorflow", "backend: tensorflw")))
+    assert "reference.backend: there is no backend 'tensorflw'; did you mean 'tensorflow'?" in told
+
+
+def test_a_registered_backend_can_be_named_in_its_roles(example: Example) -> None:
+    facts = dataclasses.replace(facts_of("openvino"), name="own", roles=frozenset({"candidate"}))
+    register(facts)
+    try:
+        config = load_config(example(("backend: openvino", "backend: own")), environment=ENVIRONMENT)
+        assert config.candidates[0].backend == "own"
+        told = refused(example(("backend: tensorflow", "backend: own")))
+        assert "reference.backend: the backend 'own' cannot run a reference; those that can are " in told
+        assert "tensorflow" in told.rpartition("those that can are")[2]
+        register(dataclasses.replace(facts, roles=frozenset({"candidate", "reference"})))
+        config = load_config(example(("backend: tensorflow", "backend: own")), environment=ENVIRONMENT)
+        assert config.reference.backend == "own"
+    finally:
+        unregister("own")
 
 
 @pytest.mark.parametrize("value", ["[]", "{}", "null", "x", "3"])

@@ -231,7 +231,13 @@ def test_lines_of_every_key() -> None:
         (".5e1", 5.0),
         ("1.e2", 100.0),
         ("1.5", 1.5),
-        ("50_000", 50_000),
+        ("0x1F", 31),
+        ("0", 0),
+        ("-0", 0),
+        ("0.5", 0.5),
+        ("-0.0", -0.0),
+        ("'060'", "060"),
+        ("1:2:3x", "1:2:3x"),
         ("e3", "e3"),
         ("1e", "1e"),
         ("1e3x", "1e3x"),
@@ -245,3 +251,28 @@ def test_lines_of_every_key() -> None:
 def test_scalars(text: str, value: object) -> None:
     assert load(text) == value
     assert type(load(text)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        ("060", 'write 60, or in quotes "060" as text'),
+        ("-017", 'write -17, or in quotes "-017" as text'),
+        ("08", 'write 8, or in quotes "08" as text'),
+        ("00", 'write 0, or in quotes "00" as text'),
+        ("1_000", 'write 1000, or in quotes "1_000" as text'),
+        ("1_000.5", 'write the decimal number, or in quotes "1_000.5" as text'),
+        ("0b11", 'write the decimal number, or in quotes "0b11" as text'),
+        ("0x_1F", 'write the decimal number, or in quotes "0x_1F" as text'),
+        ("1:30:20", 'write the decimal number, or in quotes "1:30:20" as text'),
+        ("1:30.5", 'write the decimal number, or in quotes "1:30.5" as text'),
+        ("!!int 060", 'write 60, or in quotes "060" as text'),
+        ("${OCTAL}", 'write 60, or in quotes "060" as text'),
+    ],
+)
+def test_a_number_that_yaml_1_1_reads_otherwise_is_refused(text: str, mend: str) -> None:
+    reader = YamlText({"OCTAL": "060"})
+    reader.load(f"a: 1\nb: {text}\n")
+    ((key, line, told),) = reader.faults
+    assert (key, line) == (("b",), 2)
+    assert told.endswith(f"is read as different numbers by different versions of YAML; {mend}")

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.config.schema import DropGate, Gates, ParityGate, Published, TargetGate
-from harness.judging.gates import Judged, errors_for, exit_code, judge, judge_drop, judge_parity, judge_target
+from harness.judging.gates import Judged, errors_for, exit_code, judge_drop, judge_model, judge_parity, judge_target
 from harness.metrics.outcome import Outcome, empty_outcome, with_bad_rows
 from harness.metrics.statistics import Z95
 from harness.record.schema import GatePart, Verdict
@@ -55,19 +55,19 @@ class TestParity:
         assert self.judge([0.0, at], max_abs_diff=limit).verdict == "pass"
         beyond = self.judge([0.0, np.nextafter(at, np.float32(1))], max_abs_diff=limit)
         assert beyond.verdict == "fail"
-        assert "1 of them are beyond it" in beyond.reason
+        assert "; 1 of 2 images exceed it" in beyond.reason
 
     def test_what_is_measured(self) -> None:
         part = self.judge([3.5e-6, 1e-7, 0.0])
         assert part.verdict == "pass"
         assert part.measured == {"images": 3, "max_abs_diff": 3.5e-6}
         assert part.limit == {"images": 64, "max_abs_diff": 0.001}
-        expected = "no probability differs by more than 3.5e-06 on the first 3 images at f32, limit 0.001"
+        expected = "the largest difference of a probability on the first 3 images at f32 is 3.5e-06, limit 0.001"
         assert part.reason == expected
 
     def test_the_reason_shows_on_which_side_it_lies(self) -> None:
-        assert "differs by 0.001002 on" in self.judge([0.001002]).reason
-        assert "differs by 0.26 on" in self.judge([0.2612]).reason
+        assert " is 0.001002, limit" in self.judge([0.001002]).reason
+        assert " is 0.26, limit" in self.judge([0.2612]).reason
 
     def test_only_the_first_images(self) -> None:
         differences = [0.0] * 64 + [1.0]
@@ -211,7 +211,7 @@ class TestDropOnTheWholeSet:
         part = self.judge(model(500, 500, 1000), model(900, 950, 1000))
         assert part.verdict == "pass"
         assert part.measured == {"top1_pp": -40.0, "top5_pp": -45.0}
-        assert "Top-1 rose by 40.000 pp on all 1,000 images (0 broken, 400 fixed)" in part.reason
+        assert "Top-1 gained 40.000 pp on all 1,000 images (0 broken, 400 fixed)" in part.reason
 
     def test_flips_that_cancel_are_no_drop(self) -> None:
         part = self.judge(rows([1, 6, 1, 6]), rows([6, 1, 1, 6]))
@@ -220,7 +220,7 @@ class TestDropOnTheWholeSet:
 
     def test_the_reason_of_a_failure_names_only_what_failed(self) -> None:
         part = self.judge(model(800, 900, 1000), model(700, 900, 1000))
-        assert part.reason == "Top-1 fell by 10.000 pp on all 1,000 images (100 broken, 0 fixed), limit 0.1 pp"
+        assert part.reason == "Top-1 lost 10.000 pp on all 1,000 images (100 broken, 0 fixed), limit 0.1 pp"
 
     def test_more_images_than_declared_are_no_subset(self) -> None:
         part = judge_drop(judged(model(9, 9, 10), model(9, 9, 10), whole=8), DropGate())
@@ -253,7 +253,7 @@ class TestDropOnASubset:
     def test_fail_when_none_of_it_is_within(self) -> None:
         part = self.judge(60, 10, 650)
         assert part.verdict == "fail"
-        assert "none of it is within" in part.reason
+        assert "entirely above the limit" in part.reason
 
     def test_a_gain_alone_never_fails(self) -> None:
         assert self.judge(0, 60, 650, top5_max_pp=1).verdict == "pass"
@@ -284,21 +284,21 @@ def test_drop_of_nothing_never_passes(bad: int) -> None:
 
 class TestJudge:
     def test_a_reference_is_only_held_against_the_target(self) -> None:
-        assert [part.gate for part in judge(judged(model(1, 1, 2)), Gates(), None)] == ["target"]
+        assert [part.gate for part in judge_model(judged(model(1, 1, 2)), Gates(), None)] == ["target"]
 
     def test_a_candidate_is_held_against_all(self) -> None:
-        parts = judge(judged(model(1, 1, 2), model(1, 1, 2)), Gates(), None)
+        parts = judge_model(judged(model(1, 1, 2), model(1, 1, 2)), Gates(), None)
         assert [part.gate for part in parts] == ["parity", "target", "drop"]
         assert all(part.model == "ir" for part in parts)
 
     def test_a_gate_that_is_off_is_recorded(self) -> None:
-        parts = judge(judged(model(1, 1, 2), model(1, 1, 2)), Gates(parity=None, target=None, drop=None), None)
+        parts = judge_model(judged(model(1, 1, 2), model(1, 1, 2)), Gates(parity=None, target=None, drop=None), None)
         assert [part.verdict for part in parts] == ["not_applicable"] * 3
         assert {part.reason for part in parts} == {"switched off in the configuration"}
         assert exit_code(parts, evaluated=2) == 5
 
     def test_every_part_can_be_written_as_json(self) -> None:
-        for part in judge(judged(model(1, 1, 2), model(1, 1, 2)), Gates(), TestTarget.PUBLISHED):
+        for part in judge_model(judged(model(1, 1, 2), model(1, 1, 2)), Gates(), TestTarget.PUBLISHED):
             json.dumps(part.model_dump(), allow_nan=False)
 
 

@@ -151,7 +151,7 @@ class TestRecord:
     def test_a_newer_schema_is_refused_in_words(self, tmp_path: Path, version: int) -> None:
         (tmp_path / "run.json").write_text(json.dumps({"schema_version": version, "anything": "else"}))
         expected = (
-            f"{tmp_path}/run.json: written by a newer harness (record schema {version}, this one reads up to 1); "
+            f"{tmp_path}/run.json: written by a newer harness (run record schema {version}, this one reads up to 1); "
             "upgrade the harness"
         )
         assert refused(tmp_path) == expected
@@ -165,34 +165,34 @@ class TestRecord:
     def test_a_version_that_never_was(self, tmp_path: Path, version: int) -> None:
         data = json.loads(to_json(record())) | {"schema_version": version}
         (tmp_path / "run.json").write_text(json.dumps(data))
-        assert "no run record: schema_version" in refused(tmp_path)
+        assert "not a valid run record: schema_version" in refused(tmp_path)
 
     def test_every_cut_is_refused(self, tmp_path: Path) -> None:
         text = to_json(record()).rstrip()
         path = tmp_path / "run.json"
         for length in range(0, len(text), 97):
             path.write_text(text[:length], encoding="utf-8")
-            assert "cut off or no JSON" in refused(tmp_path)
+            assert "not valid JSON" in refused(tmp_path)
 
     @pytest.mark.parametrize("text", ["NaN", '{"schema_version": NaN}', "[" * 100_000])
     def test_no_json(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "run.json").write_text(text)
-        assert "cut off or no JSON" in refused(tmp_path)
+        assert "not valid JSON" in refused(tmp_path)
 
     @pytest.mark.parametrize("text", ["[]", "3", '"text"', "null", "{}"])
     def test_other_json(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "run.json").write_text(text)
-        assert "no run record" in refused(tmp_path)
+        assert "not a run record: it has no schema_version; give the folder of a run" in refused(tmp_path)
 
     def test_a_wrong_field_is_named(self, tmp_path: Path) -> None:
         data = json.loads(to_json(record()))
         data["models"][0]["top1"]["correct"] = -1
         (tmp_path / "run.json").write_text(json.dumps(data))
-        assert "no run record: models.0.top1.correct: " in refused(tmp_path)
+        assert "not a valid run record: models.0.top1.correct: " in refused(tmp_path)
 
     def test_missing(self, tmp_path: Path) -> None:
-        assert "no run record there; give the folder of a run" in refused(tmp_path)
-        assert "no run record there" in refused(tmp_path / "no")
+        assert "no run record found; give the folder of a run" in refused(tmp_path)
+        assert "no run record found" in refused(tmp_path / "no")
 
     def test_not_text(self, tmp_path: Path) -> None:
         (tmp_path / "run.json").write_bytes(b"\xff\xfe\x00")
@@ -200,7 +200,7 @@ class TestRecord:
 
     def test_a_folder_in_its_place(self, tmp_path: Path) -> None:
         (tmp_path / "run.json").mkdir()
-        assert "no run record there" in refused(tmp_path / "run.json")
+        assert "no run record found" in refused(tmp_path / "run.json")
         assert "cannot be read: Is a directory" in refused(tmp_path)
 
 

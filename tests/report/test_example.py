@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.record.store import read_predictions, read_record
-from harness.report.class_names import class_names
+from harness.report.facts.class_names import class_names
 from harness.report.html.report_page import render
 from tests.report.html.pages import assert_contained
 

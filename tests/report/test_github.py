@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from harness.record.schema import GatePart
-from harness.report import markdown
 from harness.report.github import (
     ANNOTATIONS,
     Annotation,
@@ -18,6 +17,7 @@ from harness.report.github import (
     publish,
     publish_error,
 )
+from harness.report.markdown import report as markdown
 from tests.report import records
 
 ACTIONS = {"GITHUB_ACTIONS": "true"}

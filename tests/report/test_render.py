@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError, RecordError
-from harness.report import markdown
+from harness.report.markdown import report as markdown
 from harness.report.render import FORMATS, write_reports
 from tests.report import records
 from tests.report.records import record, table

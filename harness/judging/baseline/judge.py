@@ -5,26 +5,28 @@ Its verdict is `error` wherever the two cannot be compared; the run then ends wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from harness.config.schema import BaselineGate, Config
 from harness.errors import BaselineError
-from harness.judging.baseline.schema import Baseline, ModelRow, fingerprints_of, row_of
+from harness.judging.baseline.schema import Baseline, FinishedRun, ModelRow, fingerprints_of, row_of
 from harness.judging.baseline.store import read_baseline
-from harness.record.schema import GatePart, ModelPart, RunRecord
+from harness.judging.comparison import change_in_words
+from harness.record.figures import gate_part
+from harness.record.schema import Figure, GatePart, ModelPart
 
 GATE = "baseline"
 
 
-def baseline_gates(record: RunRecord, config: Config) -> list[GatePart]:
+def baseline_gates(run: FinishedRun, config: Config) -> list[GatePart]:
     """Return the verdicts that a configuration's `gates.baseline` asks for; none where it asks for none.
 
-    ``record``: complete but for these gates. Where the file cannot be used, every model's verdict says why.
+    ``run``: complete but for these gates. Where the file cannot be used, every model's verdict says why.
     """
     overrides = {candidate.id: config.gates_for(candidate).baseline for candidate in config.candidates}
-    gates = {model.id: overrides.get(model.id, config.gates.baseline) for model in record.models}
+    gates = {model.id: overrides.get(model.id, config.gates.baseline) for model in run.models}
     known: dict[Path, Baseline | BaselineError] = {}
     parts: list[GatePart] = []
     for path in dict.fromkeys(gate.file for gate in (config.gates.baseline, *gates.values()) if gate is not None):
@@ -40,12 +42,12 @@ def baseline_gates(record: RunRecord, config: Config) -> list[GatePart]:
             continue
         # A model that is configured, but switched this gate off, is not missing; nor does another file's model count.
         expected = [name for name in baseline.models if name in judged or name not in configured or name not in gates]
-        parts += judge_baseline(record, baseline, judged, expected, path)
+        parts += judge_baseline(run, baseline, judged, expected, path)
     return parts
 
 
 def judge_baseline(
-    record: RunRecord,
+    run: FinishedRun,
     baseline: Baseline,
     gates: dict[str, BaselineGate],
     expected: list[str] | None = None,
@@ -63,35 +65,35 @@ def judge_baseline(
         for name in missing
     ]
     try:
-        differing = list(_differences(record, baseline))
+        differing = list(_differences(run, baseline))
     except BaselineError as error:
         differing = [str(error)]
-    models = {model.id: model for model in record.models}
+    models = {model.id: model for model in run.models}
     for name, gate in gates.items():
         if differing:
             parts.append(_error(name, gate, f"not comparable with {file}: {'; '.join(differing)}"))
         elif name not in baseline.models and name in models and models[name].status == "unavailable":
-            told = f"its device is not there, as it was not when {file} was accepted"
-            parts.append(GatePart(gate=GATE, model=name, verdict="not_applicable", limit=_limit(gate), reason=told))
+            reason = f"its device is unavailable, as it was when {file} was accepted"
+            parts.append(gate_part(GATE, name, "not_applicable", reason, _figures(gate)))
         elif name not in baseline.models:
-            told = f"{file} has no row for this model; accept a run that has it: harness baseline update RUN FILE"
-            parts.append(_error(name, gate, told))
+            reason = f"{file} has no row for this model; accept a run that has it: harness baseline update RUN FILE"
+            parts.append(_error(name, gate, reason))
         elif name in models:
-            parts.append(_judge(record, models[name], baseline.models[name], gate))
+            parts.append(_judge(run, models[name], baseline.models[name], gate))
     return parts
 
 
-def _differences(record: RunRecord, baseline: Baseline) -> Iterator[str]:
+def _differences(run: FinishedRun, baseline: Baseline) -> Iterator[str]:
     """Yield what makes the run and the baseline incomparable, in words."""
-    now, then = fingerprints_of(record), baseline.fingerprints
-    if record.dataset.evaluated != baseline.images:
-        yield f"{record.dataset.evaluated:,} images were evaluated, {baseline.images:,} then"
+    now, then = fingerprints_of(run), baseline.fingerprints
+    if run.dataset.evaluated != baseline.images:
+        yield f"{run.dataset.evaluated:,} images were evaluated, {baseline.images:,} then"
     elif now.data != then.data:
         yield "other images, labels or another order (data fingerprint " + _short(then.data, now.data)
     elif now.content and then.content and now.content != then.content:
         yield "the same image ids with other bytes (content fingerprint " + _short(then.content, now.content)
     if now.preprocess != then.preprocess:
-        yield f"other preprocessing: {_changes(baseline, record)}"
+        yield f"other preprocessing: {_changes(baseline, run)}"
     if now.reference != then.reference:
         yield "another reference: its file, input contract or output (fingerprint " + _short(
             then.reference, now.reference
@@ -102,48 +104,49 @@ def _short(then: str, now: str) -> str:
     return f"{then[:12]} then, {now[:12]} now)"
 
 
-def _changes(baseline: Baseline, record: RunRecord) -> str:
-    then, now = baseline.preprocess, record.config.get("dataset", {}).get("preprocess", {})
+def _changes(baseline: Baseline, run: FinishedRun) -> str:
+    then, now = baseline.preprocess, run.recorded_config.dataset.preprocess or {}
     names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
     return (
         ", ".join(f"{name} {then.get(name)} then, {now.get(name)} now" for name in names) or "its fingerprint differs"
     )
 
 
-def _judge(record: RunRecord, model: ModelPart, then: ModelRow, gate: BaselineGate) -> GatePart:
+def _judge(run: FinishedRun, model: ModelPart, then: ModelRow, gate: BaselineGate) -> GatePart:
     if model.status == "unavailable":
         why = model.error or "no reason is recorded"
-        return _error(model.id, gate, f"has counts in the baseline, but its device is not there now: {why}")
+        return _error(model.id, gate, f"has counts in the baseline, but its device is unavailable now: {why}")
     try:
-        now = row_of(record, model)
+        now = row_of(run, model)
     except BaselineError as error:
-        return _error(model.id, gate, f"cannot be held against the baseline: {error}")
+        return _error(model.id, gate, f"cannot be compared with the baseline: {error}")
     if now.images != then.images:
         return _error(model.id, gate, f"{now.images:,} images now, {then.images:,} in its baseline row")
-    measured: dict[str, float] = {}
-    worse, better, told = [], [], []
+    measured: list[float] = []
+    worse, better, every = [], [], []
     for k, most, before, after in (
         (1, gate.top1_max_drop_pp, then.top1_correct, now.top1_correct),
         (5, gate.top5_max_drop_pp, then.top5_correct, now.top5_correct),
     ):
         drop = Fraction(100 * (before - after), now.images)
-        measured[f"top{k}_drop_pp"] = float(drop)
-        text = f"Top-{k} {before:,} -> {after:,} of {now.images:,} ({float(-drop):+.3f} pp, limit {most:g} pp)"
-        told.append(text)
+        measured.append(float(drop))
+        text = f"Top-{k} {before:,} -> {after:,} of {now.images:,} ({change_in_words(float(drop))}, limit {most:g} pp)"
+        every.append(text)
         limit = Fraction(repr(most))
         if drop > limit:
             worse.append(text)
         elif -drop > limit:
             better.append(text)
-    notes = [f"better than the baseline by more than the limit: {'; '.join(better)}; accept it, or find out why"]
+    notes = [
+        f"better than the baseline by more than the limit: {'; '.join(better)}; update the baseline, or find the cause"
+    ]
     notes = [*(notes if better else []), *_setting(then, now)]
-    return GatePart(
-        gate=GATE,
-        model=model.id,
-        verdict="fail" if worse else "pass",
-        measured=measured,
-        limit=_limit(gate),
-        reason=f"worse than the baseline: {'; '.join(worse)}" if worse else f"not worse: {'; '.join(told)}",
+    return gate_part(
+        GATE,
+        model.id,
+        "fail" if worse else "pass",
+        f"worse than the baseline: {'; '.join(worse)}" if worse else f"not worse than the baseline: {'; '.join(every)}",
+        _figures(gate, measured),
         warning="; ".join(notes) or None,
     )
 
@@ -160,11 +163,20 @@ def _setting(then: ModelRow, now: ModelRow) -> Iterator[str]:
             yield f"{name} was {before} in the baseline, is {after} now"
 
 
-def _limit(gate: BaselineGate | None) -> dict[str, float] | None:
-    return (
-        None if gate is None else {"top1_max_drop_pp": gate.top1_max_drop_pp, "top5_max_drop_pp": gate.top5_max_drop_pp}
-    )
+def _figures(gate: BaselineGate, drops: Sequence[float | None] = (None, None)) -> list[Figure]:
+    limits = (("top1", gate.top1_max_drop_pp), ("top5", gate.top5_max_drop_pp))
+    return [
+        Figure(
+            name=f"{top}_drop_pp",
+            value=drop,
+            unit="pp",
+            limit=most,
+            limit_name=f"{top}_max_drop_pp",
+            direction="at_most",
+        )
+        for (top, most), drop in zip(limits, drops, strict=True)
+    ]
 
 
 def _error(model: str, gate: BaselineGate | None, reason: str) -> GatePart:
-    return GatePart(gate=GATE, model=model, verdict="error", limit=_limit(gate), reason=reason)
+    return gate_part(GATE, model, "error", reason, () if gate is None else _figures(gate))

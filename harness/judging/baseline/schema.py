@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
 from harness import __version__
 from harness.errors import BaselineError
-from harness.record.schema import ModelPart, PrecisionPart, RunRecord
+from harness.record.recorded_config import RecordedConfig
+from harness.record.schema import ComparisonPart, DatasetPart, ModelPart, PrecisionPart, RunRecord, Status
 
 SCHEMA_VERSION = 1
 
@@ -67,6 +70,23 @@ class Baseline(_Part):
     models: dict[str, ModelRow]
 
 
+@dataclass(frozen=True)
+class CountedRun:
+    """A run that evaluated everything, while it is judged: there is no record of it yet."""
+
+    name: str
+    dataset: DatasetPart
+    models: tuple[ModelPart, ...]
+    comparisons: tuple[ComparisonPart, ...]
+    recorded_config: RecordedConfig
+    folder: Path | None = None
+    status: Status = "complete"
+    error: str | None = None
+
+
+FinishedRun = RunRecord | CountedRun
+
+
 def baseline_of(record: RunRecord) -> Baseline:
     """Return the baseline of a finished run.
 
@@ -86,43 +106,43 @@ def baseline_of(record: RunRecord) -> Baseline:
     )
 
 
-def require_finished(record: RunRecord) -> None:
+def require_finished(run: FinishedRun) -> None:
     """Raise BaselineError unless the run is complete and evaluated something."""
-    where = record.folder or record.name
-    if record.status != "complete":
-        why = f" ({record.error.splitlines()[0]})" if record.error else ""
-        raise BaselineError(f"{where}: the run is not complete but '{record.status}'{why}; validate again")
-    if record.dataset.evaluated == 0 or not record.models:
+    where = run.folder or run.name
+    if run.status != "complete":
+        why = f" ({run.error.splitlines()[0]})" if run.error else ""
+        raise BaselineError(f"{where}: the run is not complete but '{run.status}'{why}; validate again")
+    if run.dataset.evaluated == 0 or not run.models:
         raise BaselineError(f"{where}: the run evaluated nothing; a baseline needs counts")
 
 
-def fingerprints_of(record: RunRecord) -> Fingerprints:
+def fingerprints_of(run: FinishedRun) -> Fingerprints:
     """Return what identifies the run's data, preprocessing and reference. Raises BaselineError for unfinished runs."""
-    require_finished(record)
-    reference = next((model for model in record.models if model.role == "reference"), None)
+    require_finished(run)
+    reference = next((model for model in run.models if model.role == "reference"), None)
     if reference is None:
-        raise BaselineError(f"{record.folder or record.name}: the run has no reference; a baseline needs one")
-    configured = record.config.get("reference", {})
+        raise BaselineError(f"{run.folder or run.name}: the run has no reference; a baseline needs one")
+    configured = run.recorded_config.reference
     return Fingerprints(
-        data=record.dataset.fingerprint,
-        content=record.dataset.content_fingerprint,
-        preprocess=_sha256(_preprocess(record)),
+        data=run.dataset.fingerprint,
+        content=run.dataset.content_fingerprint,
+        preprocess=_sha256(_preprocess(run)),
         reference=_sha256(
             {
                 "sha256": reference.model_sha256,
-                "input": configured.get("input"),
-                "output": configured.get("output"),
+                "input": configured.raw_input if configured else None,
+                "output": configured.output if configured else None,
             }
         ),
     )
 
 
-def row_of(record: RunRecord, model: ModelPart) -> ModelRow:
+def row_of(run: FinishedRun, model: ModelPart) -> ModelRow:
     """Return a model's counts. Raises BaselineError where it was not evaluated on every image."""
-    evaluated = record.dataset.evaluated
+    evaluated = run.dataset.evaluated
     if model.top1 is None or model.top5 is None or model.top1.total != evaluated or model.top5.total != evaluated:
         raise BaselineError(f"{model.id}: has no counts over all {evaluated:,} evaluated images")
-    compared = next((part for part in record.comparisons if part.candidate == model.id), None)
+    compared = next((part for part in run.comparisons if part.candidate == model.id), None)
     return ModelRow(
         role=model.role,
         device=model.device,
@@ -136,11 +156,11 @@ def row_of(record: RunRecord, model: ModelPart) -> ModelRow:
     )
 
 
-def _preprocess(record: RunRecord) -> dict[str, Any]:
-    found = record.config.get("dataset", {}).get("preprocess")
-    if not isinstance(found, dict):
-        raise BaselineError(f"{record.folder or record.name}: the record does not say how images were preprocessed")
-    return found
+def _preprocess(run: FinishedRun) -> dict[str, Any]:
+    found = run.recorded_config.dataset.preprocess
+    if found is None:
+        raise BaselineError(f"{run.folder or run.name}: the record does not say how images were preprocessed")
+    return dict(found)
 
 
 def _versions(record: RunRecord) -> dict[str, Any]:

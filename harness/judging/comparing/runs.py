@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from harness.errors import BaselineError
 from harness.judging.comparing.settings import Change, changes
 from harness.metrics.statistics import mcnemar_exact, paired_drop
+from harness.record.columns import numbers_of
 from harness.record.schema import Agreement, Drop, Flips, RunRecord
 from harness.record.store import read_predictions, read_record
-from harness.report.columns import numbers_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -174,7 +174,7 @@ def _rows_of_b(path_a: Path, a: pa.Table, path_b: Path, b: pa.Table) -> NDArray[
 
 
 def _some(names: list[str]) -> str:
-    from harness.report.text import visible
+    from harness.text import visible
 
     return ", ".join(visible(name) for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
 

@@ -8,6 +8,9 @@ from xml.etree import ElementTree as ET
 
 from markupsafe import Markup, escape
 
+Spec = dict[str, Any]
+WIDTH = 400
+REFERENCE, CANDIDATE, BAD, GOOD, OTHER = "var(--ref)", "var(--cand)", "var(--bad)", "var(--good)", "var(--other)"
 _FONT_SIZE = 12
 # Colours are names of the page's own variables, so that one drawing serves the light, the dark and the printed page.
 CONFIG: dict[str, Any] = {
@@ -111,3 +114,33 @@ def _own(value: str, key: str, name: str) -> str:
     if key == "id":
         return f"{name}-{value}"
     return value.replace("url(#", f"url(#{name}-")
+
+
+def colors(field: str, names: dict[str, str], *, legend: bool = True) -> Spec:
+    """Return a colour by the name in ``field``; ``names``: which colour each has."""
+    scale = {"domain": list(names), "range": list(names.values())}
+    return {"field": field, "type": "nominal", "scale": scale, **({} if legend else {"legend": None})}
+
+
+def dashed(mark: str) -> Spec:
+    """Return a thin dashed mark for what is no measurement, such as the diagonal."""
+    return {"type": mark, "color": "var(--muted)", "strokeDash": [4, 3], "strokeWidth": 1, "aria": False}
+
+
+def rule(axis: str, value: float | None, scale: Spec, text: str) -> Spec:
+    """Return a line across the chart at a value, with its name at the top (or at the left) of it."""
+    place: Spec = {axis: {"datum": value, "type": "quantitative", "scale": scale}}
+    across = axis == "y"
+    label = {"type": "text", "fill": "var(--text)", "align": "right" if across else "left", "baseline": "bottom"}
+    where = {"x": "width", "dy": -3} if across else {"y": 0, "dx": 4, "baseline": "top"}
+    upright = {} if across else {"dy": -14}
+    return {
+        "data": {"values": [{}]},
+        "layer": [
+            {
+                "mark": {"type": "rule", "color": "var(--text)", "strokeWidth": 1.5, "strokeDash": [6, 3]},
+                "encoding": place,
+            },
+            {"mark": {**label, **where, **upright}, "encoding": {**place, "text": {"value": text}}},
+        ],
+    }

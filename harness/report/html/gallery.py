@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.report.html.per_image import BROKEN, CHANGED, FIXED, Columns, PerImage
+from harness.report.facts.per_image import BROKEN, CHANGED, FIXED, Columns, PerImage
 
 KINDS = {BROKEN: "broken", FIXED: "fixed", CHANGED: "changed"}
 _CARDS = 120  # of all candidates together
@@ -17,7 +17,7 @@ _SHARES = {BROKEN: 0.5, FIXED: 0.25, CHANGED: 0.25}
 
 
 def chosen_rows(images: PerImage, reference: str, candidate: str, count: int) -> list[int]:
-    """Return up to ``count`` rows with another answer, by lost probability of the label, largest loss first.
+    """Return up to ``count`` changed predictions, by lost probability of the label, largest loss first.
 
     Half of the places are for broken images, a quarter each for fixed and changed ones; what one kind leaves over goes
     to the others.
@@ -33,9 +33,9 @@ def chosen_rows(images: PerImage, reference: str, candidate: str, count: int) ->
 
 
 def _ordered(rows: NDArray[np.intp], loss: NDArray[np.float64], kind: int) -> NDArray[np.intp]:
-    """Return rows with the most telling first: the largest loss, or gain where an image was fixed."""
-    told = -loss[rows] if kind == FIXED else loss[rows]
-    return rows[np.argsort(np.where(np.isfinite(told), -told, np.inf), kind="stable")]
+    """Return rows, the largest loss first, or the largest gain where images were fixed."""
+    change = -loss[rows] if kind == FIXED else loss[rows]
+    return rows[np.argsort(np.where(np.isfinite(change), -change, np.inf), kind="stable")]
 
 
 def cards(images: PerImage, pairs: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.report import numbers
-from harness.report.html.chart_parts import BAD, CANDIDATE, GOOD, OTHER, WIDTH, Spec, colors, dashed, rule
-from harness.report.html.classes import ClassChange
-from harness.report.html.names import Namer
-from harness.report.html.per_image import BROKEN, CHANGED, FIXED, PerImage
-from harness.report.text import visible
+from harness.report.facts import numbers
+from harness.report.facts.class_changes import ClassChange
+from harness.report.facts.class_names import Namer
+from harness.report.facts.per_image import BROKEN, CHANGED, FIXED, PerImage
+from harness.report.html.chart_svg import BAD, CANDIDATE, GOOD, OTHER, WIDTH, Spec, colors, dashed, rule
+from harness.text import visible
 
 _KINDS = {BROKEN: ("broken", BAD), FIXED: ("fixed", GOOD), CHANGED: ("changed, both wrong", OTHER)}
 _BINS_A_DECADE = 4
@@ -126,12 +126,12 @@ def scatter(images: PerImage, reference: str, candidate: str) -> Spec | None:
 
 
 def classes(changes: Sequence[ClassChange], name: Namer) -> Spec | None:
-    """Return how many images each class lost or won; the classes in the order given."""
+    """Return how many images each class lost or gained; the classes in the order given."""
     rows = [
         {
             "class": f"{row.label} {name(row.label)}",
             "change": row.change,
-            "side": "lost" if row.change < 0 else "won",
+            "side": "lost" if row.change < 0 else "gained",
             "tip": f"{name(row.label)}: {row.before} → {row.after} of {numbers.plural(row.images, 'image')} right "
             f"({numbers.signed_pp(row.change_pp, 2)} pp)",
         }
@@ -157,7 +157,7 @@ def classes(changes: Sequence[ClassChange], name: Namer) -> Spec | None:
                 "axis": {"tickMinStep": 1, "tickCount": 6, "format": "+d"},
                 "title": "right images, candidate minus reference",
             },
-            "color": colors("side", {"lost": BAD, "won": GOOD}, legend=False),
+            "color": colors("side", {"lost": BAD, "gained": GOOD}, legend=False),
             "description": {"field": "tip"},
         },
     }

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from harness.disk.atomic import write_atomically
 from harness.errors import RecordError
-from harness.report import numbers
+from harness.report.facts import numbers
 from harness.report.html import assets
 from harness.report.html.chart_svg import draw
 from harness.report.html.runs import Run, figures, find_runs

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.record.schema import RunRecord
-from harness.report.text import visible
+from harness.text import visible
 
 THUMBNAIL = 160
 _THUMBNAIL_QUALITY = 72
@@ -29,26 +29,26 @@ class Picture:
     pixels: Any
 
     def exact(self) -> str | None:
-        """Return every pixel that the models saw as a data URI; None where they are too many to carry."""
+        """Return the exact prepared pixels as a data URI; None where they are too many to carry."""
         return None if max(self.pixels.shape[:2]) > _LARGEST else _webp(self.pixels, _LOSSLESS)
 
 
 def pictures(record: RunRecord, image_ids: Iterable[str]) -> tuple[dict[str, Picture], str | None]:
-    """Return the pictures that can be had, by image id, and why the others cannot (None: all are there)."""
-    wanted = list(dict.fromkeys(image_ids))
-    if not wanted:
+    """Return the readable pictures by image id, and why the others are missing (None: all are there)."""
+    chosen_ids = list(dict.fromkeys(image_ids))
+    if not chosen_ids:
         return {}, None
     found: dict[str, Picture] = {}
     try:
         from harness.config.schema import Dataset
         from harness.dataset.image import prepare
 
-        dataset = Dataset.model_validate(record.config.get("dataset"))
-        read = _reader(dataset, wanted)
+        dataset = Dataset.model_validate(record.recorded_config.dataset.raw)
+        read = _reader(dataset, chosen_ids)
     except (HarnessError, ValueError, OSError) as error:
         return {}, _reason(error)
     reason = None
-    for image_id in wanted:
+    for image_id in chosen_ids:
         try:
             prepared = prepare(read(image_id), dataset.preprocess)
             found[image_id] = Picture(_webp(_small(prepared), _THUMBNAIL_QUALITY), prepared)
@@ -57,17 +57,17 @@ def pictures(record: RunRecord, image_ids: Iterable[str]) -> tuple[dict[str, Pic
     return found, reason
 
 
-def _reader(dataset: Any, wanted: list[str]) -> Callable[[str], bytes]:
+def _reader(dataset: Any, chosen_ids: list[str]) -> Callable[[str], bytes]:
     """Return how to read an image by its id; a folder that lost some of its images still gives the others."""
     from harness.dataset.image_set import open_image_set
 
     try:
         images = open_image_set(dataset)
     except HarnessError:
-        if not any(_below(dataset.path, image_id) for image_id in wanted):
+        if not any(_below(dataset.path, image_id) for image_id in chosen_ids):
             raise
         return lambda image_id: _read_below(dataset.path, image_id)
-    chosen = set(wanted)
+    chosen = set(chosen_ids)
     rows = {image_id: row for row, image_id in enumerate(images.manifest.image_ids) if image_id in chosen}
 
     def read(image_id: str) -> bytes:

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from harness.record.schema import RunRecord
-from harness.report import numbers
+from harness.report.facts import numbers
+from harness.report.facts.class_changes import Confusion, class_changes, grown_confusions
+from harness.report.facts.class_names import Namer
+from harness.report.facts.matrix import IN_PASSING, comparison_matrix
+from harness.report.facts.per_image import PerImage, pairs, per_image
+from harness.report.facts.provenance import facts, model_facts, resolved_config
+from harness.report.facts.summary import ComparisonRow, Summary, summarise
 from harness.report.html import assets, gallery, image_charts, model_charts, sections
-from harness.report.html.calibration import calibrate
 from harness.report.html.chart_svg import draw
-from harness.report.html.classes import Confusion, class_changes, grown_confusions
-from harness.report.html.names import Namer
-from harness.report.html.per_image import PerImage, pairs, per_image
+from harness.report.html.model_charts import calibrate
 from harness.report.html.pixels import Picture, pictures
 from harness.report.html.table_data import compact_table
-from harness.report.matrix import IN_PASSING, comparison_matrix
-from harness.report.provenance import facts, model_facts, resolved_config
-from harness.report.summary import ComparisonRow, Summary, summarise
-from harness.report.text import visible, visible_lines
+from harness.text import visible, visible_lines
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +37,7 @@ _SCRIPTS = ("base.js", "gallery.js", "table.js", "report.js")
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawn chart with its heading and a sentence that says what is to be seen."""
+    """A drawn chart with its heading and a caption of one sentence."""
 
     title: str
     svg: Markup
@@ -112,16 +112,13 @@ def _page(values: dict[str, Any], shared: dict[str, Any]) -> str:
 
 def _focus(record: RunRecord, summary: Summary) -> ComparisonRow | None:
     """Return the comparison to look at first: the worst candidate's."""
-    told = [(part.reference, part.candidate) for part in record.comparisons]
-    return summary.comparisons[told.index(sections.worst_first(record, told)[0])] if told else None
+    compared = [(part.reference, part.candidate) for part in record.comparisons]
+    return summary.comparisons[compared.index(sections.worst_first(record, compared)[0])] if compared else None
 
 
 def _published(record: RunRecord) -> tuple[float | None, float | None]:
-    told = record.config.get("published")
-    if not isinstance(told, dict):
-        return None, None
-    top1, top5 = (told.get(f"top{k}_percent") for k in (1, 5))
-    return tuple(value if isinstance(value, (int, float)) else None for value in (top1, top5))  # type: ignore[return-value]
+    published = record.recorded_config.published
+    return published.top1_percent, published.top5_percent
 
 
 def _overview(record: RunRecord, published: tuple[float | None, float | None]) -> Iterator[Chart]:
@@ -155,23 +152,23 @@ def _specs(
     limit, first = _parity(record, candidate)
     difference = images.models[candidate].max_abs_diff
     beyond = 0 if limit is None else int((difference > limit).sum())
-    told = (
-        "" if limit is None else f"{numbers.plural(beyond, 'image')} of {numbers.count(len(images))} beyond the limit"
-    )
-    told += f", which judges the first {numbers.count(first)}." if first else "." if told else ""
-    yield "How far probabilities moved", image_charts.differences(difference, limit), told
+    caption = ""
+    if limit is not None:
+        caption = f"{numbers.count(beyond)} of {numbers.plural(len(images), 'image')} exceed the limit"
+        caption += f"; the gate parity judges the first {numbers.count(first)}." if first else "."
+    yield "Change of probabilities", image_charts.differences(difference, limit), caption
     published = _published(record)[0]
     spec = model_charts.running(images, [(reference, "reference"), (candidate, "candidate")], published)
     yield (
         "Top-1 over the run",
         spec,
-        "Settles as images come in; two lines that part for good show where a fault began.",
+        "Where the two lines separate for good, a fault began.",
     )
     spec = image_charts.scatter(images, reference, candidate)
     yield (
         "Probability of the true label",
         spec,
-        "Squares: all images; dots: images with another answer. Below the line, the label lost.",
+        "Squares: all images; dots: changed predictions. Below the line: the label lost probability.",
     )
     rated = [
         (model, role, calibrate(images.models[model].top1_probability, images.correct(model)))
@@ -180,8 +177,8 @@ def _specs(
     errors = "; ".join(f"{visible(model)} {_percent(item.error)}" for model, _, item in rated)
     yield "Reliability", model_charts.reliability(rated), f"Expected calibration error: {errors}."
     worst, best = class_changes(images, reference, candidate)
-    told = f"The {numbers.plural(len(worst), 'class', 'classes')} that lost most and the {len(best)} that won most."
-    yield "Change by class", image_charts.classes([*worst, *reversed(best)], name), told
+    caption = f"Largest losses: {numbers.plural(len(worst), 'class', 'classes')}; largest gains: {len(best)}."
+    yield "Change by class", image_charts.classes([*worst, *reversed(best)], name), caption
 
 
 def _parity(record: RunRecord, candidate: str) -> tuple[float | None, int]:

@@ -1,4 +1,4 @@
-"""The runs below a folder, read from their records; what cannot be read is told, never left out in silence."""
+"""The runs below a folder, read from their records; records that cannot be read are listed with the reason."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from urllib.parse import quote
 from harness.errors import RecordError
 from harness.record.schema import RunRecord
 from harness.record.store import RECORD_FILE, read_record
-from harness.report import numbers
-from harness.report.summary import VERDICT_WORDS, Summary, summarise
-from harness.report.text import visible
+from harness.report.facts import numbers
+from harness.report.facts.summary import VERDICT_WORDS, Summary, summarise
+from harness.text import visible
 
 _PAGES = ("report.html", "report.md", RECORD_FILE)
 _NOT_RUNS = frozenset({"shards"})
@@ -33,10 +33,10 @@ class Run:
     @property
     def commit(self) -> str:
         """The short git commit, with `+` where files differed from it; "no commit" outside of a checkout."""
-        told = self.record.environment.get("git_commit")
-        if not isinstance(told, str) or not told:
+        commit = self.record.environment.get("git_commit")
+        if not isinstance(commit, str) or not commit:
             return "no commit"
-        return visible(told[:_SHORT_COMMIT] + ("+" if told.endswith("+") else ""))
+        return visible(commit[:_SHORT_COMMIT] + ("+" if commit.endswith("+") else ""))
 
 
 def find_runs(folder: Path) -> tuple[list[Run], list[tuple[str, str]]]:
@@ -67,31 +67,31 @@ def _record_folders(folder: Path) -> Iterator[Path]:
 def figures(run: Run) -> dict[str, str]:
     """Return everything that two runs are compared by: name and text, in the order to show it."""
     record, summary = run.record, run.summary
-    told = {
+    texts = {
         "verdict": f"{summary.verdict.word} (exit {summary.verdict.exit_code})",
         "evaluated": numbers.plural(record.dataset.evaluated, "image"),
         "fingerprint of the images and labels": visible(record.dataset.fingerprint),
     }
     for row in summary.models:
-        told[f"{row.id}: Top-1 %"] = f"{row.top1.percent} ({row.top1.counts})"
-        told[f"{row.id}: Top-5 %"] = f"{row.top5.percent} ({row.top5.counts})"
-        told[f"{row.id}: precision"] = row.precision
-        told[f"{row.id}: images/s"] = row.images_per_second
+        texts[f"{row.id}: Top-1 %"] = f"{row.top1.percent} ({row.top1.counts})"
+        texts[f"{row.id}: Top-5 %"] = f"{row.top5.percent} ({row.top5.counts})"
+        texts[f"{row.id}: precision"] = row.precision
+        texts[f"{row.id}: images/s"] = row.images_per_second
     for part in record.models:
-        told[f"{visible(part.id)}: sha256"] = visible(part.model_sha256[:12])
+        texts[f"{visible(part.id)}: sha256"] = visible(part.model_sha256[:12])
     for comparison in summary.comparisons:
         name = comparison.candidate
-        told[f"{name}: Top-1 drop pp"] = f"{comparison.top1_drop} {comparison.top1_interval}"
-        told[f"{name}: same Top-1 %"] = f"{comparison.agreement_percent} ({comparison.agreement_counts})"
-        told[f"{name}: broken / fixed / changed"] = (
+        texts[f"{name}: Top-1 drop pp"] = f"{comparison.top1_drop} {comparison.top1_interval}"
+        texts[f"{name}: same Top-1 %"] = f"{comparison.agreement_percent} ({comparison.agreement_counts})"
+        texts[f"{name}: broken / fixed / changed"] = (
             f"{comparison.broken} / {comparison.fixed} / {comparison.changed_wrong}"
         )
-        told[f"{name}: max |Δp|"] = comparison.max_abs_diff
+        texts[f"{name}: max |Δp|"] = comparison.max_abs_diff
     for gate in record.gates:
-        told[f"gate {visible(gate.gate)}, {visible(gate.model)}"] = VERDICT_WORDS[gate.verdict]
-    told |= {f"configuration: {key}": value for key, value in _leaves(record.config)}
-    told |= {f"environment: {key}": value for key, value in _leaves(record.environment)}
-    return told
+        texts[f"gate {visible(gate.gate)}, {visible(gate.model)}"] = VERDICT_WORDS[gate.verdict]
+    texts |= {f"configuration: {key}": value for key, value in _leaves(record.config)}
+    texts |= {f"environment: {key}": value for key, value in _leaves(record.environment)}
+    return texts
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

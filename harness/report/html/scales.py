@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from harness.record.schema import GatePart
-from harness.report import gate_text
-from harness.report.gate_text import Figure
+from harness.report.facts import gates
+from harness.report.facts.gates import Measurement
 
 _SMALLEST = 1e-9  # what lies below, 0 above all, stands at the left end of a logarithmic scale
 
@@ -33,10 +33,11 @@ class Scale:
 
 def scales(gate: GatePart) -> list[Scale]:
     """Return a scale for every measured value of the gate that has a limit; none where nothing was measured."""
-    return [_scale(figure) for figure in gate_text.figures(gate)]
+    return [_scale(figure) for figure in gates.measurements(gate)]
 
 
-def _scale(figure: Figure) -> Scale:
+def _scale(figure: Measurement) -> Scale:
+    floor = figure.direction == "at_least"
     if figure.unit == "pp":
         low, high = _around_zero(figure)
         marker, limit = (_linear(value, low, high) for value in (figure.measured, figure.limit))
@@ -47,7 +48,7 @@ def _scale(figure: Figure) -> Scale:
     else:
         low, high = _decades(figure)
         marker, limit, origin = _log(figure.measured, low, high), _log(figure.limit, low, high), None
-    start, width = (limit, 100 - limit) if figure.floor else (0.0, limit)
+    start, width = (limit, 100 - limit) if floor else (0.0, limit)
     return Scale(
         label=figure.label,
         measured_text=figure.measured_text,
@@ -57,24 +58,24 @@ def _scale(figure: Figure) -> Scale:
         pass_start=round(start, 2),
         pass_width=round(width, 2),
         origin=None if origin is None else round(origin, 2),
-        beyond=figure.measured < figure.limit if figure.floor else figure.measured > figure.limit,
-        floor=figure.floor,
+        beyond=figure.is_beyond,
+        floor=floor,
     )
 
 
-def _around_zero(figure: Figure) -> tuple[float, float]:
+def _around_zero(figure: Measurement) -> tuple[float, float]:
     span = max(abs(figure.measured) * 1.15, abs(figure.limit) * 2.5, 1e-6)
     return -span, span
 
 
-def _near(figure: Figure) -> tuple[float, float]:
+def _near(figure: Measurement) -> tuple[float, float]:
     """Return a stretch of percent around both values, wide enough that a tenth of a point is not made a precipice."""
     low, high = sorted((figure.measured, figure.limit))
     margin = max(1.0, 0.35 * (high - low))
     return low - margin, high + margin
 
 
-def _decades(figure: Figure) -> tuple[float, float]:
+def _decades(figure: Measurement) -> tuple[float, float]:
     limit = max(figure.limit, _SMALLEST)
     low = min(1e-8, limit / 100, figure.measured if figure.measured > 0 else limit)
     return math.log10(max(low, _SMALLEST)), math.log10(max(1.0, limit * 10, figure.measured))

@@ -1,21 +1,22 @@
-"""The parts of a report's first screens as plain values for the template: gates by model, what was asked, timing."""
+"""The parts of a report's first screens as plain values for the template: gates by model, the question, timing."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from harness.record.recorded_config import RecordedInput
 from harness.record.schema import RunRecord, Verdict
-from harness.report import numbers
+from harness.report.facts import numbers
+from harness.report.facts.summary import GateRow, gate_row
 from harness.report.html.scales import Scale, scales
-from harness.report.summary import GateRow, gate_row
-from harness.report.text import visible
+from harness.text import visible
 
 _RANK: dict[Verdict, int] = {"fail": 0, "error": 1, "inconclusive": 2, "pass": 3, "not_applicable": 4}
 _SYMBOLS: dict[Verdict, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?", "error": "!", "not_applicable": "·"}
 _PROCESS = "wall_seconds"
+_NAMED = 3  # models named one by one
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,22 @@ class GateCell:
     symbol: str
 
 
+ModelGates = tuple[str, str, tuple[tuple[GateCell, ...], ...]]
+
+
 @dataclass(frozen=True)
 class GateMatrix:
     """Gates by model: ``rows`` are (model, role, cells in the order of ``gates``; several where a gate comes twice).
 
-    ``idle``: (gate, reason) of the gates that apply to no model, which have no column.
+    ``passed``: the rows of models whose every gate passed, where another model has one that did not; ``passed_title``
+    counts them. ``idle``: (gate, reason) of the gates that apply to no model, which have no column.
     """
 
     gates: tuple[str, ...]
     idle: tuple[tuple[str, str], ...]
-    rows: tuple[tuple[str, str, tuple[tuple[GateCell, ...], ...]], ...]
+    rows: tuple[ModelGates, ...]
+    passed: tuple[ModelGates, ...]
+    passed_title: str
 
 
 def gate_matrix(record: RunRecord) -> GateMatrix:
@@ -63,15 +70,32 @@ def gate_matrix(record: RunRecord) -> GateMatrix:
         )
         for model in models
     )
+    passed = tuple(row for row in rows if all(cell.row.verdict == "pass" for cell in _cells(row)))
+    if len(passed) == len(rows):
+        passed = ()
     return GateMatrix(
-        tuple(visible(gate) for gate in gates),
-        tuple((visible(gate), reason) for gate, reason in idle.items() if gate not in gates),
-        rows,
+        gates=tuple(visible(gate) for gate in gates),
+        idle=tuple((visible(gate), reason) for gate, reason in idle.items() if gate not in gates),
+        rows=tuple(row for row in rows if row not in passed),
+        passed=passed,
+        passed_title=_passed_title(passed),
     )
 
 
+def _cells(row: ModelGates) -> list[GateCell]:
+    return [cell for parts in row[2] for cell in parts]
+
+
+def _passed_title(rows: Sequence[ModelGates]) -> str:
+    """Return "4 gates passed for ir (parity, target, drop), tf (target)"; models are counted where there are many."""
+    count = sum(len(_cells(row)) for row in rows)
+    names = [f"{row[0]} ({', '.join(dict.fromkeys(cell.row.gate for cell in _cells(row)))})" for row in rows]
+    models = ", ".join(names) if len(names) <= _NAMED else numbers.plural(len(names), "model")
+    return f"{numbers.plural(count, 'gate')} passed for {models}"
+
+
 def _usual_reason(record: RunRecord, gate: str) -> str:
-    """Return why a gate applied to no model: what most models say, those that did not run being asked last."""
+    """Return why a gate applied to no model: the most frequent reason, of the models that ran if there are any."""
     ran = {part.id for part in record.models if part.status == "ok"}
     reasons = [part.reason for part in record.gates if part.gate == gate and part.model in ran]
     reasons = reasons or [part.reason for part in record.gates if part.gate == gate]
@@ -92,13 +116,14 @@ def worst_first(record: RunRecord, pairs: Sequence[tuple[str, str]]) -> list[tup
 
 
 def question(record: RunRecord) -> str:
-    """Return what the run was asked, in one sentence."""
+    """Return the question that the run answers."""
     candidates = [visible(part.id) for part in record.models if part.role == "candidate"]
     references = [visible(part.id) for part in record.models if part.role == "reference"]
     if not candidates or not references:
-        return "Did the conversion keep the accuracy?"
-    asked = candidates[0] if len(candidates) == 1 else f"each of {len(candidates)} candidates"
-    return f"Does {asked} answer as {references[0]}, the original, does?"
+        return "Does the converted model keep the accuracy?"
+    if len(candidates) == 1:
+        return f"Does {candidates[0]} match the original ({references[0]})?"
+    return f"Do all {len(candidates)} candidates match the original ({references[0]})?"
 
 
 def timing(record: RunRecord) -> list[tuple[str, str, float]]:
@@ -118,21 +143,12 @@ def timing(record: RunRecord) -> list[tuple[str, str, float]]:
 
 
 def input_contracts(record: RunRecord) -> dict[str, str]:
-    """Return how each model is fed, by model id, as far as the record's configuration says it."""
-    config = record.config
-    reference, candidates = config.get("reference"), config.get("candidates")
-    specs = [reference, *(candidates if isinstance(candidates, (list, tuple)) else ())]
-    told: dict[str, str] = {}
-    for spec in specs:
-        fed = spec.get("input") if isinstance(spec, Mapping) else None
-        if isinstance(spec, Mapping) and isinstance(fed, Mapping):
-            told[str(spec.get("id"))] = _contract(fed)
-    return told
+    """Return the input of each model in words, by model id, as far as the record's configuration has it."""
+    return {model.id: _contract(model.input) for model in record.recorded_config.models if model.input}
 
 
-def _contract(fed: Mapping[str, Any]) -> str:
-    color, mean, scale = (fed.get(name) for name in ("color", "mean", "scale"))
-    said = f"channels in the order {visible(str(color or 'unknown'))}"
-    if not mean and scale in (None, 1, 1.0):
-        return f"{said}, values 0 to 255"
-    return visible(f"{said}, (value - {mean}) / {scale}")
+def _contract(contract: RecordedInput) -> str:
+    channels = f"channel order {visible(contract.color or 'unknown')}"
+    if not contract.mean and contract.scale in (None, 1, 1.0):
+        return f"{channels}, values 0 to 255"
+    return visible(f"{channels}, (value - {contract.mean}) / {contract.scale}")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.report.html.per_image import PerImage
+from harness.report.facts.per_image import PerImage
 
 NONE = 65535
 _STEPS = 65534

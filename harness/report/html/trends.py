@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.record.schema import RunRecord
-from harness.report import numbers
-from harness.report.html.chart_parts import BAD, WIDTH
+from harness.report.facts import numbers
+from harness.report.html.chart_svg import BAD, WIDTH
 from harness.report.html.runs import Run
-from harness.report.text import visible
+from harness.text import visible
 
 Axis = Literal["time", "commit"]
 _SERIES = 6  # colours of the page, --s0 to --s5

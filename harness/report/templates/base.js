@@ -19,7 +19,7 @@ function drawn(tag, attributes, ...children) {
   return element;
 }
 
-// The same as harness/report/text.py: what is hidden, or turns the direction of text, is written out.
+// The same as harness/text.py: what is hidden, or turns the direction of text, is written out.
 function visible(text) {
   return String(text).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Cn}\p{Zl}\p{Zp}]/gu, (character) => {
     const code = character.codePointAt(0);
@@ -30,7 +30,7 @@ function visible(text) {
   });
 }
 
-// The same words as harness/report/numbers.py.
+// The same words as harness/report/facts/numbers.py.
 const MISSING = "n/a";
 const probability = (value) => (Number.isFinite(value) ? value.toFixed(3) : MISSING);
 const count = (value) => value.toLocaleString("en-US");

@@ -8,7 +8,7 @@ function picture(card) {
   const inside = known
     ? make("img", { src: known[0], alt: "", width: 128, height: 128, decoding: "async" })
     : make("span", {}, "image not available");
-  const name = `${visible(card.id)}: ${className(card.label)}; show what the models saw`;
+  const name = `${visible(card.id)}: ${className(card.label)}; show the model input`;
   return make("button", { type: "button", class: "picture", "aria-label": name, onclick: () => show(card) }, inside);
 }
 
@@ -22,7 +22,7 @@ function guesses(found, label, title, kind) {
       make("span", { class: "number" }, probability(value)),
     ),
   );
-  const list = rows.length ? make("ol", { class: `of-${kind}` }, ...rows) : make("p", { class: "small" }, "no answer");
+  const list = rows.length ? make("ol", { class: `of-${kind}` }, ...rows) : make("p", { class: "small" }, "no prediction");
   return make("div", {}, make("h4", {}, title), list);
 }
 
@@ -72,8 +72,8 @@ function showClasses() {
 function showStrip() {
   const worst = DATA.cards.filter((card) => card.candidate === DATA.models[DATA.pairs[0]?.[1]]).slice(0, 6);
   const item = (card) => {
-    const said = card.after.length ? className(card.after[0][0]) : "none";
-    return make("li", {}, picture(card), make("b", {}, make("span", { title: className(card.label) }, className(card.label))), make("span", { title: said }, `→ ${said}`));
+    const guess = card.after.length ? className(card.after[0][0]) : "none";
+    return make("li", {}, picture(card), make("b", {}, make("span", { title: className(card.label) }, className(card.label))), make("span", { title: guess }, `→ ${guess}`));
   };
   byId("strip")?.replaceChildren(...worst.map(item));
 }
@@ -83,12 +83,12 @@ function show(card) {
   const exact = known.length > 1;
   const image = known.length ? make("img", { src: known[known.length - 1], alt: `${visible(card.id)}, as prepared for the models` }) : make("p", { class: "picture" }, "image not available");
   const words = exact
-    ? "The exact pixels after decode, crop and resize, before each model's own colour order, mean and scale."
+    ? "The exact pixels after decode, crop and resize, before the colour order, mean and scale of each model."
     : known.length
       ? "A smaller, compressed copy: the page's size leaves room for the exact pixels of the largest losses only."
       : "The image could not be read when this page was made.";
   const fed = [card.reference, card.candidate].flatMap((model) => [
-    make("dt", {}, `fed to ${visible(model)}`),
+    make("dt", {}, `input of ${visible(model)}`),
     make("dd", {}, Object.hasOwn(DATA.contracts, model) ? DATA.contracts[model] : "not recorded"),
   ]);
   const close = make("button", { type: "button", class: "button close", onclick: () => byId("dialog").close() }, "Close");

@@ -138,7 +138,7 @@ def test_an_optional_device_that_was_never_there_has_no_row_and_no_verdict() -> 
 def test_a_device_that_was_there_and_is_gone_is_an_error() -> None:
     found = judged(run(model("ir"), absent("gpu")), baseline_of(run(model("ir"), model("gpu"))))
     assert found["gpu"].verdict == "error"
-    assert "has counts in the baseline, but its device is not there now: the device 'GPU'" in found["gpu"].reason
+    assert "has counts in the baseline, but its device is unavailable now: the device 'GPU'" in found["gpu"].reason
     assert exit_code(found.values(), evaluated=650) == 4
 
 

@@ -84,16 +84,16 @@ def _stored(**changes: Any) -> str:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "no JSON"),
+        ("", "not valid JSON"),
         ("[]", "no schema_version"),
         ("{}", "no schema_version"),
         ('{"schema_version": true}', "no schema_version"),
         ('{"schema_version": 2}', "newer harness .* upgrade"),
-        ('{"schema_version": 1}', "no baseline: name"),
-        ('{"schema_version": 1, "schema_version": 1}', "stands twice"),
+        ('{"schema_version": 1}', "not a valid baseline: name"),
+        ('{"schema_version": 1, "schema_version": 1}', "the key 'schema_version' is repeated"),
         (_stored(surprise=1), "surprise"),
         (_stored(images=0), "images"),
-        (_stored(images=float("nan")), "no baseline: images"),
+        (_stored(images=float("nan")), "not valid JSON .NaN is not JSON"),
     ],
 )
 def test_what_is_no_baseline_is_refused(tmp_path: Path, text: str, told: str) -> None:

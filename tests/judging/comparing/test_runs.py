@@ -149,7 +149,7 @@ def test_unfinished_empty_or_damaged_runs_are_refused(save: Saver, tmp_path: Pat
     (bare / "predictions.parquet").write_bytes(b"PAR1")
     with pytest.raises(RecordError, match="damaged"):
         compare_runs(good, bare)
-    with pytest.raises(RecordError, match="no run record"):
+    with pytest.raises(RecordError, match="no run record found"):
         compare_runs(tmp_path / "nowhere", good)
 
 

@@ -148,7 +148,7 @@ def test_a_click_shows_the_exact_pixels(visit: Visit) -> None:
     assert page.locator("dialog").is_visible()
     assert page.locator("#dialog-words").inner_text().startswith("The exact pixels")
     assert page.evaluate("document.querySelector('dialog img').naturalWidth") == 64
-    assert "channels in the order RGB, (value - 127.5) / 127.5" in page.locator("dialog dl").inner_text()
+    assert "channel order RGB, (value - 127.5) / 127.5" in page.locator("dialog dl").inner_text()
     assert visit.serious_faults() == []
     page.keyboard.press("Escape")
     assert page.locator("dialog").is_hidden()

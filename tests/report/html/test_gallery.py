@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from harness.report.facts.per_image import PerImage, per_image
 from harness.report.html.gallery import by_importance, cards, chosen_rows
-from harness.report.html.per_image import PerImage, per_image
 from tests.report import records, synthetic
 from tests.report.records import record, table
 

@@ -45,7 +45,7 @@ def test_runs_are_found_once_oldest_first(runs: Path) -> None:
     assert [run.commit for run in found] == ["no commit", "no commit", "0123456789+"]
     ((place, reason),) = unreadable
     assert place == "broken"
-    assert reason.startswith("cut off or no JSON")
+    assert reason.startswith("not valid JSON")
 
 
 def test_the_page_tells_all_of_them(runs: Path) -> None:

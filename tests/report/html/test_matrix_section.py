@@ -24,7 +24,7 @@ def test_the_rows_are_sorted_and_the_best_is_marked() -> None:
     assert "bf16 ★ best, may ship CPU bf16 78.15 94.00 +0.154 [-0.806, +1.166] 97.54 4 3 9 0.16" in _words(section)
     assert "int8 fails drop CPU f32" in _words(section)
     assert "gpu : device GPU is not there" in _words(section)
-    assert "measured in passing, while decoding ran" in _words(section)
+    assert "measured in passing, while images were decoded" in _words(section)
 
 
 def test_agreement_cells_are_shaded_by_class_alone() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from harness.record.schema import Agreement, Drop, RunRecord
+from harness.report.facts.summary import summarise
 from harness.report.html import report_page
 from harness.report.html.report_page import render
-from harness.report.summary import summarise
 from tests.report import records, synthetic
 from tests.report.html.pages import assert_contained
 from tests.report.records import comparison, gate, model, record, table
@@ -96,8 +96,16 @@ def test_null_figures_are_words() -> None:
 def test_zero_flips_say_so() -> None:
     same = {"image_id": "a", "label": 1, "tf": (1, 0.5, 0.5, 1, 0.0), "ir": (1, 0.5, 0.5, 1, 0.0)}
     page = assert_contained(render(record(), table(rows=[same, same])))
-    assert "No image has another answer." in page.text
+    assert "All predictions match." in page.text
     assert page.data["cards"] == []
+
+
+def test_flips_without_their_images_do_not_read_as_matching() -> None:
+    only_reference = table(
+        rows=[{"image_id": "a", "label": 1, "tf": (1, 0.5, 0.5, 1, 0.0), "ir": (1, 0.5, 0.5, 1, 0.0)}]
+    )
+    only_reference = only_reference.select([name for name in only_reference.column_names if not name.startswith("ir.")])
+    assert "All predictions match." not in assert_contained(render(records.bf16(), only_reference)).text
 
 
 def test_images_that_are_gone_are_told(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from tests.report import records
 from tests.report.records import comparison, gate, model, record
 
 
-def test_gates_by_model_with_the_idle_ones_apart() -> None:
+def test_gates_by_model_with_the_idle_ones_listed_separately() -> None:
     matrix = gate_matrix(record())
     assert matrix.gates == ("parity", "drop")
     assert matrix.idle == (("target", "the configuration names no published accuracy"),)
@@ -14,7 +14,17 @@ def test_gates_by_model_with_the_idle_ones_apart() -> None:
     assert [cell.symbol for parts in cells for cell in parts] == ["✓", "✓"]
 
 
-def test_an_idle_gate_tells_what_most_models_that_ran_say() -> None:
+def test_passed_gates_are_folded_only_beside_others() -> None:
+    assert gate_matrix(record()).passed == ()  # all passed: nothing else to look at
+    run = records.many_candidates(12)
+    matrix = gate_matrix(run)
+    failed = {part.model for part in run.gates if part.verdict == "fail"}
+    assert {row[0] for row in matrix.rows} == failed
+    assert {row[0] for row in (*matrix.rows, *matrix.passed)} == {part.model for part in run.gates}
+    assert matrix.passed_title == "8 gates passed for 8 models"
+
+
+def test_an_idle_gate_has_the_reason_of_most_models_that_ran() -> None:
     absent = model("gpu").model_copy(update={"status": "unavailable"})
     gates = [gate("target", name, "not_applicable", reason="nothing published") for name in ("tf", "a", "b")]
     gates += [gate("target", "int8", "not_applicable", reason="switched off")]
@@ -35,14 +45,17 @@ def test_the_worst_model_comes_first_and_the_reference_last() -> None:
     run = record(
         models=models, gates=gates, comparisons=(comparison("good"), comparison("bad"), comparison("doubtful"))
     )
-    assert [row[0] for row in gate_matrix(run).rows] == ["bad", "doubtful", "good", "tf"]
+    matrix = gate_matrix(run)
+    assert [row[0] for row in matrix.rows] == ["bad", "doubtful", "tf"]
+    assert [row[0] for row in matrix.passed] == ["good"]
+    assert matrix.passed_title == "1 gate passed for good (target)"
     assert worst_first(run, [("tf", "good"), ("tf", "bad")])[0] == ("tf", "bad")
 
 
 def test_the_question() -> None:
-    assert question(record()) == "Does ir answer as tf, the original, does?"
-    assert question(records.many_candidates(12)).startswith("Does each of 12 candidates answer as tf")
-    assert question(records.failed_to_run()) == "Did the conversion keep the accuracy?"
+    assert question(record()) == "Does ir match the original (tf)?"
+    assert question(records.many_candidates(12)) == "Do all 12 candidates match the original (tf)?"
+    assert question(records.failed_to_run()) == "Does the converted model keep the accuracy?"
 
 
 def test_time_by_stage_against_the_whole_run() -> None:
@@ -58,7 +71,7 @@ def test_what_the_models_are_fed() -> None:
         "candidates": [{"id": "ir", "input": {"color": "BGR", "mean": 0.0, "scale": 1.0}}, None, {"id": "x"}],
     }
     assert input_contracts(record(config=config)) == {
-        "tf": "channels in the order RGB, (value - 127.5) / 127.5",
-        "ir": "channels in the order BGR, values 0 to 255",
+        "tf": "channel order RGB, (value - 127.5) / 127.5",
+        "ir": "channel order BGR, values 0 to 255",
     }
     assert input_contracts(record(config={"candidates": 3})) == {}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.report.html.per_image import PerImage, per_image
+from harness.report.facts.per_image import PerImage, per_image
 from harness.report.html.table_data import compact_table
 from tests.report import synthetic
 from tests.report.records import record, table

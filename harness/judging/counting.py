@@ -1,0 +1,200 @@
+"""From shard tables to counts: exact sums over rows, whichever way the tables were made."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from harness.backends.base import Loaded
+from harness.dataset.manifest import Manifest
+from harness.judging.comparison import accuracy, agreement, compare
+from harness.judging.evaluation import EvaluatedModel, Evaluation, Failure
+from harness.metrics.outcome import Outcome, empty_outcome
+from harness.record.schema import BadImage, ComparisonPart, DatasetPart, Latency, ModelPart, PairPart, PrecisionPart
+from harness.record.shard_table import ShardTable, merge_outcomes, outcome_columns
+
+_NO_ROWS = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The evaluated rows of all shards, in manifest order.
+
+    ``tables``: in that order; ``kept``: bool, which of their rows count (the policy `skip` leaves bad images out);
+    ``rows``: int64, the kept rows of the manifest; ``evaluated``: their ids and labels; ``bad``: every reason by row;
+    ``outcomes``: the kept rows of each model that did not fail; ``whole_set``: size of the whole set, without images
+    that are left out.
+    """
+
+    tables: tuple[ShardTable, ...]
+    kept: NDArray[np.bool_]
+    rows: NDArray[np.int64]
+    evaluated: Manifest
+    bad: dict[int, str]
+    outcomes: dict[str, Outcome]
+    whole_set: int
+
+    @property
+    def good(self) -> int:
+        """How many of the evaluated rows the models saw; bad images may count as wrong, but decide nothing."""
+        return sum(int(row) not in self.bad for row in self.rows)
+
+    @property
+    def is_whole_set(self) -> bool:
+        """Whether no image of the whole set is missing."""
+        return len(self.rows) == self.whole_set
+
+
+def merged_rows(evaluation: Evaluation) -> Rows:
+    """Merge the shard tables of an evaluation."""
+    config, images = evaluation.config, evaluation.images
+    tables = tuple(sorted(evaluation.tables, key=lambda table: table.rows.start))
+    bad = dict(evaluation.bad)
+    for table in tables:
+        bad.update(table.bad)
+    every = np.concatenate([np.arange(table.rows.start, table.rows.stop) for table in tables] or [_NO_ROWS])
+    skipping = config.dataset.bad_images.policy == "skip"
+    kept = np.array([not (skipping and int(row) in bad) for row in every], np.bool_)
+    rows = every[kept]
+    manifest = images.manifest
+    return Rows(
+        tables=tables,
+        kept=kept,
+        rows=rows,
+        evaluated=Manifest(tuple(manifest.image_ids[row] for row in rows), manifest.labels[rows].astype(np.int32)),
+        bad=bad,
+        outcomes={
+            model.id: merge_outcomes(tables, model.id)[kept] if tables else empty_outcome()
+            for model in evaluation.models
+            if model.failure is None
+        },
+        whole_set=(config.dataset.images or images.listed) - int((~kept).sum()),
+    )
+
+
+def dataset_part(evaluation: Evaluation, rows: Rows) -> DatasetPart:
+    """Return the record's part on the data."""
+    config, images = evaluation.config, evaluation.images
+    every = (digest for table in rows.tables for digest in table.image_digests)
+    digests = [digest for digest, kept in zip(every, rows.kept, strict=True) if kept]
+    return DatasetPart(
+        name=config.dataset.path.name,
+        form=images.form,
+        images=config.dataset.images or images.listed,
+        listed=images.listed,
+        evaluated=len(rows.rows),
+        bad_images=tuple(
+            BadImage(id=images.manifest.image_ids[row], reason=reason) for row, reason in sorted(rows.bad.items())
+        ),
+        bad_images_policy=config.dataset.bad_images.policy,
+        fingerprint=rows.evaluated.fingerprint(),
+        content_fingerprint=hashlib.sha256(b"".join(digests)).hexdigest() if digests else None,
+    )
+
+
+def model_parts(evaluation: Evaluation, rows: Rows) -> tuple[ModelPart, ...]:
+    """Return every model with its counts; one that never loaded, is not cached and did not fail is left out."""
+    return tuple(part for model in evaluation.models if (part := _model_part(model, rows)) is not None)
+
+
+def _model_part(model: EvaluatedModel, rows: Rows) -> ModelPart | None:
+    if model.failure is not None:
+        part = _failed(model, model.failure)
+    elif model.reported is not None:
+        part = _counted(model, model.reported, rows)
+    else:
+        return None
+    if model.contract is None:
+        return part
+    return part.model_copy(update={"details": {**part.details, "contract": dict(model.contract)}})
+
+
+def _failed(model: EvaluatedModel, failure: Failure) -> ModelPart:
+    reported = model.reported
+    return ModelPart(
+        id=model.id,
+        role=model.role,
+        backend=reported.backend if reported else model.configured.backend,
+        device=model.spec.device,
+        device_name=reported.device_name if reported else model.spec.device,
+        precision=PrecisionPart(
+            requested=model.spec.precision, effective=reported.effective_precision if reported else "unknown"
+        ),
+        model=str(model.configured.model),
+        model_sha256=model.sha256,
+        top1=None,
+        top5=None,
+        images_per_second=None,
+        status="unavailable" if failure.unavailable else "error",
+        error=failure.message,
+        model_bytes=model.bytes,
+    )
+
+
+def _counted(model: EvaluatedModel, reported: Loaded, rows: Rows) -> ModelPart:
+    outcome = rows.outcomes[model.id]
+    seconds = math.fsum(table.seconds.get(model.id, 0.0) for table in rows.tables)
+    inferred = sum(len(table.rows) - len(table.bad) for table in rows.tables if model.id in table.seconds)
+    return ModelPart(
+        id=model.id,
+        role=model.role,
+        backend=reported.backend,
+        device=reported.device,
+        device_name=reported.device_name,
+        precision=PrecisionPart(requested=model.spec.precision, effective=reported.effective_precision),
+        model=str(model.configured.model),
+        model_sha256=model.sha256,
+        details=reported.details,
+        top1=accuracy(outcome, 1),
+        top5=accuracy(outcome, 5),
+        images_per_second=inferred / seconds if seconds > 0 else None,
+        cached=bool(rows.tables) and all(model.id in table.cached for table in rows.tables),
+        latency_ms=_latency(rows, model.id),
+        model_bytes=model.bytes,
+    )
+
+
+def _latency(rows: Rows, model: str) -> Latency | None:
+    measured = [value for table in rows.tables for value in table.latencies.get(model, [])]
+    if not measured:
+        return None
+    median, high = np.percentile(measured, [50, 95])
+    return Latency(median=float(median), percentile95=float(high), requests=len(measured))
+
+
+def comparison_parts(evaluation: Evaluation, rows: Rows) -> tuple[ComparisonPart, ...]:
+    """Return every candidate's comparison with the reference."""
+    reference = evaluation.config.reference.id
+    return tuple(
+        compare(reference, rows.outcomes[reference], name, rows.outcomes[name], rows.evaluated.image_ids)
+        for name in _compared(evaluation, rows)
+    )
+
+
+def pair_parts(evaluation: Evaluation, rows: Rows) -> tuple[PairPart, ...]:
+    """Return the agreement of every two candidates."""
+    return tuple(
+        PairPart(first=a, second=b, top1_agreement=agreement(rows.outcomes[a], rows.outcomes[b]))
+        for a, b in itertools.combinations(_compared(evaluation, rows), 2)
+    )
+
+
+def _compared(evaluation: Evaluation, rows: Rows) -> list[str]:
+    """Return the ids of the candidates that have rows."""
+    return [item.id for item in evaluation.config.candidates if item.id in rows.outcomes] if rows.tables else []
+
+
+def predictions_table(rows: Rows) -> pa.Table:
+    """Return the per-image table of the record."""
+    columns: dict[str, Any] = {
+        "image_id": pa.array(rows.evaluated.image_ids, pa.string()),
+        "label": pa.array(rows.evaluated.labels),
+    }
+    return pa.table(columns | outcome_columns(rows.outcomes))

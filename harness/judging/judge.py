@@ -1,0 +1,107 @@
+"""From shard tables to verdicts, exit code and matrix: one pipeline of pure functions, but for reading baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.config import Candidate
+from harness.judging.baseline import CountedRun, baseline_gates
+from harness.judging.certifying import answered
+from harness.judging.counting import (
+    Rows,
+    comparison_parts,
+    dataset_part,
+    merged_rows,
+    model_parts,
+    pair_parts,
+    predictions_table,
+)
+from harness.judging.evaluation import EvaluatedModel, Evaluation, Failure, Judgement
+from harness.judging.gates import Judged, errors_for, exit_code, judge_model
+from harness.judging.tradeoff import compare_candidates
+from harness.record.recorded_config import RecordedConfig
+from harness.record.schema import GatePart
+
+
+def judge(evaluation: Evaluation) -> Judgement:
+    """Count, compare and judge a finished evaluation.
+
+    The gates of each model come first, with `certify` beside each drop where one is certified; those of baselines
+    follow. A baseline that cannot be read is a verdict of its gate and no exception.
+    """
+    rows = merged_rows(evaluation)
+    dataset, models = dataset_part(evaluation, rows), model_parts(evaluation, rows)
+    comparisons = comparison_parts(evaluation, rows)
+    gates = model_gates(evaluation, rows)
+    if evaluation.certified is not None:
+        gates = _with_certified(gates, evaluation.certified, rows)
+    config = evaluation.config
+    counted = CountedRun(config.name, dataset, models, comparisons, RecordedConfig.of(config.resolved()))
+    gates = (*gates, *baseline_gates(counted, config))
+    return Judgement(
+        exit_code=exit_code(gates, evaluated=rows.good),
+        dataset=dataset,
+        models=models,
+        comparisons=comparisons,
+        pairwise=pair_parts(evaluation, rows),
+        gates=gates,
+        matrix=compare_candidates(models, comparisons, gates),
+        predictions=predictions_table(rows),
+    )
+
+
+def unfinished(evaluation: Evaluation, code: int, message: str) -> Judgement:
+    """Return what can be said of an evaluation that was not finished: counts, and every gate `error` with the reason.
+
+    ``code``: the exit code; ``message``: its first line is the reason.
+    """
+    rows = merged_rows(evaluation)
+    candidates = [model.id for model in evaluation.models if model.role == "candidate"]
+    reason = message.splitlines()[0]
+    return Judgement(
+        exit_code=code,
+        dataset=dataset_part(evaluation, rows),
+        models=model_parts(evaluation, rows),
+        gates=tuple(errors_for([model.id for model in evaluation.models], candidates, reason)),
+        predictions=predictions_table(rows),
+    )
+
+
+def model_gates(evaluation: Evaluation, rows: Rows) -> tuple[GatePart, ...]:
+    """Return the verdicts of every gate on every model, in the order of the models."""
+    return tuple(part for model in evaluation.models for part in _gates_of(model, evaluation, rows))
+
+
+def _gates_of(model: EvaluatedModel, evaluation: Evaluation, rows: Rows) -> Sequence[GatePart]:
+    if model.failure is not None:
+        return _gates_of_failed(model, model.failure)
+    config = evaluation.config
+    candidate = model.configured if isinstance(model.configured, Candidate) else None
+    judged = Judged(
+        model=model.id,
+        outcome=rows.outcomes[model.id],
+        reference=rows.outcomes[config.reference.id] if candidate else None,
+        precision=model.precision,
+        whole_set=rows.whole_set,
+    )
+    return judge_model(judged, config.gates_for(candidate), config.published)
+
+
+def _gates_of_failed(model: EvaluatedModel, failure: Failure) -> Sequence[GatePart]:
+    reason = failure.message.splitlines()[0].removeprefix(f"{model.id}: ")
+    candidates = [model.id] if model.role == "candidate" else []
+    return errors_for([model.id], candidates, reason, "not_applicable" if failure.unavailable else "error")
+
+
+def _with_certified(gates: Sequence[GatePart], certified: Mapping[str, GatePart], rows: Rows) -> tuple[GatePart, ...]:
+    """Put the gate certify beside each drop, which it answers for as long as not the whole set was seen."""
+    parts: list[GatePart] = []
+    for part in gates:
+        is_drop = part.gate == "drop" and part.model in rows.outcomes
+        on = part.verdict not in ("error", "not_applicable")
+        parts.append(answered(part) if is_drop and on and not rows.is_whole_set else part)
+        if is_drop:
+            parts.append(certified[part.model])
+        elif part.gate == "drop":  # its candidate failed or is unavailable, and so is this gate
+            parts.append(part.model_copy(update={"gate": "certify"}))
+    return tuple(parts)

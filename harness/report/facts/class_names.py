@@ -1,0 +1,58 @@
+"""Names of a run's classes by the network's label: the configured ones, or ImageNet's where there are 1000."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.record.schema import RunRecord
+from harness.text import visible
+
+_BACKGROUND = "background"
+
+
+def class_names(record: RunRecord) -> tuple[str, ...] | None:
+    """Return names by network label. None where none are known: reports say "class 7", and nothing fails for a name."""
+    dataset = record.recorded_config.dataset
+    try:
+        names = _configured(dataset.class_names) or _built_in(dataset.classes)
+    except (HarnessError, OSError, ValueError):
+        return None
+    if not names:
+        return None
+    return (_BACKGROUND, *names) if dataset.background_class else names
+
+
+def _configured(file: str | None) -> tuple[str, ...]:
+    if file is None:
+        return ()
+    lines = Path(file).read_text(encoding="utf-8-sig").split("\n")
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+def _built_in(classes: int | None) -> tuple[str, ...]:
+    from harness.dataset import imagenet
+
+    if classes != imagenet.CLASSES:
+        return ()
+    return tuple(synonyms.partition(",")[0] for synonyms in imagenet.class_names())
+
+
+class Namer:
+    """Names classes by the network's label."""
+
+    def __init__(self, class_names: Sequence[str] | None) -> None:
+        self._names = class_names or ()
+
+    def __call__(self, label: int) -> str:
+        """Return the name of a label; "none" below 0 (an image without an answer)."""
+        if label < 0:
+            return "none"
+        name = visible(self._names[label]).strip() if label < len(self._names) else ""
+        return name or f"class {label}"
+
+    def known(self, labels: Iterable[int]) -> dict[str, str]:
+        """Return the names of those ``labels`` that have one, by label as text; the page falls back by itself."""
+        named = sorted({int(label) for label in labels if 0 <= label < len(self._names)})
+        return {str(label): self(label) for label in named}

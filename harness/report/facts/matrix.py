@@ -1,0 +1,154 @@
+"""The comparison matrix of several candidates as text: in order, the best marked, with the gates that each misses.
+
+Like the summary's, its ids and reasons come from outside: each form still has to escape them for itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from harness.judging.tradeoff import Standing, compare_candidates, deciding_gates, standing
+from harness.record.schema import MatrixPart, ModelPart, RunRecord
+from harness.report.facts import numbers
+from harness.report.facts.numbers import MISSING
+from harness.report.facts.summary import ComparisonRow, ModelRow, Summary
+from harness.text import visible
+
+IN_PASSING = "images/s and latency (median, 95th percentile): measured in passing, while images were decoded"
+_WORDS: dict[Standing, str] = {
+    "ships": "may ship",
+    "undecided": "undecided",
+    "fails": "fails",
+    "error": "error",
+    "unavailable": "unavailable",
+}
+# Below each of these percentages of agreement a cell is a shade stronger. Between them lie the usual cases, measured
+# with real weights: a faithful IR 100, FP16 weights 99.2, bf16 97.5, another resize 88 to 98, swapped channels 74.
+_SHADES = (100.0, 99.5, 99.0, 97.0, 90.0)
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    """A candidate. ``gates``: those that keep it from shipping; ``latency``: median and 95th percentile in ms.
+
+    ``megabytes``: of 10^6 bytes.
+    """
+
+    model: ModelRow
+    against: ComparisonRow
+    best: bool
+    standing: Standing
+    word: str
+    gates: str
+    latency: str
+    megabytes: str
+
+    @property
+    def compared(self) -> bool:
+        """Whether there is a comparison with the reference; one of 0 images has counts, but no percentages."""
+        return self.against.broken != MISSING
+
+
+@dataclass(frozen=True)
+class PairCell:
+    """Agreement of two candidates; ``shade``: 0 where all predictions match, higher the more differ."""
+
+    percent: str
+    counts: str
+    shade: int
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All candidates in order. ``failures``: (candidate, word, reason) of those that could not be evaluated.
+
+    ``agreement``: for each of ``names`` the cells with the names before it, a lower triangle; empty without pairs.
+    """
+
+    rows: tuple[MatrixRow, ...]
+    conclusion: str
+    failures: tuple[tuple[str, str, str], ...]
+    names: tuple[str, ...]
+    agreement: tuple[tuple[PairCell, ...], ...]
+
+
+def comparison_matrix(record: RunRecord, summary: Summary) -> Matrix | None:
+    """Return the matrix of a run with two candidates or more, counting those that are not there; None for fewer."""
+    models = {part.id: (part, row) for part, row in zip(record.models, summary.models, strict=True)}
+    candidates = [part.id for part in record.models if part.role == "candidate"]
+    if len(candidates) < 2:
+        return None
+    decision = _decided(record)
+    order = [*(name for name in decision.order if name in candidates)]
+    order += [name for name in candidates if name not in order]
+    against = {part.candidate: row for part, row in zip(record.comparisons, summary.comparisons, strict=True)}
+    rows = tuple(_row(record, decision, *models[name], against.get(name) or _not_compared(name)) for name in order)
+    names, agreement = _agreement(record, order)
+    return Matrix(rows, _conclusion(decision), _failures([models[name][0] for name in order]), names, agreement)
+
+
+def _decided(record: RunRecord) -> MatrixPart:
+    """Return the record's own decision; made here where it has none, or one that its gates contradict."""
+    decision = record.matrix
+    if decision and all(standing(name, record.models, record.gates) == "ships" for name in decision.may_ship):
+        return decision
+    return compare_candidates(record.models, record.comparisons, record.gates)
+
+
+def _row(
+    record: RunRecord, decision: MatrixPart, part: ModelPart, model: ModelRow, against: ComparisonRow
+) -> MatrixRow:
+    stands = standing(part.id, record.models, record.gates)
+    best = part.id == decision.best and stands == "ships"
+    latency = part.latency_ms
+    return MatrixRow(
+        model=model,
+        against=against,
+        best=best,
+        standing=stands,
+        word=f"best, {_WORDS[stands]}" if best else _WORDS[stands],
+        gates=visible(", ".join(dict.fromkeys(deciding_gates(part.id, record.gates)))) if part.status == "ok" else "",
+        latency=", ".join(map(numbers.milliseconds, (latency.median, latency.percentile95))) if latency else MISSING,
+        megabytes=numbers.megabytes(part.model_bytes),
+    )
+
+
+def _not_compared(name: str) -> ComparisonRow:
+    figures = {field.name: MISSING for field in fields(ComparisonRow)}
+    return ComparisonRow(**(figures | {"candidate": visible(name), "worst_image": None}))  # type: ignore[arg-type]
+
+
+def _conclusion(decision: MatrixPart) -> str:
+    reason = visible(decision.reason)
+    return f"Best trade-off: {reason}" if decision.best else reason[:1].upper() + reason[1:]
+
+
+def _failures(parts: list[ModelPart]) -> tuple[tuple[str, str, str], ...]:
+    return tuple((visible(part.id), part.status, _failure(part)) for part in parts if part.status != "ok")
+
+
+def _failure(part: ModelPart) -> str:
+    lines = (part.error or "").strip().splitlines()
+    return visible(lines[0].removeprefix(f"{part.id}: ")) if lines else "the record has no reason"
+
+
+def _agreement(record: RunRecord, order: list[str]) -> tuple[tuple[str, ...], tuple[tuple[PairCell, ...], ...]]:
+    pairs = {frozenset((pair.first, pair.second)): pair.top1_agreement for pair in record.pairwise}
+    known = {name for pair in pairs for name in pair}
+    names = [name for name in order if name in known]
+    triangle = []
+    for place, name in enumerate(names):
+        found = (pairs.get(frozenset((name, other))) for other in names[:place])
+        triangle.append(
+            tuple(
+                PairCell(numbers.percent(same.percent), f"{same.count}/{same.total}", _shade(same.percent))
+                if same
+                else PairCell(MISSING, MISSING, 0)
+                for same in found
+            )
+        )
+    return tuple(visible(name) for name in names), tuple(triangle)
+
+
+def _shade(percent: float | None) -> int:
+    return 0 if percent is None else sum(percent < bound for bound in _SHADES)

@@ -1,0 +1,262 @@
+"""The facts of a run as rows of finished text: terminal, Markdown and every later form say the same words.
+
+Ids, names and reasons come from outside: each form still has to escape them for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from harness.record.schema import Accuracy, ComparisonPart, GatePart, ModelPart, RunRecord, Verdict
+from harness.report.facts import gates, numbers
+from harness.report.facts.verdict import RunVerdict, judge
+from harness.text import visible
+
+_SEVERITY: dict[Verdict, int] = {"fail": 0, "error": 1, "inconclusive": 2, "pass": 3, "not_applicable": 4}
+VERDICT_WORDS: dict[Verdict, str] = {
+    "pass": "pass",
+    "fail": "FAIL",
+    "inconclusive": "INCONCLUSIVE",
+    "error": "ERROR",
+    "not_applicable": "not applicable",
+}
+_MANY_GATES = 12  # with more rows than this, those that need no action are folded
+_POLICIES = {
+    "fail": "the run cannot complete (policy: fail)",
+    "wrong": "counted as wrong for every model (policy: wrong)",
+    "skip": "left out of every count (policy: skip)",
+}
+
+
+@dataclass(frozen=True)
+class AccuracyText:
+    """A share of correct images: "78.31", "[74.99, 81.30]", "509/650"."""
+
+    percent: str
+    interval: str
+    counts: str
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """A model and what it reached; ``precision`` is "asked → effective" where the two differ."""
+
+    id: str
+    role: str
+    device: str
+    device_name: str
+    precision: str
+    top1: AccuracyText
+    top5: AccuracyText
+    images_per_second: str
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """A candidate against the reference; drops in pp (positive is a loss) with their paired 95 % interval."""
+
+    reference: str
+    candidate: str
+    agreement_percent: str
+    agreement_counts: str
+    fixed: str
+    broken: str
+    changed_wrong: str
+    top1_drop: str
+    top1_interval: str
+    top5_drop: str
+    top5_interval: str
+    p_value: str
+    max_abs_diff: str
+    mean_abs_diff: str
+    worst_image: str | None
+
+
+@dataclass(frozen=True)
+class GateRow:
+    """A gate's verdict on one model."""
+
+    gate: str
+    model: str
+    verdict: Verdict
+    word: str
+    measured: str
+    limit: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything that each form of a report shows. Gates come worst first, in the record's order within a verdict.
+
+    ``headline``: the accuracy of the candidate with the largest Top-1 drop; None without a verdict.
+    ``interval_note``: why the paired intervals prove nothing, where they do not.
+    """
+
+    name: str
+    verdict: RunVerdict
+    headline: str | None
+    scope: str
+    candidates: int
+    models: tuple[ModelRow, ...]
+    comparisons: tuple[ComparisonRow, ...]
+    gates: tuple[GateRow, ...]
+    bad_images: str | None
+    warnings: tuple[str, ...]
+    interval_note: str | None
+
+
+def summarise(record: RunRecord) -> Summary:
+    """Return the facts of a run, worded once for all reports."""
+    verdict = judge(record)
+    return Summary(
+        name=visible(record.name),
+        verdict=verdict,
+        headline=_headline(record) if verdict.kind in ("pass", "fail", "undecided") else None,
+        scope=_scope(record),
+        candidates=sum(part.role == "candidate" for part in record.models),
+        models=tuple(_model(part) for part in record.models),
+        comparisons=tuple(_comparison(part) for part in record.comparisons),
+        gates=tuple(gate_row(part) for part in sorted(record.gates, key=lambda part: _SEVERITY[part.verdict])),
+        bad_images=_bad_images(record),
+        warnings=_warnings(record),
+        interval_note=_interval_note(record),
+    )
+
+
+def _interval_note(record: RunRecord) -> str | None:
+    """Return why the paired intervals prove nothing in a run that could stop once its certification was decided."""
+    if not record.recorded_config.certifies or record.dataset.evaluated >= record.dataset.images:
+        return None
+    return (
+        "intervals and p-values assume a fixed number of images, but this run could stop early; "
+        "what is proven is in the gate certify"
+    )
+
+
+def _headline(record: RunRecord) -> str | None:
+    """Return "ir lost 14.15 pp: Top-1 78.77 to 64.62 %", of the candidate with the largest drop; None without one."""
+    percents = {part.id: part.top1.percent if part.top1 else None for part in record.models}
+    drops = [(part.drop.top1_pp, part) for part in record.comparisons if part.drop.top1_pp is not None]
+    if not drops:
+        return None
+    drop, part = max(drops, key=lambda item: item[0])
+    before, after = (numbers.percent(percents.get(name)) for name in (part.reference, part.candidate))
+    shares = after if before == after else f"{before} to {after}"
+    return f"{visible(part.candidate)} {numbers.change(drop)}: Top-1 {shares} %"
+
+
+def _scope(record: RunRecord) -> str:
+    dataset = record.dataset
+    if dataset.evaluated < dataset.images:
+        images = f"{numbers.count(dataset.evaluated)} of {numbers.plural(dataset.images, 'image')} (a subset)"
+    else:
+        images = f"{numbers.plural(dataset.evaluated, 'image')} (the whole set)"
+    return f"{visible(dataset.name)}: {images}"
+
+
+def _model(part: ModelPart) -> ModelRow:
+    asked, effective = visible(part.precision.requested), visible(part.precision.effective)
+    return ModelRow(
+        id=visible(part.id),
+        role=part.role,
+        device=visible(part.device),
+        device_name=visible(part.device_name),
+        precision=effective if asked == effective else f"{asked} → {effective}",
+        top1=_accuracy(part.top1),
+        top5=_accuracy(part.top5),
+        images_per_second="cached" if part.cached else numbers.rate(part.images_per_second),
+    )
+
+
+def _accuracy(part: Accuracy | None) -> AccuracyText:
+    if part is None:
+        return AccuracyText(numbers.MISSING, numbers.MISSING, numbers.MISSING)
+    return AccuracyText(
+        percent=numbers.percent(part.percent),
+        interval=numbers.interval(part.ci95_percent, numbers.percent),
+        counts=f"{part.correct}/{part.total}",
+    )
+
+
+def _comparison(part: ComparisonPart) -> ComparisonRow:
+    drop, same = part.drop, part.top1_agreement
+    return ComparisonRow(
+        reference=visible(part.reference),
+        candidate=visible(part.candidate),
+        agreement_percent=numbers.percent(same.percent),
+        agreement_counts=f"{same.count}/{same.total}",
+        fixed=str(part.flips.fixed),
+        broken=str(part.flips.broken),
+        changed_wrong=str(part.flips.changed_wrong),
+        top1_drop=numbers.signed_pp(drop.top1_pp),
+        top1_interval=numbers.interval(drop.top1_ci95_pp, numbers.signed_pp),
+        top5_drop=numbers.signed_pp(drop.top5_pp),
+        top5_interval=numbers.interval(drop.top5_ci95_pp, numbers.signed_pp),
+        p_value=numbers.p_value(drop.top1_p_value),
+        max_abs_diff=numbers.difference(part.max_abs_diff),
+        mean_abs_diff=numbers.difference(part.mean_abs_diff),
+        worst_image=None if part.worst_image is None else visible(part.worst_image),
+    )
+
+
+def gate_row(part: GatePart) -> GateRow:
+    """Return a gate's verdict in words."""
+    return GateRow(
+        gate=visible(part.gate),
+        model=visible(part.model),
+        verdict=part.verdict,
+        word=VERDICT_WORDS[part.verdict],
+        measured=gates.measured(part),
+        limit=gates.limit(part),
+        reason=visible(part.reason),
+    )
+
+
+@dataclass(frozen=True)
+class GateRows:
+    """Gates for a table. ``folded``: those that need no action, where there are many; ``title`` counts them."""
+
+    shown: tuple[GateRow, ...]
+    folded: tuple[GateRow, ...]
+    title: str
+
+
+def gate_rows(rows: Sequence[GateRow]) -> GateRows:
+    """Return the rows of a table of gates: the same reason for several gates of a model in one row."""
+    quiet = [row for row in rows if row.verdict in ("pass", "not_applicable")]
+    if len(rows) <= _MANY_GATES or not quiet:
+        return GateRows(_joined(rows), (), "")
+    passed = sum(row.verdict == "pass" for row in quiet)
+    title = f"{numbers.plural(passed, 'gate')} passed, {len(quiet) - passed} not applicable"
+    return GateRows(_joined([row for row in rows if row not in quiet]), _joined(quiet), title)
+
+
+def _joined(rows: Sequence[GateRow]) -> tuple[GateRow, ...]:
+    """Join rows of one model that say the same and have no figures, as those of a candidate that did not run."""
+    joined: dict[object, GateRow] = {}
+    for row in rows:
+        plain = row.measured == row.limit == numbers.MISSING
+        key = (row.verdict, row.model, row.reason) if plain else (row.gate, row.model, id(row))
+        known = joined.get(key)
+        joined[key] = replace(known, gate=f"{known.gate}, {row.gate}") if known else row
+    return tuple(joined.values())
+
+
+def _bad_images(record: RunRecord) -> str | None:
+    bad = len(record.dataset.bad_images)
+    if not bad:
+        return None
+    return f"{numbers.plural(bad, 'bad image')}: {_POLICIES[record.dataset.bad_images_policy]}"
+
+
+def _warnings(record: RunRecord) -> tuple[str, ...]:
+    """Return the run's warnings, then the gates'; the same words once."""
+    texts = [visible(warning) for warning in record.warnings]
+    texts += [
+        f"{visible(gate.gate)} on {visible(gate.model)}: {visible(gate.warning)}"
+        for gate in record.gates
+        if gate.warning
+    ]
+    return tuple(dict.fromkeys(texts))

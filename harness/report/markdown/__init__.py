@@ -1,0 +1,1 @@
+"""`report.md`: the facts of a run as GitHub-flavoured Markdown."""

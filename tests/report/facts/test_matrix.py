@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from harness.judging.tradeoff import compare_candidates
+from harness.record.schema import Agreement, MatrixPart, PairPart, RunRecord
+from harness.report.facts.matrix import Matrix, PairCell, comparison_matrix
+from harness.report.facts.summary import summarise
+from tests.report import records
+from tests.report.precisions import precisions
+from tests.report.records import gate, model, record
+
+
+def made(run: RunRecord) -> Matrix:
+    found = comparison_matrix(run, summarise(run))
+    assert found is not None
+    return found
+
+
+def test_the_written_decision_is_what_the_rules_say() -> None:
+    run = precisions()
+    assert run.matrix == compare_candidates(run.models, run.comparisons, run.gates)
+
+
+def test_every_candidate_has_a_row_in_the_records_order() -> None:
+    rows = made(precisions()).rows
+    assert [row.model.id for row in rows] == ["bf16", "f16-weights", "f32", "int8", "npu", "gpu"]
+    assert [row.best for row in rows] == [True, *[False] * 5]
+    assert [row.word for row in rows] == ["best, may ship", "may ship", "may ship", "fails", "error", "unavailable"]
+    assert [row.gates for row in rows] == ["", "", "", "drop", "", ""]
+    assert [row.compared for row in rows] == [True] * 4 + [False] * 2
+
+
+def test_the_figures_of_a_row() -> None:
+    best, *_, gone = made(precisions()).rows
+    assert (best.model.top1.percent, best.model.top5.percent, best.model.images_per_second) == ("78.15", "94.00", "611")
+    assert (best.against.top1_drop, best.against.top1_interval) == ("+0.154", "[-0.806, +1.166]")
+    assert (best.latency, best.megabytes) == ("3.12, 12.6", "14.0")
+    assert (gone.latency, gone.against.top1_drop, gone.against.broken, gone.model.images_per_second) == ("n/a",) * 4
+    assert (gone.against.candidate, gone.against.worst_image, gone.megabytes) == ("gpu", None, "14.0")
+
+
+def test_conclusion_and_the_reasons_of_those_without_figures() -> None:
+    matrix = made(precisions())
+    assert matrix.conclusion == (
+        "Best trade-off: bf16 is the fastest (611 images/s, measured in passing) of 3 candidates that may ship"
+    )
+    assert matrix.failures == (
+        ("npu", "error", "gave no answer within 300 s"),
+        ("gpu", "unavailable", "device GPU is not there"),
+    )
+    silent = precisions()
+    models = tuple(part.model_copy(update={"error": None}) for part in silent.models)
+    assert made(silent.model_copy(update={"models": models})).failures[0][2] == "the record has no reason"
+
+
+def test_agreement_is_a_triangle_in_the_same_order() -> None:
+    matrix = made(precisions())
+    assert matrix.names == ("bf16", "f16-weights", "f32", "int8")
+    percents = [[cell.percent for cell in cells] for cells in matrix.agreement]
+    assert percents == [[], ["97.23"], ["97.54", "99.23"], ["92.77", "93.23", "93.54"]]
+    assert matrix.agreement[2][1] == PairCell("99.23", "645/650", 2)
+
+
+def test_shades_grow_with_the_disagreement_and_equal_answers_have_none() -> None:
+    shades = []
+    for count in (1000, 999, 994, 980, 969, 899, 0):
+        same = Agreement(count=count, total=1000, percent=count / 10)
+        run = records.many_candidates(2).model_copy(
+            update={"pairwise": (PairPart(first="cpu-00", second="cpu-01", top1_agreement=same),)}
+        )
+        shades.append(made(run).agreement[1][0].shade)
+    assert shades == [0, 1, 2, 3, 4, 5, 5]
+
+
+def test_a_pair_that_is_missing_is_not_available() -> None:
+    run = precisions()
+    less = run.model_copy(update={"pairwise": run.pairwise[1:]})  # without f32 and bf16
+    assert made(less).agreement[2][0] == PairCell("n/a", "n/a", 0)
+
+
+def test_one_candidate_needs_no_matrix_and_one_that_is_not_there_counts() -> None:
+    assert comparison_matrix(record(), summarise(record())) is None
+    gone = model("gpu", status="unavailable", error="no GPU", top1=None, top5=None, images_per_second=None)
+    two = record(models=(model("tf"), model("ir"), gone))
+    assert [row.word for row in made(two).rows] == ["best, may ship", "unavailable"]
+
+
+def test_an_old_record_without_a_decision_gets_one() -> None:
+    old = precisions().model_copy(update={"matrix": None})
+    assert made(old) == made(precisions())
+
+
+def test_a_decision_that_the_gates_contradict_is_not_believed() -> None:
+    run = precisions()
+    assert run.matrix is not None
+    wrong = run.matrix.model_copy(update={"best": "int8", "may_ship": ("int8",)})
+    assert made(run.model_copy(update={"matrix": wrong})) == made(run)
+
+
+def test_a_decision_that_forgot_a_candidate_does_not_hide_it() -> None:
+    short = MatrixPart(order=("f32", "another"), best="f32", may_ship=("f32",), reason="so")
+    rows = made(precisions().model_copy(update={"matrix": short})).rows
+    assert [row.model.id for row in rows] == ["f32", "bf16", "f16-weights", "int8", "gpu", "npu"]
+
+
+def test_why_none_may_ship_begins_with_a_capital() -> None:
+    run = record(models=(model("tf"), model("a"), model("b")), gates=(gate("drop", "a", "fail"),))
+    assert made(run).conclusion == "No candidate may ship: no gate passed for b; drop failed for a"
+
+
+def test_hidden_characters_of_a_reason_are_written_out() -> None:
+    short = MatrixPart(order=("f32",), best="f32", may_ship=("f32",), reason="\x1b[31m")
+    matrix = made(precisions().model_copy(update={"matrix": short}))
+    assert matrix.conclusion == "Best trade-off: \\x1b[31m"

@@ -362,7 +362,7 @@ def run(options):
         assert "do something new" in build_parser().format_help()
     finally:
         sys.modules.pop("harness.commands.example_", None)
-        vars(harness.commands).pop("import_", None)
+        vars(harness.commands).pop("example_", None)
 
 
 class TestHostileText:

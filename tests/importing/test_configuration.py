@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -138,7 +137,6 @@ def test_each_public_entry_is_fed_what_accuracy_checker_feeds(shared: Path) -> N
 
 @pytest.mark.shared
 @pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("harness.commands.feed") is None, reason="there is no `harness feed`")
 def test_harness_feed_gives_the_same(shared: Path, tmp_path: Path) -> None:
     expected = json.loads((_public(shared) / "expected.json").read_text())
     for name, rows in expected.items():

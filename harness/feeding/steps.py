@@ -1,7 +1,7 @@
 """The steps of a preprocessing on one image, each as the library that is named defines it.
 
 Pixels stay uint8 until a ``normalize`` makes float32 of them. OpenCV's filters look at the neighbours of a sampling
-point only; Pillow's widen as the image shrinks. Sizes are rounded down (``int``); the offset of a central crop is ``d // 2``
+point only; Pillow's widen as the image shrinks. Sizes are rounded down (``int``); a central crop begins at ``d // 2``
 for OpenCV and ``round(d / 2)`` for Pillow, to the even one of two, as Accuracy Checker and torchvision have it.
 """
 

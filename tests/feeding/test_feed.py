@@ -185,7 +185,7 @@ def test_feed_writes_one_array_a_model(config: Path) -> None:
     fed = np.load(out)
     assert sorted(fed) == ["file", "plain"]
     image = Image.open(folder / "a.png").resize((42, 32), Image.Resampling.BICUBIC)
-    wanted = (np.array(image)[4:28, 9:33].astype(np.float32) - np.float32([1, 2, 3])) / np.float32(2)
+    wanted = (np.array(image)[4:28, 9:33].astype(np.float32) - np.asarray([1, 2, 3], np.float32)) / np.float32(2)
     assert (fed["file"].shape, fed["file"].dtype) == ((2, 24, 24, 3), np.float32)
     np.testing.assert_array_equal(fed["file"][0], wanted)
     plain = cv2.resize(cv2.imread(str(folder / "b.png")), (16, 16), interpolation=cv2.INTER_AREA)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.dataset.labels.listing import safe_name
+from harness.dataset.sources.identity import distinct_names
 from harness.dataset.sources.pictures import LARGEST_IMAGE, Pictures
 from harness.errors import DatasetError
 
@@ -99,9 +100,10 @@ def _pictures(
 ) -> Pictures:
     import numpy as np
 
+    named = any("/" in name or "." in name for name in names[:100])
     starts = np.array([start for _, _, start in groups])
     reader = _Groups(files, column, groups)
-    if not any("/" in name or "." in name for name in names[:100]):
+    if not named:
         notes += (f"{files[0].parent}: the rows have no image.path; images are called by file and row",)
 
     def place(row: int) -> int:
@@ -115,6 +117,7 @@ def _pictures(
         status = files[groups[place(row)][0]].stat()
         return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{row}"
 
+    names = distinct_names(names, [f"{files[groups[place(row)][0]].name}:{row}" for row in range(len(names))], read)
     return Pictures("parquet", names, read, signature, labels, f"column {source}", notes=notes)
 
 

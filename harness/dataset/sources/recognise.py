@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.dataset.imagenet import class_of_wnid
 from harness.dataset.labels.kaggle import IMAGES_BELOW, SOLUTION, is_solution
-from harness.dataset.sources.pictures import is_image_name
+from harness.dataset.sources.suffixes import is_hidden, is_image_name
 from harness.dataset.sources.tfrecord import is_tfrecord_name
 from harness.dataset.sources.webdataset import is_webdataset
 from harness.errors import DatasetError
@@ -74,7 +74,7 @@ def _kaggle_images(root: Path) -> Path:
 def _folder(path: Path) -> Found:
     try:
         with os.scandir(path) as entries:
-            every = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
+            every = [(entry.name, entry.is_dir()) for entry in entries if not is_hidden(entry.name)]
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
     files = sorted(name for name, is_folder in every if not is_folder)

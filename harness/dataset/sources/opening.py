@@ -191,7 +191,7 @@ def _open(form: str, path: Path, wanted: ImageSetRequest) -> Pictures:
         return _with_notes(open_webdataset(files, names), notes)
     if form == "parquet":
         files, notes = shard_files(path, lambda name: name.endswith(".parquet"))
-        return open_parquet(files, notes)
+        return open_parquet(files, notes, names)
     raise DatasetError(f"dataset.form: {form!r} is no form; docs/datasets.md lists them")
 
 

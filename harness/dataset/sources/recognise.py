@@ -58,13 +58,13 @@ def _parquet(path: Path) -> str:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from harness.dataset.sources.parquet import image_column
+    from harness.dataset.sources.arrow_columns import image_column
 
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
-    return "parquet" if image_column(schema) else "manifest"
+    return "parquet" if image_column(schema, path) else "manifest"
 
 
 def _kaggle_images(root: Path) -> Path:

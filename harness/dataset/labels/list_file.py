@@ -6,12 +6,13 @@ Tiny ImageNet's `val_annotations.txt` (name, WordNet id, box), and classes alone
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.dataset.labels.class_names import ByName, classes_by_name
-from harness.dataset.labels.listing import Line, class_of, is_class, lines_of, numbered_lines, safe_name
+from harness.dataset.labels.listing import Line, class_of, has_header, is_class, lines_of, numbered_lines, safe_name
 from harness.dataset.labels.table import LabelTable
 from harness.dataset.sources.suffixes import is_image_name
 from harness.errors import DatasetError
@@ -83,10 +84,10 @@ def _tiny_imagenet(path: Path, lines: Sequence[tuple[int, str]], by_name: ByName
 
 def _unknown_header(path: Path, lines: Sequence[tuple[int, str]], by_name: ByName) -> list[Line] | None:
     """Read a table whose first line names columns that are not known: by what stands in the columns."""
-    if len(lines) < 2:
+    if len(lines) < 2 or has_header(lines[0][1]):
         return None
     for separator in _SEPARATORS:
-        rows = [[field.strip().strip('"') for field in line.split(separator)] for _, line in lines]
+        rows = [_fields(line, separator) for _, line in lines]
         width = len(rows[0])
         if width < 2 or any(len(row) != width for row in rows) or any(is_class(field, by_name) for field in rows[0]):
             continue
@@ -103,6 +104,14 @@ def _unknown_header(path: Path, lines: Sequence[tuple[int, str]], by_name: ByNam
                 for number, row in zip(numbers, rows[1:], strict=True)
             ]
     return None
+
+
+def _fields(line: str, separator: str | None) -> list[str]:
+    try:
+        fields = line.split() if separator is None else next(csv.reader([line], delimiter=separator))
+    except (csv.Error, StopIteration):
+        return []
+    return [field.strip() for field in fields]
 
 
 def _line(path: Path, number: int, name: str, label: str) -> Line:

@@ -102,6 +102,11 @@ def _header(line: str) -> _Header | None:
     return None
 
 
+def has_header(line: str) -> bool:
+    """Tell whether the first line of a list names its columns in words that are known."""
+    return _header(line) is not None
+
+
 def _by_header(path: Path, number: int, line: str, header: _Header, *, absolute: bool) -> Line:
     place = f"{path}:{number}"
     _not_too_long(line, place)

@@ -11,6 +11,7 @@ from harness.dataset.labels.builtin_check import check_against_builtin
 from harness.dataset.labels.find import builtin_labels, find_labels, read_labels
 from harness.dataset.labels.listing import read_text
 from harness.dataset.labels.table import LabelTable, join, listed
+from harness.dataset.sources.arrow import open_arrow
 from harness.dataset.sources.class_folders import open_class_folders
 from harness.dataset.sources.flat import open_flat
 from harness.dataset.sources.listed import find_list, list_places, open_listed
@@ -190,6 +191,9 @@ def _open(form: str, path: Path, wanted: ImageSetRequest) -> Pictures:
         files, notes = shard_files(path, lambda name: name.endswith(".tar"))
         return _with_notes(open_webdataset(files, names), notes)
     if form == "parquet":
+        if path.suffix == ".arrow" or (path.is_dir() and any(path.glob("*.arrow"))):
+            files, notes = shard_files(path, lambda name: name.endswith(".arrow"))
+            return open_arrow(files, notes, names)
         files, notes = shard_files(path, lambda name: name.endswith(".parquet"))
         return open_parquet(files, notes, names)
     raise DatasetError(f"dataset.form: {form!r} is no form; docs/datasets.md lists them")

@@ -40,6 +40,8 @@ def recognise(path: Path) -> Found:
         return Found("webdataset" if is_webdataset(path) else "tar", path)
     if name.endswith(".parquet"):
         return Found(_parquet(path), path)
+    if name.endswith(".arrow"):
+        return Found("parquet", path)
     if is_tfrecord_name(name):
         return Found("tfrecord", path)
     if is_solution(path):
@@ -87,6 +89,8 @@ def _folder(path: Path) -> Found:
 
 
 def _shards(path: Path, files: list[str]) -> Found | None:
+    if any(name.endswith(".arrow") for name in files):
+        return Found("parquet", path)
     if any(is_tfrecord_name(name) for name in files):
         return Found("tfrecord", path)
     parquet = [name for name in files if name.endswith(".parquet")]

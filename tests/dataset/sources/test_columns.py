@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -95,3 +96,39 @@ def test_another_column_first(tmp_path: Path, before: Any) -> None:
 def test_what_cannot_be_read_is_refused_in_words(tmp_path: Path, columns: list[tuple[str, Any]], words: str) -> None:
     with pytest.raises(DatasetError, match=words):
         opened(tmp_path, columns)
+
+
+@pytest.mark.parametrize("write", [pa.ipc.new_stream, pa.ipc.new_file])
+@pytest.mark.parametrize("shards", [False, True])
+def test_arrow_files_of_a_cache(tmp_path: Path, write: Any, *, shards: bool) -> None:
+    """A cache folder has shards of several splits, and `dataset_info.json` beside them."""
+    table = pa.table({"image": STRUCT, "label": pa.array([3, 4])})
+    parts = {"x-train.arrow": table, "x-validation-00000-of-00002.arrow": table[:1]}
+    parts["x-validation-00001-of-00002.arrow"] = table[1:]
+    (tmp_path / "dataset_info.json").write_text("{}")
+    for name, part in (parts if shards else {"x-validation.arrow": table}).items():
+        with write(str(tmp_path / name), table.schema) as sink:
+            sink.write_table(part, max_chunksize=1)
+    images = open_image_set(Dataset(path=tmp_path, background_class=False))
+    check(images, [3, 4])
+    assert images.manifest.image_ids == ("first.jpg", "second.jpg")
+
+
+def test_damaged_arrow_files_are_refused_or_read_and_never_crash(tmp_path: Path) -> None:
+    path = tmp_path / "validation.arrow"
+    with pa.ipc.new_stream(str(path), pa.schema([("image", STRUCT.type), ("label", pa.int64())])) as sink:
+        sink.write_table(pa.table({"image": STRUCT, "label": [3, 4]}))
+    data, random = path.read_bytes(), np.random.default_rng(0)
+    refused = 0
+    for turn in range(300):
+        changed = bytearray(data)
+        for place in random.integers(0, len(data), 3):
+            changed[place] = int(random.integers(0, 256))
+        path.unlink()
+        path.write_bytes(changed if turn % 2 else data[: int(random.integers(1, len(data)))])
+        try:
+            images = open_image_set(Dataset(path=path, background_class=False))
+            [images.read(row) for row in range(len(images.manifest))]
+        except (DatasetError, OSError):
+            refused += 1
+    assert refused > 100

@@ -25,7 +25,7 @@ One configuration for each ImageNet classifier of the Open Model Zoo's public fi
 of the ILSVRC2012 validation set. "Short 256" resizes the short side, "to 224" both sides; a number alone crops.
 
 ```
-IMAGENET_VAL=/data/val harness validate configs/zoo/resnet-50-pytorch.yml --set candidates.openvino.model=resnet-50.xml
+harness feed configs/zoo/resnet-50-pytorch.yml image.JPEG --out fed.npz
 ```
 
 | model | reference | Top-1 % | Top-5 % | decoder | steps | background |

@@ -192,7 +192,7 @@ def test_all_faults_at_once_with_file_line_key_and_mend(example: Example) -> Non
         (
             "backend: openvino",
             "backend: onnx",
-            "candidates[0].backend: there is no backend 'onnx'; there are onnxruntime, openvino, tensorflow",
+            "candidates[0].backend: there is no backend 'onnx'; there are litert, onnxruntime, openvino, tensorflow",
         ),
         ("backend: openvino", "backend: 3", 'candidates[0].backend: should be text; put it in quotes, such as "3"'),
         ("backend: openvino", "backend: [openvino]", "candidates[0].backend: should be text"),

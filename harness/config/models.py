@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from harness.backends.registry import Role, backends, built_in, default_backend, facts_of
 from harness.config.dataset import Form
@@ -128,6 +128,16 @@ class Model(Strict):
     model: Location = Field(description="The model's file or folder, in a form that its backend runs.")
     input: Input
     output: OutputName
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_preprocessing_of_its_own(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "preprocess" in value:
+            raise ValueError(
+                "a model's own `preprocess` is carried out by `harness feed` only; every other command takes "
+                "`dataset.preprocess` for all models"
+            )
+        return value
 
 
 class Reference(Model):

@@ -15,11 +15,12 @@ from pydantic import (
     model_validator,
 )
 
-from harness.config.dataset import Dataset, Preprocess
+from harness.config.dataset import Dataset
 from harness.config.gates import BaselineGate, Certify, DropGate, Gates, ParityGate, TargetGate
 from harness.config.matrix import Matrix, expand
 from harness.config.models import Candidate, Conversion, Input, Reference
 from harness.config.origin import Origin
+from harness.config.preprocess import Preprocess
 from harness.config.secrets import redact_all
 from harness.config.types import Count, Location, ModelId, Number, Percent, Strict, Whole, not_truth
 

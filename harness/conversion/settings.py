@@ -11,7 +11,6 @@ from harness.backends.tensorflow.graph_def import tensor_name
 from harness.config import Candidate, Config
 from harness.config.color import Triple, in_order
 from harness.errors import ConfigError
-from harness.feeding.contract import left_inside
 
 CONTRACT_VERSION = "1"
 LAYOUT = "NHWC"
@@ -41,6 +40,8 @@ def inside(config: Config, candidate: Candidate) -> PreprocessingInside:
     Mean and scale are each either the candidate's (then equal to the reference's) or left out of its contract (mean 0,
     scale 1). Raises ConfigError for anything else.
     """
+    from harness.feeding.contract import left_inside  # numpy, which importing the conversions must not load
+
     reference, asked = config.reference.input, candidate.input
     mean = in_order(asked.mean_per_channel, asked.color, reference.color)
     scale = in_order(asked.scale_per_channel, asked.color, reference.color)

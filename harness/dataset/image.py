@@ -6,6 +6,7 @@ ignored unless `exif: apply` is set, because the published numbers were measured
 
 from __future__ import annotations
 
+import io
 from functools import lru_cache
 from typing import Any
 
@@ -24,7 +25,8 @@ class BadImageError(HarnessError):
 
 
 @lru_cache(maxsize=1)
-def _cv2() -> Any:
+def opencv() -> Any:
+    """Return OpenCV, silent and on one thread."""
     import cv2
 
     silent = cv2.utils.logging.LOG_LEVEL_SILENT
@@ -35,7 +37,7 @@ def _cv2() -> Any:
 
 def decoder_version() -> str:
     """Return the decoder's name and version, as it stands in the record."""
-    return f"opencv {_cv2().__version__}"
+    return f"opencv {opencv().__version__}"
 
 
 def decode(data: bytes, *, exif: bool = False) -> Image:
@@ -44,11 +46,8 @@ def decode(data: bytes, *, exif: bool = False) -> Image:
     Raises BadImageError with the reason: empty, no image, cut off (a decoder that fills the rest with grey gives no
     answer), or of absurd dimensions, which is known before anything is decoded.
     """
-    try:
-        read_header(data)
-    except HeaderError as error:
-        raise BadImageError(str(error)) from None
-    cv2 = _cv2()
+    _check(data)
+    cv2 = opencv()
     flags = cv2.IMREAD_COLOR if exif else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
@@ -57,6 +56,31 @@ def decode(data: bytes, *, exif: bool = False) -> Image:
     if image is None:
         raise BadImageError("not an image that can be decoded: its data is damaged")
     return image  # type: ignore[no-any-return]
+
+
+def decode_with_pillow(data: bytes, *, exif: bool = False) -> Image:
+    """Decode an image with Pillow to uint8 (height, width, 3), BGR, like ``decode`` and with the same checks before it.
+
+    Raises BadImageError with the reason.
+    """
+    _check(data)
+    from PIL import Image as pillow  # noqa: N813  (a module, and no class of ours)
+    from PIL import ImageOps
+
+    try:
+        with pillow.open(io.BytesIO(data)) as opened:
+            turned = ImageOps.exif_transpose(opened) if exif else opened
+            pixels = np.asarray(turned.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, EOFError, pillow.DecompressionBombError) as error:
+        raise BadImageError(f"unreadable: {error}") from None
+    return np.ascontiguousarray(pixels[..., ::-1])
+
+
+def _check(data: bytes) -> None:
+    try:
+        read_header(data)
+    except HeaderError as error:
+        raise BadImageError(str(error)) from None
 
 
 def central_crop(image: Image, fraction: float) -> Image:
@@ -74,7 +98,7 @@ def central_crop(image: Image, fraction: float) -> Image:
 
 def resize(image: Image, size: int, interpolation: str) -> Image:
     """Return uint8 (size, size, 3), resized with the named filter of OpenCV."""
-    cv2 = _cv2()
+    cv2 = opencv()
     filters = {
         "bilinear": cv2.INTER_LINEAR,
         "nearest": cv2.INTER_NEAREST,

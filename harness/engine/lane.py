@@ -53,10 +53,11 @@ class Lane:
     _stack: ExitStack = field(default_factory=ExitStack)
     _backend: Backend | None = None
     _loaded: Loaded | None = None
+    _replaced: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def load(self) -> Loaded:
-        """Load and compile the model, once. Raises ModelError or DeviceError."""
+    def load(self) -> Backend:
+        """Load and compile the model, once, and return it. Raises ModelError or DeviceError."""
         with self._lock:
             if self._backend is None:
                 start = time.perf_counter()
@@ -65,8 +66,8 @@ class Lane:
                 self._backend = backend
                 self.load_seconds = time.perf_counter() - start
                 if self._loaded is None:
-                    self._loaded = self._backend.loaded
-        return self.loaded
+                    self._loaded = backend.loaded
+            return self._backend
 
     @property
     def loaded(self) -> Loaded:
@@ -94,17 +95,16 @@ class Lane:
             if self._loaded is None:
                 self._loaded = entry.loaded
             return Answer(entry.probabilities, self._loaded, 0.0, cached=True)
-        self.load()
-        assert self._backend is not None
-        probabilities = self._backend.infer(pixels)
-        self._loaded = self._backend.loaded  # the device may have changed
+        backend = self.load()
+        probabilities = backend.infer(pixels)
+        self._loaded = backend.loaded  # the device may have changed
         finite = np.isfinite(probabilities).all(axis=1)
         if not finite.all():
             raise NonFiniteError(self.spec.id, int((~finite).sum()), int(np.argmin(finite)))
         self.refuse_replaced_files()
         if self.cache:
             self.cache.put(image_digests, probabilities, self.loaded)
-        seconds, latencies = self._backend.infer_seconds, tuple(self._backend.take_latencies())
+        seconds, latencies = backend.infer_seconds, tuple(backend.take_latencies())
         return Answer(probabilities, self._loaded, seconds, cached=False, latencies=latencies)
 
     def refuse_replaced_files(self) -> None:
@@ -112,8 +112,7 @@ class Lane:
         path = self.files.replaced() if self.files else None
         if path is None:
             return
-        if self.spec.cache_dir:  # what was compiled may be of the other file
-            shutil.rmtree(self.spec.cache_dir, ignore_errors=True)
+        self._replaced = True
         raise ModelError(
             f"{self.spec.id}: {path} was replaced or changed while the run used it, so that its answers belong to no "
             "known file; run again when nothing writes there"
@@ -121,13 +120,13 @@ class Lane:
 
     def infer_alone(self, pixels: Pixels) -> Probabilities:
         """Return the probabilities without any cache, for measuring the model by itself."""
-        self.load()
-        assert self._backend is not None
-        return self._backend.infer(pixels)
+        return self.load().infer(pixels)
 
     def close(self) -> None:
-        """Free the model."""
+        """Free the model, and forget what was compiled where that may be of a file that was replaced."""
         self._stack.close()
+        if self._replaced and self.spec.cache_dir:  # not before: another candidate may be compiling there
+            shutil.rmtree(self.spec.cache_dir, ignore_errors=True)
 
 
 class NonFiniteError(ModelError):

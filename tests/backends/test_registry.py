@@ -57,11 +57,11 @@ def test_a_model_is_recognised_by_its_suffix_or_by_the_marker_in_its_folder(tmp_
     assert recognise(Path("a/b.xml")) is facts_of("openvino")
     assert recognise(Path("a/b.jpg")) is None
     assert recognise(tmp_path) is None
-    folder = dataclasses.replace(facts_of("tensorflow"), name="folder", suffixes=(), markers=("saved_model.pb",))
+    folder = dataclasses.replace(facts_of("tensorflow"), name="folder", suffixes=(), markers=("marker.test",))
     register(folder)
     try:
         assert recognise(tmp_path) is None
-        (tmp_path / "saved_model.pb").touch()
+        (tmp_path / "marker.test").touch()
         assert recognise(tmp_path) is folder
     finally:
         unregister("folder")
@@ -117,3 +117,21 @@ def test_the_fake_backend_is_registered(fake_backend: dict[str, object]) -> None
     assert recognise(Path("a.fake")) is facts_of("fake")
     assert fake_backend == {}
     assert callable(load_target(facts_of("fake").runner))
+
+
+def test_another_distribution_adds_a_backend_by_an_entry_point(tmp_path: Path) -> None:
+    (tmp_path / "theirs.py").write_text(
+        "from harness.backends.registry import BackendFacts\n"
+        "FACTS = BackendFacts(name='theirs', title='Theirs', roles=frozenset({'candidate'}), suffixes=('.theirs',),\n"
+        "    module='theirs', distributions=('theirs',), extra='theirs', runner='theirs:Runner')\n"
+    )
+    described = tmp_path / "theirs-1.0.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    (described / "entry_points.txt").write_text("[harness.backends]\ntheirs = theirs:FACTS\n")
+    script = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from harness.backends.registry import facts_of; "
+        "print(facts_of('theirs').title, facts_of('theirs').version())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=True)
+    assert done.stdout.strip() == "Theirs theirs 1.0"

@@ -78,7 +78,7 @@ class IsolatedBackend(Backend):
             send(child.stdin, header, payload)
             answer, data = receive(child.stdout)
         except (EOFError, OSError):
-            raise self._gone(expired.is_set(), seconds) from None
+            raise self._gone(child, expired.is_set(), seconds) from None
         finally:
             timer.cancel()
         if "error" in answer:
@@ -86,9 +86,8 @@ class IsolatedBackend(Backend):
             raise kinds.get(answer["kind"], ModelError)(answer["error"])
         return answer, data
 
-    def _gone(self, expired: bool, seconds: float) -> ModelError:
-        assert self._child is not None
-        code = self._child.wait()
+    def _gone(self, child: subprocess.Popen[bytes], expired: bool, seconds: float) -> ModelError:
+        code = child.wait()
         device = self.spec.device
         if expired:
             return ModelError(f"{self.spec.id}: {device} gave no answer within {seconds:g} s and was stopped")

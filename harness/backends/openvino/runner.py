@@ -15,7 +15,7 @@ from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name
 from harness.backends.openvino.facts import FACTS
 from harness.backends.openvino.framework import import_openvino, reason
-from harness.backends.openvino.report import after_a_change, execution_devices, report
+from harness.backends.openvino.report import Request, after_a_change, execution_devices, report
 from harness.errors import AbsentDeviceError, DeviceError, ModelError, nearest
 from harness.feeding.contract import is_identity, is_reversed, pixel_table
 
@@ -58,18 +58,8 @@ class OpenVINOBackend(Backend):
         compiled = self._compile(core, wrapped)
         self._queue = ov.AsyncInferQueue(compiled)
         self._queue.set_callback(self._keep)
-        self._report = partial(
-            report,
-            ov,
-            core,
-            compiled,
-            self.spec,
-            sha256=sha256,
-            batch=self._batch,
-            requests=len(self._queue),
-            input_shape=str(shape),
-            fixed=shape.is_dynamic,
-        )
+        request = Request(self._batch, len(self._queue), str(shape), shape.is_dynamic)
+        self._report = partial(report, ov, core, compiled, self.spec, sha256, request)
         self._devices: Callable[[], list[str]] = partial(execution_devices, compiled, self.spec.device)
         return self._report()
 

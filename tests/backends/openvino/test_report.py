@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from harness.backends.base import Loaded, ModelSpec
-from harness.backends.openvino.report import Observed, after_a_change, deviations, report
+from harness.backends.openvino.report import Observed, Request, after_a_change, deviations, report
 from harness.backends.openvino.runner import OpenVINOBackend
 from harness.config import Input
 from tests.backends.openvino.test_runner import spec
@@ -135,8 +135,8 @@ class Core:
 
 
 def reported(openvino: Any, compiled: Compiled, device: str = "GPU", precision: str = "f32") -> Any:
-    facts: Any = {"sha256": "s", "batch": 1, "requests": 4, "input_shape": "[?,2,2,3]", "fixed": True}
-    return report(openvino, Core(), compiled, wanted(device, precision), **facts)
+    request = Request(batch=1, requests=4, input_shape="[?,2,2,3]", fixed=True)
+    return report(openvino, Core(), compiled, wanted(device, precision), "s", request)
 
 
 class TestReport:

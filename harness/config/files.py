@@ -36,7 +36,7 @@ def require_files(config: Config, *, dataset: bool = True, reference: bool = Tru
     if candidates:
         for index, candidate in enumerate(config.candidates):
             facts = facts_of(candidate.backend)
-            mend = f"run `harness convert {command}`" if facts.reader else f"name a {facts.title} model"
+            mend = f"run `harness convert {command}`" if facts.reader else f"name the {facts.title} model"
             faults += _model_faults(config, f"candidates[{index}].model", candidate.model, facts, mend)
         faults = list(dict.fromkeys(faults))  # candidates of one matrix share a file
     if faults:

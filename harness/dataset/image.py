@@ -24,7 +24,8 @@ class BadImageError(HarnessError):
 
 
 @lru_cache(maxsize=1)
-def _cv2() -> Any:
+def opencv() -> Any:
+    """Return the module cv2, silent and with one thread a call."""
     import cv2
 
     silent = cv2.utils.logging.LOG_LEVEL_SILENT
@@ -35,7 +36,7 @@ def _cv2() -> Any:
 
 def decoder_version() -> str:
     """Return the decoder's name and version, as it stands in the record."""
-    return f"opencv {_cv2().__version__}"
+    return f"opencv {opencv().__version__}"
 
 
 def decode(data: bytes, *, exif: bool = False) -> Image:
@@ -48,7 +49,7 @@ def decode(data: bytes, *, exif: bool = False) -> Image:
         read_header(data)
     except HeaderError as error:
         raise BadImageError(str(error)) from None
-    cv2 = _cv2()
+    cv2 = opencv()
     flags = cv2.IMREAD_COLOR if exif else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
@@ -74,7 +75,7 @@ def central_crop(image: Image, fraction: float) -> Image:
 
 def resize(image: Image, size: int, interpolation: str) -> Image:
     """Return uint8 (size, size, 3), resized with the named filter of OpenCV."""
-    cv2 = _cv2()
+    cv2 = opencv()
     filters = {
         "bilinear": cv2.INTER_LINEAR,
         "nearest": cv2.INTER_NEAREST,

@@ -169,7 +169,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(name: str, monkeypatch: pytest.M
     def never() -> Any:
         raise AssertionError("the decoder was asked")
 
-    monkeypatch.setattr(image_module, "_cv2", never)
+    monkeypatch.setattr(image_module, "opencv", never)
     with pytest.raises(BadImageError, match=r"absurd dimensions: \d+x\d+ pixels"):
         decode(bombs()[name])
 

@@ -1,0 +1,90 @@
+"""From encoded bytes to pixels: one decode a library, then the steps of each preprocessing."""
+
+from __future__ import annotations
+
+import io
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.config.preprocess import Preprocess
+from harness.config.steps import Library
+from harness.dataset.header import HeaderError, read_header
+from harness.dataset.image import BadImageError, decode, decoder_version
+from harness.feeding.steps import Pixels, apply_step
+
+
+class Decoded(NamedTuple):
+    """One image: uint8 (height, width, 3); ``is_rgb`` is its colour order, the decoder's own."""
+
+    image: NDArray[np.uint8]
+    is_rgb: bool
+
+
+def decode_with(library: Library, data: bytes, *, exif: bool) -> Decoded:
+    """Decode an image. ``exif``: turn it as its EXIF orientation says. Raises BadImageError with the reason.
+
+    OpenCV gives BGR. Pillow gives ``Image.open(...).convert("RGB")``. Damaged, truncated and absurdly large files are
+    refused before either library decodes.
+    """
+    if library == "opencv":
+        return Decoded(decode(data, exif=exif), is_rgb=False)
+    return Decoded(_decode_by_pillow(data, exif=exif), is_rgb=True)
+
+
+def _decode_by_pillow(data: bytes, *, exif: bool) -> NDArray[np.uint8]:
+    try:
+        read_header(data)
+    except HeaderError as error:
+        raise BadImageError(str(error)) from None
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            turned = ImageOps.exif_transpose(image) if exif else image
+            if turned.mode == "P" and isinstance(turned.info.get("transparency"), bytes):
+                # Pillow warns of it and drops it when it makes RGB; the pixels are the same without.
+                turned.load()
+                del turned.info["transparency"]
+            return np.asarray(turned.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise BadImageError(f"not an image that Pillow can decode: {error}") from None
+
+
+def library_version(library: Library) -> str:
+    """Return a library's name and version, as it stands in the record."""
+    if library == "opencv":
+        return decoder_version()
+    import PIL
+
+    return f"pillow {PIL.__version__}"
+
+
+def libraries(preprocess: Preprocess) -> tuple[str, ...]:
+    """Return name and version of each library that decides on the pixels, the decoder first."""
+    used = [preprocess.resolved_decoder, *(getattr(step, "library", None) for step in preprocess.resolved_steps)]
+    return tuple(library_version(name) for name in dict.fromkeys(used) if name is not None)
+
+
+def run_steps(decoded: Decoded, preprocess: Preprocess) -> Pixels:
+    """Return (height, width, 3) in BGR after the steps: uint8, or float64 after a normalisation.
+
+    Raises BadImageError with the reason.
+    """
+    image: Pixels = decoded.image
+    for step in preprocess.resolved_steps:
+        image = apply_step(step, image, is_rgb=decoded.is_rgb)
+    return image[:, :, ::-1] if decoded.is_rgb else image
+
+
+def prepare(data: bytes, preprocess: Preprocess) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Decode an image and run the steps: encoded bytes to (height, width, 3) in BGR.
+
+    uint8, or float32 after a normalisation. Raises BadImageError with the reason.
+    """
+    library, exif = preprocess.decoding
+    found = run_steps(decode_with(library, data, exif=exif), preprocess)
+    if found.dtype == np.uint8:
+        return np.ascontiguousarray(found, np.uint8)
+    return np.ascontiguousarray(found, np.float32)

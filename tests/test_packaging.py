@@ -159,6 +159,7 @@ def test_no_dependency_is_imported_that_is_not_declared() -> None:
         "yaml": "pyyaml",
         "vl_convert": "vl-convert-python",
         "cv2": "opencv-python-headless",
+        "PIL": "pillow",
         "google": "tensorflow",
         "pkg_resources": "setuptools",
     }

@@ -14,7 +14,7 @@ __all__ = ["load_config", "validate"]
 
 if TYPE_CHECKING:
     from harness.config import load_config
-    from harness.engine.validate import validate
+    from harness.engine.session import validate
 
 
 def __getattr__(name: str) -> Any:
@@ -24,7 +24,7 @@ def __getattr__(name: str) -> Any:
 
         return load_config
     if name == "validate":
-        from harness.engine.validate import validate
+        from harness.engine.session import validate
 
         return validate
     raise AttributeError(f"module 'harness' has no attribute '{name}'")

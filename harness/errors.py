@@ -72,7 +72,7 @@ class BaselineError(HarnessError):
     exit_code = EXIT_BASELINE
 
 
-_NEAR = 0.6  # share of matching characters; from 0.5 on, `onnx` is taken for `openvino` and `images` for `gates`
+_NEAR = 0.6  # share of matching characters; from 0.5 on, `images` is taken for `gates`
 
 
 def nearest(word: str, known: Iterable[str], limit: int = 1) -> list[str]:

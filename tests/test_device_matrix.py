@@ -8,7 +8,7 @@ import pytest
 
 from harness.config import load_config
 from harness.engine.run import Options
-from harness.engine.validate import validate
+from harness.engine.session import validate
 from harness.record.schema import ModelPart, RunRecord
 from tests.conftest import PROJECT, require
 
@@ -119,7 +119,7 @@ class TestOneRun:
         assert sizes == sorted(sizes)
         assert sizes[0] > 0
 
-    def test_what_is_not_as_it_seems_is_told(self, run: tuple[RunRecord, int]) -> None:
+    def test_deviations_is_told(self, run: tuple[RunRecord, int]) -> None:
         record, _ = run
         assert "f32-AUTO-f32: AUTO may change the device while it runs; it began on CPU" in record.warnings
         told = (

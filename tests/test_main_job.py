@@ -443,7 +443,7 @@ def test_int8_of_the_real_graph(real: RealRun, shared: Path, tmp_path: Path) -> 
 
     record = real(with_the_copy)
     assert {model.id for model in record.models if model.status == "error"} == {"int8"}
-    assert any("renamed.JPEG (told by its bytes)" in (model.error or "") for model in record.models)
+    assert any("renamed.JPEG (compared by content)" in (model.error or "") for model in record.models)
 
 
 def only(rows: int) -> Change:

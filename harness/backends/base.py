@@ -13,10 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.config import Input
-from harness.errors import ModelError
+from harness.errors import HarnessError, ModelError
 
 Pixels = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
+
+
+class CannotEditError(HarnessError):
+    """A model has nothing in which a fault could be planted."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Loaded:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "warnings": list(self.warnings)}
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> Self:
@@ -133,3 +137,11 @@ class Backend(abc.ABC):
 
     def close(self) -> None:  # noqa: B027  (a backend that holds nothing has nothing to free)
         """Free what ``load`` took."""
+
+
+def wrong_width(model: str, output: str, width: int, wanted: int) -> str:
+    """Return the message for an output that cannot hold the labels."""
+    hint = (
+        "; set dataset.background_class" if abs(width - wanted) == 1 else "; is it the right output, dataset.classes?"
+    )
+    return f"{model}: the output '{output}' has {width} values an image, the labels need {wanted}{hint}"

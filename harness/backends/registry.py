@@ -21,7 +21,7 @@ from harness.errors import ConfigError, nearest
 
 Role = Literal["reference", "candidate"]
 GROUP = "harness.backends"
-_BUILT_IN = ("openvino", "tensorflow")
+_BUILT_IN = tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/facts.py")))
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,9 @@ class BackendFacts:
     ``runner``: the ``Backend`` class; ``reader``: the function that reads what a file says of itself, and ``devices``:
     the function that finds its devices. ``markers``: files that make a folder a model, such as ``saved_model.pb``;
     ``precisions``: those that may be pinned; ``other_devices``: whether there is any but the CPU; ``editor``: what
-    edits a model's graph to plant faults. Lazy targets are written ``module:object``.
+    edits a model's graph to plant faults; ``importer``: imports the framework, or says what to install;
+    ``default_for``: roles of models whose configuration names no backend; ``compiles``: compiled models are kept in a
+    folder between runs. Lazy targets are written ``module:object``.
     """
 
     name: str
@@ -50,6 +52,9 @@ class BackendFacts:
     switches: tuple[str, ...] = ()
     reader: str | None = None
     devices: str | None = None
+    importer: str | None = None
+    default_for: frozenset[Role] = frozenset()
+    compiles: bool = False
     markers: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ()
     other_devices: bool = False
@@ -123,7 +128,7 @@ def built_in(role: Role) -> list[str]:
 
 def default_backend(role: Role) -> str:
     """Return the backend of a model whose configuration names none."""
-    return {"reference": "tensorflow", "candidate": "openvino"}[role]
+    return next(name for name in _BUILT_IN if role in _built_in_facts(name).default_for)
 
 
 def facts_of(name: str) -> BackendFacts:

@@ -10,15 +10,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+from harness.backends.registry import facts_of, load_target
 from harness.bench.repeated import repeated
 from harness.bench.stages import bound, stage_costs
 from harness.config import Config
 from harness.dataset.image_set import open_image_set
+from harness.engine.identity import plan_models, task_for
 from harness.engine.lane import Lane
 from harness.engine.local import LocalEngine
-from harness.engine.plan import lane_for, plan_models
 from harness.engine.run import process_age
 from harness.engine.run_folder import RunFolder
+from harness.engine.shard import Models
+from harness.engine.task import ShardTask, Work
 from harness.machine.environment import cores
 
 SCENARIOS = ("both models", "IR with cached reference", "three candidates")
@@ -42,14 +45,15 @@ def run_scenario(config: Config, name: str, rows: int, *, turns: bool = True, st
         startup |= _load(lanes)
         images = repeated(open_image_set(config.dataset), rows)
         count = cores()
-        engine = LocalEngine(images, config.dataset.preprocess, lanes, threads=count, turns=turns)
-        shards = list(enumerate(images.manifest.shards()))
+        engine = LocalEngine(Models(images, lanes, in_turns=turns), threads=count)
+        work = Work(config.dataset, None, None, images.manifest.fingerprint(), ())
+        shards = [ShardTask(index, shard, work) for index, shard in enumerate(images.manifest.shards())]
         if with_cache:
             for _ in engine.run(shards):
                 pass
         else:
             first = time.perf_counter()
-            next(iter(engine.run([(0, range(min(32, rows)))])))
+            next(iter(engine.run([ShardTask(0, range(min(32, rows)), work)])))
             startup["first_result_seconds"] = time.perf_counter() - first
         before = stage_costs(images, config.dataset.preprocess, lanes, count) if stages else {}
         with RunFolder(Path(folder) / "run") as run_folder:
@@ -81,7 +85,7 @@ def run_scenario(config: Config, name: str, rows: int, *, turns: bool = True, st
 def _lanes(config: Config, name: str) -> tuple[list[Lane], bool]:
     planned = plan_models(config, use_cache=False)
     with_cache = name == SCENARIOS[1]
-    lanes = [lane_for(config, planned[0], use_cache=with_cache), lane_for(config, planned[1], use_cache=False)]
+    lanes = [task_for(config, item, use_cache=with_cache and not at).lane() for at, item in enumerate(planned[:2])]
     if name == SCENARIOS[2]:
         for number in (2, 3):
             spec = dataclasses.replace(planned[1].spec, id=f"{planned[1].spec.id}-{number}")
@@ -92,14 +96,12 @@ def _lanes(config: Config, name: str) -> tuple[list[Lane], bool]:
 def _load(lanes: list[Lane]) -> dict[str, float]:
     """Import the frameworks and load the models one after the other, and return the seconds of each."""
     seconds = {}
-    for module in ("tensorflow", "openvino"):
-        start = time.perf_counter()
-        if module == "tensorflow":
-            from harness.backends.tensorflow.runner import import_tensorflow as load
-        else:
-            from harness.backends.openvino.framework import import_openvino as load
-        load()
-        seconds[f"import_{module}_seconds"] = time.perf_counter() - start
+    for name in dict.fromkeys(lane.backend for lane in lanes):
+        importer = facts_of(name).importer
+        if importer:
+            start = time.perf_counter()
+            load_target(importer)()
+            seconds[f"import_{name}_seconds"] = time.perf_counter() - start
     for lane in lanes:
         lane.load()
         seconds[f"load_{lane.spec.id}_seconds"] = lane.load_seconds

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> Result:
         return Result(error.exit_code, _text(lines), error=str(error))
     text = _text(lines)
     if added is not None:
-        from harness.conversion.another import yaml_lines
+        from harness.conversion.added_candidate import yaml_lines
 
         file = printable(str(options.config))
         text += f"to evaluate it, add to `candidates` in {file}:\n{yaml_lines(config, added)}"
@@ -87,9 +87,9 @@ def _with_weights(
         return config, having, None
     if not chosen:
         raise ConfigError("--weights: no candidate can be converted; list one whose file the harness can write")
-    from harness.conversion.another import with_another
+    from harness.conversion.added_candidate import with_added_candidate
 
-    config, another = with_another(config, chosen[0], weights)
+    config, another = with_added_candidate(config, chosen[0], weights)
     return config, [another], another
 
 

@@ -44,14 +44,14 @@ def run(options: argparse.Namespace) -> Result:
 
 
 def _open(options: argparse.Namespace, *, trust: bool) -> tuple[Labelled, int]:
-    from harness.dataset.sources.opening import Wanted, open_labelled, read_class_names
+    from harness.dataset.sources.opening import ImageSetRequest, open_labelled, read_class_names
 
     names = read_class_names(options.class_names) if options.class_names else None
     classes = options.classes or (len(names) if names else 1000)
     if names and classes != len(names):
         raise ConfigError(f"--classes {classes}: {printable(str(options.class_names))} names {len(names)} classes")
     labels = str(options.labels) if options.labels else "auto"
-    wanted = Wanted(options.path, options.form or "auto", labels, trust, classes, names)
+    wanted = ImageSetRequest(options.path, options.form or "auto", labels, trust, classes, names)
     return open_labelled(wanted), classes
 
 

@@ -1,10 +1,11 @@
-"""`harness devices`: what OpenVINO finds on this machine, as a table or as JSON."""
+"""`harness devices`: what the backends find on this machine, as a table or as JSON."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.commands.options import add_json
 from harness.commands.result import Result, Screen
@@ -12,7 +13,8 @@ from harness.errors import EXIT_NOT_COMPLETED, EXIT_OK
 from harness.text import printable
 
 if TYPE_CHECKING:
-    from harness.backends.openvino.devices import Devices
+    from harness.backends.registry import BackendFacts
+    from harness.machine.devices import Devices
 
 NAME = "devices"
 HELP = "list the devices of this machine, with their precisions and plug-ins"
@@ -26,20 +28,30 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Result:
-    """List every device; exit 3 where OpenVINO is missing or finds none."""
-    from harness.backends.openvino.devices_process import find_devices_apart
+    """List every device of every backend; exit 3 where a framework is missing or no device is found."""
+    from harness.backends.registry import backends, load_target
 
-    found = find_devices_apart()
-    code = EXIT_OK if found.devices else EXIT_NOT_COMPLETED
-    return Result(code, document=asdict(found)) if options.json else Result(code, _as_text(found))
+    found: list[tuple[BackendFacts, Devices]] = [
+        (facts, load_target(facts.devices)()) for facts in backends().values() if facts.devices
+    ]
+    code = EXIT_OK if any(devices.devices for _, devices in found) else EXIT_NOT_COMPLETED
+    if options.json:
+        versions = {facts.name: devices.version for facts, devices in found}
+        lists = ("devices", "virtual", "absent")
+        return Result(code, document={**versions, **{name: _listed(found, name) for name in lists}})
+    return Result(code, "\n".join(_as_text(facts.title, devices) for facts, devices in found))
 
 
-def _as_text(found: Devices) -> str:
+def _listed(found: Sequence[tuple[BackendFacts, Devices]], name: str) -> list[dict[str, Any]]:
+    return [{**asdict(item), "backend": facts.name} for facts, devices in found for item in getattr(devices, name)]
+
+
+def _as_text(title: str, found: Devices) -> str:
     from rich.table import Table
 
     screen = Screen()
     console = screen.console(120)
-    console.print(f"OpenVINO {printable(found.openvino)}", soft_wrap=True)
+    console.print(f"{title} {printable(found.version)}", soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for name in ("device", "name", "precisions", "default", "capabilities", "plug-in"):
         table.add_column(name, overflow="fold")
@@ -50,18 +62,18 @@ def _as_text(found: Devices) -> str:
             ", ".join(item.precisions) or _UNKNOWN,
             item.default_precision or _UNKNOWN,
             printable(", ".join(item.capabilities) or _UNKNOWN),
-            printable(item.plugin or _UNKNOWN).replace(f" {found.openvino}", ""),  # of the same build, as usual
+            printable(item.plugin or _UNKNOWN).replace(f" {found.version}", ""),  # of the same build, as usual
         )
     console.print(table)
     for item in found.devices:
         if item.note:
             console.print(f"{printable(item.name)} did not answer: {printable(item.note)}", soft_wrap=True)
         if item.default_precision and item.default_precision != "f32" and "f32" in item.precisions:
-            told = f"{printable(item.name)}: `precision: device_default` runs {item.default_precision}"
-            console.print(f"{told}; pin `precision: f32` to compare with the original", soft_wrap=True)
+            note = f"{printable(item.name)}: `precision: device_default` runs {item.default_precision}"
+            console.print(f"{note}; pin `precision: f32` to compare with the original", soft_wrap=True)
     for over in found.virtual:
         console.print(
-            f"{over.example}: {over.what} ({printable(over.plugin or _UNKNOWN)})".replace(f" {found.openvino}", ""),
+            f"{over.example}: {over.what} ({printable(over.plugin or _UNKNOWN)})".replace(f" {found.version}", ""),
             soft_wrap=True,
         )
     for absent in found.absent:

@@ -31,18 +31,17 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Result:
     """Inject every known fault and say which gate caught it; exit 1 where one was missed, or on a false alarm."""
-    from harness.config import load_config, require_files
+    from harness.config import load_config
+    from harness.conversion.prepared import prepare_models
     from harness.diagnosis.selftest import selftest
-    from harness.engine.preflight import prepare_irs
 
     config = load_config(options.config, options.overrides)
-    prepare_irs(config)
-    require_files(config)
+    prepare_models(config)
 
     def progress(name: str) -> None:
         print(f"selftest: {printable(name)}", file=sys.stderr)
 
-    result = selftest(config, options.candidate, told=progress)
+    result = selftest(config, options.candidate, progress=progress)
     code = EXIT_OK if result.passed else EXIT_GATE_FAILED
     if options.json:
         return Result(code, document=as_json(result))

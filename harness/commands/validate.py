@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> Result:
     from harness.config import load_config
     from harness.config.secrets import redact, redact_all
     from harness.engine.run import Options
-    from harness.engine.validate import validate
+    from harness.engine.session import validate
     from harness.record.store import read_predictions, to_json
     from harness.report.facts.class_names import class_names
     from harness.report.github import publish, publish_error

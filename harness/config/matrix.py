@@ -154,16 +154,16 @@ def _cells(
     if count > _MOST_CELLS:
         fault(("matrix",), f"stands for {count:,} candidates, at most {_MOST_CELLS} are taken; name fewer")
         return
-    told = [*_repeated(axes), *_unused_excludes(exclude, axes)]
+    wrong = [*_repeated(axes), *_unused_excludes(exclude, axes)]
     narrowed = origin is not None and any(
         origin.is_overridden(("matrix", axis)) for axis in ("models", "devices", "precisions")
     )
-    for key, what in told:
+    for key, what in wrong:
         also = "; an axis was changed by --set: set matrix.exclude too" if narrowed and key[1] == "exclude" else ""
         fault(key, f"{what}{also}")
     seen: set[str] = set()
     for (model_key, model), (device_key, device), (precision_key, precision) in itertools.product(*axes):
-        if told or any(_matches(item, model, device, precision) for item in exclude):
+        if wrong or any(_matches(item, model, device, precision) for item in exclude):
             continue
         name = f"{model['id']}-{_device_id(device)}-{precision['precision']}"
         if name in seen:

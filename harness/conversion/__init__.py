@@ -7,25 +7,25 @@ from harness.backends.openvino.framework import import_openvino
 from harness.conversion.contract import (
     IrContract,
     calibrated_on,
+    contract_contradictions,
     describe,
-    held_against,
     ir_sha256,
     read_contract,
     weights_file_fault,
 )
 from harness.conversion.convert import Converted, convert
 from harness.conversion.fetch.archive import fetch
+from harness.conversion.settings import is_convertible
 from harness.conversion.staleness import staleness
-from harness.conversion.wanted import is_convertible
 
 __all__ = [
     "Converted",
     "IrContract",
     "calibrated_on",
+    "contract_contradictions",
     "convert",
     "describe",
     "fetch",
-    "held_against",
     "import_openvino",
     "ir_sha256",
     "is_convertible",

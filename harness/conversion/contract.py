@@ -13,20 +13,19 @@ from harness.backends.openvino import mo_parameters
 from harness.backends.openvino.ir_files import ir_sha256, weights_file_fault
 from harness.backends.openvino.ir_xml import IrXml, integer_bytes, read_ir_xml, weights_type
 from harness.config import Candidate, Config, Input
+from harness.config.color import Color, Triple, in_order
 
 __all__ = [
     "DIGESTS",
     "IrContract",
     "calibrated_on",
+    "contract_contradictions",
     "describe",
-    "held_against",
     "ir_sha256",
     "read_contract",
     "weights_file_fault",
 ]
 
-Triple = tuple[float, float, float]
-Color = Literal["RGB", "BGR"]
 Source = Literal["harness", "model-optimizer"]
 DIGESTS = "calibration_sha256"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -60,7 +59,11 @@ class IrContract:
 
 def read_contract(xml: Path) -> IrContract:
     """Read the contract that an IR carries. Raises ModelError where the .xml is missing, cut off, or no IR."""
-    content = read_ir_xml(xml)
+    return contract_of(read_ir_xml(xml))
+
+
+def contract_of(content: IrXml) -> IrContract:
+    """Return the contract that the content of an .xml carries."""
     ours = content.section("harness")
     if ours:
         return _from_harness(content, ours)
@@ -118,7 +121,7 @@ def describe(contract: IrContract) -> list[tuple[str, str]]:
     """Return the contract as rows of name and value, to be shown."""
     swap = {None: "unknown", True: "swapped inside first", False: "not swapped inside"}[contract.reversed_channels]
     return [
-        ("written down by", contract.source or "nobody: the IR does not say how it wants to be fed"),
+        ("written down by", contract.source or "the IR has no preprocessing metadata"),
         ("tool", contract.tool or "unknown"),
         ("model", contract.model_name or "unnamed"),
         ("color order", contract.color or "as the original model's, " + swap if contract.source else "unknown"),
@@ -148,13 +151,13 @@ def _numbers(values: Sequence[float]) -> str:
     return texts[0] if len(set(texts)) == 1 else ", ".join(texts)
 
 
-def held_against(config: Config, candidate: Candidate) -> list[str]:
+def contract_contradictions(config: Config, candidate: Candidate, contract: IrContract | None = None) -> list[str]:
     """Return one sentence for each way in which the candidate's IR contradicts the configuration; empty: none is known.
 
     An IR that carries no contract is contradicted by nothing but its shape: what it computes is left to the parity
-    gate. Raises ModelError where the .xml cannot be read.
+    gate. ``contract``: where it was read already. Raises ModelError where the .xml cannot be read.
     """
-    contract = read_contract(candidate.model)
+    contract = contract or read_contract(candidate.model)
     found = [*_shape_fault(contract, config), *_color_fault(contract, config, candidate)]
     if contract.source is not None:
         found += _normalisation_fault(contract, config, candidate)
@@ -191,11 +194,6 @@ def _color_fault(contract: IrContract, config: Config, candidate: Candidate) -> 
 
 def _swapped(color: Color) -> Color:
     return "BGR" if color == "RGB" else "RGB"
-
-
-def in_order(values: Triple, of: Color, wanted: Color) -> Triple:
-    """Return per-channel numbers given in the colour order ``of`` in the order ``wanted``."""
-    return values if of == wanted else (values[2], values[1], values[0])
 
 
 def _normalisation_fault(contract: IrContract, config: Config, candidate: Candidate) -> list[str]:

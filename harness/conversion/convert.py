@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.backends.openvino.framework import import_openvino, without_telemetry
+from harness.backends.openvino.framework import import_openvino, reason, without_telemetry
 from harness.backends.tensorflow.graph_def import Graph, read_graph, tensor_name
 from harness.config import Candidate, Config
 from harness.conversion.contract import IrContract, read_contract
-from harness.conversion.wanted import LAYOUT, inside, key_of, remarks, require_convertible, settings
+from harness.conversion.settings import LAYOUT, inside, key_of, remarks, require_convertible, settings
 from harness.errors import HarnessError, ModelError
 from harness.machine.digests import file_sha256
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harness.conversion.check import Check
     from harness.conversion.int8.calibration import Calibration
     from harness.conversion.int8.compress import Int8
+    from harness.dataset.image_set import ImageSet
 
 _NO_SHA256 = "0" * 64
 
@@ -41,13 +42,16 @@ class Converted:
     calibration: Calibration | None = None
 
 
-def convert(config: Config, candidate: Candidate, *, overwrite: bool = False) -> Converted:
+def convert(
+    config: Config, candidate: Candidate, *, overwrite: bool = False, images: ImageSet | None = None
+) -> Converted:
     """Write a candidate's IR (``candidate.model``, with its .bin) from ``config.reference.model``, and check it.
 
     The input is f32 (1, size, size, 3) NHWC in the candidate's colour order; whatever of the reference's mean and scale
     the candidate's contract leaves out goes inside. The output is f32 (1, dataset.outputs), probabilities, and has the
     candidate's output name beside the graph's own. TensorFlow is not needed. Both files appear only after every check
-    passed. An IR that the harness did not write is replaced only with ``overwrite``.
+    passed. An IR that the harness did not write is replaced only with ``overwrite``. ``images``: the evaluated images,
+    where they are open already; INT8 is calibrated on others.
 
     Raises ConfigError where the configuration asks for what cannot be converted; ModelError where the graph or one of
     its names is wrong, NNCF is missing, the file cannot be written, or a check fails; DatasetError where INT8 has no
@@ -61,7 +65,7 @@ def convert(config: Config, candidate: Candidate, *, overwrite: bool = False) ->
     source = graph.find_input(config.reference.input.name, config.where("reference.input.name"))
     output = graph.find_output(config.reference.output, config.where("reference.output"))
     ov = import_openvino()
-    int8 = _int8(config, candidate)
+    int8 = _int8(config, candidate, images)
     whole = _convert_graph(ov, config, source)
     original = _cut(ov, whole, source, output, config.where("reference.output"))
     model = _with_output(ov, config, candidate, graph, whole, original)
@@ -77,13 +81,13 @@ def convert(config: Config, candidate: Candidate, *, overwrite: bool = False) ->
     return Converted(xml, xml.with_suffix(".bin"), read_contract(xml), checks, seconds, calibration)
 
 
-def _int8(config: Config, candidate: Candidate) -> Int8 | None:
+def _int8(config: Config, candidate: Candidate, images: ImageSet | None) -> Int8 | None:
     """Return what INT8 needs, before the graph is read, so that what is missing is said at once; None for others."""
     if config.conversion_for(candidate).weights != "int8":
         return None
     from harness.conversion.int8.compress import prepare_int8
 
-    return prepare_int8(config, candidate)
+    return prepare_int8(config, candidate, images)
 
 
 def _refuse_foreign(candidate: Candidate) -> None:
@@ -113,7 +117,7 @@ def _convert_graph(ov: Any, config: Config, source: str) -> Any:
     except Exception as error:
         raise ModelError(
             f"{config.where('reference.model')}: OpenVINO cannot convert {config.reference.model} with the input "
-            f"{source} of 1x{size}x{size}x3: {_reason(error)}"
+            f"{source} of 1x{size}x{size}x3: {reason(error, line=0)}"
         ) from error
 
 
@@ -134,7 +138,8 @@ def _cut(ov: Any, whole: Any, source: str, output: str, where: str) -> Any:
         return ov.Model([opset13.result(ends[0])], [starts[0]], "graph")
     except RuntimeError as error:
         raise ModelError(
-            f"{where}: {output} needs more than the input {source}: {_reason(error)}; freeze the graph for inference"
+            f"{where}: {output} needs more than the input {source}: {reason(error, line=0)}; freeze the graph for "
+            "inference"
         ) from error
 
 
@@ -216,7 +221,8 @@ def _write(ov: Any, config: Config, candidate: Candidate, model: Any, twin: Any)
         ) from error
     except RuntimeError as error:
         raise ModelError(
-            f"{key_of(config, candidate, 'model')}: {xml} was not written: {_reason(error)}; is there room on the disk?"
+            f"{key_of(config, candidate, 'model')}: {xml} was not written: {reason(error, line=0)}; is there room on "
+            "the disk?"
         ) from error
     finally:
         if folder is not None:
@@ -240,12 +246,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _reason(error: Exception) -> str:
-    """Return the telling line of OpenVINO's message, without the paths of its sources."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [
-        line for line in lines if not line.startswith(("Exception from", "Check '", "[ GENERAL_ERROR", "FrontEnd"))
-    ]
-    return (telling or lines or [type(error).__name__])[0][:300]

@@ -2,48 +2,61 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from harness.config import Candidate, Config
-from harness.conversion.contract import IrContract, read_contract, weights_file_fault
-from harness.conversion.wanted import require_convertible, settings
+from harness.conversion.contract import IrContract
+from harness.conversion.model_files import ModelFiles
+from harness.conversion.settings import require_convertible, settings
 from harness.errors import ModelError
-from harness.machine.digests import file_sha256
+
+if TYPE_CHECKING:
+    from harness.dataset.image_set import ImageSet
 
 
-def staleness(config: Config, candidate: Candidate) -> str | None:
+def staleness(
+    config: Config, candidate: Candidate, files: ModelFiles | None = None, images: ImageSet | None = None
+) -> str | None:
     """Say why a candidate's IR is not what ``convert`` would write now; None where it is exactly that.
 
     It is, where it was made from a graph of the same sha256, with the same settings and OpenVINO version, and its .bin
     has the sha256 that was written down; INT8 besides with the same NNCF (where one is installed) and on the very
-    images that would be chosen now (where there are any to choose from). Raises ModelError where the reference's graph
-    cannot be read, ConfigError where the candidate cannot be converted at all, DatasetError where an image set is
+    images that would be chosen now (where there are any to choose from). ``files``: what was read of model files
+    already; ``images``: the evaluated images, where they are open already. Raises ModelError where the reference's
+    graph cannot be read, ConfigError where the candidate cannot be converted at all, DatasetError where an image set is
     unreadable.
     """
     require_convertible(config, candidate)
     xml = candidate.model
     if not xml.exists():
         return f"{xml} does not exist"
+    files = files or ModelFiles()
     try:
-        contract = read_contract(xml)
+        contract = files.contract(xml)
     except ModelError as error:
         return str(error)
     if contract.source != "harness":
         tool = {"model-optimizer": "the Model Optimizer", None: "another tool"}[contract.source]
         return f"{xml} was made by {tool} ({contract.tool or 'unknown'}), not by the harness"
-    return _difference(config, candidate, contract) or weights_file_fault(xml) or _images(config, candidate, contract)
+    return (
+        _difference(config, candidate, contract, files.sha256(config.reference.model))
+        or files.weights_fault(xml)
+        or _images(config, candidate, contract, images)
+    )
 
 
-def _images(config: Config, candidate: Candidate, contract: IrContract) -> str | None:
+def _images(config: Config, candidate: Candidate, contract: IrContract, images: ImageSet | None) -> str | None:
     if config.conversion_for(candidate).weights != "int8":
         return None
     from harness.conversion.int8.calibration import calibration_fault
 
-    fault = calibration_fault(config, candidate, contract)
+    fault = calibration_fault(config, candidate, contract, images)
     return f"{candidate.model}: {fault}" if fault else None
 
 
-def _difference(config: Config, candidate: Candidate, contract: IrContract) -> str | None:
+def _difference(config: Config, candidate: Candidate, contract: IrContract, source_sha256: str) -> str | None:
     written = contract.parameters
-    now = settings(config, candidate, file_sha256(config.reference.model))
+    now = settings(config, candidate, source_sha256)
     if now.get("nncf_version") == "":  # it runs without NNCF, and could not be made anew here
         del now["nncf_version"]
     changed = {key: (written.get(key, "nothing"), value) for key, value in now.items() if written.get(key) != value}

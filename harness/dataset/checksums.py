@@ -37,11 +37,11 @@ def verify_checksums(file: Path) -> int:
     if count == 0:
         raise DatasetError(f"{file}: names no file, so nothing would be checked")
     if missing or altered:
-        told = [*(f"{name}: missing" for name in missing), *(f"{name}: altered" for name in altered)]
-        more = f"\n  ... and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+        differing = [*(f"{name}: missing" for name in missing), *(f"{name}: altered" for name in altered)]
+        more = f"\n  ... and {len(differing) - _SHOWN} more" if len(differing) > _SHOWN else ""
         raise DatasetError(
-            f"{file.parent}: {len(told)} of {count} files differ from {file.name}; restore them "
-            "(in a checkout: `git checkout -- FOLDER`)\n  " + "\n  ".join(told[:_SHOWN]) + more
+            f"{file.parent}: {len(differing)} of {count} files differ from {file.name}; restore them "
+            "(in a checkout: `git checkout -- FOLDER`)\n  " + "\n  ".join(differing[:_SHOWN]) + more
         )
     return count
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from harness.config import Dataset
 from harness.dataset.manifest import Manifest, build_manifest
-from harness.dataset.sources.opening import Wanted, open_labelled, read_class_names
+from harness.dataset.sources.opening import ImageSetRequest, open_labelled, read_class_names
 from harness.dataset.subset import choose
 from harness.errors import DatasetError
 
@@ -17,7 +17,8 @@ class ImageSet:
     """``read(row)`` returns a row's encoded bytes; ``signature(row)`` its size and times of change as text.
 
     Both may be called from many threads and raise OSError. ``cut_from``: how many images are listed, where the manifest
-    has only some of them. ``source``: where the labels come from; ``notes``: whatever was odd, in sentences.
+    has only some of them. ``source``: where the labels come from; ``notes``: whatever was odd, in sentences;
+    ``chosen_from``: the set that `dataset.subset` was chosen from.
     """
 
     form: str
@@ -27,6 +28,7 @@ class ImageSet:
     signature: Callable[[int], str]
     cut_from: int | None = None
     notes: tuple[str, ...] = ()
+    chosen_from: ImageSet | None = None
 
     @property
     def listed(self) -> int:
@@ -67,17 +69,17 @@ def open_image_set(dataset: Dataset) -> ImageSet:
     names, classes = [name for name, _ in pairs], [label for _, label in pairs]
     wanted = dataset.subset
     rows = choose(names, classes, images=wanted.images, seed=wanted.seed, stratified=wanted.stratified)
-    return whole.rows(rows)
+    return replace(whole.rows(rows), chosen_from=whole)
 
 
-def _wanted(dataset: Dataset) -> Wanted:
+def _wanted(dataset: Dataset) -> ImageSetRequest:
     names = read_class_names(dataset.class_names) if dataset.class_names else None
     if names and len(names) != dataset.classes:
         raise DatasetError(
             f"{dataset.class_names}: names {len(names)} classes, but dataset.classes is {dataset.classes}; "
             f"set dataset.classes: {len(names)}"
         )
-    return Wanted(
+    return ImageSetRequest(
         dataset.path,
         dataset.form,
         dataset.label_source,

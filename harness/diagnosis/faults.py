@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.diagnosis import ir_edits
-from harness.diagnosis.ir_edits import Edit
-from harness.diagnosis.normalisation import Triple
+from harness.config.color import Triple
 
 Array = NDArray[Any]
 
@@ -25,7 +23,7 @@ class Fault:
 
     ``preprocess``: keys of dataset.preprocess that the candidate's pixels are made with; ``pixels``: what happens to
     uint8 (n, size, size, 3) before the candidate; ``normalisation``: from the true mean and scale to the wrong ones;
-    ``edit``: what is wrong in the IR; ``weights_f16``: written with compressed weights; ``precision``: what it is run
+    ``edit``: the change of the model's graph, by the name that its editor knows; ``precision``: what it is run
     at; ``probabilities``: what happens to float32 (n, classes) after it; ``label_shift``: added to every label;
     ``refusable``: the model may be refused before it runs, which then is the catch.
     """
@@ -34,8 +32,7 @@ class Fault:
     preprocess: dict[str, Any] | None = None
     pixels: Callable[[Array], Array] | None = None
     normalisation: Callable[[Triple, Triple], tuple[Triple, Triple]] | None = None
-    edit: Edit | None = None
-    weights_f16: bool = False
+    edit: str | None = None
     precision: str | None = None
     probabilities: Callable[[Array], Array] | None = None
     label_shift: int = 0
@@ -84,11 +81,11 @@ FAULTS: tuple[Fault, ...] = (
     Fault("resized with the filter cubic", preprocess={"interpolation": "cubic"}),
     Fault("resized with the filter nearest", preprocess={"interpolation": "nearest"}),
     Fault("crop forgotten", preprocess={"crop_fraction": 1.0}),
-    Fault("softmax missing", edit=ir_edits.without_softmax),
-    Fault("the wrong output", edit=ir_edits.another_output, refusable=True),
-    Fault("stale BIN of other weights", edit=ir_edits.other_weights),
+    Fault("softmax missing", edit="without_softmax"),
+    Fault("the wrong output", edit="another_output", refusable=True),
+    Fault("stale BIN of other weights", edit="other_weights"),
     Fault("transposed class order", probabilities=_transposed_classes),
-    Fault("weights compressed to FP16", edit=ir_edits.unchanged, weights_f16=True),
+    Fault("weights compressed to FP16", edit="weights_f16"),
     Fault("executed in bf16", precision="bf16"),
-    Fault("weights rounded to 8 bits", edit=ir_edits.rounded_weights),
+    Fault("weights rounded to 8 bits", edit="rounded_weights"),
 )

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.backends.base import ModelSpec
+from harness.backends.base import CannotEditError, ModelSpec
 from harness.backends.opening import open_backend
+from harness.backends.registry import backends, facts_of, load_target
 from harness.config import Candidate, Config, Preprocess
 from harness.dataset.image_set import ImageSet, open_image_set
 from harness.diagnosis.faults import FAULTS, Fault
-from harness.diagnosis.ir_edits import CannotInjectError, edited_ir
-from harness.diagnosis.normalisation import fed_instead
-from harness.engine.plan import PlannedModel, lane_for, plan_models
+from harness.engine.identity import PlannedModel, plan_models, task_for
 from harness.errors import ConfigError, DatasetError, DeviceError, ModelError
+from harness.feeding.contract import fed_instead
 from harness.judging.gates import Judged, judge_model
 from harness.metrics.outcome import Outcome, as_decimal, score
 from harness.record.schema import GatePart
@@ -65,11 +65,11 @@ def selftest(
     config: Config,
     candidate_id: str | None = None,
     faults: tuple[Fault, ...] = FAULTS,
-    told: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> SelfTest:
-    """Inject ``faults`` one by one into a candidate (None: the first that runs on OpenVINO) and judge each.
+    """Inject ``faults`` one by one into a candidate (None: the first whose backend can edit graphs) and judge each.
 
-    ``told`` is called with the name of what is being tried. Raises HarnessError where the faithful candidate itself
+    ``progress`` is called with the name of what is being tried. Raises HarnessError where the faithful candidate itself
     cannot be evaluated.
     """
     candidate = _choose(config, candidate_id)
@@ -78,21 +78,22 @@ def selftest(
     if len(images.manifest) == 0:
         raise DatasetError(f"{images.source}: lists no image, so no fault could be seen")
     bench = _Bench(config, candidate, images, planned)
-    told("the faithful candidate")
+    progress("the faithful candidate")
     bench.evaluate_faithful()
     false_alarms = tuple(gate for gate in bench.judge_faithful() if gate.verdict == "fail")
     findings = []
     for fault in faults:
-        told(fault.name)
+        progress(fault.name)
         findings.append(bench.try_fault(fault))
     return SelfTest(candidate.id, bench.count, tuple(findings), false_alarms)
 
 
 def _choose(config: Config, wanted: str | None) -> Candidate:
-    of_openvino = [item for item in config.candidates if item.backend == "openvino" and wanted in (None, item.id)]
-    for candidate in sorted(of_openvino, key=lambda item: item.device != "CPU"):  # other devices may not be there
+    editable = [item for item in config.candidates if facts_of(item.backend).editor and wanted in (None, item.id)]
+    for candidate in sorted(editable, key=lambda item: item.device != "CPU"):  # other devices may not be there
         return candidate
-    raise ConfigError(f"there is no OpenVINO candidate {wanted or ''} to inject faults into")
+    title = " or ".join(facts.title for facts in backends().values() if facts.editor)
+    raise ConfigError(f"there is no {title} candidate {wanted or ''} to inject faults into")
 
 
 class _Bench:
@@ -108,12 +109,13 @@ class _Bench:
         self._gates = config.gates_for(candidate)
         parity = self._gates.parity
         self._first = min(parity.images, self.count) if parity else self.count
+        self._editor = load_target(facts_of(candidate.backend).editor or "")
 
     def evaluate_faithful(self) -> None:
         """Run reference and candidate as configured."""
         pixels = self._pixels(self._config.dataset.preprocess, self.count)
         digests = tuple(_no_digest(row) for row in range(self.count))
-        lane = lane_for(self._config, self._planned[self._config.reference.id], use_cache=False)
+        lane = task_for(self._config, self._planned[self._config.reference.id], use_cache=False).lane()
         try:
             self._reference = np.concatenate(
                 [
@@ -144,7 +146,7 @@ class _Bench:
         for count in steps:
             try:
                 probabilities = self._with_fault(fault, count)
-            except (DeviceError, CannotInjectError) as error:
+            except (DeviceError, CannotEditError) as error:
                 return Finding(fault.name, None, None, 0, None, str(error))
             except ModelError as error:
                 if not fault.refusable:
@@ -199,7 +201,7 @@ class _Bench:
         if fault.preprocess:
             wrong = self._config.dataset.preprocess.model_copy(update=fault.preprocess)
             if wrong == self._config.dataset.preprocess:
-                raise CannotInjectError(f"the configuration itself has {fault.preprocess}")
+                raise CannotEditError(f"the configuration itself has {fault.preprocess}")
             pixels = self._pixels(wrong, count)
         if fault.pixels:
             pixels = fault.pixels(pixels)
@@ -210,14 +212,14 @@ class _Bench:
             spec = dataclasses.replace(spec, input=fed_instead(spec.input, true, mean, scale))
         if fault.precision:
             if fault.precision == self._candidate.precision:
-                raise CannotInjectError(f"the configuration itself asks for {fault.precision}")
+                raise CannotEditError(f"the configuration itself asks for {fault.precision}")
             spec = dataclasses.replace(spec, precision=fault.precision)
         if fault.edit is None:
             probabilities = self._infer(spec, pixels)
         else:
             with tempfile.TemporaryDirectory(prefix="harness-selftest-") as folder:
-                xml, output = edited_ir(spec.model, spec.output, fault.edit, Path(folder), to_f16=fault.weights_f16)
-                spec = dataclasses.replace(spec, model=xml, output=output, model_sha256=None)
+                model, output = self._editor(spec.model, spec.output, fault.edit, Path(folder))
+                spec = dataclasses.replace(spec, model=model, output=output, model_sha256=None)
                 probabilities = self._infer(spec, pixels)
         return fault.probabilities(probabilities) if fault.probabilities else probabilities
 

@@ -12,17 +12,20 @@ import numpy as np
 from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities
 from harness.backends.opening import open_backend
 from harness.engine.cache import ProbabilityCache
-from harness.errors import HarnessError, ModelError
+from harness.errors import ModelError
+from harness.record.schema import Role
 
 
 @dataclass(frozen=True)
 class Answer:
     """Probabilities of a shard's good images, the seconds of inference, and whether they came from the cache.
 
-    ``latencies``: of each request, in milliseconds, where the backend measures them.
+    ``reported``: what the model says of itself now; ``latencies``: of each request, in milliseconds, where the backend
+    measures them.
     """
 
     probabilities: Probabilities
+    reported: Loaded
     seconds: float
     cached: bool
     latencies: tuple[float, ...] = ()
@@ -32,19 +35,17 @@ class Answer:
 class Lane:
     """Runs one model for the engine. Not loaded before ``load`` or the first ``answer`` that no cache has.
 
-    ``calibrated_on``: sha256 digests of the images that an INT8 model says it was calibrated on. ``failure``: why this
-    candidate takes no part any more, while the others go on; ``unavailable``: because its device is not there, and the
-    configuration allows that.
+    ``calibrated_on``: sha256 digests of the images that an INT8 model says it was calibrated on. ``optional``: its
+    device may be absent.
     """
 
     spec: ModelSpec
     backend: str
-    role: str
+    role: Role
     cache: ProbabilityCache | None = None
     calibrated_on: frozenset[bytes] = frozenset()
+    optional: bool = False
     load_seconds: float = 0.0
-    failure: HarnessError | None = None
-    unavailable: bool = False
     _stack: ExitStack = field(default_factory=ExitStack)
     _backend: Backend | None = None
     _loaded: Loaded | None = None
@@ -86,7 +87,7 @@ class Lane:
         if self.cache and (entry := self.cache.get(image_digests, self.spec.outputs)) is not None:
             if self._loaded is None:
                 self._loaded = entry.loaded
-            return Answer(entry.probabilities, 0.0, cached=True)
+            return Answer(entry.probabilities, self._loaded, 0.0, cached=True)
         self.load()
         assert self._backend is not None
         probabilities = self._backend.infer(pixels)
@@ -97,7 +98,7 @@ class Lane:
         if self.cache:
             self.cache.put(image_digests, probabilities, self.loaded)
         seconds, latencies = self._backend.infer_seconds, tuple(self._backend.take_latencies())
-        return Answer(probabilities, seconds, cached=False, latencies=latencies)
+        return Answer(probabilities, self._loaded, seconds, cached=False, latencies=latencies)
 
     def infer_alone(self, pixels: Pixels) -> Probabilities:
         """Return the probabilities without any cache, for measuring the model by itself."""

@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from harness import __version__
+from harness.backends.base import Loaded
+from harness.backends.registry import backends
 from harness.config import Config
 from harness.dataset.image_set import ImageSet
+from harness.engine.identity import PlannedModel, switches
 from harness.engine.lane import Lane
-from harness.engine.plan import PlannedModel
+from harness.engine.shard import Models
 from harness.judging.certifying import Certifying
-from harness.judging.evaluation import EvaluatedModel, Evaluation, Failure, ImageFacts, Judgement
+from harness.judging.evaluation import EvaluatedModel, Evaluation, ImageFacts, Judgement
 from harness.judging.judge import judge, unfinished
 from harness.machine.environment import describe
 from harness.record.schema import RunRecord, Status
-from harness.record.shard_table import ShardTable
+from harness.record.shard_table import Failure, ShardTable
 from harness.record.store import write_predictions, write_record
 
 
@@ -46,30 +49,76 @@ class Options:
 
 @dataclass
 class Run:
-    """State of one validation while it runs."""
+    """State of one validation while it runs.
+
+    ``planned``, ``models``: the models, the reference first; ``failures``: those that take no part any more.
+    """
 
     config: Config
     options: Options
     folder: Path
-    images: ImageSet
-    planned: list[PlannedModel]
-    lanes: list[Lane]
+    planned: Sequence[PlannedModel]
+    models: Models
     started: str
     started_at: float
     tables: list[ShardTable] = field(default_factory=list)
     bad: dict[int, str] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
     timing: dict[str, float | None] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    contracts: dict[str, dict[str, Any]] = field(default_factory=dict)
     certifying: Certifying | None = None
+
+    @property
+    def images(self) -> ImageSet:
+        """The rows that are evaluated, in order."""
+        return self.models.images
+
+    @property
+    def reference(self) -> str:
+        """The reference's id."""
+        return self.config.reference.id
+
+    @property
+    def candidates(self) -> list[str]:
+        """Every candidate's id."""
+        return [item.id for item in self.config.candidates]
+
+    @property
+    def unavailable(self) -> dict[str, Failure]:
+        """Optional candidates whose device is absent."""
+        return {model: failure for model, failure in self.failures.items() if failure.unavailable}
+
+    def is_whole(self, table: ShardTable) -> bool:
+        """Tell whether a table has every model that takes part; a candidate without a device is missing from none."""
+        absent = {model for model, failure in table.failures.items() if failure.unavailable}
+        if any(lane.is_loaded or lane.spec.id in self.failures for lane in self.models.lanes):
+            absent = set()  # what is there today was found out by loading
+        wanted = {self.reference, *self.candidates} - absent - set(self.failures)
+        return wanted <= set(table.outcomes)
+
+    def reported(self, lane: Lane) -> Loaded | None:
+        """Return what a model says of itself: the last table knows of a change of device."""
+        if lane.known:
+            return lane.loaded
+        for table in sorted(self.tables, key=lambda table: table.index, reverse=True):
+            if lane.spec.id in table.reported:
+                return Loaded.from_json(table.reported[lane.spec.id])
+        return None
 
 
 def write_results(run: Run) -> RunRecord:
     """Judge what was evaluated, write the per-image table and the finished record, and return it."""
+    for table in run.tables:  # a candidate that was unavailable then, and was not needed now
+        run.failures |= {
+            model: failure
+            for model, failure in table.failures.items()
+            if failure.unavailable and not any(model in other.outcomes for other in run.tables)
+        }
     judgement = judge(_evaluation(run))
     write_predictions(run.folder, judgement.predictions)
-    for lane in run.lanes:
-        run.warnings += lane.loaded.warnings if lane.known else ()
+    for lane in run.models.lanes:
+        reported = run.reported(lane)
+        run.warnings += reported.warnings if reported else ()
     record = _record(run, judgement, "complete")
     write_record(run.folder, record)
     return record
@@ -88,11 +137,11 @@ def _evaluation(run: Run) -> Evaluation:
             spec=item.spec,
             sha256=item.sha256,
             bytes=item.bytes,
-            reported=lane.loaded if lane.known else None,
-            failure=Failure(str(lane.failure), lane.unavailable) if lane.failure else None,
-            contract=run.contracts.get(item.model.id),
+            reported=run.reported(lane),
+            failure=run.failures.get(item.model.id),
+            contract=item.prepared.contract,
         )
-        for item, lane in zip(run.planned, run.lanes, strict=True)
+        for item, lane in zip(run.planned, run.models.lanes, strict=True)
     )
     live = [model.id for model in models if model.failure is None]
     return Evaluation(
@@ -107,7 +156,7 @@ def _evaluation(run: Run) -> Evaluation:
 
 def _record(run: Run, judgement: Judgement, status: Status, error: str | None = None) -> RunRecord:
     origin = run.config.source_file
-    loads = {f"load_{lane.spec.id}_seconds": lane.load_seconds for lane in run.lanes if lane.is_loaded}
+    loads = {f"load_{lane.spec.id}_seconds": lane.load_seconds for lane in run.models.lanes if lane.is_loaded}
     return RunRecord(
         harness_version=__version__,
         name=run.config.name,
@@ -119,7 +168,7 @@ def _record(run: Run, judgement: Judgement, status: Status, error: str | None = 
         command=run.options.command,
         config_file=str(origin) if origin else None,
         config=run.config.resolved(),
-        environment=describe(origin.parent if origin else Path.cwd()),
+        environment=describe(origin.parent if origin else Path.cwd(), _distributions(), switches()),
         dataset=judgement.dataset,
         models=judgement.models,
         comparisons=judgement.comparisons,
@@ -128,6 +177,11 @@ def _record(run: Run, judgement: Judgement, status: Status, error: str | None = 
         matrix=judgement.matrix,
         timing={"wall_seconds": time.perf_counter() - run.started_at, **loads, **run.timing},
     )
+
+
+def _distributions() -> list[str]:
+    """Return the distributions of all frameworks, whose versions the record names."""
+    return list(dict.fromkeys(name for facts in backends().values() for name in facts.distributions))
 
 
 def process_age() -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -110,10 +111,32 @@ class RunFolder:
 
     def refuse_used(self) -> None:
         """Refuse a folder that already holds a run; forget one that never began. Raises ConfigError."""
-        if (self.folder / RECORD_FILE).exists() or any(self.shards.glob("*.table")):
+        if self._is_used():
             raise ConfigError(f"{self.folder}: already holds a run; choose another --out, or go on with it by --resume")
         with contextlib.suppress(OSError):
             (self.shards / _IDENTITY).unlink()
+
+    @contextlib.contextmanager
+    def removed_where_it_never_began(self) -> Iterator[None]:
+        """Remove the folder again where preparing the run fails and nothing of any run is in it."""
+        try:
+            yield
+        except BaseException:
+            if not self._is_used():
+                self._remove()
+            raise
+
+    def _is_used(self) -> bool:
+        return (self.folder / RECORD_FILE).exists() or any(self.shards.glob("*.table"))
+
+    def _remove(self) -> None:
+        """Remove what opening a new folder made, and nothing else."""
+        with contextlib.suppress(OSError):
+            for path in (self.shards / _IDENTITY, self._owner, self.folder / ".lock"):
+                path.unlink(missing_ok=True)
+            self.shards.rmdir()
+            self.folder.rmdir()
+            self.folder.parent.rmdir()  # of this configuration's name, where it holds nothing else
 
     def identify(self, identity: dict[str, Any]) -> None:
         """Keep what this evaluation is, or hold it against what is kept. Raises ConfigError when they differ."""

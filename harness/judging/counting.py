@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from harness.backends.base import Loaded
 from harness.dataset.manifest import Manifest
 from harness.judging.comparison import accuracy, agreement, compare
-from harness.judging.evaluation import EvaluatedModel, Evaluation, Failure
+from harness.judging.evaluation import EvaluatedModel, Evaluation
 from harness.metrics.outcome import Outcome, empty_outcome
 from harness.record.schema import BadImage, ComparisonPart, DatasetPart, Latency, ModelPart, PairPart, PrecisionPart
-from harness.record.shard_table import ShardTable, merge_outcomes, outcome_columns
+from harness.record.shard_table import Failure, ShardTable, merge_outcomes, outcome_columns
 
 _NO_ROWS = np.empty(0, np.int64)
 

@@ -12,15 +12,7 @@ from harness.backends.base import Loaded, ModelSpec
 from harness.config import Candidate, Config, Reference
 from harness.dataset.manifest import Manifest
 from harness.record.schema import ComparisonPart, DatasetPart, GatePart, MatrixPart, ModelPart, PairPart, Role
-from harness.record.shard_table import ShardTable
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a model takes no part. ``unavailable``: its device is absent, and the configuration allows that."""
-
-    message: str
-    unavailable: bool = False
+from harness.record.shard_table import Failure, ShardTable
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ from harness.judging.counting import (
     pair_parts,
     predictions_table,
 )
-from harness.judging.evaluation import EvaluatedModel, Evaluation, Failure, Judgement
+from harness.judging.evaluation import EvaluatedModel, Evaluation, Judgement
 from harness.judging.gates import Judged, errors_for, exit_code, judge_model
 from harness.judging.tradeoff import compare_candidates
 from harness.record.recorded_config import RecordedConfig
 from harness.record.schema import GatePart
+from harness.record.shard_table import Failure
 
 
 def judge(evaluation: Evaluation) -> Judgement:

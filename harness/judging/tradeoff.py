@@ -16,7 +16,7 @@ Standing = Literal["ships", "undecided", "fails", "error", "unavailable"]
 NEAR_PERCENT = 15  # below the fastest; it still counts as equal at exactly so much
 _ORDER: tuple[Standing, ...] = ("ships", "undecided", "fails", "error", "unavailable")
 _AGAINST: tuple[tuple[Verdict, Standing], ...] = (("fail", "fails"), ("error", "error"), ("inconclusive", "undecided"))
-_NAMED = 3  # candidates told by name in a sentence
+_NAMED = 3  # candidates named by name in a sentence
 
 
 def compare_candidates(

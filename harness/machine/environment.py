@@ -6,13 +6,13 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = (
-    "tensorflow", "tensorflow-cpu", "openvino", "numpy", "opencv-python-headless", "opencv-python", "pyarrow", "scipy",
-)  # fmt: skip
+_PACKAGES = ("numpy", "opencv-python-headless", "opencv-python", "pyarrow", "scipy")
+_THREADS = "OMP_NUM_THREADS"
 
 
 @lru_cache(maxsize=1)
@@ -49,10 +49,14 @@ def _git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=10).stdout.strip()
 
 
-def describe(folder: Path) -> dict[str, Any]:
-    """Return the environment as plain values. ``folder``: whose git commit is meant."""
+def describe(folder: Path, frameworks: Sequence[str], switches: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return the environment as plain values.
+
+    ``folder``: whose git commit is meant; ``frameworks``: the distributions of the frameworks; ``switches``: the
+    environment variables that change what they compute, None where one is not set.
+    """
     versions = {}
-    for name in _PACKAGES:
+    for name in (*frameworks, *_PACKAGES):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -65,9 +69,7 @@ def describe(folder: Path) -> dict[str, Any]:
         "threads": cores(),
         "versions": versions,
         "switches": {
-            name: os.environ[name]
-            for name in ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "OMP_NUM_THREADS")
-            if name in os.environ
+            name: value for name, value in {**switches, _THREADS: os.environ.get(_THREADS)}.items() if value is not None
         },
         "git_commit": git_commit(folder),
     }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,13 +18,26 @@ _SINGLE = {"top1", "probability_of_label", "top1_probability", "rank_of_label", 
 
 
 @dataclass(frozen=True)
+class Failure:
+    """Why a model takes no part. ``unavailable``: its device is absent, and the configuration allows that.
+
+    ``kind``: the error's class in harness.errors.
+    """
+
+    message: str
+    unavailable: bool = False
+    kind: str = "ModelError"
+
+
+@dataclass(frozen=True)
 class ShardTable:
-    """One shard's rows.
+    """One shard's rows, and everything else that came out of it.
 
     ``image_digests``: the sha256 of every image's bytes (empty where it could not be read); ``signatures``: size and
     modification time, which tell cheaply that a file was not touched; ``bad``: the reason of each bad image by its row
     in the manifest; ``seconds``: time of inference by model; ``cached``: models whose probabilities came from a cache;
-    ``latencies``: of each request in milliseconds, by model.
+    ``latencies``: of each request in milliseconds, by model; ``failures``: models that gave nothing, and why;
+    ``reported``: what each model says of itself after the shard, as JSON values.
     """
 
     index: int
@@ -34,6 +49,31 @@ class ShardTable:
     seconds: dict[str, float] = field(default_factory=dict)
     cached: frozenset[str] = frozenset()
     latencies: dict[str, list[float]] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
+    reported: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether models were asked; otherwise the shard was only looked through for bad images."""
+        return bool(self.outcomes or self.failures)
+
+    def without(self, models: Collection[str]) -> ShardTable:
+        """Return the same table without some models."""
+        if not {*self.outcomes, *self.failures} & set(models):
+            return self
+        return dataclasses.replace(
+            self,
+            outcomes={model: outcome for model, outcome in self.outcomes.items() if model not in models},
+            seconds={model: value for model, value in self.seconds.items() if model not in models},
+            cached=self.cached - frozenset(models),
+            latencies={model: value for model, value in self.latencies.items() if model not in models},
+            failures={model: failure for model, failure in self.failures.items() if model not in models},
+            reported={model: value for model, value in self.reported.items() if model not in models},
+        )
+
+    def with_failures(self, failures: Mapping[str, Failure]) -> ShardTable:
+        """Return the same table with the failures of models that were not asked."""
+        return dataclasses.replace(self, failures={**failures, **self.failures}) if failures else self
 
     def to_arrow(self) -> pa.Table:
         """Return the shard as one Arrow table; the rest is in its metadata."""
@@ -50,6 +90,8 @@ class ShardTable:
             "seconds": self.seconds,
             "cached": sorted(self.cached),
             "latencies": self.latencies,
+            "failures": {model: dataclasses.asdict(failure) for model, failure in self.failures.items()},
+            "reported": self.reported,
         }
         return pa.table(columns).replace_schema_metadata({"harness": json.dumps(notes)})
 
@@ -67,6 +109,8 @@ class ShardTable:
             seconds=notes["seconds"],
             cached=frozenset(notes["cached"]),
             latencies=notes["latencies"],
+            failures={model: Failure(**failure) for model, failure in notes["failures"].items()},
+            reported=dict(notes["reported"]),
         )
 
 

@@ -17,7 +17,7 @@ from tests.conftest import require
 
 @pytest.fixture
 def standing_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices_process, "find_devices_apart", lambda: find_devices(CORE, "2025.3"))
+    monkeypatch.setattr(devices_process, "find_devices_in_process", lambda: find_devices(CORE, "2025.3"))
 
 
 @pytest.mark.usefixtures("standing_in")
@@ -41,7 +41,7 @@ def test_json_is_one_document() -> None:
 
 
 def test_no_device_at_all_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices_process, "find_devices_apart", lambda: find_devices(Core([], {}, {}), "2025.3"))
+    monkeypatch.setattr(devices_process, "find_devices_in_process", lambda: find_devices(Core([], {}, {}), "2025.3"))
     assert devices.run(argparse.Namespace(json=True)).exit_code == 3
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.config import Config
-from harness.conversion import IrContract, calibrated_on, describe, held_against, read_contract
+from harness.conversion import IrContract, calibrated_on, contract_contradictions, describe, read_contract
 
 Make = Callable[..., Config]
 
@@ -41,7 +41,7 @@ def faults(configure: Make, tmp_path: Path) -> Callable[..., list[str]]:
             data["candidates"][0]["input"].update(asked)
 
         config = configure(tmp_path / "net.pb", change)
-        return held_against(config, config.candidates[0])
+        return contract_contradictions(config, config.candidates[0])
 
     return run
 
@@ -161,4 +161,4 @@ def test_the_old_model_optimizers_ir(shared: Path, configure: Make) -> None:
         data["candidates"][0]["model"] = str(xml)
 
     config = configure(shared / "none.pb", change)
-    assert held_against(config, config.candidates[0]) == []
+    assert contract_contradictions(config, config.candidates[0]) == []

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from harness.config import Config
-from harness.conversion import convert, held_against, read_contract, staleness, weights_file_fault
+from harness.conversion import contract_contradictions, convert, read_contract, staleness, weights_file_fault
 from harness.errors import ConfigError, ModelError
 
 Make = Callable[..., Config]
@@ -74,7 +74,7 @@ def test_every_split_of_the_preprocessing_computes_the_same(tiny: Any, configure
     model, found = run(done.xml, fed)
     np.testing.assert_allclose(found, tiny.expected((PIXELS - MEAN) / SCALE), atol=1e-5)
     assert asked.get("name", "input") in model.input(0).get_names()
-    assert held_against(config, config.candidates[0]) == []
+    assert contract_contradictions(config, config.candidates[0]) == []
 
 
 def test_the_contract_is_written_down_and_read_back(tiny: Any, configure: Make) -> None:
@@ -167,15 +167,15 @@ def test_a_fault_in_what_was_written_is_caught_and_the_old_ir_stays(
     tiny: Any, configure: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The swap of the channels is left out on purpose; the check by numbers must see it."""
-    from harness.conversion import wanted
+    from harness.conversion import settings as wanted
 
     module = sys.modules["harness.conversion.convert"]
     config = configure(tiny.path)
     old = convert(config, config.candidates[0]).xml.read_bytes()
 
-    def forgetful(config: Config, candidate: Any) -> wanted.Inside:
+    def forgetful(config: Config, candidate: Any) -> wanted.PreprocessingInside:
         right = wanted.inside(config, candidate)
-        return wanted.Inside(False, right.mean, right.scale)
+        return wanted.PreprocessingInside(False, right.mean, right.scale)
 
     monkeypatch.setattr(module, "inside", forgetful)
     with pytest.raises(ModelError, match=r"ir\.xml was not written: .*the channels|mean, scale or the weights differ"):
@@ -275,5 +275,5 @@ def test_the_real_graph(shared: Path, configure: Make) -> None:
     assert "input" in model.input(0).get_names()
     assert {"MobilenetV2/Predictions/Softmax", "MobilenetV2/Predictions/Reshape_1:0"} <= model.output(0).get_names()
     assert str(model.input(0).partial_shape) == "[1,224,224,3]"
-    assert held_against(config, config.candidates[0]) == []
+    assert contract_contradictions(config, config.candidates[0]) == []
     assert staleness(config, config.candidates[0]) is None

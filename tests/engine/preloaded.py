@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
-PRELOADED = ["tensorflow", "openvino", "harness.cli", "harness.engine.validate"]
+PRELOADED = ["tensorflow", "openvino", "harness.cli", "harness.engine.session"]
 
 
 def context() -> ForkServerContext:

@@ -13,10 +13,10 @@ import pytest
 from harness.backends.base import ModelSpec
 from harness.config import Input, load_config
 from harness.dataset.manifest import Manifest
-from harness.engine.calibration_check import calibration_overlap
 from harness.engine.lane import Lane
 from harness.engine.run import Options
-from harness.engine.validate import validate
+from harness.engine.session import validate
+from harness.engine.shard import calibration_overlap
 from harness.errors import ModelError
 from harness.record.schema import RunRecord
 from tests.conftest import Tiny, write_config, write_images
@@ -83,7 +83,7 @@ def run(path: Path, out: str = "run", *, resume: bool = False, use_cache: bool =
 def blind() -> Iterator[pytest.MonkeyPatch]:
     """Leave the question out, as a harness that does not know it; undone by ``undo``."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("local", "validate"):
+        for module in ("shard", "session"):
             patch.setattr(f"harness.engine.{module}.calibration_overlap", lambda *_: None)
         yield patch
 
@@ -112,7 +112,7 @@ def test_a_renamed_copy_fails_only_its_candidate(project: Project) -> None:
     assert said.startswith(
         "int8: 2 of the evaluated images, as far as they were read, are among the 3 that its INT8 was cal"
     )
-    assert "such as image 00007.jpg (told by its bytes)" in said
+    assert "such as image 00007.jpg (compared by content)" in said
     assert "set `conversion.calibration.path` and run `harness convert`" in said
 
 

@@ -8,21 +8,28 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.config import Preprocess
+from harness.config import Dataset, Preprocess
 from harness.engine.cache import ProbabilityCache
 from harness.engine.lane import Lane
 from harness.engine.local import LocalEngine
+from harness.engine.shard import Models, error_of
+from harness.engine.task import ShardTask, Work
 from harness.errors import DeviceError, ModelError
-from harness.record.shard_table import ShardTable
+from harness.record.shard_table import Failure, ShardTable
 from tests.engine.conftest import OUTPUTS, Fakes, Memory, lane, probabilities_of
 
 PREPROCESS = Preprocess(size=4, crop_fraction=1.0)
 SHARDS = [(0, range(20)), (1, range(20, 40)), (2, range(40, 50))]
+WORK = Work(Dataset(path=Path("memory"), preprocess=PREPROCESS), None, None, "", ())
 VALUES = [(7 * row) % 250 for row in range(50)]
 
 
+def tasks(shards: Sequence[tuple[int, range]] = SHARDS) -> list[ShardTask]:
+    return [ShardTask(index, rows, WORK) for index, rows in shards]
+
+
 def engine(memory: Memory, lanes: Sequence[Lane], *, bad_limit: int = 0, turns: bool = True) -> LocalEngine:
-    return LocalEngine(memory.set(), PREPROCESS, lanes, threads=2, bad_limit=bad_limit, turns=turns)
+    return LocalEngine(Models(memory.set(), lanes, in_turns=turns), threads=2, bad_limit=bad_limit)
 
 
 @pytest.mark.parametrize("turns", [True, False])
@@ -30,7 +37,7 @@ def engine(memory: Memory, lanes: Sequence[Lane], *, bad_limit: int = 0, turns: 
 def test_every_image_is_read_once_for_all_models(fakes: Fakes, turns: bool, candidates: int) -> None:
     memory = Memory(VALUES)
     ids = ["reference", *(f"c{number}" for number in range(candidates))]
-    tables = list(engine(memory, [lane(model) for model in ids], turns=turns).run(SHARDS))
+    tables = list(engine(memory, [lane(model) for model in ids], turns=turns).run(tasks()))
     assert [(table.index, table.rows) for table in tables] == SHARDS
     assert memory.reads == Counter(range(50))
     assert fakes.images == dict.fromkeys(ids, 50)
@@ -49,7 +56,7 @@ def test_every_candidate_has_the_turn_during_decoding_equally_often(
         return real(self, *arguments)
 
     monkeypatch.setattr(Lane, "answer", noted)
-    list(engine(Memory(VALUES), [lane(name) for name in ("reference", "a", "b", "c")]).run(SHARDS))
+    list(engine(Memory(VALUES), [lane(name) for name in ("reference", "a", "b", "c")]).run(tasks()))
     assert [taken[start : start + 4] for start in (0, 4, 8)] == [
         ["reference", "a", "b", "c"],
         ["reference", "b", "c", "a"],
@@ -58,7 +65,7 @@ def test_every_candidate_has_the_turn_during_decoding_equally_often(
 
 
 def test_rows_hold_what_the_models_gave(fakes: Fakes) -> None:
-    tables = list(engine(Memory(VALUES), [lane("reference"), lane("ir")]).run(SHARDS))
+    tables = list(engine(Memory(VALUES), [lane("reference"), lane("ir")]).run(tasks()))
     pixels = np.array(VALUES, np.uint8)[:, None, None, None]
     reference, candidate = probabilities_of(pixels), probabilities_of(pixels, 1.01)
     labels = np.array(VALUES) % OUTPUTS
@@ -77,14 +84,14 @@ def test_rows_hold_what_the_models_gave(fakes: Fakes) -> None:
 def test_a_cached_reference_is_not_run(fakes: Fakes, tmp_path: Path) -> None:
     for _ in range(2):
         lanes = [lane("reference", ProbabilityCache(tmp_path, {"k": 1})), lane("ir")]
-        tables = list(engine(Memory(VALUES), lanes).run(SHARDS))
+        tables = list(engine(Memory(VALUES), lanes).run(tasks()))
     assert fakes.images == {"reference": 50, "ir": 100}
     assert all(table.cached == {"reference"} and set(table.seconds) == {"ir"} for table in tables)
 
 
 def test_bad_images_are_bad_rows(fakes: Fakes) -> None:
     memory = Memory(VALUES, {0: b"", 25: b"words"})
-    tables = list(engine(memory, [lane("reference"), lane("ir")], bad_limit=2).run(SHARDS))
+    tables = list(engine(memory, [lane("reference"), lane("ir")], bad_limit=2).run(tasks()))
     assert [list(table.bad) for table in tables] == [[0], [25], []]
     assert tables[0].bad[0] == "empty file"
     assert tables[1].bad[25].startswith("not an image")
@@ -101,10 +108,12 @@ def test_bad_images_are_bad_rows(fakes: Fakes) -> None:
 def test_too_many_bad_images_end_it_but_all_are_listed(fakes: Fakes, bad_limit: int, tables: int) -> None:
     memory = Memory(VALUES, dict.fromkeys((0, 20, 49), b"") if bad_limit == 3 else dict.fromkeys((0, 20, 21, 49), b""))
     running = engine(memory, [lane("reference"), lane("ir")], bad_limit=bad_limit)
-    found: list[ShardTable] = list(running.run(SHARDS))
-    assert set(running.bad) == set(memory.bad)
-    assert running.abandoned == (bad_limit < 3)
-    assert len(found) <= tables
+    found: list[ShardTable] = list(running.run(tasks()))
+    assert {row for table in found for row in table.bad} == set(memory.bad)
+    assert [row for table in found for row in table.rows] == list(range(50))  # each shard once, evaluated or scanned
+    evaluated = [table for table in found if table.outcomes]
+    assert (len(evaluated) < 3) == (bad_limit < 3)
+    assert len(evaluated) <= tables
     assert memory.reads == Counter(range(50))
 
 
@@ -112,7 +121,7 @@ def test_a_shard_of_bad_images_only(fakes: Fakes, tmp_path: Path) -> None:
     memory = Memory(VALUES, dict.fromkeys(range(20, 40), b""))
     for _ in range(2):
         lanes = [lane("reference", ProbabilityCache(tmp_path, {"k": 1})), lane("ir")]
-        tables = list(engine(memory, lanes, bad_limit=20).run(SHARDS))
+        tables = list(engine(memory, lanes, bad_limit=20).run(tasks()))
         assert [len(table.outcomes["ir"]) for table in tables] == [20, 20, 10]
 
 
@@ -120,22 +129,29 @@ def test_nan_names_the_image(fakes: Fakes) -> None:
     fakes.nan = frozenset({VALUES[23]})
     memory = Memory(VALUES, {20: b"", 21: b""})
     running = engine(memory, [lane("reference"), lane("ir")], bad_limit=9)
-    with pytest.raises(
-        ModelError, match="reference: gave NaN or infinity in its output, first for the image image-23 "
-    ):
-        list(running.run(SHARDS))
+    found = list(running.run(tasks()))
+    assert [set(table.failures) for table in found] == [set(), {"reference", "ir"}, set()]
+    assert (
+        found[1]
+        .failures["reference"]
+        .message.startswith("reference: gave NaN or infinity in its output, first for the image image-23 ")
+    )
+    assert isinstance(error_of(found[1].failures["reference"]), ModelError)
 
 
-def test_a_model_that_fails_ends_it(fakes: Fakes) -> None:
+def test_a_model_that_fails_is_in_the_table_and_takes_part_no_more(fakes: Fakes) -> None:
     fakes.error = DeviceError("ir: the device went away")
-    with pytest.raises(DeviceError, match="went away"):
-        list(engine(Memory(VALUES), [lane("reference"), lane("ir")]).run(SHARDS))
+    found = list(engine(Memory(VALUES), [lane("reference"), lane("ir")]).run(tasks()))
+    assert found[0].failures["ir"] == Failure("ir: the device went away", kind="DeviceError")
+    assert isinstance(error_of(found[0].failures["ir"]), DeviceError)
+    assert not any(table.outcomes for table in found)
+    assert not found[2].failures
 
 
 def test_taking_only_the_first_shard_stops_the_rest(fakes: Fakes) -> None:
     memory = Memory([1] * 400)
     shards = [(number, range(20 * number, 20 * number + 20)) for number in range(20)]
-    stream = engine(memory, [lane("reference"), lane("ir")]).run(shards)
+    stream = engine(memory, [lane("reference"), lane("ir")]).run(tasks(shards))
     assert next(stream).index == 0
     stream.close()
     assert max(memory.reads) < 200

@@ -10,7 +10,7 @@ import pytest
 from harness.backends.isolation.backend import IsolatedBackend
 from harness.config import load_config
 from harness.engine.run import Options
-from harness.engine.validate import validate
+from harness.engine.session import validate
 from harness.errors import AbsentDeviceError, DeviceError, ModelError
 from harness.record.schema import RunRecord
 from tests.conftest import Tiny, write_config, write_images
@@ -102,7 +102,11 @@ def test_a_finished_run_is_resumed_without_the_device_that_was_never_there(
     def no_image(*_: Any) -> Any:
         raise AssertionError("an image is decoded again")
 
+    def no_load(*_: Any) -> Any:
+        raise AssertionError("a model is loaded only to describe it")
+
     monkeypatch.setattr("harness.feeding.decode.prepare", no_image)
+    monkeypatch.setattr("harness.engine.lane.open_backend", no_load)
     again = Options(out=path.parent / "run", quiet=True, use_cache=False, resume=True)
     second = validate(load_config(path), again)
     assert second.exit_code == first.exit_code == 0

@@ -10,7 +10,7 @@ import pytest
 from harness.cli import main
 from harness.config import load_config
 from harness.engine.run import Options
-from harness.engine.validate import validate
+from harness.engine.session import validate
 from harness.errors import ConfigError
 from harness.record.schema import RunRecord
 from tests.conftest import Tiny, require, write_config, write_images

@@ -11,7 +11,7 @@ from harness.config import load_config
 from harness.config.schema import Certify
 from harness.dataset.image_set import open_image_set
 from harness.engine.run import Options
-from harness.engine.validate import validate
+from harness.engine.session import validate
 from harness.errors import ConfigError
 from harness.judging.certifying import in_random_order, limited, other_limits
 from harness.record.schema import GatePart, RunRecord

@@ -13,11 +13,11 @@ import pytest
 from harness.backends.base import Loaded, ModelSpec
 from harness.config.schema import Candidate, Config, Reference
 from harness.dataset.manifest import Manifest
-from harness.judging.evaluation import EvaluatedModel, Evaluation, Failure, ImageFacts
+from harness.judging.evaluation import EvaluatedModel, Evaluation, ImageFacts
 from harness.judging.judge import judge, unfinished
 from harness.metrics.outcome import Outcome, score, with_bad_rows
 from harness.record.schema import GatePart
-from harness.record.shard_table import ShardTable
+from harness.record.shard_table import Failure, ShardTable
 
 SHARDS = (range(4), range(4, 8), range(8, 11))
 ROWS, CLASSES = 11, 7

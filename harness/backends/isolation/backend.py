@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities
-from harness.backends.isolation.worker import receive, send, spec_to_json
+from harness.backends.isolation.messages import receive, send, spec_to_json
 from harness.errors import AbsentDeviceError, DeviceError, ModelError
 
 _LOAD_SECONDS = 600.0

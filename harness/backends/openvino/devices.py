@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from harness.backends.openvino.framework import reason
+from harness.machine.devices import AbsentDevice, Device, Devices, VirtualDevice
 
 VIRTUAL = {
     "AUTO": "chooses a device by itself, and may change it while it runs",
@@ -14,53 +16,6 @@ VIRTUAL = {
 EXPECTED = ("CPU", "GPU", "NPU")  # a plug-in of these that finds no device is told, with the reason
 _PRECISIONS = {"FP32": "f32", "FP16": "f16", "BF16": "bf16"}
 _TYPES = {"f32": "f32", "float32": "f32", "f16": "f16", "float16": "f16", "bf16": "bf16", "bfloat16": "bf16"}
-
-
-@dataclass(frozen=True)
-class Device:
-    """A device as a configuration names it.
-
-    ``capabilities``: OpenVINO's own words, sorted; ``precisions``: what `precision:` may pin on it;
-    ``default_precision``: what `device_default` gives; ``plugin``: the plug-in and its version; ``note``: what the
-    plug-in did not answer. Whatever is unknown is None or empty.
-    """
-
-    name: str
-    full_name: str | None
-    type: str | None
-    capabilities: tuple[str, ...]
-    precisions: tuple[str, ...]
-    default_precision: str | None
-    plugin: str | None
-    note: str | None = None
-
-
-@dataclass(frozen=True)
-class VirtualDevice:
-    """A device that runs a model on others; ``example``: as a configuration names it."""
-
-    name: str
-    example: str
-    what: str
-    plugin: str | None
-
-
-@dataclass(frozen=True)
-class AbsentDevice:
-    """A device that one might look for, and why it is not there."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Devices:
-    """All that OpenVINO offers. ``openvino``: its version."""
-
-    openvino: str
-    devices: tuple[Device, ...]
-    virtual: tuple[VirtualDevice, ...]
-    absent: tuple[AbsentDevice, ...]
 
 
 def find_devices(core: Any, version: str, only: str | None = None) -> Devices:
@@ -112,7 +67,7 @@ def _ask(core: Any, device: str, name: str, notes: list[str]) -> Any:
     try:
         return core.get_property(device, name)
     except RuntimeError as error:
-        notes.append(f"{name}: {telling_line(error)}")
+        notes.append(f"{name}: {reason(error)}")
         return None
 
 
@@ -129,7 +84,7 @@ def _why_absent(core: Any, name: str) -> str:
     try:
         core.get_versions(name)
     except RuntimeError as error:
-        return telling_line(error)
+        return reason(error)
     return "its plug-in loads, but finds no such device or no driver for it"
 
 
@@ -137,10 +92,3 @@ def _short(value: Any) -> str:
     """Return an element type as f32, f16 or bf16; others in OpenVINO's own word."""
     text = value.to_string() if hasattr(value, "to_string") else str(value)
     return _TYPES.get(text, text)
-
-
-def telling_line(error: Exception) -> str:
-    """Return the line of OpenVINO's message that says what is wrong, without the places in its sources."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(("Exception from", "Check '", "[ GENERAL_ERROR"))]
-    return (telling or lines or [type(error).__name__])[-1][:300]

@@ -11,9 +11,10 @@ import subprocess
 import sys
 from typing import Any
 
-from harness.backends.openvino.devices import EXPECTED, AbsentDevice, Device, Devices, VirtualDevice, find_devices
+from harness.backends.openvino.devices import EXPECTED, find_devices
 from harness.backends.openvino.framework import import_openvino
 from harness.errors import DeviceError, HarnessError
+from harness.machine.devices import AbsentDevice, Device, Devices, VirtualDevice
 
 _SECONDS = 120.0
 
@@ -22,7 +23,7 @@ class _LostError(Exception):
     """The process gave no answer; the text says how it ended."""
 
 
-def find_devices_apart() -> Devices:
+def find_devices_in_process() -> Devices:
     """Return what OpenVINO offers here. Where a plug-in crashes or hangs, it is listed as absent with that reason.
 
     Raises ModelError where OpenVINO is not installed, DeviceError where not even one plug-in alone could be asked.
@@ -39,7 +40,7 @@ def find_devices_apart() -> Devices:
         raise DeviceError("; ".join(f"{each.name}: {each.reason}" for each in lost))
     virtual = {item.name: item for each in answers for item in reversed(each.virtual)}
     return Devices(
-        answers[0].openvino,
+        answers[0].version,
         tuple(device for each in answers for device in each.devices),
         tuple(virtual.values()),
         (*(item for each in answers for item in each.absent), *lost),
@@ -74,7 +75,7 @@ def from_json(plain: dict[str, Any]) -> Devices:
     """Return what ``dataclasses.asdict`` and JSON made of the devices."""
     lists = ("capabilities", "precisions")
     return Devices(
-        plain["openvino"],
+        plain["version"],
         tuple(Device(**{**item, **{name: tuple(item[name]) for name in lists}}) for item in plain["devices"]),
         tuple(VirtualDevice(**item) for item in plain["virtual"]),
         tuple(AbsentDevice(**item) for item in plain["absent"]),

@@ -49,3 +49,16 @@ def import_openvino() -> Any:
         if name.startswith(_USERS) and getattr(getattr(module, "tm", None), "__name__", "") == _PACKAGE:
             module.tm = telemetry_stub  # type: ignore[attr-defined]
     return openvino
+
+
+_PLACES = ("Exception from", "Check '", "[ GENERAL_ERROR", "FrontEnd")  # of OpenVINO's sources
+
+
+def reason(error: Exception, *, line: int = -1) -> str:
+    """Return the line of OpenVINO's message that says what is wrong, without the places in its sources.
+
+    ``line``: which of those that are left, the last one by default; the frontends say it in the first one.
+    """
+    lines = [text.strip() for text in str(error).splitlines() if text.strip()]
+    left = [text for text in lines if not text.startswith(_PLACES)]
+    return (left or lines or [type(error).__name__])[line][:300]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from harness.backends.openvino.ir_xml import read_ir_xml
+from harness.backends.openvino.ir_xml import IrXml, read_ir_xml
 from harness.machine.digests import file_sha256
 
 
@@ -16,10 +17,17 @@ def ir_sha256(xml: Path) -> str:
 def weights_file_fault(xml: Path) -> str | None:
     """Say what is wrong with the .bin that lies beside an IR's .xml; None where it fits.
 
-    Its size is held against the constants in the .xml, its content against the sha256 that the harness writes down
-    when it converts. Raises ModelError where the .xml itself is unreadable.
+    Raises ModelError where the .xml itself is unreadable.
     """
-    content = read_ir_xml(xml)
+    return weights_fault(xml, read_ir_xml(xml), lambda: file_sha256(xml.with_suffix(".bin")))
+
+
+def weights_fault(xml: Path, content: IrXml, weights_sha256: Callable[[], str]) -> str | None:
+    """Say what is wrong with the .bin of an .xml that was read already; None where it fits.
+
+    Its size is compared with the constants in the .xml, its sha256 (hex, asked for only where it is needed) with the
+    one that the harness writes when it converts.
+    """
     weights = xml.with_suffix(".bin")
     try:
         size = weights.stat().st_size
@@ -38,6 +46,6 @@ def weights_file_fault(xml: Path) -> str | None:
             f"{weights} belongs to another model: it has {size} bytes, {xml.name} needs {content.weights_end}; {mend}"
         )
     recorded = content.section("harness").get("bin_sha256")
-    if recorded is not None and file_sha256(weights) != recorded:
+    if recorded is not None and weights_sha256() != recorded:
         return f"{weights} belongs to another model or was changed: its sha256 is not the one in {xml.name}; {mend}"
     return None

@@ -47,7 +47,7 @@ def report(
         "layers_by_precision": layers,
         "plugin_versions": _versions(core, devices),
     }
-    seen = Seen(precision, tuple(devices), batch, gathers, layers, fixed)
+    seen = Observed(precision, tuple(devices), batch, gathers, layers, fixed)
     return Loaded(
         backend=f"openvino {ov.get_version()}",
         device=spec.device,
@@ -55,7 +55,7 @@ def report(
         effective_precision=precision,
         model_sha256=sha256,
         details=details,
-        warnings=tuple(f"{spec.id}: {text}" for text in what_is_not_as_it_seems(spec, seen)),
+        warnings=tuple(f"{spec.id}: {text}" for text in deviations(spec, seen)),
     )
 
 
@@ -66,7 +66,7 @@ def after_a_change(before: Loaded, now: Loaded, model: str) -> Loaded:
     """
     devices = list(dict.fromkeys([*before.details["execution_devices"], *now.details["execution_devices"]]))
     precisions = list(dict.fromkeys([*before.effective_precision.split("+"), *now.effective_precision.split("+")]))
-    told = (
+    sentences = (
         f"{model}: {now.device} changed the device while it ran: {', '.join(devices)}; the figures are of all of them"
     )
     names = dict.fromkeys([*before.device_name.split(", "), *now.device_name.split(", ")])
@@ -75,7 +75,7 @@ def after_a_change(before: Loaded, now: Loaded, model: str) -> Loaded:
         device_name=", ".join(names),
         effective_precision="+".join(precisions),
         details={**now.details, "execution_devices": devices},
-        warnings=tuple(dict.fromkeys([*before.warnings, *now.warnings, told])),
+        warnings=tuple(dict.fromkeys([*before.warnings, *now.warnings, sentences])),
     )
 
 
@@ -181,7 +181,7 @@ def _versions(core: Any, devices: list[str]) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observed:
     """What was seen of a compiled model.
 
     ``gathers``: requests that the device puts into one batch by itself, 1 where it does not, None where nobody knows;
@@ -196,33 +196,35 @@ class Seen:
     fixed: bool = False
 
 
-def what_is_not_as_it_seems(spec: ModelSpec, seen: Seen) -> list[str]:
+def deviations(spec: ModelSpec, seen: Observed) -> list[str]:
     """Return a sentence for whatever a reader of the figures would take for something else."""
-    told = []
+    sentences = []
     floating = seen.precision.removeprefix(f"{INT8}+")
     if spec.precision not in (floating, "device_default"):
-        told.append(f"{spec.precision} was asked of {spec.device}, the compiled model reports {floating}")
+        sentences.append(f"{spec.precision} was asked of {spec.device}, the compiled model reports {floating}")
     others = {name: count for name, count in seen.layers.items() if name not in (INT8, *floating.split("+"))}
     if others and floating != "unknown":
         listed = ", ".join(f"{count} in {name}" for name, count in others.items())
         total = sum(seen.layers.values())
-        told.append(f"the compiled model reports {floating}, but of its {total} multiplying layers run {listed}")
+        sentences.append(f"the compiled model reports {floating}, but of its {total} multiplying layers run {listed}")
     base = spec.device.partition(":")[0]
     if base in ("AUTO", "MULTI"):
-        told.append(f"{base} may change the device while it runs; it began on {', '.join(seen.devices)}")
+        sentences.append(f"{base} may change the device while it runs; it began on {', '.join(seen.devices)}")
     if seen.gathers != 1:
         number = "requests" if seen.gathers is None else f"{seen.gathers} requests"
-        told.append(f"{spec.device} gathers {number} into a batch by itself; latencies include that waiting")
+        sentences.append(f"{spec.device} gathers {number} into a batch by itself; latencies include that waiting")
     elif base == "BATCH":
-        told.append(
+        sentences.append(
             f"{spec.device} gathers nothing here, because the device asks for a batch of 1; name one: BATCH:CPU(4)"
         )
     if "NPU" in {device.partition(".")[0] for device in seen.devices}:
         if seen.fixed:
-            told.append(f"the IR has a free dimension, which the NPU does not take; it was fixed to batch {seen.batch}")
+            sentences.append(
+                f"the IR has a free dimension, which the NPU does not take; it was fixed to batch {seen.batch}"
+            )
         elif seen.batch != 1:
-            told.append(f"the NPU was given a batch of {seen.batch}; it is made for 1")
-    return told
+            sentences.append(f"the NPU was given a batch of {seen.batch}; it is made for 1")
+    return sentences
 
 
 def _plain(value: Any) -> Any:

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.base import Backend, Loaded, Pixels, Probabilities
+from harness.backends.base import Backend, Loaded, Pixels, Probabilities, wrong_width
+from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name
-from harness.backends.openvino.framework import import_openvino
+from harness.backends.openvino.framework import import_openvino, reason
 from harness.backends.openvino.report import after_a_change, execution_devices, report
-from harness.backends.tensorflow.runner import wrong_width
 from harness.errors import AbsentDeviceError, DeviceError, ModelError, nearest
-from harness.feeding.pixel_table import is_identity, pixel_table
+from harness.feeding.contract import is_identity, is_reversed, pixel_table
 from harness.machine.digests import file_sha256
 
 _HINTS = {"f32": "f32", "f16": "f16", "bf16": "bf16"}
@@ -44,7 +44,7 @@ class OpenVINOBackend(Backend):
         try:
             model = core.read_model(str(xml))
         except RuntimeError as error:
-            raise ModelError(f"{xml}: OpenVINO cannot read this IR: {_reason(error)}") from None
+            raise ModelError(f"{xml}: OpenVINO cannot read this IR: {reason(error)}") from None
         source = find_by_name(self.spec.input.name, _input_names(model), what="input", model=str(xml))
         if len(model.inputs) != 1:
             names = ", ".join(port.get_node().get_friendly_name() for port in model.inputs)
@@ -98,7 +98,7 @@ class OpenVINOBackend(Backend):
         try:
             there = [str(each) for each in core.get_property(base, "AVAILABLE_DEVICES")]
         except RuntimeError as error:
-            there, why = [], f" ({_reason(error)})" if base in _KNOWN else ""
+            there, why = [], f" ({reason(error)})" if base in _KNOWN else ""
         else:
             why = ""
         if not there or (number and number not in there):
@@ -113,7 +113,7 @@ class OpenVINOBackend(Backend):
         try:
             return list(core.get_property(name, "OPTIMIZATION_CAPABILITIES"))
         except RuntimeError as error:
-            raise DeviceError(f"{self.spec.id}: the device {name} does not answer: {_reason(error)}") from None
+            raise DeviceError(f"{self.spec.id}: the device {name} does not answer: {reason(error)}") from None
 
     def _set_batch(self, model: Any, source: Any) -> int:
         """Return the batch size; a free one is fixed to what is configured (1 otherwise)."""
@@ -137,7 +137,7 @@ class OpenVINOBackend(Backend):
         try:
             model.reshape({source: [batch, *wanted]})
         except RuntimeError as error:
-            raise ModelError(f"{self.spec.model}: cannot be fixed to batch {batch}: {_reason(error)}") from None
+            raise ModelError(f"{self.spec.model}: cannot be fixed to batch {batch}: {reason(error)}") from None
         return int(batch)
 
     def _check_width(self, output: Any) -> None:
@@ -167,7 +167,7 @@ class OpenVINOBackend(Backend):
 
         def normalise(pixels: Any) -> Any:
             ordered = pixels
-            if contract.color == "RGB":
+            if is_reversed(contract):
                 ordered = opset13.gather(pixels, np.array([2, 1, 0], np.int32), np.int32(3))
             if is_identity(contract):
                 return opset13.convert(ordered, element.to_string()).output(0)
@@ -176,7 +176,7 @@ class OpenVINOBackend(Backend):
             table = opset13.constant(pixel_table(contract).reshape(-1))
             return opset13.gather(table, index, np.int32(0)).output(0)
 
-        if contract.color == "RGB" or not is_identity(contract):
+        if is_reversed(contract) or not is_identity(contract):
             port.preprocess().custom(normalise)
         return processor.build()
 
@@ -193,7 +193,7 @@ class OpenVINOBackend(Backend):
         except RuntimeError as error:
             raise DeviceError(
                 f"{self.spec.id}: {self.spec.device} cannot compile {self.spec.model} at {self.spec.precision}: "
-                f"{_reason(error)}"
+                f"{reason(error)}"
             ) from None
 
     def _keep(self, request: Any, row: int) -> None:
@@ -206,14 +206,11 @@ class OpenVINOBackend(Backend):
         self._result = np.empty((len(pixels), self.spec.outputs), np.float32)
         pixels = np.ascontiguousarray(pixels)
         try:
-            for start in range(0, len(pixels), self._batch):
-                part = pixels[start : start + self._batch]
-                if len(part) < self._batch:
-                    part = np.concatenate([part, np.repeat(part[-1:], self._batch - len(part), axis=0)])
+            for start, _, part in in_batches(pixels, self._batch, fixed=True):
                 self._queue.start_async({0: part}, start, share_inputs=True)
             self._queue.wait_all()
         except RuntimeError as error:
-            raise ModelError(f"{self.spec.id}: {self.spec.device} failed while it ran: {_reason(error)}") from None
+            raise ModelError(f"{self.spec.id}: {self.spec.device} failed while it ran: {reason(error)}") from None
         if self.spec.device.partition(":")[0] in _CHANGING:
             self._notice_another_device()
         return self._result
@@ -264,10 +261,3 @@ def _writable(folder: Path) -> bool:
     except OSError:
         return False
     return os.access(folder, os.W_OK)
-
-
-def _reason(error: Exception) -> str:
-    """Return the telling line of OpenVINO's message, without paths of its sources."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(("Exception from", "Check '", "[ GENERAL_ERROR"))]
-    return (telling or lines or [type(error).__name__])[-1][:300]

@@ -9,7 +9,16 @@ FACTS = BackendFacts(
     suffixes=(".pb",),
     module="tensorflow",
     distributions=("tensorflow", "tensorflow-cpu", "tensorflow-intel"),
-    switches=("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "TF_XLA_FLAGS"),
+    switches=(
+        "TF_ENABLE_ONEDNN_OPTS",
+        "ONEDNN_MAX_CPU_ISA",
+        "ONEDNN_DEFAULT_FPMATH_MODE",
+        "TF_SET_ONEDNN_FPMATH_MODE",
+        "TF_XLA_FLAGS",
+    ),
     extra="tensorflow",
+    precisions=("f32",),
+    importer="harness.backends.tensorflow.framework:import_tensorflow",
+    default_for=frozenset({"reference"}),
     runner="harness.backends.tensorflow.runner:TensorFlowBackend",
 )

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness.backends.base import Backend, Loaded, Pixels, Probabilities
+from harness.backends.base import Backend, Loaded, Pixels, Probabilities, wrong_width
+from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name
+from harness.backends.tensorflow.framework import import_tensorflow, reason
+from harness.backends.tensorflow.precision import effective_precision
 from harness.errors import DeviceError, ModelError
-from harness.feeding.pixel_table import is_identity, pixel_table
+from harness.feeding.contract import is_identity, is_reversed, pixel_table
 from harness.machine.digests import file_sha256
 from harness.machine.environment import cpu_name
 
@@ -27,49 +27,6 @@ _FORBIDDEN = frozenset({
 })  # fmt: skip
 _FORBIDDEN_LIKE = re.compile(r"^Debug|^Rpc|^Remote|Checkpoint|Dataset|ImportEvent|Iterator|Reader|Summary|TextFile")
 _OWN = "harness_pixels"
-_BANNER = (b"absl::InitializeLog()", b"oneDNN custom operations are on", b"optimized to use available CPU instructions",
-           b"To enable the following instructions")  # fmt: skip
-
-
-def import_tensorflow() -> Any:
-    """Import TensorFlow with its chatter off. Raises ModelError with what to install."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        with _without_banner():
-            import tensorflow as tf
-    except ImportError as error:
-        raise ModelError(
-            f"the backend tensorflow needs TensorFlow, which cannot be imported ({error}); "
-            "install it, for instance with `pip install 'conversion-accuracy-harness[tensorflow]'`"
-        ) from None
-    tf.get_logger().setLevel("ERROR")
-    return tf
-
-
-@contextlib.contextmanager
-def _without_banner() -> Iterator[None]:
-    """Hold back what native code prints to stderr meanwhile, and pass on all but TensorFlow's banner.
-
-    The banner comes from before TensorFlow reads its own log level, so that no setting turns it off.
-    """
-    sys.stderr.flush()
-    try:
-        kept = os.dup(2)
-    except OSError:  # no stderr at all
-        yield
-        return
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
-            held.seek(0)
-            for line in held:
-                if not any(word in line for word in _BANNER):
-                    os.write(2, line)
 
 
 class TensorFlowBackend(Backend):
@@ -115,7 +72,7 @@ class TensorFlowBackend(Backend):
             try:
                 tf1.import_graph_def(graph_def, name="", input_map={f"{source.name}:0": fed})
             except (ValueError, tf.errors.OpError) as error:
-                raise ModelError(f"{self.spec.model}: the graph cannot be loaded: {_first_line(error)}") from None
+                raise ModelError(f"{self.spec.model}: the graph cannot be loaded: {reason(error)}") from None
         threads = self.spec.threads or os.cpu_count() or 1
         options = tf1.ConfigProto(
             intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1, device_count={"GPU": 0}
@@ -124,12 +81,14 @@ class TensorFlowBackend(Backend):
         self._run: Callable[[Pixels], Any] = self._session.make_callable(f"{output.name}:0", [f"{_OWN}:0"])
         self._errors = (tf.errors.OpError, ValueError)
         self._check_width(graph.get_tensor_by_name(f"{output.name}:0"))
+        effective = effective_precision(graph_def, os.environ)
         return Loaded(
             backend=f"tensorflow {tf.__version__}",
             device="CPU",
             device_name=cpu_name(),
-            effective_precision="f32",
+            effective_precision=effective,
             model_sha256=sha256,
+            warnings=() if effective == "f32" else (f"{self.spec.id}: {self.spec.model} runs {effective}, not f32",),
             details={
                 "batch": self._batch,
                 "threads": threads,
@@ -155,7 +114,7 @@ class TensorFlowBackend(Backend):
 
     def _normalised(self, tf: Any, pixels: Any) -> Any:
         """Add uint8 BGR to what the model expects: channels reversed for RGB, mean and scale by a table."""
-        ordered = tf.reverse(pixels, [-1]) if self.spec.input.color == "RGB" else pixels
+        ordered = tf.reverse(pixels, [-1]) if is_reversed(self.spec.input) else pixels
         if is_identity(self.spec.input):
             return tf.cast(ordered, tf.float32)
         table = pixel_table(self.spec.input)
@@ -171,15 +130,11 @@ class TensorFlowBackend(Backend):
 
     def _infer(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), self.spec.outputs), np.float32)
-        for start in range(0, len(pixels), self._batch):
-            part = pixels[start : start + self._batch]
-            count = len(part)
-            if self._pad and count < self._batch:
-                part = np.concatenate([part, np.repeat(part[-1:], self._batch - count, axis=0)])
+        for start, count, part in in_batches(pixels, self._batch, fixed=self._pad):
             try:
                 rows = np.asarray(self._run(part), np.float32).reshape(len(part), -1)
             except self._errors as error:
-                raise ModelError(f"{self.spec.model}: TensorFlow failed: {_first_line(error)}") from None
+                raise ModelError(f"{self.spec.model}: TensorFlow failed: {reason(error)}") from None
             if rows.shape[1] != self.spec.outputs:
                 raise ModelError(wrong_width(self.spec.model, self.spec.output, rows.shape[1], self.spec.outputs))
             result[start : start + count] = rows[:count]
@@ -189,14 +144,6 @@ class TensorFlowBackend(Backend):
         """Close the session."""
         if hasattr(self, "_session"):
             self._session.close()
-
-
-def wrong_width(model: str, output: str, width: int, wanted: int) -> str:
-    """Return the message for an output that cannot hold the labels."""
-    hint = (
-        "; set dataset.background_class" if abs(width - wanted) == 1 else "; is it the right output, dataset.classes?"
-    )
-    return f"{model}: the output '{output}' has {width} values an image, the labels need {wanted}{hint}"
 
 
 def _read_graph(tf1: Any, path: str) -> Any:
@@ -222,7 +169,3 @@ def _refuse_forbidden(graph_def: Any, path: str) -> None:
             raise ModelError(f"{path}: refused, its operation '{node.name}' ({node.op}) reaches outside the graph")
         if node.op in ("VariableV2", "VarHandleOp", "Variable"):
             raise ModelError(f"{path}: not frozen ('{node.name}' is a variable); freeze the graph with its checkpoint")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__

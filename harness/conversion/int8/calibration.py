@@ -16,7 +16,7 @@ from harness.config.files import calibration_key
 from harness.conversion.contract import DIGESTS, IrContract
 from harness.dataset.image import BadImageError, Image, prepare
 from harness.dataset.image_set import ImageSet, open_image_set
-from harness.dataset.sources.opening import Wanted, open_unlabelled
+from harness.dataset.sources.opening import ImageSetRequest, open_unlabelled
 from harness.dataset.sources.pictures import Pictures, size_in
 from harness.errors import ConfigError, DatasetError
 from harness.metrics.sequential import random_order
@@ -48,20 +48,23 @@ class Calibration:
         return {"calibration_count": str(len(self.digests)), DIGESTS: " ".join(self.digests)}
 
 
-def choose_images(config: Config, candidate: Candidate) -> Calibration:
+def choose_images(config: Config, candidate: Candidate, opened: ImageSet | None = None) -> Calibration:
     """Choose and decode the images that a candidate is calibrated on.
 
     They come from `conversion.calibration.path`, or from what `dataset.subset` leaves over. An image with the bytes of
     an evaluated one is not used, nor one that cannot be decoded, nor the same bytes twice. Raises ConfigError where the
     configuration leaves no image, DatasetError where a set cannot be read or no image of it can be used.
+    ``opened``: the evaluated images, where they are open already.
     """
-    found = _choose(config, candidate)
+    found = _choose(config, candidate, opened)
     if not found.digests:
         raise DatasetError(_none_message(config, candidate, found))
     return found
 
 
-def calibration_fault(config: Config, candidate: Candidate, contract: IrContract) -> str | None:
+def calibration_fault(
+    config: Config, candidate: Candidate, contract: IrContract, opened: ImageSet | None = None
+) -> str | None:
     """Say how the images that an IR was calibrated on differ from those that would be chosen now; None: not at all.
 
     They are read again, and so are evaluated ones of the same size; only images that the IR does not name are decoded.
@@ -72,7 +75,7 @@ def calibration_fault(config: Config, candidate: Candidate, contract: IrContract
     if not (_is_there(config) if path is None else os.path.exists(path)):  # noqa: PTH110  (False without permission)
         return None
     recorded = contract.parameters.get(DIGESTS, "").split()
-    now = _choose(config, candidate, known=frozenset(recorded), only_known=not _is_there(config)).digests
+    now = _choose(config, candidate, opened, known=frozenset(recorded), only_known=not _is_there(config)).digests
     if list(now) == recorded:
         return None
     same = len({*now} & {*recorded})
@@ -80,7 +83,12 @@ def calibration_fault(config: Config, candidate: Candidate, contract: IrContract
 
 
 def _choose(
-    config: Config, candidate: Candidate, *, known: Collection[str] = (), only_known: bool = False
+    config: Config,
+    candidate: Candidate,
+    opened: ImageSet | None,
+    *,
+    known: Collection[str] = (),
+    only_known: bool = False,
 ) -> Calibration:
     """Choose as ``choose_images`` says, perhaps nothing.
 
@@ -88,7 +96,7 @@ def _choose(
     """
     asked = config.conversion_for(candidate).calibration
     preprocess = config.dataset.preprocess
-    source, evaluated, notes = _sources(config, candidate)
+    source, evaluated, notes = _sources(config, candidate, opened)
     there = _Evaluated(evaluated)
     digests: dict[str, None] = {}
     pixels: list[Image] = []
@@ -125,13 +133,15 @@ def _choose(
     return Calibration(tuple(digests), stacked, len(source.names), dict(left_out), tuple(notes))
 
 
-def _sources(config: Config, candidate: Candidate) -> tuple[Pictures, ImageSet | None, list[str]]:
+def _sources(
+    config: Config, candidate: Candidate, opened: ImageSet | None
+) -> tuple[Pictures, ImageSet | None, list[str]]:
     """Return the images to choose from, those that are evaluated where they are there, and notes."""
     asked = config.conversion_for(candidate).calibration
-    evaluated = open_image_set(config.dataset) if _is_there(config) else None
+    evaluated = opened or (open_image_set(config.dataset) if _is_there(config) else None)
     if asked.path is None:
         return _left_over(config, evaluated), evaluated, []
-    wanted = Wanted(asked.path, asked.form, classes=config.dataset.classes, may_miss=True)
+    wanted = ImageSetRequest(asked.path, asked.form, classes=config.dataset.classes, may_miss=True)
     try:
         source = open_unlabelled(wanted)
     except DatasetError as error:
@@ -157,12 +167,12 @@ def _left_over(config: Config, evaluated: ImageSet | None) -> Pictures:
         raise ConfigError(
             f"{where}: INT8 needs images to calibrate on, and those of dataset.path are not there; {mend}"
         )
-    if config.dataset.subset is None:
+    whole = evaluated.chosen_from
+    if whole is None:
         raise ConfigError(
             f"{where}: every image of {config.dataset.path} is evaluated, so none is left to calibrate on; {mend}, or "
             "evaluate a `dataset.subset`"
         )
-    whole = open_image_set(config.dataset.model_copy(update={"subset": None}))
     taken = set(evaluated.manifest.image_ids)
     rest = whole.rows([row for row, name in enumerate(whole.manifest.image_ids) if name not in taken])
     if len(rest.manifest) == 0:

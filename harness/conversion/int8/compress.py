@@ -17,14 +17,15 @@ from harness.backends.openvino.framework import without_telemetry
 from harness.config import Candidate, Config
 from harness.conversion.check import Check, check_quantised, feed
 from harness.conversion.int8.calibration import Calibration, choose_images
-from harness.conversion.wanted import key_of
+from harness.conversion.settings import key_of
+from harness.dataset.image_set import ImageSet
 from harness.errors import ModelError
 
 _LOGGER = "nncf"
 
 
-class _Nobody:
-    """Takes what NNCF wants to report, and tells nobody."""
+class _NoTelemetry:
+    """Takes what NNCF wants to report, and drops it."""
 
     def start_session(self, *_: Any, **__: Any) -> None:
         """Do nothing."""
@@ -54,7 +55,7 @@ def import_nncf() -> Any:
     finally:
         logging.setLoggerClass(logger_class)  # importing NNCF changes it for the whole process
     if type(telemetry).__name__ == "NNCFTelemetry":
-        telemetry._impl = _Nobody()  # noqa: SLF001
+        telemetry._impl = _NoTelemetry()  # noqa: SLF001
     return nncf
 
 
@@ -99,9 +100,9 @@ class Int8:
             ) from error
 
 
-def prepare_int8(config: Config, candidate: Candidate) -> Int8:
+def prepare_int8(config: Config, candidate: Candidate, opened: ImageSet | None = None) -> Int8:
     """Return what INT8 needs. Raises ModelError where NNCF is missing, and as ``choose_images`` does."""
-    return Int8(import_nncf(), choose_images(config, candidate))
+    return Int8(import_nncf(), choose_images(config, candidate, opened))
 
 
 @contextlib.contextmanager

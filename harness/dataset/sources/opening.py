@@ -28,7 +28,7 @@ _FOLDERS = ("flat", "list", "devkit", "kaggle")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ImageSetRequest:
     """What the configuration says of an image set.
 
     ``labels``: `auto`, or a file or folder; ``trust``: they are not held against the built-in ones; ``may_miss``:
@@ -68,7 +68,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     return names
 
 
-def open_labelled(wanted: Wanted) -> Labelled:
+def open_labelled(wanted: ImageSetRequest) -> Labelled:
     """Open an image set of any form.
 
     Raises DatasetError where it cannot be read, or images and labels do not belong together.
@@ -99,7 +99,7 @@ def open_labelled(wanted: Wanted) -> Labelled:
     return labelled
 
 
-def open_unlabelled(wanted: Wanted) -> Pictures:
+def open_unlabelled(wanted: ImageSetRequest) -> Pictures:
     """Open the images of a set of any form whose labels do not matter; a folder of images needs none.
 
     Raises DatasetError where it cannot be read.
@@ -119,11 +119,11 @@ def _is_text(name: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
-def _has_list(path: Path, wanted: Wanted) -> bool:
+def _has_list(path: Path, wanted: ImageSetRequest) -> bool:
     return wanted.labels != "auto" or find_list(path) is not None
 
 
-def _folder(path: Path, form: str, wanted: Wanted) -> tuple[str, Pictures, LabelTable]:
+def _folder(path: Path, form: str, wanted: ImageSetRequest) -> tuple[str, Pictures, LabelTable]:
     """Open a folder of image files and find its labels: named ones, a list beside it, devkit, Kaggle, built-in."""
     if not path.is_dir():
         raise DatasetError(f"{path}: not a folder of images; set dataset.path to one")
@@ -150,7 +150,7 @@ def _folder(path: Path, form: str, wanted: Wanted) -> tuple[str, Pictures, Label
     return "flat", pictures, builtin_labels(pictures.names, classes=wanted.classes, place=str(path))
 
 
-def _open(form: str, path: Path, wanted: Wanted) -> Pictures:
+def _open(form: str, path: Path, wanted: ImageSetRequest) -> Pictures:
     names = wanted.class_names
     if form == "class_folders":
         return open_class_folders(path, names)
@@ -176,7 +176,7 @@ def _with_notes(pictures: Pictures, notes: Sequence[str]) -> Pictures:
     return replace(pictures, notes=(*pictures.notes, *notes))
 
 
-def _joined(form: str, pictures: Pictures, table: LabelTable | None, wanted: Wanted, place: str) -> Labelled:
+def _joined(form: str, pictures: Pictures, table: LabelTable | None, wanted: ImageSetRequest, place: str) -> Labelled:
     named = wanted.class_names or (class_names() if wanted.classes == CLASSES else None)
     if table is None:
         assert pictures.classes is not None

@@ -157,10 +157,12 @@ def _rows_of_b(path_a: Path, a: pa.Table, path_b: Path, b: pa.Table) -> NDArray[
     known = set(ids_a)
     alone_a, alone_b = [name for name in ids_a if name not in places], [name for name in ids_b if name not in known]
     if alone_a or alone_b:
-        told = [f"{len(ids_a):,} images in {path_a}, {len(ids_b):,} in {path_b}"]
+        differences = [f"{len(ids_a):,} images in {path_a}, {len(ids_b):,} in {path_b}"]
         for path, alone in ((path_a, alone_a), (path_b, alone_b)):
-            told += [f"only in {path}: {len(alone):,}, such as {_some(alone)}"] if alone else []
-        raise BaselineError(f"the two runs are of different images: {'; '.join(told)}. Evaluate the same set twice")
+            differences += [f"only in {path}: {len(alone):,}, such as {_some(alone)}"] if alone else []
+        raise BaselineError(
+            f"the two runs are of different images: {'; '.join(differences)}. Evaluate the same set twice"
+        )
     rows = np.fromiter((places[name] for name in ids_a), np.int64, len(ids_a))
     labels_a, labels_b = numbers_of(a.column("label")), numbers_of(b.column("label"))[rows]
     differing = np.flatnonzero(labels_a != labels_b)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from harness.backends.base import ModelSpec
 from harness.backends.isolation.backend import IsolatedBackend
-from harness.backends.isolation.worker import receive, send, spec_from_json, spec_to_json
+from harness.backends.isolation.messages import receive, send, spec_from_json, spec_to_json
 from harness.backends.opening import open_backend
 from harness.config import Input
 from harness.errors import DeviceError, ModelError

@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from harness.backends.openvino.devices import find_devices, telling_line
+from harness.backends.openvino.devices import find_devices
+from harness.backends.openvino.framework import reason
 
 
 class Core:
@@ -76,6 +77,6 @@ def test_what_is_not_there_is_told_with_the_reason() -> None:
     assert all("finds no such device" in item.reason for item in found.absent)
 
 
-def test_telling_line() -> None:
-    assert telling_line(RuntimeError("Exception from a.cpp:1:\nCheck 'x' failed\nno driver\n")) == "no driver"
-    assert telling_line(RuntimeError("")) == "RuntimeError"
+def test_reason() -> None:
+    assert reason(RuntimeError("Exception from a.cpp:1:\nCheck 'x' failed\nno driver\n")) == "no driver"
+    assert reason(RuntimeError("")) == "RuntimeError"

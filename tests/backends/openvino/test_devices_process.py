@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends.openvino.devices import AbsentDevice, Device, Devices, find_devices
-from harness.backends.openvino.devices_process import find_devices_apart, from_json
+from harness.backends.openvino.devices import find_devices
+from harness.backends.openvino.devices_process import find_devices_in_process, from_json
 from harness.errors import DeviceError
+from harness.machine.devices import AbsentDevice, Device, Devices
 from tests.backends.openvino.test_devices import CORE
 from tests.conftest import require
 
@@ -32,7 +33,7 @@ def test_only_one_plug_in_is_asked() -> None:
 
 def test_the_real_ones() -> None:
     require("openvino")
-    found = find_devices_apart()
+    found = find_devices_in_process()
     assert "CPU" in [item.name for item in found.devices]
     assert "AUTO" in [item.name for item in found.virtual]
 
@@ -61,7 +62,7 @@ def test_a_plug_in_that_crashes_or_hangs_is_absent(
 ) -> None:
     monkeypatch.setattr("harness.backends.openvino.devices_process._SECONDS", 1.0)
     child(tmp_path, f'case "$3" in CPU|NPU) cat "$3.json" ;; *) {does} ;; esac', monkeypatch)
-    found = find_devices_apart()
+    found = find_devices_in_process()
     assert found.devices == (CPU,)
     (gpu,) = found.absent
     assert isinstance(gpu, AbsentDevice)
@@ -72,10 +73,10 @@ def test_a_plug_in_that_crashes_or_hangs_is_absent(
 def test_where_every_plug_in_crashes_nothing_is_claimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     child(tmp_path, "kill -SEGV $$", monkeypatch)
     with pytest.raises(DeviceError, match=r"CPU: its plug-in crashed \(signal 11\)"):
-        find_devices_apart()
+        find_devices_in_process()
 
 
 def test_what_the_process_refuses_is_refused_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     child(tmp_path, """echo '{"error": "OpenVINO is broken"}'""", monkeypatch)
     with pytest.raises(DeviceError, match="OpenVINO is broken"):
-        find_devices_apart()
+        find_devices_in_process()

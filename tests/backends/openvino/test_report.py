@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from harness.backends.base import Loaded, ModelSpec
-from harness.backends.openvino.report import Seen, after_a_change, report, what_is_not_as_it_seems
+from harness.backends.openvino.report import Observed, after_a_change, deviations, report
 from harness.backends.openvino.runner import OpenVINOBackend
 from harness.config import Input
 from tests.backends.openvino.test_runner import spec
@@ -23,22 +23,20 @@ def wanted(device: str, precision: str = "f32") -> ModelSpec:
 
 
 def told(device: str, precision: str = "f32", **seen: Any) -> list[str]:
-    return what_is_not_as_it_seems(
-        wanted(device, precision), Seen(**{"precision": "f32", "devices": (device,), **seen})
-    )
+    return deviations(wanted(device, precision), Observed(**{"precision": "f32", "devices": (device,), **seen}))
 
 
 class TestWhatIsNotAsItSeems:
     def test_nothing(self) -> None:
         assert told("CPU", layers={"f32": 53}) == []
-        assert what_is_not_as_it_seems(wanted("CPU", "device_default"), Seen("bf16", ("CPU",))) == []
-        assert what_is_not_as_it_seems(wanted("CPU"), Seen("int8+f32", ("CPU",), layers={"int8": 50, "f32": 3})) == []
+        assert deviations(wanted("CPU", "device_default"), Observed("bf16", ("CPU",))) == []
+        assert deviations(wanted("CPU"), Observed("int8+f32", ("CPU",), layers={"int8": 50, "f32": 3})) == []
 
     def test_f16_asked_and_bf16_given(self) -> None:
-        assert what_is_not_as_it_seems(wanted("CPU", "f16"), Seen("bf16", ("CPU",))) == [
+        assert deviations(wanted("CPU", "f16"), Observed("bf16", ("CPU",))) == [
             "f16 was asked of CPU, the compiled model reports bf16"
         ]
-        assert what_is_not_as_it_seems(wanted("CPU", "f16"), Seen("int8+bf16", ("CPU",))) == [
+        assert deviations(wanted("CPU", "f16"), Observed("int8+bf16", ("CPU",))) == [
             "f16 was asked of CPU, the compiled model reports bf16"
         ]
 

@@ -15,7 +15,15 @@ import numpy as np
 import pytest
 
 from harness.config import Config
-from harness.conversion import calibrated_on, convert, describe, held_against, import_openvino, read_contract, staleness
+from harness.conversion import (
+    calibrated_on,
+    contract_contradictions,
+    convert,
+    describe,
+    import_openvino,
+    read_contract,
+    staleness,
+)
 from harness.errors import ConfigError, DatasetError, ModelError
 from tests.conftest import require, write_images
 from tests.conversion.int8.test_calibration import sha256
@@ -87,7 +95,7 @@ def test_what_is_written_down_says_int8_and_names_every_image(int8: Make, tmp_pa
     assert dict(describe(contract))["weights"] == "int8"
     assert (contract.parameters["calibration_images"], contract.parameters["calibration_seed"]) == ("20", "0")
     assert str(tmp_path) not in done.xml.read_text()
-    assert held_against(config, config.candidates[0]) == []
+    assert contract_contradictions(config, config.candidates[0]) == []
     names = {item.name: item.found for item in done.checks}
     assert float(names["largest difference from the quantised graph"]) < 1e-3
     assert "of 20)" in names["mean largest difference on calibration images"]
@@ -219,12 +227,14 @@ def test_an_interrupt_leaves_nothing_behind(int8: Make, tmp_path: Path, monkeypa
 @pytest.fixture
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that makes the conversion put other preprocessing inside than it should."""
-    from harness.conversion import wanted
+    from harness.conversion import settings as wanted
 
     def forget(**other: Any) -> None:
-        def inside(config: Config, candidate: Any) -> wanted.Inside:
+        def inside(config: Config, candidate: Any) -> wanted.PreprocessingInside:
             right = wanted.inside(config, candidate)
-            return wanted.Inside(**{"reverse": right.reverse, "mean": right.mean, "scale": right.scale, **other})
+            return wanted.PreprocessingInside(
+                **{"reverse": right.reverse, "mean": right.mean, "scale": right.scale, **other}
+            )
 
         monkeypatch.setattr(sys.modules["harness.conversion.convert"], "inside", inside)
 

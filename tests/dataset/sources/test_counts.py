@@ -16,7 +16,7 @@ from harness import load_config, validate
 from harness.backends.opening import open_backend
 from harness.config import Config
 from harness.dataset.image import prepare
-from harness.engine.plan import plan_models
+from harness.engine.identity import plan_models
 from harness.engine.run import Options
 from harness.metrics.outcome import score
 from tests.dataset.sources.forms import FORMS, Facts, Picture

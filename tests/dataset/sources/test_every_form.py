@@ -12,7 +12,7 @@ import pytest
 
 from harness.config import Dataset
 from harness.dataset.image_set import ImageSet, open_image_set
-from harness.dataset.sources.opening import Wanted, open_unlabelled
+from harness.dataset.sources.opening import ImageSetRequest, open_unlabelled
 from harness.dataset.sources.pictures import size_in
 from harness.dataset.subset import choose
 from tests.conftest import require
@@ -61,7 +61,7 @@ def test_the_demo_images(form: str, tmp_path: Path, demo: Sequence[Picture], bui
 def test_without_their_labels(form: str, tmp_path: Path, demo: Sequence[Picture], built_in: Facts) -> None:
     """The bytes are the same ones, and a signature tells how many there are, but for Parquet."""
     made(form, tmp_path / form, demo, built_in)
-    pictures = open_unlabelled(Wanted(images_path(tmp_path / form, form)))
+    pictures = open_unlabelled(ImageSetRequest(images_path(tmp_path / form, form)))
     data = [pictures.read(row) for row in range(len(pictures.names))]
     assert {hashlib.sha256(item).digest() for item in data} == {hashlib.sha256(item.data).digest() for item in demo}
     sizes = [size_in(pictures.signature(row)) for row in range(len(data))]

@@ -12,7 +12,7 @@ from harness.config import Candidate, Config
 from harness.config.schema import Conversion
 
 
-def with_another(config: Config, candidate: Candidate, weights: str) -> tuple[Config, Candidate]:
+def with_added_candidate(config: Config, candidate: Candidate, weights: str) -> tuple[Config, Candidate]:
     """Return the configuration with one more candidate, and that one: ``<stem>-<weights>.xml`` beside the given one's.
 
     The file is never the given candidate's own; whether a third one wants it differently is the conversion's question.

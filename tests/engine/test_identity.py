@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import harness.engine.plan as plan
+import harness.engine.identity as plan
+from harness.backends.registry import BackendFacts, facts_of
 from harness.config import Config
 from harness.dataset.manifest import Manifest
 from harness.errors import ModelError
@@ -116,13 +117,13 @@ def test_the_cache_key_and_the_identity_see_the_switches(
     assert plan.identity(config, plan.plan_models(config), MANIFEST)["software"] != was["software"]
 
 
-@pytest.mark.parametrize("function", ["decoder_version", "cpu_name", "code_digest", "framework_version"])
+@pytest.mark.parametrize("function", ["decoder_version", "cpu_name", "code_digest", "version"])
 def test_the_cache_key_and_the_identity_see_software_and_processor(
     folder: Path, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
     config = configured(folder)
     before, was = keys(config), plan.identity(config, plan.plan_models(config), MANIFEST)
-    monkeypatch.setattr(plan, function, lambda *_: "another")
+    monkeypatch.setattr(BackendFacts if function == "version" else plan, function, lambda *_: "another")
     assert all(one != other for one, other in zip(before, keys(config), strict=True))
     assert plan.identity(config, plan.plan_models(config), MANIFEST)["software"] != was["software"]
 
@@ -226,13 +227,13 @@ def test_compiled_models_of_different_keys_lie_apart(folder: Path) -> None:
 
 def test_lanes_have_the_caches_that_are_configured(folder: Path) -> None:
     config = configured(folder)
-    lanes = [plan.lane_for(config, item, use_cache=True) for item in plan.plan_models(config)]
+    lanes = [plan.task_for(config, item, use_cache=True).lane() for item in plan.plan_models(config)]
     assert all(lane.cache is not None for lane in lanes)
     assert lanes[0].cache is not None
     assert lanes[0].cache.folder.parent == folder / "cache" / "probabilities"
     off = configured(folder, change_at("cache", to={"reference": False, "candidates": False}))
-    assert all(plan.lane_for(off, item, use_cache=True).cache is None for item in plan.plan_models(off))
-    assert all(plan.lane_for(config, item, use_cache=False).cache is None for item in plan.plan_models(config))
+    assert all(plan.task_for(off, item, use_cache=True).lane().cache is None for item in plan.plan_models(off))
+    assert all(plan.task_for(config, item, use_cache=False).lane().cache is None for item in plan.plan_models(config))
 
 
 def test_a_missing_file_is_named(folder: Path) -> None:
@@ -257,8 +258,8 @@ def test_frameworks_under_another_name_have_a_version_too(monkeypatch: pytest.Mo
     monkeypatch.setattr(importlib.metadata, "version", version)
     monkeypatch.setattr(importlib.metadata, "packages_distributions", lambda: {"tensorflow": ["tf-nightly"]})
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "tensorflow" or None)
-    assert plan.framework_version("tensorflow") == "tf-nightly 3.0.dev1"
-    assert plan.framework_version("openvino") == "absent"
+    assert facts_of("tensorflow").version() == "tf-nightly 3.0.dev1"
+    assert facts_of("openvino").version() == "absent"
 
 
 def test_the_code_is_digested(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,5 +272,9 @@ def test_the_code_is_digested(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "file_sha256", digest)
     assert plan.code_digest.__wrapped__() == "digest"
     package = Path(plan.__file__).parents[1]
-    assert {package / "dataset" / "image.py", *(package / "backends").glob("*.py")} <= set(digested)
+    assert {
+        package / "dataset" / "image.py",
+        *(package / "backends").rglob("*.py"),
+        *(package / "feeding").rglob("*.py"),
+    } <= set(digested)
     assert all(path.is_file() for path in digested)

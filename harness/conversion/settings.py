@@ -9,7 +9,7 @@ from pathlib import Path
 import harness
 from harness.backends.tensorflow.graph_def import tensor_name
 from harness.config import Candidate, Config
-from harness.conversion.contract import Triple, in_order
+from harness.config.color import Triple, in_order
 from harness.errors import ConfigError
 
 CONTRACT_VERSION = "1"
@@ -17,7 +17,7 @@ LAYOUT = "NHWC"
 
 
 @dataclass(frozen=True)
-class Inside:
+class PreprocessingInside:
     """What the IR does to its input, in this order: swap the channels, subtract the mean, divide by the scale.
 
     ``mean`` and ``scale`` are in the reference's colour order, since the swap comes first.
@@ -34,7 +34,7 @@ def key_of(config: Config, candidate: Candidate, key: str) -> str:
     return config.where(f"candidates[{index}].{key}")
 
 
-def inside(config: Config, candidate: Candidate) -> Inside:
+def inside(config: Config, candidate: Candidate) -> PreprocessingInside:
     """Return the part of the reference's preprocessing that the candidate's own input contract does not ask for.
 
     Mean and scale are each either the candidate's (then equal to the reference's) or left out of its contract (mean 0,
@@ -56,7 +56,7 @@ def inside(config: Config, candidate: Candidate) -> Inside:
     channels = list(zip(mean, scale, wanted_mean, wanted_scale, strict=True))
     mean_inside = tuple((wm - m) / s for m, s, wm, _ in channels)
     scale_inside = tuple(ws / s for _, s, _, ws in channels)
-    return Inside(
+    return PreprocessingInside(
         reverse=asked.color != reference.color,
         mean=(mean_inside[0], mean_inside[1], mean_inside[2]),
         scale=(scale_inside[0], scale_inside[1], scale_inside[2]),

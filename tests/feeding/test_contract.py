@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.config import Input
-from harness.feeding.pixel_table import is_identity, pixel_table
+from harness.feeding.contract import is_identity, pixel_table
 
 
 def test_every_value_in_float32_as_numpy_computes_it() -> None:

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.config import Input
-from harness.diagnosis.normalisation import Triple, fed_instead
+from harness.config.color import Triple
+from harness.feeding.contract import fed_instead
 
 TRUE = Input(name="input", color="RGB", mean=(120.0, 110.0, 100.0), scale=(60.0, 50.0, 40.0))
 PIXEL_RGB = np.array([200.0, 30.0, 90.0])

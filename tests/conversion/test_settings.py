@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.config import Config
-from harness.conversion.wanted import Inside, inside, require_convertible, settings
+from harness.conversion.settings import PreprocessingInside, inside, require_convertible, settings
 from harness.errors import ConfigError
 
 Make = Callable[..., Config]
@@ -31,15 +31,17 @@ def asking(configure: Make, tmp_path: Path) -> Make:
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        ({"color": "BGR"}, Inside(True, MEAN, SCALE)),
-        ({"color": "RGB"}, Inside(False, MEAN, SCALE)),
-        ({"color": "RGB", "mean": MEAN, "scale": SCALE}, Inside(False, (0, 0, 0), (1, 1, 1))),
-        ({"color": "BGR", "mean": BGR_MEAN, "scale": BGR_SCALE}, Inside(True, (0, 0, 0), (1, 1, 1))),
-        ({"color": "BGR", "mean": BGR_MEAN}, Inside(True, (0, 0, 0), SCALE)),
-        ({"color": "BGR", "scale": BGR_SCALE}, Inside(True, (2.0, 2.2, 2.5), (1, 1, 1))),
+        ({"color": "BGR"}, PreprocessingInside(True, MEAN, SCALE)),
+        ({"color": "RGB"}, PreprocessingInside(False, MEAN, SCALE)),
+        ({"color": "RGB", "mean": MEAN, "scale": SCALE}, PreprocessingInside(False, (0, 0, 0), (1, 1, 1))),
+        ({"color": "BGR", "mean": BGR_MEAN, "scale": BGR_SCALE}, PreprocessingInside(True, (0, 0, 0), (1, 1, 1))),
+        ({"color": "BGR", "mean": BGR_MEAN}, PreprocessingInside(True, (0, 0, 0), SCALE)),
+        ({"color": "BGR", "scale": BGR_SCALE}, PreprocessingInside(True, (2.0, 2.2, 2.5), (1, 1, 1))),
     ],
 )
-def test_what_goes_inside_by_hand_and_by_numbers(asking: Make, asked: dict[str, Any], expected: Inside) -> None:
+def test_what_goes_inside_by_hand_and_by_numbers(
+    asking: Make, asked: dict[str, Any], expected: PreprocessingInside
+) -> None:
     config = asking(**asked)
     found = inside(config, config.candidates[0])
     assert found == expected

@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from harness.dataset.image_set import ImageSet
-from harness.engine.resume import resumable
+from harness.engine.checks import finished_tables
 from harness.engine.run_folder import RunFolder
 from harness.errors import ConfigError
 from tests.engine.conftest import Memory, picture, table
 
 SHARDS = [(0, range(4)), (1, range(4, 8))]
-MODELS = ("reference", "ir")
 
 
 def finished(tmp_path: Path, memory: Memory) -> tuple[ImageSet, RunFolder]:
@@ -36,7 +35,7 @@ def gone(memory: Memory) -> Memory:
 def test_untouched_images_are_not_even_read(tmp_path: Path) -> None:
     memory = gone(Memory(range(8)))
     images, folder = finished(tmp_path, memory)
-    assert [each.index for each in resumable(images, folder, SHARDS, MODELS)] == [1]
+    assert [each.index for each in finished_tables(images, folder, SHARDS)] == [1]
     assert set(memory.reads) <= {5}
 
 
@@ -44,7 +43,7 @@ def test_a_touched_image_with_the_same_bytes_is_the_same(tmp_path: Path) -> None
     memory = gone(Memory(range(8)))
     images, folder = finished(tmp_path, memory)
     touched = dataclasses.replace(images, signature=lambda row: f"touched {row}")
-    assert len(resumable(touched, folder, SHARDS, MODELS)) == 1
+    assert len(finished_tables(touched, folder, SHARDS)) == 1
     assert {4, 6, 7} <= set(memory.reads)
 
 
@@ -55,16 +54,10 @@ def test_a_replaced_image_is_refused_by_name(tmp_path: Path, instead: bytes | OS
     memory.bad[6] = instead
     touched = dataclasses.replace(images, signature=lambda row: "other" if row == 6 else images.signature(row))
     with pytest.raises(ConfigError, match="the image image-6 was replaced since the run began"):
-        resumable(touched, folder, SHARDS, MODELS)
+        finished_tables(touched, folder, SHARDS)
 
 
 def test_an_image_that_was_unreadable_and_is_there_now_is_refused(tmp_path: Path) -> None:
     images, folder = finished(tmp_path, Memory(range(8)))
     with pytest.raises(ConfigError, match="image-5 was replaced"):
-        resumable(images, folder, SHARDS, MODELS)
-
-
-def test_a_table_without_a_model_is_not_enough(tmp_path: Path) -> None:
-    images, folder = finished(tmp_path, gone(Memory(range(8))))
-    assert resumable(images, folder, SHARDS, (*MODELS, "another")) == []
-    assert len(resumable(images, folder, SHARDS, MODELS[:1])) == 1
+        finished_tables(images, folder, SHARDS)

@@ -336,9 +336,11 @@ def test_resuming_a_finished_run_evaluates_nothing(project: Project, fakes: Fake
     project.images(values_for(LABELS), LABELS)
     whole = project.validate(use_cache=False)
     fakes.images.clear()
+    fakes.loads.clear()
     again = project.validate(resume=True, use_cache=False)
     assert again.folder == whole.folder
     assert not fakes.images
+    assert not fakes.loads
     assert untimed(again) == untimed(whole)
 
 
@@ -439,3 +441,21 @@ def test_timing_and_environment_are_there(project: Project) -> None:
         assert seconds is not None
         assert seconds >= 0
     assert {"python", "cpu", "cores", "versions", "git_commit"} <= set(record.environment)
+
+
+def test_an_unknown_engine_is_refused_with_what_there_is(project: Project) -> None:
+    project.images(values_for(LABELS), LABELS)
+    with pytest.raises(ConfigError, match=r"there is no engine 'lokal'; did you mean 'local'\? there are: local"):
+        project.validate(engine="lokal", use_cache=False)
+
+
+def test_a_run_that_cannot_be_prepared_leaves_no_folder(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.images(values_for(LABELS), LABELS)
+
+    def failing(*_: object, **__: object) -> None:
+        raise ModelError("cannot be converted")
+
+    monkeypatch.setattr("harness.engine.session.prepare_models", failing)
+    with pytest.raises(ModelError, match="cannot be converted"):
+        project.validate(out=project.folder / "new" / "run", use_cache=False)
+    assert not (project.folder / "new").exists()

@@ -9,31 +9,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.backends.base import CannotEditError
 from harness.backends.names import find_by_name
 from harness.backends.openvino.framework import import_openvino
 from harness.backends.openvino.runner import output_names
-from harness.errors import HarnessError
-
-
-class CannotInjectError(HarnessError):
-    """The IR has nothing in which the fault could be injected."""
-
 
 Edit = Callable[[Any, Any, str], str]
 _SEED = 20240607
 
 
-def edited_ir(xml: str, output: str, edit: Edit, folder: Path, *, to_f16: bool = False) -> tuple[str, str]:
+def edited(xml: str, output: str, edit: str, folder: Path) -> tuple[str, str]:
     """Write the IR ``xml`` with one edit into ``folder``; return its path and the name of its output.
 
-    ``edit`` is given the openvino module, the model and the configured output's name, and returns the output's name.
-    Raises CannotInjectError where the IR has nothing that could be edited so.
+    Raises CannotEditError where there is no such edit, or the IR has nothing that could be edited so.
     """
+    if edit not in EDITS:
+        raise CannotEditError(f"an IR cannot be edited so: {edit}")
     ov = import_openvino()
     model = ov.Core().read_model(xml)
-    name = edit(ov, model, output)
+    name = EDITS[edit](ov, model, output)
     path = folder / "faulty.xml"
-    ov.save_model(model, str(path), compress_to_fp16=to_f16)
+    ov.save_model(model, str(path), compress_to_fp16=edit == "weights_f16")
     return str(path), name
 
 
@@ -88,7 +84,7 @@ def _map_weights(ov: Any, model: Any, change: Callable[[NDArray[np.float32]], ND
             target.replace_source_output(replacement.output(0))
         changed += 1
     if not changed:
-        raise CannotInjectError("the IR has no weights that could be changed")
+        raise CannotEditError("the IR has no weights that could be changed")
 
 
 def _last(model: Any, output: str, *kinds: str) -> Any:
@@ -100,7 +96,7 @@ def _last(model: Any, output: str, *kinds: str) -> Any:
         if not node.inputs():
             break
         node = node.input_value(0).get_node()
-    raise CannotInjectError(f"the IR has no {' or '.join(kinds)} before its output '{output}'")
+    raise CannotEditError(f"the IR has no {' or '.join(kinds)} before its output '{output}'")
 
 
 def _replace_outputs(ov: Any, model: Any, source: Any, name: str) -> str:
@@ -113,3 +109,14 @@ def _replace_outputs(ov: Any, model: Any, source: Any, name: str) -> str:
     flat.output(0).get_tensor().set_names({fault})
     model.add_results([ov.opset13.result(flat)])
     return fault
+
+
+# Given the openvino module, the model and the configured output's name, each changes the model and returns the output's
+# name.
+EDITS: dict[str, Edit] = {
+    "without_softmax": without_softmax,
+    "another_output": another_output,
+    "other_weights": other_weights,
+    "rounded_weights": rounded_weights,
+    "weights_f16": unchanged,
+}

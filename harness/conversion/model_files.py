@@ -1,0 +1,55 @@
+"""The files of models, each read once: its content, what it says of itself, and its digest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.backends.openvino.ir_files import weights_fault
+from harness.backends.openvino.ir_xml import IrXml, read_ir_xml
+from harness.conversion.contract import IrContract, contract_of
+from harness.machine.digests import digest_files
+
+
+class ModelFiles:
+    """Reads every file of a model at most once, until it is forgotten."""
+
+    def __init__(self) -> None:
+        self._contents: dict[Path, IrXml] = {}
+        self._contracts: dict[Path, IrContract] = {}
+        self._digests: dict[tuple[Path, ...], tuple[str, tuple[str, ...], int]] = {}
+
+    def contract(self, xml: Path) -> IrContract:
+        """Return the contract that an IR carries. Raises ModelError where the .xml is missing, cut off, or no IR."""
+        if xml not in self._contracts:
+            self._contracts[xml] = contract_of(self._content(xml))
+        return self._contracts[xml]
+
+    def weights_fault(self, xml: Path) -> str | None:
+        """Say what is wrong with the .bin beside an IR's .xml; None where it fits. Raises as ``contract`` does."""
+        weights = xml.with_suffix(".bin")
+        return weights_fault(xml, self._content(xml), lambda: self._digest(xml, weights)[1][1])
+
+    def sha256(self, *paths: Path) -> str:
+        """Return the sha256 (hex) over the bytes of the files, one after the other. Raises ModelError."""
+        return self._digest(*paths)[0]
+
+    def bytes(self, *paths: Path) -> int:
+        """Return how many bytes the files have together. Raises ModelError."""
+        return self._digest(*paths)[2]
+
+    def forget(self, *paths: Path) -> None:
+        """Forget files that were written anew."""
+        for path in paths:
+            self._contents.pop(path, None)
+            self._contracts.pop(path, None)
+        self._digests = {key: value for key, value in self._digests.items() if not set(key) & set(paths)}
+
+    def _content(self, xml: Path) -> IrXml:
+        if xml not in self._contents:
+            self._contents[xml] = read_ir_xml(xml)
+        return self._contents[xml]
+
+    def _digest(self, *paths: Path) -> tuple[str, tuple[str, ...], int]:
+        if paths not in self._digests:
+            self._digests[paths] = digest_files(*paths)
+        return self._digests[paths]

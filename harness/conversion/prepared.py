@@ -1,0 +1,123 @@
+"""The models of a configuration, prepared: converted where they are stale, read once, and checked before any loads."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.backends.registry import facts_of
+from harness.config import Candidate, Config, Reference, require_calibration, require_files
+from harness.conversion.contract import IrContract, calibrated_on, contract_contradictions, describe
+from harness.conversion.convert import convert
+from harness.conversion.model_files import ModelFiles
+from harness.conversion.staleness import staleness
+from harness.dataset.image_set import ImageSet
+from harness.errors import ModelError
+from harness.record.schema import Role
+
+
+@dataclass(frozen=True)
+class PreparedModel:
+    """A model of the configuration whose files were read.
+
+    ``files``: those that it consists of; ``sha256``: over all of them, hex; ``model_bytes``: their size;
+    ``contract``: what the file says of its own input, as rows to be shown, None where it says nothing;
+    ``calibrated_on``: sha256 digests of the images that an INT8 model says it was calibrated on.
+    """
+
+    model: Reference | Candidate
+    files: tuple[Path, ...]
+    sha256: str
+    model_bytes: int
+    contract: Mapping[str, Any] | None = None
+    calibrated_on: frozenset[bytes] = frozenset()
+
+    @property
+    def role(self) -> Role:
+        """Whether it is the reference or a candidate."""
+        return "candidate" if isinstance(self.model, Candidate) else "reference"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All models, the reference first. ``warnings``: conversions that were made, then contradictions, in sentences."""
+
+    models: tuple[PreparedModel, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def prepare_models(config: Config, *, images: ImageSet | None = None, quiet: bool = False) -> Prepared:
+    """Make every IR that the configuration lets the harness make and that is missing or stale; read and check them all.
+
+    Files are read once, however many candidates share them. ``images``: the evaluated images, where they are open
+    already; ``quiet``: no word on conversions. Raises ConfigError for missing files, ModelError where files do not
+    belong together or a conversion fails.
+    """
+    files = ModelFiles()
+    carrying = [item for item in config.candidates if _carries_a_contract(item)]
+    made = [note for item in carrying for note in _converted(config, item, files, images, quiet=quiet)]
+    require_files(config)
+    for candidate in carrying:
+        fault = files.weights_fault(candidate.model)
+        if fault:
+            raise ModelError(f"{candidate.id}: {fault}")
+    contracts = {item.id: files.contract(item.model) for item in carrying}
+    contradictions = [note for item in carrying for note in contract_contradictions(config, item, contracts[item.id])]
+    models = tuple(_prepared(model, files, contracts.get(model.id)) for model in _models(config))
+    return Prepared(models, (*made, *contradictions))
+
+
+def read_models(config: Config) -> Prepared:
+    """Read the models' files as they are, unchecked. Raises ModelError where one is unreadable."""
+    files = ModelFiles()
+    return Prepared(tuple(_prepared(model, files, None) for model in _models(config)))
+
+
+def _models(config: Config) -> tuple[Reference | Candidate, ...]:
+    return (config.reference, *config.candidates)
+
+
+def _prepared(model: Reference | Candidate, files: ModelFiles, contract: IrContract | None) -> PreparedModel:
+    own = facts_of(model.backend).files_of(model.model)
+    return PreparedModel(
+        model=model,
+        files=own,
+        sha256=files.sha256(*own),
+        model_bytes=files.bytes(*own),
+        contract=dict(describe(contract)) if contract else None,
+        calibrated_on=calibrated_on(contract) if contract else frozenset(),
+    )
+
+
+def _carries_a_contract(candidate: Candidate) -> bool:
+    return facts_of(candidate.backend).reader is not None and candidate.model.suffix == ".xml"
+
+
+def _converted(
+    config: Config, candidate: Candidate, files: ModelFiles, images: ImageSet | None, *, quiet: bool
+) -> list[str]:
+    """Convert a candidate where it may be and has to be; return a sentence for that, and notes on its calibration.
+
+    An IR of another tool is never replaced: its contract shows what it is.
+    """
+    if not config.conversion_for(candidate).automatic or _is_foreign(candidate, files):
+        return []
+    reason = staleness(config, candidate, files, images)
+    if reason is None:
+        return []
+    require_calibration(config, [candidate])
+    if not quiet:
+        print(f"{candidate.id}: converting, because {reason}", file=sys.stderr)
+    converted = convert(config, candidate, images=images)
+    files.forget(converted.xml, converted.bin)
+    notes = converted.calibration.notes if converted.calibration else ()
+    return [f"{candidate.id}: {note}" for note in (f"converted before this run, because {reason}", *notes)]
+
+
+def _is_foreign(candidate: Candidate, files: ModelFiles) -> bool:
+    if not candidate.model.exists():
+        return False
+    return not files.weights_fault(candidate.model) and files.contract(candidate.model).source != "harness"

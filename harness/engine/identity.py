@@ -1,0 +1,190 @@
+"""What makes an answer the same answer: models ready to be loaded, keys of their caches, and the run's identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness import __version__
+from harness.backends.base import ModelSpec
+from harness.backends.registry import backends, facts_of
+from harness.config import Candidate, Config, Reference
+from harness.conversion.prepared import Prepared, PreparedModel, read_models
+from harness.dataset.image import decoder_version
+from harness.dataset.manifest import Manifest
+from harness.engine.cache import touch
+from harness.engine.task import ModelTask
+from harness.machine.digests import file_sha256
+from harness.machine.environment import cores, cpu_name
+from harness.record.schema import Role
+
+
+@dataclass(frozen=True)
+class PlannedModel:
+    """A prepared model, and what a backend needs to load it."""
+
+    prepared: PreparedModel
+    spec: ModelSpec
+
+    @property
+    def model(self) -> Reference | Candidate:
+        """The model as it is configured."""
+        return self.prepared.model
+
+    @property
+    def role(self) -> Role:
+        """Whether it is the reference or a candidate."""
+        return self.prepared.role
+
+    @property
+    def sha256(self) -> str:
+        """The sha256 (hex) over the model's files."""
+        return self.prepared.sha256
+
+    @property
+    def bytes(self) -> int:
+        """The size of the model's files."""
+        return self.prepared.model_bytes
+
+    def key(self, config: Config) -> dict[str, Any]:
+        """Return everything, but the images, that can change this model's probabilities."""
+        return {
+            "harness": __version__,
+            "code": code_digest(),
+            "backend": self.model.backend,
+            "framework": facts_of(self.model.backend).version(),
+            "sha256": self.sha256,
+            "input": self.model.input.model_dump(mode="json"),
+            "output": self.model.output,
+            "outputs": self.spec.outputs,
+            "batch": self.model.batch,
+            "device": self.spec.device,
+            "precision": self.spec.precision,
+            "threads": self.spec.threads,
+            "preprocess": config.dataset.preprocess.model_dump(mode="json"),
+            "decoder": decoder_version(),
+            "cpu": cpu_name(),
+            "switches": switches(),
+        }
+
+
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """Return the sha256 over the code between an image's bytes and its probabilities: a checkout has no new version."""
+    package = Path(harness.__file__).parent
+    return file_sha256(
+        package / "dataset" / "header.py",
+        package / "dataset" / "image.py",
+        *(path for room in ("feeding", "backends") for path in sorted((package / room).rglob("*.py"))),
+    )
+
+
+def switches() -> dict[str, str | None]:
+    """Return the environment variables that change what any of the frameworks computes."""
+    names = {name for facts in backends().values() for name in facts.switches}
+    return {name: os.environ.get(name) for name in sorted(names)}
+
+
+def cache_folder(config: Config) -> Path:
+    """Return where this configuration keeps its caches: `cache.folder`, $HARNESS_CACHE, or the user's cache folder."""
+    if config.cache.folder:
+        return config.cache.folder
+    if os.environ.get("HARNESS_CACHE"):
+        return Path(os.environ["HARNESS_CACHE"])
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("conversion-accuracy-harness", appauthor=False))
+
+
+def plan_models(
+    config: Config,
+    prepared: Prepared | None = None,
+    *,
+    use_cache: bool = True,
+    threads: int | None = None,
+) -> list[PlannedModel]:
+    """Return the reference and the candidates, ready to be loaded.
+
+    ``prepared``: their files, where they were read already. Raises ModelError for unreadable files.
+    """
+    return [_planned(config, item, use_cache, threads) for item in (prepared or read_models(config)).models]
+
+
+def _planned(config: Config, prepared: PreparedModel, use_cache: bool, threads: int | None) -> PlannedModel:
+    model = prepared.model
+    spec = ModelSpec(
+        id=model.id,
+        model=str(model.model),
+        input=model.input,
+        output=model.output,
+        size=config.dataset.preprocess.size,
+        outputs=config.dataset.outputs,
+        batch=model.batch,
+        device=model.device if isinstance(model, Candidate) else "CPU",
+        precision=model.precision if isinstance(model, Candidate) else "f32",
+        threads=threads or cores(),
+        model_sha256=prepared.sha256,
+        **_isolation(model),
+    )
+    planned = PlannedModel(prepared, spec)
+    if not (use_cache and config.cache.compiled and facts_of(model.backend).compiles):
+        return planned
+    blob = hashlib.sha256(json.dumps(planned.key(config), sort_keys=True).encode()).hexdigest()[:32]
+    folder = cache_folder(config) / "compiled" / blob
+    touch(folder)
+    return PlannedModel(prepared, spec.with_cache(str(folder)))
+
+
+def _isolation(model: Reference | Candidate) -> dict[str, Any]:
+    if not isinstance(model, Candidate):
+        return {}
+    isolate = model.device != "CPU" if model.isolate is None else model.isolate
+    return {"isolate": isolate, "timeout_seconds": model.timeout_seconds}
+
+
+def task_for(config: Config, planned: PlannedModel, *, use_cache: bool) -> ModelTask:
+    """Return what a worker needs to run a planned model, with its cache where the configuration wants one."""
+    # A key has no driver and no GPU's full name, and AUTO may choose another device: only the CPU's answers are kept.
+    kept = config.cache.candidates and planned.spec.device == "CPU"
+    keeps = use_cache and (config.cache.reference if planned.role == "reference" else kept)
+    return ModelTask(
+        spec=planned.spec,
+        backend=planned.model.backend,
+        role=planned.role,
+        cache_folder=cache_folder(config) / "probabilities" if keeps else None,
+        cache_key=planned.key(config) if keeps else None,
+        calibrated_on=planned.prepared.calibrated_on,
+        optional=isinstance(planned.model, Candidate) and planned.model.optional,
+    )
+
+
+def identity(config: Config, planned: list[PlannedModel], manifest: Manifest) -> dict[str, Any]:
+    """Return what makes two runs one evaluation: configuration but for gates and places, models, data, software."""
+    kept = config.resolved()
+    for key in ("gates", "published", "archive", "cache", "conversion", "name", "matrix"):
+        kept.pop(key, None)
+    kept["dataset"].pop("path")
+    kept["dataset"].pop("labels")
+    kept["dataset"].pop("class_names")
+    for model in (kept["reference"], *kept["candidates"]):
+        for key in ("model", "gates", "conversion", "optional", "isolate", "timeout_seconds"):
+            model.pop(key, None)
+    return {
+        "config": kept,
+        "manifest": manifest.fingerprint(),
+        "models": {item.model.id: item.sha256 for item in planned},
+        "software": {
+            "harness": __version__,
+            "code": code_digest(),
+            "decoder": decoder_version(),
+            "cpu": cpu_name(),
+            "switches": switches(),
+            **{name: facts.version() for name, facts in backends().items()},
+        },
+    }

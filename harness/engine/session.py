@@ -1,0 +1,228 @@
+"""A whole validation, in the order of its steps: read, lock, prepare, run, judge, write."""
+
+from __future__ import annotations
+
+import contextlib
+import locale
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.config import Config, require_files
+from harness.config.schema import Certify
+from harness.conversion.prepared import prepare_models
+from harness.dataset.checksums import verify_checksums
+from harness.dataset.image_set import open_image_set
+from harness.engine.cache import trim
+from harness.engine.checks import finished_tables, refuse_failures, refuse_suspect_labels, too_many_bad_images
+from harness.engine.identity import cache_folder, identity, plan_models, task_for
+from harness.engine.lane import Lane
+from harness.engine.local import open_engine, require_engine
+from harness.engine.progress import Progress
+from harness.engine.run import Options, Run, process_age, write_results, write_unfinished
+from harness.engine.run_folder import RunFolder, new_run_folder, point_latest
+from harness.engine.shard import Models, calibration_overlap, failure_of
+from harness.engine.task import ShardTask, Work, ordered
+from harness.errors import (
+    EXIT_INTERRUPTED,
+    AbsentDeviceError,
+    ConfigError,
+    DeviceError,
+    HarnessError,
+    ModelError,
+)
+from harness.judging.certifying import STRATIFIED, Certifying, limited, other_limits
+from harness.machine.environment import cores
+from harness.record.schema import RunRecord
+
+
+class InterruptedRunError(HarnessError):
+    """The run was stopped by Ctrl-C; what was finished is kept."""
+
+    exit_code = EXIT_INTERRUPTED
+
+
+def validate(config: Config, options: Options | None = None) -> RunRecord:
+    """Evaluate every model of a configuration and write the record.
+
+    Returns the record; its ``exit_code`` is the verdict and ``to_pandas()`` gives the per-image table. Raises
+    HarnessError where the evaluation cannot be completed: its message is the reason, and a record with the status
+    `error` or `incomplete` is left in the run's folder where there is one already.
+    """
+    options = options or Options()
+    started_at = time.perf_counter() - process_age()
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    require_engine(options.engine)
+    certify = limited(config.certify, options.certify_pp)
+    config = config.model_copy(update={"certify": certify})  # the record shows limit, confidence and seed
+    require_files(config, candidates=False)
+    if config.checksums:
+        verify_checksums(config.checksums)
+    listed = open_image_set(config.dataset)
+    images = ordered(listed, certify, options.limit)
+    folder = _folder(config, options)
+    with RunFolder(folder) as run_folder:
+        if not options.resume:
+            run_folder.refuse_used()
+        with run_folder.removed_where_it_never_began():
+            prepared = prepare_models(config, images=listed, quiet=options.quiet)
+            planned = plan_models(config, prepared, use_cache=options.use_cache)
+            run_folder.identify(identity(config, planned, images.manifest))
+        tasks = tuple(task_for(config, item, use_cache=options.use_cache) for item in planned)
+        work = Work(config.dataset, certify, options.limit, images.manifest.fingerprint(), tasks)
+        with Models(images, [task.lane() for task in tasks]) as models:
+            run = Run(config, options, folder, planned, models, started, started_at)
+            run.warnings += [*prepared.warnings, *images.notes, *_certifying(run, certify)]
+            write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "not finished: the process ended before the run did")
+            try:
+                _evaluate(run, run_folder, work)
+                record = write_results(run)
+            except KeyboardInterrupt:
+                with contextlib.suppress(HarnessError):
+                    write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "interrupted")
+                raise _interrupted(run) from None
+            except HarnessError as error:
+                with contextlib.suppress(HarnessError):
+                    write_unfinished(run, "error", error.exit_code, str(error))
+                error.run_folder = folder
+                raise
+    if folder.parent == options.reports / config.name:
+        point_latest(folder)
+    if options.use_cache:
+        trim(cache_folder(config), int(config.cache.max_gb * 1e9))
+    return record.in_folder(folder)
+
+
+def _certifying(run: Run, certify: Certify | None) -> list[str]:
+    """Let the run stop as soon as every candidate is decided; return what the user should know of it."""
+    if certify is None:
+        return []
+    config = run.config
+    run.certifying = Certifying(config, certify, config.dataset.images or run.images.listed)
+    stratified = bool(config.dataset.subset and config.dataset.subset.stratified)
+    return [*other_limits(config, certify), *([STRATIFIED] if stratified else [])]
+
+
+def _interrupted(run: Run) -> InterruptedRunError:
+    done = sum(len(table.rows) for table in run.tables)
+    error = InterruptedRunError(
+        f"interrupted after {done} of {len(run.images.manifest)} images; go on with: --resume --out {run.folder}"
+    )
+    error.run_folder = run.folder
+    return error
+
+
+def _folder(config: Config, options: Options) -> Path:
+    if options.out:
+        return options.out
+    if options.resume:
+        latest = options.reports / config.name / "latest"
+        runs = sorted(path.parent for path in (options.reports / config.name).glob("*/shards") if path.is_dir())
+        runs = [path for path in runs if path.name != "latest"]
+        if not runs:
+            raise ConfigError(f"{latest.parent}: no run to resume; start one without --resume, or name it with --out")
+        return runs[-1]
+    return new_run_folder(options.reports, config.name)
+
+
+def _evaluate(run: Run, run_folder: RunFolder, work: Work) -> None:
+    """Fill ``run.tables``: what is there already, then what is missing."""
+    tasks = [ShardTask(index, rows, work) for index, rows in enumerate(run.images.manifest.shards())]
+    if not tasks:
+        return
+    if run.options.resume:
+        run.tables = finished_tables(run.images, run_folder, [(task.index, task.rows) for task in tasks])
+    if len(run.tables) < len(tasks) or not all(map(run.is_whole, run.tables)):
+        _load_what_is_needed(run)
+    run.tables = [table for table in run.tables if run.is_whole(table)]
+    _refuse_calibrated(run)
+    done = {table.index for table in run.tables}
+    _take_tables(run, run_folder, [task for task in tasks if task.index not in done])
+
+
+def _take_tables(run: Run, run_folder: RunFolder, missing: Sequence[ShardTask]) -> None:
+    """Take in the tables that are there, then those that the engine makes of the missing shards."""
+    policy = run.config.dataset.bad_images
+    limit = 0 if policy.policy == "fail" else policy.max
+    run.bad = {row: reason for table in run.tables for row, reason in table.bad.items()}
+    engine = open_engine(
+        run.options.engine,
+        run.models,
+        threads=cores(),
+        bad_limit=limit,
+        bad=len(run.bad),
+        without=frozenset(run.failures),
+    )
+    start = time.perf_counter()
+    with Progress(len(run.images.manifest), quiet=run.options.quiet) as progress:
+        decided = False
+        for table in run.tables:
+            refuse_suspect_labels(run.config, run.images.manifest, run.images.source, table)
+            progress.add(table)
+            decided = bool(run.certifying and run.certifying.take(table))
+        wanted = [] if decided else missing
+        with contextlib.closing(engine.run(wanted)) as stream:
+            for table in stream:
+                run.bad |= table.bad
+                if not table.is_evaluated:
+                    continue
+                run.failures = table.failures | run.failures  # the first failure of a model is the one that counts
+                refuse_failures(run.reference, run.candidates, run.failures)
+                refuse_suspect_labels(run.config, run.images.manifest, run.images.source, table)
+                table = table.with_failures(run.unavailable)  # so that a resume knows it without loading
+                run_folder.save(table)
+                run.tables.append(table)
+                run.timing.setdefault("first_shard_seconds", time.perf_counter() - run.started_at)
+                progress.add(table)
+                if run.certifying and run.certifying.take(table):
+                    break
+    run.timing["stream_seconds"] = time.perf_counter() - start
+    if len(run.bad) > limit:
+        raise too_many_bad_images(run.config, run.images.manifest, run.bad, limit)
+
+
+def _refuse_calibrated(run: Run) -> None:
+    """Leave out a candidate that was calibrated on an image of the tables that are there already."""
+    rows = [row for table in run.tables for row in table.rows]
+    digests = [digest for table in run.tables for digest in table.image_digests]
+    for lane in run.models.lanes[1:]:
+        overlap = calibration_overlap(lane, run.images.manifest, rows, digests)
+        if overlap and lane.spec.id not in run.failures:
+            run.failures[lane.spec.id] = failure_of(overlap)
+    refuse_failures(run.reference, run.candidates, run.failures)
+
+
+def _load_what_is_needed(run: Run) -> None:
+    """Load the models before the first image, at the same time, except where the cache may answer for them.
+
+    A candidate that cannot be loaded is left out with the reason.
+    """
+    start = time.perf_counter()
+    needed = [lane for lane in run.models.lanes if lane.cache is None or not lane.cache.has_any()]
+    with _same_locale(), ThreadPoolExecutor(len(run.models.lanes)) as pool:
+        loading = {lane.spec.id: pool.submit(lane.load) for lane in needed}
+        for lane in needed:
+            try:
+                loading[lane.spec.id].result()
+            except (ModelError, DeviceError) as error:
+                if lane.spec.id == run.reference:
+                    raise
+                run.failures[lane.spec.id] = failure_of(error, unavailable=_may_be_absent(lane, error))
+    refuse_failures(run.reference, run.candidates, run.failures)
+    run.timing["load_seconds"] = time.perf_counter() - start
+
+
+def _may_be_absent(lane: Lane, error: HarnessError) -> bool:
+    return lane.optional and isinstance(error, AbsentDeviceError)
+
+
+@contextlib.contextmanager
+def _same_locale() -> Iterator[None]:
+    """Keep the process's locale: after hundreds of loads and conversions in one process it was seen to be left at C."""
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        yield
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)

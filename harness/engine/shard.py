@@ -1,0 +1,168 @@
+"""One shard through every model: a pure step from a task and loaded models to a shard table."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import errors
+from harness.dataset.image_set import ImageSet
+from harness.dataset.manifest import Manifest
+from harness.engine.lane import Answer, Lane, NonFiniteError
+from harness.engine.task import ShardTask, Work
+from harness.errors import AbsentDeviceError, DeviceError, HarnessError, ModelError
+from harness.feeding.decode import Decoded, Decoder
+from harness.metrics.outcome import Outcome, score, with_bad_rows
+from harness.record.shard_table import Failure, ShardTable
+
+
+@dataclass
+class Models:
+    """The opened image set and the models of a run in one process, the reference first.
+
+    ``in_turns``: one model infers at a time, with all cores; otherwise all at the same time. Use as a context manager:
+    leaving it frees the models.
+    """
+
+    images: ImageSet
+    lanes: Sequence[Lane]
+    in_turns: bool = True
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for lane in self.lanes:
+            lane.close()
+
+    def answers(self, lanes: Sequence[Lane], ask: Callable[[Lane], Answer | Failure]) -> dict[str, Answer | Failure]:
+        """Ask the given models, in that order."""
+        if self.in_turns:
+            with self._turn:
+                return {lane.spec.id: ask(lane) for lane in lanes}
+        with ThreadPoolExecutor(max(1, len(lanes)), thread_name_prefix="model") as pool:
+            return dict(zip((lane.spec.id for lane in lanes), pool.map(ask, lanes), strict=True))
+
+
+def open_models(work: Work) -> Models:
+    """Open the image set and the models of a run, none of them loaded. Raises DatasetError for another image set."""
+    return Models(work.open_images(), [model.lane() for model in work.models])
+
+
+def evaluate_shard(
+    task: ShardTask, models: Models, decoded: Decoded | None = None, without: Collection[str] = ()
+) -> ShardTable:
+    """Evaluate one shard: everything that comes out of it is in the table, failures of models included.
+
+    ``decoded``: the shard's pixels, where they were decoded ahead; ``without``: models that take no part any more. A
+    model that was calibrated on an image of the shard fails. What a failed reference makes worthless is for the caller
+    to say: its failure is in the table like any other.
+    """
+    if decoded is None:
+        with Decoder(models.images, task.work.dataset.preprocess, threads=1, ahead=1) as decoder:
+            (decoded,) = decoder.shards([(task.index, task.rows)])
+    good = decoded.good
+    pixels = decoded.pixels if good.all() else decoded.pixels[good]
+    digests = tuple(digest for digest, kept in zip(decoded.image_digests, good, strict=True) if kept)
+    manifest = models.images.manifest
+
+    def ask(lane: Lane) -> Answer | Failure:
+        overlap = calibration_overlap(lane, manifest, decoded.rows, decoded.image_digests)
+        if overlap:
+            return failure_of(overlap)
+        try:
+            return lane.answer(pixels, digests)
+        except NonFiniteError as error:
+            row = decoded.rows.start + int(np.flatnonzero(good)[error.position])
+            return failure_of(error.naming(manifest.image_ids[row]))
+        except (ModelError, DeviceError) as error:
+            return failure_of(error, unavailable=lane.optional and isinstance(error, AbsentDeviceError))
+
+    asked = [lane for lane in _in_turn(models.lanes, task.index) if lane.spec.id not in without]
+    found = models.answers(asked, ask)
+    answers = {lane.spec.id: found[lane.spec.id] for lane in models.lanes if lane.spec.id in found}
+    given = {model: answer for model, answer in answers.items() if isinstance(answer, Answer)}
+    return ShardTable(
+        index=decoded.index,
+        rows=decoded.rows,
+        image_digests=decoded.image_digests,
+        signatures=decoded.signatures,
+        bad=decoded.bad,
+        outcomes=_outcomes(given, models.lanes[0].spec.id, manifest.labels[task.rows.start : task.rows.stop], good),
+        seconds={model: answer.seconds for model, answer in given.items() if not answer.cached},
+        cached=frozenset(model for model, answer in given.items() if answer.cached),
+        latencies={model: list(answer.latencies) for model, answer in given.items() if answer.latencies},
+        failures={model: answer for model, answer in answers.items() if isinstance(answer, Failure)},
+        reported={model: answer.reported.to_json() for model, answer in given.items()},
+    )
+
+
+def scanned(decoded: Decoded) -> ShardTable:
+    """Return a table that says only which images of a shard are bad."""
+    return ShardTable(decoded.index, decoded.rows, decoded.image_digests, decoded.signatures, decoded.bad, {})
+
+
+def _outcomes(
+    answers: dict[str, Answer], reference: str, labels: NDArray[np.int32], good: NDArray[np.bool_]
+) -> dict[str, Outcome]:
+    """Return every model's rows; the probabilities of candidates are compared with the reference's."""
+    compared = answers.get(reference)
+    outcomes = {}
+    for model, answer in answers.items():
+        other = compared.probabilities if compared and model != reference else None
+        outcomes[model] = with_bad_rows(score(answer.probabilities, labels[good], other), good)
+    return outcomes
+
+
+def _in_turn(lanes: Sequence[Lane], shard: int) -> list[Lane]:
+    """Return the models in the order of their turns: the reference, then another candidate first each time.
+
+    The first turn runs while the next shard is decoded, so that a fixed order would make one candidate look slow.
+    """
+    reference, *candidates = lanes
+    start = shard % len(candidates) if candidates else 0
+    return [reference, *candidates[start:], *candidates[:start]]
+
+
+def calibration_overlap(
+    lane: Lane, manifest: Manifest, rows: Sequence[int], image_digests: Sequence[bytes]
+) -> ModelError | None:
+    """Return why a candidate must not go on; None where it was calibrated on none of these images.
+
+    ``rows``: those of the manifest that were read; ``image_digests``: sha256 of each one's bytes, so that a renamed
+    copy is noticed, too.
+    """
+    if not lane.calibrated_on:
+        return None
+    found = [row for row, digest in zip(rows, image_digests, strict=True) if digest in lane.calibrated_on]
+    if not found:
+        return None
+    return ModelError(
+        f"{lane.spec.id}: {len(found)} of the evaluated images, as far as they were read, are among the "
+        f"{len(lane.calibrated_on)} that its INT8 was calibrated on, such as {manifest.image_ids[found[0]]} (compared "
+        "by content); what it gets right there proves nothing. Calibrate on others: set `conversion.calibration.path` "
+        "and run `harness convert`"
+    )
+
+
+def failure_of(error: HarnessError, *, unavailable: bool = False) -> Failure:
+    """Return an error of a model as plain data."""
+    kind = type(error).__name__
+    return Failure(str(error), unavailable, kind if hasattr(errors, kind) else "ModelError")
+
+
+def error_of(failure: Failure) -> HarnessError:
+    """Return the error that a failure was made of."""
+    kind = getattr(errors, failure.kind, None)
+    known = isinstance(kind, type) and issubclass(kind, (ModelError, DeviceError))
+    return (kind if known else ModelError)(failure.message)  # type: ignore[misc]

@@ -1,0 +1,79 @@
+"""What a shard needs to be evaluated anywhere: plain data that can be pickled and sent to a worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.backends.base import ModelSpec
+from harness.config import Dataset
+from harness.config.schema import Certify
+from harness.dataset.image_set import ImageSet, open_image_set
+from harness.engine.cache import ProbabilityCache
+from harness.engine.lane import Lane
+from harness.errors import DatasetError
+from harness.judging.certifying import in_random_order
+from harness.record.schema import Role
+
+
+@dataclass(frozen=True)
+class ModelTask:
+    """One model. ``cache_folder``, ``cache_key``: where its probabilities are kept and under what; None: nowhere.
+
+    ``calibrated_on``: sha256 digests of the images that it must not be evaluated on; ``optional``: its device may be
+    absent.
+    """
+
+    spec: ModelSpec
+    backend: str
+    role: Role
+    cache_folder: Path | None = None
+    cache_key: dict[str, Any] | None = None
+    calibrated_on: frozenset[bytes] = frozenset()
+    optional: bool = False
+
+    def lane(self) -> Lane:
+        """Return the model with its cache, not loaded."""
+        keeps = self.cache_folder is not None and self.cache_key is not None
+        cache = ProbabilityCache(self.cache_folder, self.cache_key) if keeps else None  # type: ignore[arg-type]
+        return Lane(self.spec, self.backend, self.role, cache, self.calibrated_on, self.optional)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all shards of a run share.
+
+    ``certify``: the images are drawn in its seeded order; ``limit``: only the first ones; ``fingerprint``: sha256 over
+    the (image id, label) pairs in that order; ``models``: the reference first.
+    """
+
+    dataset: Dataset
+    certify: Certify | None
+    limit: int | None
+    fingerprint: str
+    models: tuple[ModelTask, ...]
+
+    def open_images(self) -> ImageSet:
+        """Open the image set in the run's order. Raises DatasetError where it is another one than the run's."""
+        images = ordered(open_image_set(self.dataset), self.certify, self.limit)
+        if images.manifest.fingerprint() != self.fingerprint:
+            raise DatasetError(
+                f"{self.dataset.path}: lists other images or labels here than where the run was started; "
+                "make both machines see the same image set"
+            )
+        return images
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """One shard: rows of the manifest, and what is done with them."""
+
+    index: int
+    rows: range
+    work: Work
+
+
+def ordered(images: ImageSet, certify: Certify | None, limit: int | None) -> ImageSet:
+    """Return the rows that a run evaluates, in its order."""
+    return (in_random_order(images, certify) if certify else images).first(limit)

@@ -6,7 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from harness.config.types import Count, Location, Number, Strict, Whole
+from harness.config.preprocess import Preprocess
+from harness.config.types import Count, Location, Strict, Whole
+
+__all__ = ["BadImages", "Dataset", "Form", "Labels", "Preprocess", "Subset"]
 
 Form = Literal[
     "auto",
@@ -22,21 +25,6 @@ Form = Literal[
     "parquet",
     "manifest",
 ]
-
-
-class Preprocess(Strict):
-    """From the decoded image to the network's size, on uint8. The published protocol is the default."""
-
-    crop_fraction: Annotated[Number, Field(gt=0, le=1)] = Field(
-        0.875, description="Share of each side that the central crop keeps: int(side * crop_fraction)."
-    )
-    size: Annotated[Whole, Field(ge=1, le=4096)] = Field(224, description="Side of the square input, in pixels.")
-    interpolation: Literal["bilinear", "nearest", "area", "cubic"] = Field(
-        "bilinear", description="Filter of the resize to size x size."
-    )
-    exif: Literal["ignore", "apply"] = Field(
-        "ignore", description="The EXIF orientation; the published numbers were measured without it."
-    )
 
 
 class BadImages(Strict):
@@ -88,7 +76,7 @@ class Dataset(Strict):
         description="Size of the whole set; fewer evaluated is a subset. Without it: all listed images.",
     )
     subset: Subset | None = Field(None, description="Evaluates only a choice of the images.")
-    preprocess: Preprocess = Preprocess()
+    preprocess: Preprocess = Field(Preprocess(), description="How images become pixels (docs/preprocessing.md).")
     bad_images: BadImages = BadImages()
 
     @field_validator("labels", mode="before")

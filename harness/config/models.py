@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
 from harness.backends.registry import Role, backends, built_in, default_backend, facts_of
 from harness.config.dataset import Form
 from harness.config.gates import Gates
+from harness.config.preprocess import Preprocess
 from harness.config.types import Channels, Count, Location, ModelId, Number, Precision, Strict, Weights, Whole
 from harness.errors import ConfigError
 
@@ -128,6 +129,9 @@ class Model(Strict):
     model: Location = Field(description="The model's file or folder, in a form that its backend runs.")
     input: Input
     output: OutputName
+    preprocess: Preprocess | None = Field(
+        None, description="How images become this model's pixels; without it as `dataset.preprocess` says."
+    )
 
 
 class Reference(Model):

@@ -15,11 +15,12 @@ from pydantic import (
     model_validator,
 )
 
-from harness.config.dataset import Dataset, Preprocess
+from harness.config.dataset import Dataset
 from harness.config.gates import BaselineGate, Certify, DropGate, Gates, ParityGate, TargetGate
 from harness.config.matrix import Matrix, expand
 from harness.config.models import Candidate, Conversion, Input, Reference
 from harness.config.origin import Origin
+from harness.config.preprocess import Preprocess
 from harness.config.secrets import redact_all
 from harness.config.types import Count, Location, ModelId, Number, Percent, Strict, Whole, not_truth
 
@@ -143,6 +144,10 @@ class Config(Strict):
         overrides = candidate.gates if candidate else None
         return _laid_over(self.gates, overrides) if overrides else self.gates
 
+    def preprocess_for(self, model: Reference | Candidate) -> Preprocess:
+        """Return how images become a model's pixels: its own preprocessing, or the data set's."""
+        return model.preprocess or self.dataset.preprocess
+
     @property
     def source_file(self) -> Path | None:
         """The file that the configuration was read from."""
@@ -158,6 +163,9 @@ class Config(Strict):
         for candidate, dumped in zip(self.candidates, plain["candidates"], strict=True):
             dumped["gates"] = self.gates_for(candidate).model_dump(mode="json")
             dumped["conversion"] = self.conversion_for(candidate).model_dump(mode="json")
+        for dumped in (plain["reference"], *plain["candidates"]):
+            if dumped["preprocess"] is None:
+                del dumped["preprocess"]  # the data set's
         return redact_all(plain)
 
     def conversion_for(self, candidate: Candidate) -> Conversion:

@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities
 from harness.backends.opening import open_backend
+from harness.config import Preprocess
 from harness.engine.cache import ProbabilityCache
 from harness.errors import ModelError
 from harness.record.schema import Role
@@ -36,7 +37,7 @@ class Lane:
     """Runs one model for the engine. Not loaded before ``load`` or the first ``answer`` that no cache has.
 
     ``calibrated_on``: sha256 digests of the images that an INT8 model says it was calibrated on. ``optional``: its
-    device may be absent.
+    device may be absent. ``preprocess``: its own, None: the data set's.
     """
 
     spec: ModelSpec
@@ -46,6 +47,7 @@ class Lane:
     calibrated_on: frozenset[bytes] = frozenset()
     optional: bool = False
     load_seconds: float = 0.0
+    preprocess: Preprocess | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
     _backend: Backend | None = None
     _loaded: Loaded | None = None
@@ -80,7 +82,7 @@ class Lane:
         return self._backend is not None
 
     def answer(self, pixels: Pixels, image_digests: tuple[bytes, ...]) -> Answer:
-        """Return the probabilities of decoded images, uint8 (n, size, size, 3) BGR.
+        """Return the probabilities of decoded images, (n, height, width, 3) BGR.
 
         Raises ModelError where the model fails or gives a number that is not finite.
         """

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.backends.base import ModelSpec
-from harness.config import Dataset
+from harness.config import Dataset, Preprocess
 from harness.config.schema import Certify
 from harness.dataset.image_set import ImageSet, open_image_set
 from harness.engine.cache import ProbabilityCache
@@ -22,7 +22,7 @@ class ModelTask:
     """One model. ``cache_folder``, ``cache_key``: where its probabilities are kept and under what; None: nowhere.
 
     ``calibrated_on``: sha256 digests of the images that it must not be evaluated on; ``optional``: its device may be
-    absent.
+    absent; ``preprocess``: its own, None: the data set's.
     """
 
     spec: ModelSpec
@@ -32,12 +32,15 @@ class ModelTask:
     cache_key: dict[str, Any] | None = None
     calibrated_on: frozenset[bytes] = frozenset()
     optional: bool = False
+    preprocess: Preprocess | None = None
 
     def lane(self) -> Lane:
         """Return the model with its cache, not loaded."""
         keeps = self.cache_folder is not None and self.cache_key is not None
         cache = ProbabilityCache(self.cache_folder, self.cache_key) if keeps else None  # type: ignore[arg-type]
-        return Lane(self.spec, self.backend, self.role, cache, self.calibrated_on, self.optional)
+        return Lane(
+            self.spec, self.backend, self.role, cache, self.calibrated_on, self.optional, preprocess=self.preprocess
+        )
 
 
 @dataclass(frozen=True)

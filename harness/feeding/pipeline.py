@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ from harness.config.steps import Library
 from harness.dataset.header import HeaderError, read_header
 from harness.dataset.image import BadImageError, decode, decoder_version
 from harness.feeding.steps import Pixels, apply_step
+
+Prepared = NDArray[np.uint8 | np.float32]
 
 
 class Decoded(NamedTuple):
@@ -78,13 +81,28 @@ def run_steps(decoded: Decoded, preprocess: Preprocess) -> Pixels:
     return image[:, :, ::-1] if decoded.is_rgb else image
 
 
-def prepare(data: bytes, preprocess: Preprocess) -> NDArray[np.uint8] | NDArray[np.float32]:
+def prepare_each(data: bytes, preprocesses: Sequence[Preprocess]) -> list[Prepared]:
+    """Return the pixels of each preprocessing, as ``prepare`` does; the image is decoded once a library.
+
+    Raises BadImageError where it is unusable for one of them.
+    """
+    decoded: dict[tuple[Library, bool], Decoded] = {}
+    prepared: list[Prepared] = []
+    for preprocess in preprocesses:
+        if preprocess.decoding not in decoded:
+            library, exif = preprocess.decoding
+            decoded[preprocess.decoding] = decode_with(library, data, exif=exif)
+        found = run_steps(decoded[preprocess.decoding], preprocess)
+        if found.dtype == np.uint8:
+            prepared.append(np.ascontiguousarray(found, np.uint8))
+        else:
+            prepared.append(np.ascontiguousarray(found, np.float32))
+    return prepared
+
+
+def prepare(data: bytes, preprocess: Preprocess) -> Prepared:
     """Decode an image and run the steps: encoded bytes to (height, width, 3) in BGR.
 
     uint8, or float32 after a normalisation. Raises BadImageError with the reason.
     """
-    library, exif = preprocess.decoding
-    found = run_steps(decode_with(library, data, exif=exif), preprocess)
-    if found.dtype == np.uint8:
-        return np.ascontiguousarray(found, np.uint8)
-    return np.ascontiguousarray(found, np.float32)
+    return prepare_each(data, [preprocess])[0]

@@ -22,7 +22,7 @@ from harness.config.preprocess import crop_length
 from harness.config.steps import CropStep, Filter, Library, NormalizeStep, ResizeStep, Step
 from harness.dataset.image import BadImageError, opencv
 
-Pixels = NDArray[np.uint8] | NDArray[np.float64]
+Pixels = NDArray[np.uint8 | np.float64]
 
 _LONGEST = 65_500  # pixels; of a side that follows from the other one: what image files allow
 

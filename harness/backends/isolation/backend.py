@@ -48,7 +48,6 @@ class IsolatedBackend(Backend):
         return result
 
     def _infer(self, pixels: Pixels) -> Probabilities:
-        pixels = np.ascontiguousarray(pixels)
         header, payload = self._ask({"shape": pixels.shape}, pixels.tobytes(), self._seconds)
         self._latencies += header["latencies"]
         self._inside = float(header["seconds"])

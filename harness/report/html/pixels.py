@@ -41,7 +41,7 @@ def pictures(record: RunRecord, image_ids: Iterable[str]) -> tuple[dict[str, Pic
     found: dict[str, Picture] = {}
     try:
         from harness.config.schema import Dataset
-        from harness.dataset.image import prepare
+        from harness.feeding.pipeline import prepare
 
         dataset = Dataset.model_validate(record.recorded_config.dataset.raw)
         read = _reader(dataset, chosen_ids)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.config import Preprocess
-from harness.dataset.image import prepare
+from harness.feeding.pipeline import prepare
 from harness.report.html.pixels import pictures
 from tests.report import records, synthetic
 

@@ -13,7 +13,8 @@ HARNESS = Path(__file__).resolve().parents[1] / "harness"
 _NAMES = re.compile(
     r"openvino|tensorflow|keras|onnx|tflite|litert|torch|^\.(xml|bin|pb|h5|tflite|onnx|pt2?)$", re.IGNORECASE
 )
-_MAY = ("backends/openvino/", "backends/tensorflow/", "conversion/")
+_FOLDERS = (path.parent.name for path in (HARNESS / "backends").glob("*/facts.py"))
+_MAY = (*(f"backends/{name}/" for name in _FOLDERS), "conversion/")
 # Data sets bear names and suffixes of frameworks, too: TFRecord, TensorFlow Datasets, Kaggle's annotation files.
 _OF_DATA_SETS = ("dataset/",)
 

@@ -6,14 +6,17 @@ import abc
 import dataclasses
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.backends.registry import BackendFacts
 from harness.config import Input
 from harness.errors import HarnessError, ModelError
+from harness.machine.digests import file_sha256
 
 Pixels = NDArray[Any]  # uint8, or float32 where the specification is floating
 Probabilities = NDArray[np.float32]
@@ -119,7 +122,7 @@ class Backend(abc.ABC):
         if pixels.dtype != element or pixels.ndim != 4 or pixels.shape[1:] != (height, width, 3):
             raise ModelError(
                 f"{self.spec.id}: pixels of {pixels.dtype} {pixels.shape} given, "
-                f"{element} (n, {height}, {width}, 3) wanted"
+                f"{element} (n, {height}, {width}, 3) expected"
             )
         if len(pixels) == 0:
             return np.empty((0, self.spec.outputs), np.float32)
@@ -129,13 +132,17 @@ class Backend(abc.ABC):
         if result.shape != (len(pixels), self.spec.outputs):
             raise ModelError(
                 f"{self.spec.id}: {len(pixels)} images gave an output of shape {result.shape}, "
-                f"({len(pixels)}, {self.spec.outputs}) wanted"
+                f"({len(pixels)}, {self.spec.outputs}) expected"
             )
         return result
 
     def take_latencies(self) -> list[float]:
         """Return and forget the latencies of the requests since the last call, in ms; none if not measured."""
         return []
+
+    def digest(self, facts: BackendFacts) -> str:
+        """Return the sha256 (hex) of the model's files: the one in the specification, else computed from the files."""
+        return self.spec.model_sha256 or file_sha256(*facts.files_of(Path(self.spec.model)))
 
     @abc.abstractmethod
     def load(self) -> Loaded:
@@ -154,9 +161,9 @@ def size_key(height: int, width: int) -> str:
     return f"dataset.preprocess.size: {height if height == width else [height, width]}"
 
 
-def wrong_width(model: str, output: str, width: int, wanted: int) -> str:
+def wrong_width(model: str, output: str, width: int, needed: int) -> str:
     """Return the message for an output that cannot hold the labels."""
     hint = (
-        "; set dataset.background_class" if abs(width - wanted) == 1 else "; is it the right output, dataset.classes?"
+        "; set dataset.background_class" if abs(width - needed) == 1 else "; is it the right output, dataset.classes?"
     )
-    return f"{model}: the output '{output}' has {width} values an image, the labels need {wanted}{hint}"
+    return f"{model}: the output '{output}' has {width} values an image, the labels need {needed}{hint}"

@@ -10,17 +10,17 @@ from harness.errors import ModelError, nearest
 T = TypeVar("T")
 
 
-def find_by_name(wanted: str, named: Mapping[str, T], *, what: str, model: str) -> T:
-    """Return the entry called ``wanted``, with or without ``:0`` on either side.
+def find_by_name(name: str, named: Mapping[str, T], *, what: str, model: str) -> T:
+    """Return the entry called ``name``, with or without ``:0`` on either side.
 
     Raises ModelError with the nearest name and the list of names, the first twenty of them.
     """
-    bare = wanted.removesuffix(":0")
-    for name in (wanted, bare, f"{bare}:0"):
-        if name in named:
-            return named[name]
-    choices = list(dict.fromkeys(name.removesuffix(":0") for name in named))
+    bare = name.removesuffix(":0")
+    for spelling in (name, bare, f"{bare}:0"):
+        if spelling in named:
+            return named[spelling]
+    choices = list(dict.fromkeys(other.removesuffix(":0") for other in named))
     close = nearest(bare, choices)
     near = f"; did you mean '{close[0]}'? There" if close else "; there"
     shown = ", ".join(choices[:20]) + (", ..." if len(choices) > 20 else "") if choices else "none"
-    raise ModelError(f"{model}: has no {what} '{wanted}'{near} are: {shown}")
+    raise ModelError(f"{model}: has no {what} '{name}'{near} are: {shown}")

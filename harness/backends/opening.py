@@ -10,9 +10,10 @@ from harness.backends.registry import facts_of, load_target
 
 def open_backend(name: str, spec: ModelSpec) -> Backend:
     """Return the backend called ``name``, not yet loaded: enter it to load. Raises ConfigError for an unknown name."""
+    runner = facts_of(name).runner
     if spec.isolate:
         from harness.backends.isolation.backend import IsolatedBackend
 
-        return IsolatedBackend(dataclasses.replace(spec, isolate=False), name, spec.timeout_seconds)
-    backend: Backend = load_target(facts_of(name).runner)(spec)
+        return IsolatedBackend(dataclasses.replace(spec, isolate=False), runner, spec.timeout_seconds)
+    backend: Backend = load_target(runner)(spec)
     return backend

@@ -1,8 +1,17 @@
 """The registry of backends: what is known of each without importing its framework.
 
-Every folder ``backends/NAME`` states its facts in ``facts.py``, and other distributions may add a backend by an entry
-point of the group ``harness.backends`` that names such a ``BackendFacts``. Nothing here imports a framework, numpy or
-pydantic: the configuration and the command line ask the registry, too.
+Nothing here imports a framework, numpy or pydantic: the configuration and the command line ask the registry, too.
+
+How to add a backend: make the folder ``backends/NAME`` with two files; nothing else lists the backends.
+
+* ``facts.py`` binds ``FACTS`` to a ``BackendFacts``. It imports nothing but this module.
+* ``runner.py`` has the subclass of ``harness.backends.base.Backend`` that ``FACTS.runner`` names. ``load`` imports the
+  framework, and ``_infer`` runs it on the parts that ``harness.backends.batches.in_batches`` yields;
+  ``harness.feeding.contract`` has the pixel table that applies mean and scale, ``harness.backends.names`` finds inputs
+  and outputs by name.
+
+A ``framework.py`` imports the framework without its banner and says what to install where it is missing. Another
+distribution adds a backend by an entry point of the group ``harness.backends`` that names a ``BackendFacts``.
 """
 
 from __future__ import annotations
@@ -32,12 +41,22 @@ class BackendFacts:
     ``suffixes``: of the files that it runs; ``companions``: suffixes of the files that belong to such a file, by its
     suffix; ``module``: what `import` needs; ``distributions``: those whose versions decide what is computed;
     ``switches``: environment variables that change what is computed; ``extra``: what `pip install` needs;
-    ``runner``: the ``Backend`` class; ``reader``: the function that reads what a file says of itself, and ``devices``:
-    the function that finds its devices. ``markers``: files that make a folder a model, such as ``saved_model.pb``;
-    ``precisions``: those that may be pinned; ``other_devices``: whether there is any but the CPU; ``editor``: what
-    edits a model's graph to plant faults; ``importer``: imports the framework, or says what to install;
-    ``default_for``: roles of models whose configuration names no backend; ``compiles``: compiled models are kept in a
-    folder between runs. Lazy targets are written ``module:object``.
+    ``markers``: files that make a folder a model, such as ``saved_model.pb``; ``precisions``: those that may be pinned;
+    ``other_devices``: whether there is any but the CPU; ``default_for``: roles of models whose configuration names no
+    backend; ``compiles``: compiled models are kept in a folder between runs.
+
+    The other fields are lazy targets, written ``module:object``:
+
+    * ``runner``: the ``Backend`` class;
+    * ``importer``: ``() -> module``, imports the framework, or raises ModelError that says what to install;
+    * ``recogniser``: ``(path) -> bool``, decides by content, where other backends have the same suffixes or markers; it
+      gets only paths that exist and match, and must not import the framework;
+    * ``files``: ``(path) -> files``, the files of a model where suffixes do not tell them, the named one first. Files
+      that are missing are returned, too; a model that cannot be read gives itself alone. It must not import the
+      framework;
+    * ``reader``: reads what a file says of its own input;
+    * ``devices``: finds the devices;
+    * ``editor``: edits a model's graph to plant faults.
     """
 
     name: str
@@ -59,15 +78,37 @@ class BackendFacts:
     precisions: tuple[str, ...] = ()
     other_devices: bool = False
     editor: str | None = None
+    recogniser: str | None = None
+    files: str | None = None
+
+    @property
+    def runs_folders(self) -> bool:
+        """Whether a model of this backend can be a folder."""
+        return bool(self.markers)
 
     def recognises(self, path: Path) -> bool:
-        """Return whether the path is a model of this backend: a name with its suffix, or a folder with its marker."""
-        if path.is_dir():
-            return any((path / marker).is_file() for marker in self.markers)
-        return path.suffix in self.suffixes
+        """Return whether the path is a model of this backend.
+
+        That is a name with its suffix, or a folder with its marker, and the content that ``recogniser`` asks for. A
+        path that does not exist is recognised by its suffix alone.
+        """
+        if is_folder(path):
+            matches = any((path / marker).is_file() for marker in self.markers)
+        else:
+            matches = path.suffix in self.suffixes
+        if matches and self.recogniser and (is_folder(path) or path.is_file()):
+            return bool(load_target(self.recogniser)(path))
+        return matches
 
     def files_of(self, model: Path) -> tuple[Path, ...]:
-        """Return the files that a model consists of, the one that a configuration names first."""
+        """Return the files that a model consists of.
+
+        Of a folder, those are all files below it, sorted by their paths; of a file, it comes first.
+        """
+        if self.files:
+            return tuple(load_target(self.files)(model))
+        if is_folder(model):
+            return tuple(sorted((path for path in model.rglob("*") if path.is_file()), key=Path.as_posix))
         beside = dict(self.companions).get(model.suffix, ())
         return (model, *(model.with_suffix(suffix) for suffix in beside))
 
@@ -142,8 +183,20 @@ def facts_of(name: str) -> BackendFacts:
 
 
 def recognise(path: Path) -> BackendFacts | None:
-    """Return the first backend that recognises a model's file or folder; None where none does."""
-    return next((facts for facts in backends().values() if facts.recognises(path)), None)
+    """Return the first backend that recognises a model's file or folder; None where none does.
+
+    Backends with a ``recogniser`` are asked first, because they look at the content.
+    """
+    by_content_first = sorted(backends().values(), key=lambda facts: facts.recogniser is None)
+    return next((facts for facts in by_content_first if facts.recognises(path)), None)
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether the path is a folder; False also where nobody may look, which `Path.is_dir` answers by raising."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def load_target(target: str) -> Any:

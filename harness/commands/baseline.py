@@ -89,12 +89,11 @@ def _limits(record: RunRecord, options: argparse.Namespace) -> BaselineGate:
 
     from harness.config.schema import BaselineGate
 
-    gates = record.config.get("gates")
-    configured = gates.get("baseline") if isinstance(gates, dict) else None
+    configured = record.recorded_config.baseline_gate
     names = ("top1_max_drop_pp", "top5_max_drop_pp")
     values: dict[str, Any] = {"file": options.file}
-    values |= {name: configured[name] for name in names if isinstance(configured, dict) and name in configured}
-    values |= {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    for source in (configured, options):
+        values |= {name: getattr(source, name) for name in names if getattr(source, name) is not None}
     try:
         return BaselineGate(**values)
     except ValidationError as error:

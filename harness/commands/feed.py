@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> Result:
 
 
 def _chosen(config: Config, wanted: str | None) -> list[Reference | Candidate]:
-    models = [config.reference, *config.candidates]
+    models: list[Reference | Candidate] = [config.reference, *config.candidates]
     if wanted is None:
         return models
     found = [model for model in models if model.id == wanted]

@@ -54,9 +54,8 @@ def run(options: argparse.Namespace) -> Result:
         near = f"; did you mean {close[0]}?" if close else ""
         raise ConfigError(f"--format {options.format!r}: there are {', '.join(FORMATS)}{near}")
     record = read_record(options.folder)
-    assert record.folder is not None
-    table, size = read_predictions(record.folder), int(options.max_mb * 1e6)
-    written = write_reports(record.folder, record, table, formats, class_names(record), html_bytes=size)
+    table, size = read_predictions(record.stored_in), int(options.max_mb * 1e6)
+    written = write_reports(record.stored_in, record, table, formats, class_names(record), html_bytes=size)
     return Result(text="".join(f"{printable(str(path))}\n" for path in written))
 
 

@@ -67,8 +67,7 @@ def run(options: argparse.Namespace) -> Result:
         publish_error(redact(str(error)))
         text = _unfinished(error.run_folder, as_json=options.json) if error.run_folder else ""
         return Result(error.exit_code, text, error=str(error))
-    folder = record.folder
-    assert folder is not None
+    folder = record.stored_in
     table = read_predictions(folder)
     written = write_reports(folder, record, table, ("html", "md", "junit"), class_names(record))
     publish(record, folder / "report.md")

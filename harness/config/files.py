@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.backends.registry import BackendFacts, facts_of
+from harness.backends.registry import BackendFacts, facts_of, is_folder
 from harness.config.schema import Candidate, Config
 from harness.errors import ConfigError, nearest
 
@@ -29,7 +29,8 @@ def require_files(config: Config, *, dataset: bool = True, reference: bool = Tru
             faults += _fault(config, "checksums", config.checksums, "name a `sha256sum` list")
     if reference:
         facts = facts_of(config.reference.backend)
-        named = f"name a {facts.title} model ({', '.join(filter(None, facts.suffixes))})"
+        forms = ", ".join((*facts.suffixes, *(f"a folder with {marker}" for marker in facts.markers)))
+        named = f"name a {facts.title} model ({forms})"
         mend = f"run `harness fetch {command}`" if config.archive else named
         faults += _model_faults(config, "reference.model", config.reference.model, facts, mend)
     if candidates:
@@ -69,10 +70,10 @@ def calibration_key(config: Config, candidate: Candidate) -> str:
 
 def _model_faults(config: Config, key: str, model: Path, facts: BackendFacts, mend: str) -> list[str]:
     """Return the first fault among the files that a model consists of."""
+    if is_folder(model):
+        return _fault(config, key, model, mend) or _folder_faults(config, key, model, facts)
     first, *others = facts.files_of(model)
     faults = _fault(config, key, first, mend)
-    if not faults and model.is_dir() and not _runs_folders(facts):
-        return [f"{config.where(key)}: {model} is a folder; name the file in it"]
     for file in others:
         beside = f"copy the {file.suffix} that belongs to the {model.suffix}"
         faults = faults or _fault(config, key, file, beside)
@@ -81,9 +82,15 @@ def _model_faults(config: Config, key: str, model: Path, facts: BackendFacts, me
     return faults
 
 
-def _runs_folders(facts: BackendFacts) -> bool:
-    """Tell whether a backend runs models that are folders: their names have no suffix."""
-    return "" in facts.suffixes
+def _folder_faults(config: Config, key: str, model: Path, facts: BackendFacts) -> list[str]:
+    """Return why a folder is no model of this backend, and else the first file in it that cannot be read."""
+    if not facts.runs_folders:
+        return [f"{config.where(key)}: {model} is a folder; name the file in it"]
+    if not any((model / marker).is_file() for marker in facts.markers):
+        markers = " or ".join(facts.markers)
+        return [f"{config.where(key)}: {model} is no {facts.title} model, it has no {markers}; name the model's folder"]
+    faults = (_fault(config, key, file, "export the model again") for file in facts.files_of(model))
+    return next((found for found in faults if found), [])
 
 
 def _fault(config: Config, key: str, path: Path, mend: str) -> list[str]:

@@ -99,7 +99,7 @@ class Resize(Strict):
     library: Library | None = Field(None, description="Library that resizes; without it the decoder's.")
     rounding: Literal["floor", "tf_slim"] = Field("floor", description="How the other side's length is rounded.")
     sampling: Literal["centers", "corners"] = Field(
-        "centers", description="Where pixels are sampled: at their centers, or as TensorFlow 1 did, at their corners."
+        "centers", description="Where a pixel lies: at its center, or at its corner (TF-Slim's resize_bilinear)."
     )
 
     @model_validator(mode="after")

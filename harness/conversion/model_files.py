@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.backends.openvino.ir_files import weights_fault
 from harness.backends.openvino.ir_xml import IrXml, read_ir_xml
 from harness.conversion.contract import IrContract, contract_of
-from harness.machine.digests import digest_files
+from harness.machine.digests import Digested, digested
 
 
 class ModelFiles:
@@ -16,7 +16,7 @@ class ModelFiles:
     def __init__(self) -> None:
         self._contents: dict[Path, IrXml] = {}
         self._contracts: dict[Path, IrContract] = {}
-        self._digests: dict[tuple[Path, ...], tuple[str, tuple[str, ...], int]] = {}
+        self._digests: dict[tuple[Path, ...], tuple[Digested, tuple[str, ...], int]] = {}
 
     def contract(self, xml: Path) -> IrContract:
         """Return the contract that an IR carries. Raises ModelError where the .xml is missing, cut off, or no IR."""
@@ -31,6 +31,10 @@ class ModelFiles:
 
     def sha256(self, *paths: Path) -> str:
         """Return the sha256 (hex) over the bytes of the files, one after the other. Raises ModelError."""
+        return self._digest(*paths)[0].sha256
+
+    def digested(self, *paths: Path) -> Digested:
+        """Return the files as they were digested. Raises ModelError."""
         return self._digest(*paths)[0]
 
     def bytes(self, *paths: Path) -> int:
@@ -49,7 +53,7 @@ class ModelFiles:
             self._contents[xml] = read_ir_xml(xml)
         return self._contents[xml]
 
-    def _digest(self, *paths: Path) -> tuple[str, tuple[str, ...], int]:
+    def _digest(self, *paths: Path) -> tuple[Digested, tuple[str, ...], int]:
         if paths not in self._digests:
-            self._digests[paths] = digest_files(*paths)
+            self._digests[paths] = digested(*paths)
         return self._digests[paths]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from harness.backends.registry import facts_of
@@ -16,6 +15,7 @@ from harness.conversion.model_files import ModelFiles
 from harness.conversion.staleness import staleness
 from harness.dataset.image_set import ImageSet
 from harness.errors import ModelError
+from harness.machine.digests import Digested
 from harness.record.schema import Role
 
 
@@ -23,17 +23,21 @@ from harness.record.schema import Role
 class PreparedModel:
     """A model of the configuration whose files were read.
 
-    ``files``: those that it consists of; ``sha256``: over all of them, hex; ``model_bytes``: their size;
+    ``files``: those that it consists of, as they were digested; ``model_bytes``: their size;
     ``contract``: what the file says of its own input, as rows to be shown, None where it says nothing;
     ``calibrated_on``: sha256 digests of the images that an INT8 model says it was calibrated on.
     """
 
     model: Reference | Candidate
-    files: tuple[Path, ...]
-    sha256: str
+    files: Digested
     model_bytes: int
     contract: Mapping[str, Any] | None = None
     calibrated_on: frozenset[bytes] = frozenset()
+
+    @property
+    def sha256(self) -> str:
+        """The sha256 (hex) over all files."""
+        return self.files.sha256
 
     @property
     def role(self) -> Role:
@@ -84,8 +88,7 @@ def _prepared(model: Reference | Candidate, files: ModelFiles, contract: IrContr
     own = facts_of(model.backend).files_of(model.model)
     return PreparedModel(
         model=model,
-        files=own,
-        sha256=files.sha256(*own),
+        files=files.digested(*own),
         model_bytes=files.bytes(*own),
         contract=dict(describe(contract)) if contract else None,
         calibrated_on=calibrated_on(contract) if contract else frozenset(),

@@ -41,6 +41,8 @@ def inside(config: Config, candidate: Candidate) -> PreprocessingInside:
     Mean and scale are each either the candidate's (then equal to the reference's) or left out of its contract (mean 0,
     scale 1). Raises ConfigError for anything else.
     """
+    from harness.feeding.contract import left_inside  # numpy, which importing the conversions must not load
+
     reference, asked = config.reference.input, candidate.input
     mean = in_order(asked.mean_per_channel, asked.color, reference.color)
     scale = in_order(asked.scale_per_channel, asked.color, reference.color)
@@ -53,15 +55,8 @@ def inside(config: Config, candidate: Candidate) -> PreprocessingInside:
                 f"neither the reference's {list(wanted)} nor {neutral[0]:g}; leave `{name}` out to have the "
                 f"reference's inside the IR, or write the reference's to have it applied before the IR"
             )
-    # ((x - mean) / scale - mean inside) / scale inside = (x - wanted mean) / wanted scale
-    channels = list(zip(mean, scale, wanted_mean, wanted_scale, strict=True))
-    mean_inside = tuple((wm - m) / s for m, s, wm, _ in channels)
-    scale_inside = tuple(ws / s for _, s, _, ws in channels)
-    return PreprocessingInside(
-        reverse=asked.color != reference.color,
-        mean=(mean_inside[0], mean_inside[1], mean_inside[2]),
-        scale=(scale_inside[0], scale_inside[1], scale_inside[2]),
-    )
+    mean_inside, scale_inside = left_inside(mean, scale, wanted_mean, wanted_scale)
+    return PreprocessingInside(reverse=asked.color != reference.color, mean=mean_inside, scale=scale_inside)
 
 
 def settings(config: Config, candidate: Candidate, source_sha256: str) -> dict[str, str]:

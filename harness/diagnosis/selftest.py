@@ -147,7 +147,7 @@ class _Bench:
     def try_fault(self, fault: Fault) -> Finding:
         """Inject one fault: first on the images of the parity gate, then, if it hides there, on all of them."""
         steps = (self._first, self.count) if self._first < self.count else (self.count,)
-        finding: Finding | None = None
+        finding = Finding(fault.name, None, None, 0, None, "not tried")
         for count in steps:
             try:
                 probabilities = self._with_fault(fault, count)
@@ -160,7 +160,6 @@ class _Bench:
             finding = self._finding(fault, probabilities)
             if finding.caught:
                 return finding
-        assert finding is not None
         return finding
 
     def _finding(self, fault: Fault, probabilities: NDArray[np.float32]) -> Finding:

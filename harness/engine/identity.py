@@ -172,6 +172,7 @@ def task_for(config: Config, planned: PlannedModel, *, use_cache: bool) -> Model
         calibrated_on=planned.prepared.calibrated_on,
         optional=isinstance(planned.model, Candidate) and planned.model.optional,
         preprocess=planned.model.preprocess,
+        files=planned.prepared.files,
     )
 
 

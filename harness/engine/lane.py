@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ from harness.backends.opening import open_backend
 from harness.config import Preprocess
 from harness.engine.cache import ProbabilityCache
 from harness.errors import ModelError
+from harness.machine.digests import Digested
 from harness.record.schema import Role
 
 
@@ -37,7 +39,9 @@ class Lane:
     """Runs one model for the engine. Not loaded before ``load`` or the first ``answer`` that no cache has.
 
     ``calibrated_on``: sha256 digests of the images that an INT8 model says it was calibrated on. ``optional``: its
-    device may be absent. ``preprocess``: its own, None: the data set's.
+    device may be absent. ``files``: its files as they were digested; where they are other ones once the model is loaded
+    or has answered, the model fails, because nobody could say which of them answered. ``preprocess``: its own, None:
+    the data set's.
     """
 
     spec: ModelSpec
@@ -46,6 +50,7 @@ class Lane:
     cache: ProbabilityCache | None = None
     calibrated_on: frozenset[bytes] = frozenset()
     optional: bool = False
+    files: Digested | None = None
     load_seconds: float = 0.0
     preprocess: Preprocess | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -53,16 +58,18 @@ class Lane:
     _loaded: Loaded | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def load(self) -> Loaded:
-        """Load and compile the model, once. Raises ModelError or DeviceError."""
+    def load(self) -> Backend:
+        """Load and compile the model, once, and return it. Raises ModelError or DeviceError."""
         with self._lock:
             if self._backend is None:
                 start = time.perf_counter()
-                self._backend = self._stack.enter_context(open_backend(self.backend, self.spec))
+                backend = self._stack.enter_context(open_backend(self.backend, self.spec))
+                self.refuse_replaced_files()
+                self._backend = backend
                 self.load_seconds = time.perf_counter() - start
                 if self._loaded is None:
-                    self._loaded = self._backend.loaded
-        return self.loaded
+                    self._loaded = backend.loaded
+            return self._backend
 
     @property
     def loaded(self) -> Loaded:
@@ -90,23 +97,33 @@ class Lane:
             if self._loaded is None:
                 self._loaded = entry.loaded
             return Answer(entry.probabilities, self._loaded, 0.0, cached=True)
-        self.load()
-        assert self._backend is not None
-        probabilities = self._backend.infer(pixels)
-        self._loaded = self._backend.loaded  # the device may have changed
+        backend = self.load()
+        probabilities = backend.infer(pixels)
+        self._loaded = backend.loaded  # the device may have changed
         finite = np.isfinite(probabilities).all(axis=1)
         if not finite.all():
             raise NonFiniteError(self.spec.id, int((~finite).sum()), int(np.argmin(finite)))
+        self.refuse_replaced_files()
         if self.cache:
             self.cache.put(image_digests, probabilities, self.loaded)
-        seconds, latencies = self._backend.infer_seconds, tuple(self._backend.take_latencies())
+        seconds, latencies = backend.infer_seconds, tuple(backend.take_latencies())
         return Answer(probabilities, self._loaded, seconds, cached=False, latencies=latencies)
+
+    def refuse_replaced_files(self) -> None:
+        """Raise ModelError where a file of the model was replaced or changed since it was digested."""
+        path = self.files.replaced() if self.files else None
+        if path is None:
+            return
+        if self.spec.cache_dir:  # what was compiled may be of the other file
+            shutil.rmtree(self.spec.cache_dir, ignore_errors=True)
+        raise ModelError(
+            f"{self.spec.id}: {path} was replaced or changed while the run used it, so that its answers belong to no "
+            "known file; run again when nothing writes there"
+        )
 
     def infer_alone(self, pixels: Pixels) -> Probabilities:
         """Return the probabilities without any cache, for measuring the model by itself."""
-        self.load()
-        assert self._backend is not None
-        return self._backend.infer(pixels)
+        return self.load().infer(pixels)
 
     def close(self) -> None:
         """Free the model."""

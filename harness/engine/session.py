@@ -78,6 +78,7 @@ def validate(config: Config, options: Options | None = None) -> RunRecord:
             write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "not finished: the process ended before the run did")
             try:
                 _evaluate(run, run_folder, work)
+                _refuse_replaced_files(run)
                 record = write_results(run)
             except KeyboardInterrupt:
                 with contextlib.suppress(HarnessError):
@@ -191,6 +192,16 @@ def _refuse_calibrated(run: Run) -> None:
         overlap = calibration_overlap(lane, run.images.manifest, rows, digests)
         if overlap and lane.spec.id not in run.failures:
             run.failures[lane.spec.id] = failure_of(overlap)
+    refuse_failures(run.reference, run.candidates, run.failures)
+
+
+def _refuse_replaced_files(run: Run) -> None:
+    """Leave out a candidate whose files are other ones now than those that were digested, before anything is judged."""
+    for lane in run.models.lanes:
+        try:
+            lane.refuse_replaced_files()
+        except ModelError as error:
+            run.failures.setdefault(lane.spec.id, failure_of(error))
     refuse_failures(run.reference, run.candidates, run.failures)
 
 

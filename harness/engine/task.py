@@ -14,6 +14,7 @@ from harness.engine.cache import ProbabilityCache
 from harness.engine.lane import Lane
 from harness.errors import DatasetError
 from harness.judging.certifying import in_random_order
+from harness.machine.digests import Digested
 from harness.record.schema import Role
 
 
@@ -22,7 +23,7 @@ class ModelTask:
     """One model. ``cache_folder``, ``cache_key``: where its probabilities are kept and under what; None: nowhere.
 
     ``calibrated_on``: sha256 digests of the images that it must not be evaluated on; ``optional``: its device may be
-    absent; ``preprocess``: its own, None: the data set's.
+    absent; ``preprocess``: its own, None: the data set's; ``files``: its files as they were digested.
     """
 
     spec: ModelSpec
@@ -33,13 +34,21 @@ class ModelTask:
     calibrated_on: frozenset[bytes] = frozenset()
     optional: bool = False
     preprocess: Preprocess | None = None
+    files: Digested | None = None
 
     def lane(self) -> Lane:
         """Return the model with its cache, not loaded."""
         keeps = self.cache_folder is not None and self.cache_key is not None
         cache = ProbabilityCache(self.cache_folder, self.cache_key) if keeps else None  # type: ignore[arg-type]
         return Lane(
-            self.spec, self.backend, self.role, cache, self.calibrated_on, self.optional, preprocess=self.preprocess
+            self.spec,
+            self.backend,
+            self.role,
+            cache,
+            self.calibrated_on,
+            self.optional,
+            self.files,
+            preprocess=self.preprocess,
         )
 
 

@@ -27,13 +27,24 @@ def pixel_table(contract: Input) -> NDArray[np.float32]:
 
 
 def is_identity(contract: Input) -> bool:
-    """Tell whether the contract asks for the plain values 0..255."""
+    """Return whether the contract asks for the plain values 0..255."""
     return set(contract.mean_per_channel) == {0.0} and set(contract.scale_per_channel) == {1.0}
 
 
 def is_reversed(contract: Input) -> bool:
-    """Tell whether the channels of decoded pixels have to be reversed for the model."""
+    """Return whether the channels of decoded pixels have to be reversed for the model."""
     return contract.color != DECODED
+
+
+def left_inside(mean: Triple, scale: Triple, whole_mean: Triple, whole_scale: Triple) -> tuple[Triple, Triple]:
+    """Return the mean and the scale that a model has to have inside, in one colour order.
+
+    ``mean`` and ``scale`` are applied before the model, ``whole_mean`` and ``whole_scale`` are both parts together:
+    ((x - mean) / scale - mean inside) / scale inside = (x - whole mean) / whole scale
+    """
+    means = [(whole - own) / divisor for own, divisor, whole in zip(mean, scale, whole_mean, strict=True)]
+    scales = [whole / own for own, whole in zip(scale, whole_scale, strict=True)]
+    return (means[0], means[1], means[2]), (scales[0], scales[1], scales[2])
 
 
 def fed_instead(contract: Input, true: Input, wrong_mean: Triple, wrong_scale: Triple) -> Input:

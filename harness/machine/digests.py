@@ -1,11 +1,50 @@
-"""Digests of files."""
+"""Digests of files, and whether a file is still the one that was digested."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Digested:
+    """Files and their sha256 (hex, over all of them), with what tells cheaply that they were not touched since."""
+
+    paths: tuple[Path, ...]
+    signatures: tuple[str, ...]
+    sha256: str
+
+    def replaced(self) -> Path | None:
+        """Return the first file that was touched, where the bytes are other ones now; None where they are not."""
+        touched = [path for path, was in zip(self.paths, self.signatures, strict=True) if _signature(path) != was]
+        if not touched:
+            return None
+        try:
+            return None if file_sha256(*self.paths) == self.sha256 else touched[0]
+        except ModelError:
+            return touched[0]
+
+
+def digested(*paths: Path) -> tuple[Digested, tuple[str, ...], int]:
+    """Read every file once; return the files, the sha256 of each one, and their bytes together.
+
+    Raises ModelError where one is unreadable.
+    """
+    signatures = tuple(_signature(path) for path in paths)
+    together, each, count = digest_files(*paths)
+    return Digested(paths, signatures, together), each, count
+
+
+def _signature(path: Path) -> str:
+    """Return what every write and every replacement changes: the file's number, size and times."""
+    try:
+        status = path.stat()
+    except OSError:
+        return "absent"
+    return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
 
 
 def digest_files(*paths: Path) -> tuple[str, tuple[str, ...], int]:

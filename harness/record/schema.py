@@ -263,6 +263,13 @@ class RunRecord(_Part):
         """The folder that the record was written to or read from."""
         return self._folder
 
+    @property
+    def stored_in(self) -> Path:
+        """The folder that the record was written to or read from. Raises RecordError where it was neither."""
+        if self._folder is None:
+            raise RecordError("this record was never written to a folder")
+        return self._folder
+
     def in_folder(self, folder: Path) -> RunRecord:
         """Return the same record, knowing its folder."""
         known = self.model_copy()

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
+import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,25 +31,31 @@ FACTS = BackendFacts(
 
 @dataclass
 class Behaviour:
-    """How the model with one id behaves; set before it is opened. Counts are of calls of ``infer``."""
+    """How the model with one id behaves; set before it is opened. Counts are of calls of ``infer``.
+
+    A model in a process of its own takes its behaviour from its file: the fields as JSON.
+    """
 
     fail_load: bool = False
     fail_after: int | None = None  # this many calls succeed, the next ones raise ModelError
     hang_seconds: float = 0.0  # each call sleeps that long first
     nan: bool = False
+    die: bool = False  # each call kills the process
     report: dict[str, Any] = dataclasses.field(default_factory=dict)  # fields of Loaded to replace
     loads: int = 0
     calls: int = 0
 
 
 class FakeBackend(Backend):
-    """Softmax of fixed random weights times the mean colour of an image; reads no file."""
+    """Softmax of fixed random weights times the mean colour of an image; its file, if there is one, is a Behaviour."""
 
     behaviours: dict[str, Behaviour] = {}  # noqa: RUF012  (by model id; the fixture clears it)
 
     def load(self) -> Loaded:
         """Count the load. Raises ModelError where ``fail_load`` is set."""
-        behaviour = self.behaviours.setdefault(self.spec.id, Behaviour())
+        file = Path(self.spec.model)
+        written = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        behaviour = self.behaviours.setdefault(self.spec.id, Behaviour(**written))
         behaviour.loads += 1
         if behaviour.fail_load:
             raise ModelError(f"{self.spec.id}: the fake model cannot be loaded")
@@ -57,6 +67,8 @@ class FakeBackend(Backend):
         behaviour = self.behaviours[self.spec.id]
         behaviour.calls += 1
         time.sleep(behaviour.hang_seconds)
+        if behaviour.die:
+            os.kill(os.getpid(), signal.SIGKILL)
         if behaviour.fail_after is not None and behaviour.calls > behaviour.fail_after:
             raise ModelError(f"{self.spec.id}: the fake model failed")
         logits = pixels.mean(axis=(1, 2)) / 64 @ self._weights

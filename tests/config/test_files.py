@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.backends.registry import facts_of, register, unregister
 from harness.config import Config, load_config, require_calibration, require_files
 from harness.errors import ConfigError
 
@@ -77,6 +79,20 @@ def test_weights_without_their_file(example: Example, tmp_path: Path) -> None:
 def test_a_folder_is_no_model(example: Example, tmp_path: Path) -> None:
     config = whole(example, tmp_path, ("build/mobilenet_v2_1.0_224_frozen.pb", "build"))
     assert f"reference.model: {tmp_path}/build is a folder; name the file in it" in refused(config)
+
+
+def test_a_folder_is_a_model_where_the_backend_runs_folders(example: Example, tmp_path: Path) -> None:
+    facts = dataclasses.replace(facts_of("tensorflow"), suffixes=(), markers=("saved_model.pb",))
+    register(facts)
+    try:
+        config = whole(example, tmp_path, ("build/mobilenet_v2_1.0_224_frozen.pb", "saved"))
+        assert "name a TensorFlow model (a folder with saved_model.pb)" in refused(config)
+        (tmp_path / "saved").mkdir()
+        assert f"{tmp_path}/saved is no TensorFlow model, it has no saved_model.pb; name the model's" in refused(config)
+        (tmp_path / "saved/saved_model.pb").touch()
+        require_files(config)
+    finally:
+        unregister(facts.name)
 
 
 def test_a_variable_without_braces_is_recognised(example: Example) -> None:

@@ -191,8 +191,8 @@ def test_all_faults_at_once_with_file_line_key_and_mend(example: Example) -> Non
         ("precision: f32", "precision: fp32", "did you mean 'f32'?"),
         (
             "backend: openvino",
-            "backend: onnx",
-            "candidates[0].backend: there is no backend 'onnx'; there are openvino, tensorflow",
+            "backend: zzz",
+            f"candidates[0].backend: there is no backend 'zzz'; there are {', '.join(backends())}",
         ),
         ("backend: openvino", "backend: 3", 'candidates[0].backend: should be text; put it in quotes, such as "3"'),
         ("backend: openvino", "backend: [openvino]", "candidates[0].backend: should be text"),

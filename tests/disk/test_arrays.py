@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ from harness.errors import RecordError
 
 
 def test_numpy_reads_what_was_written(tmp_path: Path) -> None:
-    arrays = {"file": np.arange(6, dtype=np.float32).reshape(2, 3), "a.b-c": np.zeros((0, 4), np.uint8)}
+    arrays: dict[str, np.ndarray[Any, Any]] = {
+        "file": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "a.b-c": np.zeros((0, 4), np.uint8),
+    }
     write_arrays(tmp_path / "odd.name", arrays)
     assert [path.name for path in tmp_path.iterdir()] == ["odd.name"]
     with np.load(tmp_path / "odd.name") as found:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,14 +14,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import harness.engine.lane
 from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities
+from harness.backends.registry import register, unregister
 from harness.config import Input
 from harness.dataset.image_set import ImageSet
 from harness.dataset.manifest import Manifest
 from harness.engine.lane import Lane
 from harness.metrics.outcome import Outcome
 from harness.record.shard_table import ShardTable
+from tests.backends.fake import FACTS
 
 OUTPUTS = 5
 SIDE = 4
@@ -46,29 +48,35 @@ class Fakes:
     error: Exception | None = None
 
 
-@pytest.fixture
-def fakes(monkeypatch: pytest.MonkeyPatch) -> Fakes:
+class FakeModel(Backend):
+    """Answers with ``probabilities_of`` and writes down what it was asked for; reads no file."""
+
     seen = Fakes()
 
-    class Fake(Backend):
-        def load(self) -> Loaded:
-            seen.loads[self.spec.id] += 1
-            seen.open[self.spec.id] += 1
-            return Loaded("fake 1", "CPU", "a CPU", "f32", "0" * 64, {"batch": 1}, ("a warning",))
+    def load(self) -> Loaded:
+        self.seen.loads[self.spec.id] += 1
+        self.seen.open[self.spec.id] += 1
+        return Loaded("fake 1", "CPU", "a CPU", "f32", "0" * 64, {"batch": 1}, ("a warning",))
 
-        def _infer(self, pixels: Pixels) -> Probabilities:
-            if seen.error:
-                raise seen.error
-            seen.images[self.spec.id] += len(pixels)
-            found = probabilities_of(pixels, 1.0 if self.spec.id == "reference" else 1.01)
-            found[np.isin(pixels[:, 0, 0, 0], list(seen.nan))] = np.nan
-            return found
+    def _infer(self, pixels: Pixels) -> Probabilities:
+        if self.seen.error:
+            raise self.seen.error
+        self.seen.images[self.spec.id] += len(pixels)
+        found = probabilities_of(pixels, 1.0 if self.spec.id == "reference" else 1.01)
+        found[np.isin(pixels[:, 0, 0, 0], list(self.seen.nan))] = np.nan
+        return found
 
-        def close(self) -> None:
-            seen.open[self.spec.id] -= 1
+    def close(self) -> None:
+        self.seen.open[self.spec.id] -= 1
 
-    monkeypatch.setattr(harness.engine.lane, "open_backend", lambda _, spec: Fake(spec))
-    return seen
+
+@pytest.fixture
+def fakes() -> Iterator[Fakes]:
+    """Register the backend ``fake`` for one test."""
+    FakeModel.seen = Fakes()
+    register(dataclasses.replace(FACTS, runner="tests.engine.conftest:FakeModel"))
+    yield FakeModel.seen
+    unregister(FACTS.name)
 
 
 def lane(model: str, cache: Any = None) -> Lane:

@@ -48,8 +48,8 @@ def write(folder: Path, labels: Sequence[int], *, missing: Sequence[int] = (), a
 
 
 def run(folder: Path, path: Path, *, dataset: dict[str, Any] | None = None, **options: Any) -> RunRecord:
-    (folder / "one.pb").write_bytes(b"one")
-    model = {"model": "one.pb", "input": {"color": "RGB"}, "output": "o"}
+    (folder / "one.fake").write_bytes(b"one")
+    model = {"backend": "fake", "model": "one.fake", "input": {"color": "RGB"}, "output": "o"}
     data = {
         "version": 1,
         "name": "net",
@@ -61,7 +61,7 @@ def run(folder: Path, path: Path, *, dataset: dict[str, Any] | None = None, **op
             **(dataset or {}),
         },
         "reference": {"id": "reference", **model},
-        "candidates": [{"id": "ir", "backend": "tensorflow", **model}],
+        "candidates": [{"id": "ir", **model}],
         "gates": {"parity": {"max_abs_diff": 0.5}},
     }
     (folder / "config.yml").write_text(yaml.safe_dump(data))

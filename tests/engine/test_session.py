@@ -33,8 +33,8 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         (folder / "images").mkdir()
-        (folder / "one.pb").write_bytes(b"one")
-        (folder / "two.pb").write_bytes(b"two")
+        (folder / "one.fake").write_bytes(b"one")
+        (folder / "two.fake").write_bytes(b"two")
 
     def images(self, values: Sequence[int | None], labels: Sequence[int]) -> None:
         """Write images, None: a text file; ``labels``: 0-based classes."""
@@ -51,9 +51,15 @@ class Project:
             "version": 1,
             "name": "net",
             "dataset": {"path": "images", "classes": 4, "preprocess": {"size": SIDE, "crop_fraction": 1.0}},
-            "reference": {"id": "reference", "model": "one.pb", "input": {"color": "RGB"}, "output": "o"},
+            "reference": {
+                "id": "reference",
+                "backend": "fake",
+                "model": "one.fake",
+                "input": {"color": "RGB"},
+                "output": "o",
+            },
             "candidates": [
-                {"id": "ir", "backend": "tensorflow", "model": "two.pb", "input": {"color": "RGB"}, "output": "o"}
+                {"id": "ir", "backend": "fake", "model": "two.fake", "input": {"color": "RGB"}, "output": "o"}
             ],
             "cache": {"folder": "cache"},
             "gates": {"parity": {"max_abs_diff": 0.5}},
@@ -365,7 +371,7 @@ def replace_label(project: Project) -> None:
 
 
 def replace_model(project: Project) -> None:
-    (project.folder / "two.pb").write_bytes(b"a new candidate")
+    (project.folder / "two.fake").write_bytes(b"a new candidate")
 
 
 def scale(data: dict[str, Any]) -> None:

@@ -20,13 +20,15 @@ _LOAD_SECONDS = 600.0
 class IsolatedBackend(Backend):
     """Runs another backend in a child process.
 
+    ``runner``: the backend's class as ``module:object``, so that a backend that was registered in this process alone is
+    found in the child, too; the module has to be importable there.
     ``seconds``: the longest that one shard may take; then the child is killed and ModelError raised. A child that dies
     raises ModelError with how it died. Loading may take ten minutes (a device may compile for long the first time).
     """
 
-    def __init__(self, spec: ModelSpec, backend: str, seconds: float) -> None:
+    def __init__(self, spec: ModelSpec, runner: str, seconds: float) -> None:
         super().__init__(spec)
-        self._name, self._seconds = backend, seconds
+        self._runner, self._seconds = runner, seconds
         self._child: subprocess.Popen[bytes] | None = None
         self._latencies: list[float] = []
         self._inside = 0.0
@@ -36,7 +38,7 @@ class IsolatedBackend(Backend):
         command = [sys.executable, "-m", "harness.backends.isolation.worker"]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         header, _ = self._ask(
-            {"backend": self._name, "spec": spec_to_json(self.spec)}, b"", max(self._seconds, _LOAD_SECONDS)
+            {"runner": self._runner, "spec": spec_to_json(self.spec)}, b"", max(self._seconds, _LOAD_SECONDS)
         )
         return _loaded(header)
 
@@ -75,7 +77,7 @@ class IsolatedBackend(Backend):
             send(child.stdin, header, payload)
             answer, data = receive(child.stdout)
         except (EOFError, OSError):
-            raise self._gone(expired.is_set(), seconds) from None
+            raise self._gone(child, expired.is_set(), seconds) from None
         finally:
             timer.cancel()
         if "error" in answer:
@@ -83,9 +85,8 @@ class IsolatedBackend(Backend):
             raise kinds.get(answer["kind"], ModelError)(answer["error"])
         return answer, data
 
-    def _gone(self, expired: bool, seconds: float) -> ModelError:
-        assert self._child is not None
-        code = self._child.wait()
+    def _gone(self, child: subprocess.Popen[bytes], expired: bool, seconds: float) -> ModelError:
+        code = child.wait()
         device = self.spec.device
         if expired:
             return ModelError(f"{self.spec.id}: {device} gave no answer within {seconds:g} s and was stopped")

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 
 from harness.backends.isolation.messages import receive, send, spec_from_json
-from harness.backends.opening import open_backend
+from harness.backends.registry import load_target
 from harness.errors import HarnessError
 
 
@@ -24,7 +24,7 @@ def main() -> int:
     try:
         header, _ = receive(requests)
         spec = spec_from_json(header["spec"])
-        with open_backend(header["backend"], spec) as backend:
+        with load_target(header["runner"])(spec) as backend:
             send(answers, {"loaded": backend.loaded.to_json()})
             while True:
                 header, payload = receive(requests)

@@ -13,7 +13,7 @@ VIRTUAL = {
     "BATCH": "gathers single images into batches for one device",
     "MULTI": "hands images to several devices in turn",
 }
-EXPECTED = ("CPU", "GPU", "NPU")  # a plug-in of these that finds no device is told, with the reason
+EXPECTED = ("CPU", "GPU", "NPU")  # a plug-in of these that finds no device is listed with the reason
 _PRECISIONS = {"FP32": "f32", "FP16": "f16", "BF16": "bf16"}
 _TYPES = {"f32": "f32", "float32": "f32", "f16": "f16", "float16": "f16", "bf16": "bf16", "bfloat16": "bf16"}
 

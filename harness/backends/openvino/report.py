@@ -13,31 +13,29 @@ _SHORT = {"i8": INT8, "u8": INT8}
 _MULTIPLYING = frozenset({"Convolution", "GroupConvolution", "Deconvolution", "FullyConnected", "MatMul"})
 
 
-def report(
-    ov: Any,
-    core: Any,
-    compiled: Any,
-    spec: ModelSpec,
-    *,
-    sha256: str,
-    batch: int,
-    requests: int,
-    input_shape: str,
-    fixed: bool,
-) -> Loaded:
-    """Return what the record says of a compiled model.
+@dataclass(frozen=True)
+class Request:
+    """How images are asked for: ``batch`` images each, so many ``requests`` in flight.
 
-    ``ov``: the openvino module; ``batch``: images a request; ``input_shape``: the IR's own, ``fixed``: whether a free
-    dimension of it was fixed to run.
+    ``input_shape``: the model's own; ``fixed``: whether a free dimension of it was fixed to run.
     """
+
+    batch: int
+    requests: int
+    input_shape: str
+    fixed: bool
+
+
+def report(ov: Any, core: Any, compiled: Any, spec: ModelSpec, sha256: str, request: Request) -> Loaded:
+    """Return what the record says of a compiled model. ``ov``: the openvino module; ``sha256``: of its files."""
     devices = execution_devices(compiled, spec.device)
     layers = _layers(compiled)
     precision = _precision(ov, compiled, devices, layers)
-    gathers = _gathers(compiled, batch)
+    gathers = _gathers(compiled, request.batch)
     details = {
-        "batch": batch,
-        "input_shape": input_shape,
-        "requests": requests,
+        "batch": request.batch,
+        "input_shape": request.input_shape,
+        "requests": request.requests,
         "streams": _plain(_read(compiled, devices, "NUM_STREAMS")),
         "threads": _plain(_read(compiled, devices, "INFERENCE_NUM_THREADS")),
         "performance_hint": _plain(_read(compiled, devices, "PERFORMANCE_HINT")),
@@ -47,7 +45,7 @@ def report(
         "layers_by_precision": layers,
         "plugin_versions": _versions(core, devices),
     }
-    seen = Observed(precision, tuple(devices), batch, gathers, layers, fixed)
+    observed = Observed(precision, tuple(devices), request.batch, gathers, layers, request.fixed)
     return Loaded(
         backend=f"openvino {ov.get_version()}",
         device=spec.device,
@@ -55,7 +53,7 @@ def report(
         effective_precision=precision,
         model_sha256=sha256,
         details=details,
-        warnings=tuple(f"{spec.id}: {text}" for text in deviations(spec, seen)),
+        warnings=tuple(f"{spec.id}: {text}" for text in deviations(spec, observed)),
     )
 
 
@@ -105,7 +103,7 @@ def _below(compiled: Any) -> dict[str, dict[str, Any]]:
 
 
 def _layers(compiled: Any) -> dict[str, int]:
-    """Return how many multiplying layers take their data in which precision; nothing where the device does not tell.
+    """Return the number of multiplying layers by the precision of their data; empty where the device reports none.
 
     The data's, because `runtimePrecision` is the smaller one of data and weights: layers with FP16 weights that compute
     in f32 would count as f16.
@@ -147,7 +145,7 @@ def _precision(ov: Any, compiled: Any, devices: list[str], layers: dict[str, int
 
 
 def _gathers(compiled: Any, batch: int) -> int | None:
-    """Return how many requests the device gathers into one batch by itself (1: none); None where it does not tell.
+    """Return how many requests the device gathers into one batch by itself (1: none); None where unknown.
 
     The compiled graph has the batch that really runs; it is looked at only where automatic batching stands before it.
     """
@@ -182,7 +180,7 @@ def _versions(core: Any, devices: list[str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Observed:
-    """What was seen of a compiled model.
+    """What a compiled model reports.
 
     ``gathers``: requests that the device puts into one batch by itself, 1 where it does not, None where nobody knows;
     ``layers``: multiplying layers by the precision that they run at; ``fixed``: whether a free dimension was fixed.
@@ -196,34 +194,34 @@ class Observed:
     fixed: bool = False
 
 
-def deviations(spec: ModelSpec, seen: Observed) -> list[str]:
+def deviations(spec: ModelSpec, observed: Observed) -> list[str]:
     """Return a sentence for whatever a reader of the figures would take for something else."""
     sentences = []
-    floating = seen.precision.removeprefix(f"{INT8}+")
+    floating = observed.precision.removeprefix(f"{INT8}+")
     if spec.precision not in (floating, "device_default"):
         sentences.append(f"{spec.precision} was asked of {spec.device}, the compiled model reports {floating}")
-    others = {name: count for name, count in seen.layers.items() if name not in (INT8, *floating.split("+"))}
+    others = {name: count for name, count in observed.layers.items() if name not in (INT8, *floating.split("+"))}
     if others and floating != "unknown":
         listed = ", ".join(f"{count} in {name}" for name, count in others.items())
-        total = sum(seen.layers.values())
+        total = sum(observed.layers.values())
         sentences.append(f"the compiled model reports {floating}, but of its {total} multiplying layers run {listed}")
     base = spec.device.partition(":")[0]
     if base in ("AUTO", "MULTI"):
-        sentences.append(f"{base} may change the device while it runs; it began on {', '.join(seen.devices)}")
-    if seen.gathers != 1:
-        number = "requests" if seen.gathers is None else f"{seen.gathers} requests"
+        sentences.append(f"{base} may change the device while it runs; it began on {', '.join(observed.devices)}")
+    if observed.gathers != 1:
+        number = "requests" if observed.gathers is None else f"{observed.gathers} requests"
         sentences.append(f"{spec.device} gathers {number} into a batch by itself; latencies include that waiting")
     elif base == "BATCH":
         sentences.append(
             f"{spec.device} gathers nothing here, because the device asks for a batch of 1; name one: BATCH:CPU(4)"
         )
-    if "NPU" in {device.partition(".")[0] for device in seen.devices}:
-        if seen.fixed:
+    if "NPU" in {device.partition(".")[0] for device in observed.devices}:
+        if observed.fixed:
             sentences.append(
-                f"the IR has a free dimension, which the NPU does not take; it was fixed to batch {seen.batch}"
+                f"the IR has a free dimension, which the NPU does not take; it was fixed to batch {observed.batch}"
             )
-        elif seen.batch != 1:
-            sentences.append(f"the NPU was given a batch of {seen.batch}; it is made for 1")
+        elif observed.batch != 1:
+            sentences.append(f"the NPU was given a batch of {observed.batch}; it is made for 1")
     return sentences
 
 

@@ -13,11 +13,11 @@ import numpy as np
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities, size_key, wrong_width
 from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name
+from harness.backends.openvino.facts import FACTS
 from harness.backends.openvino.framework import import_openvino, reason
-from harness.backends.openvino.report import after_a_change, execution_devices, report
+from harness.backends.openvino.report import Request, after_a_change, execution_devices, report
 from harness.errors import AbsentDeviceError, DeviceError, ModelError, nearest
 from harness.feeding.contract import is_identity, is_reversed, pixel_table
-from harness.machine.digests import file_sha256
 
 _HINTS = {"f32": "f32", "f16": "f16", "bf16": "bf16"}
 _CAPABILITIES = {"f32": "FP32", "f16": "FP16", "bf16": "BF16"}
@@ -29,7 +29,7 @@ _SHAPE_ONLY = frozenset({"Reshape", "Squeeze", "Unsqueeze"})
 class OpenVINOBackend(Backend):
     """Runs an IR (.xml with its .bin) on an OpenVINO device at a pinned precision.
 
-    Pixels enter as uint8 NHWC BGR. What else the model wants (f32, NCHW, RGB, mean and scale) is put in front of it
+    Pixels enter as uint8 NHWC BGR. What else the model needs (f32, NCHW, RGB, mean and scale) is put in front of it
     inside OpenVINO, the normalisation as a table that is exact in every bit.
     """
 
@@ -40,7 +40,7 @@ class OpenVINOBackend(Backend):
         core = ov.Core()
         self._require_device(core)
         xml = Path(self.spec.model)
-        sha256 = self.spec.model_sha256 or file_sha256(xml, xml.with_suffix(".bin"))
+        sha256 = self.digest(FACTS)
         try:
             model = core.read_model(str(xml))
         except RuntimeError as error:
@@ -48,7 +48,7 @@ class OpenVINOBackend(Backend):
         source = find_by_name(self.spec.input.name, _input_names(model), what="input", model=str(xml))
         if len(model.inputs) != 1:
             names = ", ".join(port.get_node().get_friendly_name() for port in model.inputs)
-            raise ModelError(f"{xml}: has {len(model.inputs)} inputs ({names}); one is wanted, that takes the pixels")
+            raise ModelError(f"{xml}: has {len(model.inputs)} inputs ({names}); export it with one, for the pixels")
         output = find_by_name(self.spec.output, output_names(model), what="output", model=str(xml))
         self._index = model.outputs.index(output)
         shape = source.get_partial_shape()
@@ -58,18 +58,8 @@ class OpenVINOBackend(Backend):
         compiled = self._compile(core, wrapped)
         self._queue = ov.AsyncInferQueue(compiled)
         self._queue.set_callback(self._keep)
-        self._report = partial(
-            report,
-            ov,
-            core,
-            compiled,
-            self.spec,
-            sha256=sha256,
-            batch=self._batch,
-            requests=len(self._queue),
-            input_shape=str(shape),
-            fixed=shape.is_dynamic,
-        )
+        request = Request(self._batch, len(self._queue), str(shape), shape.is_dynamic)
+        self._report = partial(report, ov, core, compiled, self.spec, sha256, request)
         self._devices: Callable[[], list[str]] = partial(execution_devices, compiled, self.spec.device)
         return self._report()
 
@@ -121,12 +111,11 @@ class OpenVINOBackend(Backend):
         height, width = self.spec.sides
         sides = [-1 if side.is_dynamic else side.get_length() for side in shape] if shape.rank.is_static else []
         self._layout = "NCHW" if len(sides) == 4 and sides[1] == 3 and sides[3] != 3 else "NHWC"
-        wanted = (height, width, 3) if self._layout == "NHWC" else (3, height, width)
-        if len(sides) != 4 or any(have not in (-1, want) for have, want in zip(sides[1:], wanted, strict=True)):
+        expected = (height, width, 3) if self._layout == "NHWC" else (3, height, width)
+        if len(sides) != 4 or any(have not in (-1, want) for have, want in zip(sides[1:], expected, strict=True)):
             raise ModelError(
                 f"{self.spec.model}: the input '{self.spec.input.name}' has the shape {shape}, "
-                f"[1,{height},{width},3] or [1,3,{height},{width}] is configured "
-                f"({size_key(height, width)})"
+                f"[1,{height},{width},3] or [1,3,{height},{width}] is configured ({size_key(height, width)})"
             )
         if sides[0] > 0 and self.spec.batch not in (None, sides[0]):
             raise ModelError(
@@ -136,7 +125,7 @@ class OpenVINOBackend(Backend):
             return int(sides[0])
         batch = sides[0] if sides[0] > 0 else self.spec.batch or 1
         try:
-            model.reshape({source: [batch, *wanted]})
+            model.reshape({source: [batch, *expected]})
         except RuntimeError as error:
             raise ModelError(f"{self.spec.model}: cannot be fixed to batch {batch}: {reason(error)}") from None
         return int(batch)
@@ -259,7 +248,7 @@ def _input_names(model: Any) -> Mapping[str, Any]:
 
 
 def _writable(folder: Path) -> bool:
-    """Make a folder and tell whether files can be written there; a cache that cannot be written is done without."""
+    """Make a folder and return whether files can be written there; without a writable cache the model compiles anew."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

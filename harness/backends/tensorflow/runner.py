@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,11 @@ import numpy as np
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities, size_key, wrong_width
 from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name
+from harness.backends.tensorflow.facts import FACTS
 from harness.backends.tensorflow.framework import import_tensorflow, reason
 from harness.backends.tensorflow.precision import effective_precision
 from harness.errors import DeviceError, ModelError
 from harness.feeding.contract import is_identity, is_reversed, pixel_table
-from harness.machine.digests import file_sha256
 from harness.machine.environment import cpu_name
 
 # Operations that reach outside the graph. A network that classifies pixels has no use for them; a hostile file has.
@@ -30,7 +29,7 @@ _OWN = "harness_pixels"
 
 
 class TensorFlowBackend(Backend):
-    """Runs a frozen graph (.pb) on the CPU in float32.
+    """Runs a frozen graph (.pb) on the CPU, in the types that its operations have: float32 as a rule.
 
     Pixels enter as uint8; colour order, mean and scale are applied inside the graph by a table (exact in every bit).
     """
@@ -43,7 +42,7 @@ class TensorFlowBackend(Backend):
             raise DeviceError(f"{self.spec.id}: the backend tensorflow runs on the CPU, not on {self.spec.device}")
         tf = import_tensorflow()
         tf1 = tf.compat.v1
-        sha256 = self.spec.model_sha256 or file_sha256(Path(self.spec.model))
+        sha256 = self.digest(FACTS)
         graph_def = _read_graph(tf1, self.spec.model)
         nodes = {node.name: node for node in graph_def.node}
         placeholders = {f"{name}:0": node for name, node in nodes.items() if node.op == "Placeholder"}
@@ -81,20 +80,26 @@ class TensorFlowBackend(Backend):
         self._run: Callable[[Pixels], Any] = self._session.make_callable(f"{output.name}:0", [f"{_OWN}:0"])
         self._errors = (tf.errors.OpError, ValueError)
         self._check_width(graph.get_tensor_by_name(f"{output.name}:0"))
-        effective = effective_precision(graph_def, os.environ)
+        effective = effective_precision(graph_def, source.name, os.environ)
         return Loaded(
             backend=f"tensorflow {tf.__version__}",
             device="CPU",
             device_name=cpu_name(),
             effective_precision=effective,
             model_sha256=sha256,
-            warnings=() if effective == "f32" else (f"{self.spec.id}: {self.spec.model} runs {effective}, not f32",),
+            warnings=self._warnings(effective),
             details={
                 "batch": self._batch,
                 "threads": threads,
                 "onednn_opts": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
             },
         )
+
+    def _warnings(self, effective: str) -> tuple[str, ...]:
+        asked = self.spec.precision
+        if asked in (effective, "device_default"):
+            return ()
+        return (f"{self.spec.id}: {asked} was asked, the graph computes in {effective}",)
 
     def _fixed_batch(self, placeholder: Any) -> int | None:
         """Return the batch size that the graph insists on, or None where it is free."""

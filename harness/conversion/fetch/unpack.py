@@ -120,7 +120,8 @@ def _ask_python(archive: Path, member: tarfile.TarInfo, staging: Path) -> None:
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, staged: Path) -> None:
     source = tar.extractfile(member)
-    assert source is not None
+    if source is None:  # only regular files get here, and these have content
+        raise DownloadError(f"{member.name}: has no content")
     with source, staged.open("wb") as stream:
         shutil.copyfileobj(source, stream, 1 << 20)
         stream.flush()

@@ -178,7 +178,7 @@ def test_one_output_of_several_is_picked_by_name(
 
 def test_a_second_input_is_refused(make_ir: IrMaker, tmp_path: Path) -> None:
     path = make_ir(tmp_path / "m.xml", second_input=True)
-    assert "has 2 inputs (input, other); one is wanted" in refused(spec(path))
+    assert "has 2 inputs (input, other); export it with one, for the pixels" in refused(spec(path))
 
 
 @pytest.mark.parametrize(

@@ -243,3 +243,15 @@ def test_another_device_or_precision(tiny: Tiny, changes: dict[str, str], messag
 def test_nan_is_given_back_and_not_hidden(make_graph: GraphMaker, tmp_path: Path, pixels: Pixels) -> None:
     path = make_graph(tmp_path / "g.pb", add=lambda tf, given: tf.math.log(given - 2, name="Net/Nan"))
     assert np.isnan(infer(pixels, spec(path, output="Net/Nan"))).all()
+
+
+def test_a_precision_that_is_not_the_pinned_one_is_a_warning(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    with TensorFlowBackend(spec(tiny.graph)) as backend:
+        assert (backend.loaded.effective_precision, backend.loaded.warnings) == ("f32", ())
+    monkeypatch.setenv("ONEDNN_DEFAULT_FPMATH_MODE", "BF16")  # only loaded, so no kernel reads it
+    with TensorFlowBackend(spec(tiny.graph)) as backend:
+        found = "f32 (oneDNN may use bf16)"
+        assert backend.loaded.effective_precision == found
+        assert backend.loaded.warnings == (f"tf: f32 was asked, the graph computes in {found}",)
+    with TensorFlowBackend(spec(tiny.graph, precision="device_default")) as backend:
+        assert backend.loaded.warnings == ()

@@ -1,0 +1,94 @@
+"""A model file that is replaced after it was digested decides nothing and reaches no cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.config import load_config
+from harness.engine.lane import Lane
+from harness.engine.run import Options
+from harness.engine.session import validate
+from harness.errors import ModelError
+from tests.conftest import IrMaker, Tiny, write_config, write_images
+
+
+@pytest.fixture
+def config(tiny: Tiny, tmp_path: Path) -> Path:
+    """A project with copies of the tiny models, which may be replaced; it caches what both models answer."""
+    write_images(tmp_path / "images", 300, different=6)
+    for source, name in ((tiny.graph, "tf.pb"), (tiny.ir, "ir.xml"), (tiny.ir.with_suffix(".bin"), "ir.bin")):
+        (tmp_path / name).write_bytes(source.read_bytes())
+
+    def change(data: dict[str, Any]) -> None:
+        data["reference"]["model"] = "tf.pb"
+        data["candidates"][0]["model"] = "ir.xml"
+        data["candidates"].append({**data["candidates"][0], "id": "other", "model": str(tiny.ir)})
+        data["cache"]["candidates"] = True
+
+    return write_config(tmp_path, tiny, change)
+
+
+def at(patch: pytest.MonkeyPatch, method: str, model: str, action: Callable[[], object], call: int = 1) -> None:
+    """Do something before the ``call``-th call of a lane's method for one model."""
+    real = getattr(Lane, method)
+    calls = []
+
+    def acting(self: Lane, *arguments: Any) -> Any:
+        if self.spec.id == model:
+            calls.append(1)
+            if len(calls) == call:
+                action()
+        return real(self, *arguments)
+
+    patch.setattr(Lane, method, acting)
+
+
+def run(config: Path, out: str = "run") -> Any:
+    return validate(load_config(config), Options(out=config.parent / out, quiet=True))
+
+
+def other_weights(make_ir: IrMaker, config: Path) -> None:
+    """Put an IR of other weights in the place of the candidate's."""
+    made = make_ir(config.parent / "made" / "ir.xml", scale_weights=2.0)
+    (config.parent / "ir.xml").write_bytes(made.read_bytes())
+    (config.parent / "ir.bin").write_bytes(made.with_suffix(".bin").read_bytes())
+
+
+@pytest.mark.parametrize(("method", "call"), [("load", 1), ("answer", 1), ("answer", 2)])
+def test_a_replaced_ir_fails_its_candidate(
+    config: Path, make_ir: IrMaker, monkeypatch: pytest.MonkeyPatch, method: str, call: int
+) -> None:
+    (config.parent / "made").mkdir()
+    with monkeypatch.context() as patch:
+        at(patch, method, "ir", lambda: other_weights(make_ir, config), call)
+        record = run(config)
+    assert record.exit_code == 3
+    status = {part.id: part.status for part in record.models}
+    assert (status["ir"], status["other"]) == ("error", "ok")
+    error = next(part.error for part in record.models if part.id == "ir") or ""
+    assert "ir.xml was replaced or changed while the run used it" in error
+    again = run(config, "again")  # the file that is there now, by its own digest: nothing of the first run is left over
+    parity = next(gate for gate in again.gates if (gate.gate, gate.model) == ("parity", "ir"))
+    assert parity.verdict == "fail"
+
+
+def test_a_replaced_graph_ends_the_run_and_poisons_no_later_one(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = config.parent / "tf.pb"
+    good = graph.read_bytes()
+    with monkeypatch.context() as patch:
+        at(patch, "load", "tf", lambda: graph.write_bytes(good + b"\n\x00"))
+        with pytest.raises(ModelError, match=r"tf\.pb"):
+            run(config)
+    graph.write_bytes(good)
+    assert run(config, "again").exit_code == 0
+
+
+def test_a_touched_file_with_the_same_bytes_is_the_same(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = config.parent / "ir.bin"
+    with monkeypatch.context() as patch:
+        at(patch, "answer", "ir", lambda: weights.write_bytes(weights.read_bytes()))
+        assert run(config).exit_code == 0

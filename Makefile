@@ -7,7 +7,7 @@ SET ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup validate test test-shared lint bench demo-model lock clean
+.PHONY: setup validate test test-shared lint bench demo-model zoo lock clean
 
 setup: $(READY)
 
@@ -46,6 +46,11 @@ bench: $(READY)
 demo-model: $(READY)
 	$(BIN)/python datasets/demo/make.py
 	$(BIN)/python datasets/demo/train.py
+
+# The catalogue, from a folder of public Accuracy Checker files.
+ZOO ?= ../shared/accuracy-check
+zoo: $(READY)
+	$(BIN)/python configs/zoo/make.py $(ZOO)
 
 # `uv` makes the lock; nobody else needs it.
 lock:

@@ -345,7 +345,7 @@ def test_a_new_command_is_one_new_file(
 from harness.commands.options import positive
 from harness.commands.result import Result
 
-NAME = "import"
+NAME = "example"
 HELP = "do something new"
 
 def add(parser):
@@ -354,15 +354,15 @@ def add(parser):
 def run(options):
     return Result(1, "new " * options.times + "\\n")
 """
-    (tmp_path / "import_.py").write_text(source, encoding="utf-8")
+    (tmp_path / "example_.py").write_text(source, encoding="utf-8")
     monkeypatch.setattr(harness.commands, "__path__", [*harness.commands.__path__, str(tmp_path)])
     try:
-        assert main(["import", "--times", "3"]) == 1
+        assert main(["example", "--times", "3"]) == 1
         assert capsys.readouterr() == ("new new new \n", "")
         assert "do something new" in build_parser().format_help()
     finally:
-        sys.modules.pop("harness.commands.import_", None)
-        vars(harness.commands).pop("import_", None)
+        sys.modules.pop("harness.commands.example_", None)
+        vars(harness.commands).pop("example_", None)
 
 
 class TestHostileText:

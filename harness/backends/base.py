@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +91,7 @@ class Backend(abc.ABC):
     ``load``, ``_infer`` and ``close``.
     """
 
+    takes_floating: ClassVar[bool] = False  # whether pixels may be float32, where the specification says so
     loaded: Loaded
     infer_seconds: float = 0.0  # of the last `infer`
 
@@ -98,6 +99,10 @@ class Backend(abc.ABC):
         self.spec = spec
 
     def __enter__(self) -> Self:
+        if self.spec.floating and not self.takes_floating:
+            raise ModelError(
+                f"{self.spec.id}: this backend takes whole pixel values only; leave `normalize` out of `preprocess`"
+            )
         try:
             self.loaded = self.load()
         except BaseException:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import tempfile
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,13 +58,31 @@ def _open(options: argparse.Namespace, *, trust: bool) -> tuple[Labelled, int]:
 
 
 def inspect(options: argparse.Namespace) -> Result:
-    """Inspect a set; labels that contradict the built-in ones are reported, not refused."""
+    """Inspect a set; labels that contradict the built-in ones, or cannot be read, are reported and not refused."""
     from harness.dataset.inspection import inspect as look
     from harness.machine.environment import cores
 
-    labelled, classes = _open(options, trust=True)
+    try:
+        labelled, classes = _open(options, trust=True)
+    except DatasetError as error:
+        if options.labels or options.class_names:
+            raise  # a file that was named has to be of use
+        labelled, classes = _without_labels(options, error), options.classes or 1000
     found = look(labelled, path=str(options.path), classes=classes, threads=cores(), images=options.images)
     return Result(document=found) if options.json else Result(text=as_text(found))
+
+
+def _without_labels(options: argparse.Namespace, error: DatasetError) -> Labelled:
+    """Return the images of a set whose labels cannot be used. Raises ``error`` where there are no images either."""
+    from harness.dataset.sources.opening import ImageSetRequest, Labelled, open_unlabelled
+
+    try:
+        pictures = open_unlabelled(ImageSetRequest(options.path, options.form or "auto"))
+    except DatasetError:
+        raise error from None
+    notes = (*pictures.notes, f"no labels: {error}")
+    pairs = [(name, None) for name in pictures.names]
+    return Labelled(pictures.form, pairs, pictures.read, pictures.signature, "none", None, notes)  # type: ignore[arg-type]
 
 
 def as_text(found: dict[str, Any]) -> str:
@@ -73,7 +93,7 @@ def as_text(found: dict[str, Any]) -> str:
         ("form", found["form"]),
         ("images", f"{found['images']:,}"),
         ("classes", f"{classes['with_images']:,} with images, of {classes['configured']:,}"),
-        ("labels", f"{labels['source']}; {labels['lowest']} to {labels['highest']}, counted from 0"),
+        ("labels", f"{labels['source']}{_range(labels)}"),
         ("images per class", _spread(labels["images_per_class"])),
         ("read", f"{read['images']:,} images, {read['bytes'] / 1e6:,.1f} MB"),
         ("formats", _counts(found["formats"])),
@@ -88,11 +108,16 @@ def as_text(found: dict[str, Any]) -> str:
     text += ["oddities         none"] if not found["oddities"] else ["oddities"]
     text += [printable(f"  {sentence}") for sentence in found["oddities"]]
     text.append("examples")
-    text += [
-        printable(f"  {item['id']}: class {item['class']}, {item['name'] or 'no name known'}")
-        for item in found["examples"]
-    ]
+    text += [printable(f"  {item['id']}: {_class_of(item)}") for item in found["examples"]]
     return "\n".join(text) + "\n"
+
+
+def _range(labels: dict[str, Any]) -> str:
+    return "" if labels["lowest"] is None else f"; {labels['lowest']} to {labels['highest']}, counted from 0"
+
+
+def _class_of(item: dict[str, Any]) -> str:
+    return "no label" if item["class"] is None else f"class {item['class']}, {item['name'] or 'no name known'}"
 
 
 def _spread(values: dict[str, float] | None) -> str:
@@ -121,6 +146,7 @@ def index(options: argparse.Namespace) -> Result:
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(["image_id", "label"])
     writer.writerows(labelled.pairs)
+    _read_back(options, sink.getvalue(), labelled)
     try:
         write_atomically(options.file, sink.getvalue().encode())
     except RecordError as error:
@@ -128,3 +154,28 @@ def index(options: argparse.Namespace) -> Result:
     images = f"{len(labelled.pairs):,} images of the form {labelled.form}; labels from {labelled.label_source}"
     use = f"Use it with --set dataset.path={options.path} --set dataset.labels={options.file}"
     return Result(text=f"{printable(f'{options.file}: {images}')}\n{printable(use)}\n")
+
+
+def _read_back(options: argparse.Namespace, text: str, labelled: Labelled) -> None:
+    """Read a list as a run would read it. Raises DatasetError where that gives other images or classes."""
+    from harness.dataset.labels.find import read_labels
+    from harness.dataset.sources.opening import read_class_names
+
+    names = read_class_names(options.class_names) if options.class_names else None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, options.file.name)
+        try:
+            path.write_text(text, encoding="utf-8", newline="")
+            _, table = read_labels(path, names)
+            found = list(zip(table.names, table.classes, strict=True))
+        except (OSError, DatasetError) as error:
+            reason = str(error).replace(str(path), str(options.file))
+            raise DatasetError(
+                printable(f"{options.file}: not written, because it could not be read back: {reason}")
+            ) from None
+    if found != labelled.pairs:
+        pairs = zip_longest(labelled.pairs, found, fillvalue=("", -1))
+        name = next((mine[0] for mine, back in pairs if mine != back), "")
+        raise DatasetError(
+            printable(f"{options.file}: not written, because a list cannot hold the name {name!r}; rename the image")
+        )

@@ -1,75 +1,48 @@
-"""`harness feed`: what each model of a configuration is fed for given images, as a file of arrays."""
+"""`harness feed`: what each model is fed, as arrays in a file."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.commands.options import add_config
 from harness.commands.result import Result
-from harness.errors import ConfigError, DatasetError, nearest
+from harness.errors import ConfigError, nearest
 from harness.text import printable
 
-if TYPE_CHECKING:
-    from harness.config import Candidate, Config, Reference
-
 NAME = "feed"
-HELP = "write what each model is fed for given images"
+HELP = "write what each model is fed for some images; needs no model file and no data set"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness feed`."""
     add_config(parser)
-    parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="an image file")
-    parser.add_argument("--model", metavar="ID", help="feed only this model")
+    parser.add_argument("images", metavar="IMAGE", type=Path, nargs="+", help="an image file")
+    parser.add_argument("--model", metavar="ID", help="only what this model is fed")
     parser.add_argument(
-        "--out", metavar="FILE", type=Path, required=True, help="the .npz file: per model id (n, height, width, 3)"
+        "--out",
+        metavar="FILE.npz",
+        type=Path,
+        required=True,
+        help="one array a model id: images x height x width x 3, in the model's colour order, after mean and scale",
     )
 
 
 def run(options: argparse.Namespace) -> Result:
-    """Prepare the images for each model and write the file."""
-    import numpy as np
+    """Prepare the images as each model takes them and write the arrays."""
+    from harness.config.fed import load_fed
+    from harness.disk.atomic import make_folder, write_atomically
+    from harness.feeding.feed import feed, npz
 
-    from harness.config import load_config
-    from harness.dataset.image import BadImageError
-    from harness.disk.arrays import write_arrays
-    from harness.feeding.feed import feed
-
-    config = load_config(options.config, options.overrides, without_dataset=True)
-    models = _chosen(config, options.model)
-    encoded = [(image, _read(image)) for image in options.images]
-    arrays = {}
-    for model in models:
-        preprocess = config.preprocess_for(model)
-        rows = []
-        for image, data in encoded:
-            try:
-                rows.append(feed(data, preprocess, model.input))
-            except BadImageError as error:
-                raise DatasetError(printable(f"{image}: {error}")) from None
-        arrays[model.id] = np.stack(rows)
-    write_arrays(options.out, arrays)
-    lines = [f"{name}: {array.dtype} ({', '.join(map(str, array.shape))})" for name, array in arrays.items()]
-    return Result(text="\n".join([*lines, f"written: {printable(str(options.out))}"]) + "\n")
-
-
-def _chosen(config: Config, wanted: str | None) -> list[Reference | Candidate]:
-    models: list[Reference | Candidate] = [config.reference, *config.candidates]
-    if wanted is None:
-        return models
-    found = [model for model in models if model.id == wanted]
-    if not found:
-        ids = [model.id for model in models]
-        close = nearest(wanted, ids)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(ids)}"
-        raise ConfigError(printable(f"--model {wanted}: no model of the configuration has this id; {hint}"))
-    return found
-
-
-def _read(image: Path) -> bytes:
-    try:
-        return image.read_bytes()
-    except OSError as error:
-        raise DatasetError(printable(f"{image}: cannot be read: {error.strerror or error}")) from None
+    fed = load_fed(options.config, options.overrides)
+    models = [model for model in fed.models if options.model in (None, model.id)]
+    if not models:
+        known = [model.id for model in fed.models]
+        close = nearest(options.model, known)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+        raise ConfigError(printable(f"--model {options.model}: no such model in {options.config}; {hint}"))
+    arrays = feed(fed, models, options.images)
+    make_folder(options.out.absolute().parent)
+    write_atomically(options.out, npz(arrays))
+    lines = [f"{name}: {'x'.join(map(str, array.shape))} {array.dtype}\n" for name, array in arrays.items()]
+    return Result(text="".join([*lines, f"written to {printable(str(options.out))}\n"]))

@@ -16,13 +16,13 @@ from harness.config.matrix import expand
 from harness.config.origin import Key, Origin, dotted
 from harness.config.override import apply
 from harness.config.schema import EXPANDED, Config
-from harness.config.yaml_text import YamlText
+from harness.config.yaml_text import Fault, YamlText
 from harness.errors import ConfigError, nearest
 from harness.text import printable
 
 _LARGEST = 200_000  # bytes; far beyond any configuration, and read in a second
 _MOST_FAULTS = 50  # shown of one configuration
-_PATH_KEYS: tuple[Key, ...] = (
+PATH_KEYS: tuple[Key, ...] = (
     ("dataset", "path"),
     ("dataset", "labels"),
     ("dataset", "labels", "source"),
@@ -34,7 +34,7 @@ _PATH_KEYS: tuple[Key, ...] = (
     ("gates", "baseline", "file"),
     ("conversion", "calibration", "path"),
 )
-_CANDIDATE_PATHS: tuple[Key, ...] = (
+CANDIDATE_PATHS: tuple[Key, ...] = (
     ("model",),
     ("gates", "baseline", "file"),
     ("conversion", "calibration", "path"),
@@ -60,6 +60,43 @@ def load_config(
     Raises ConfigError that lists every fault with file, line, key and the mend.
     """
     file = Path(path)
+    data, origin, unreadable, misused = read_values(file, overrides, environment)
+    unread = [fault for fault in unreadable if not origin.is_overridden(fault[0])]
+    if without_dataset:
+        unread = [fault for fault in unread if not _stand_in(data, fault[0])]
+    faults = [f"{file}:{line}: {dotted(key) or 'the configuration'}: {what}" for key, line, what in unread] + misused
+    repeated = repeated_ids(data, origin)
+    faults += repeated
+    _resolve_paths(data, file, origin)
+    config: Config | None = None
+    try:
+        config = Config.model_validate(data, context=EXPANDED)
+    except ValidationError as error:
+        already = {key for key, _, _ in unread} | ({()} if repeated else set())
+        if data.get("matrix") is not None and not data.get("candidates"):
+            already.add(("candidates",))  # the faults of the matrix say why there is none
+        faults += explain(error, data, origin, Config, already=frozenset(already))
+    if faults or config is None:
+        raise refusal(file, faults)
+    config._origin = origin  # noqa: SLF001  (a private attribute of our own class, not part of its value)
+    return config
+
+
+def refusal(file: Path, faults: Sequence[str]) -> ConfigError:
+    """Return the error that lists the faults of a configuration."""
+    count = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
+    more = [f"and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else []
+    return ConfigError(f"{file}: {count} in the configuration", [*faults[:_MOST_FAULTS], *more])
+
+
+def read_values(
+    file: Path, overrides: Sequence[str], environment: Mapping[str, str] | None = None
+) -> tuple[dict[str, Any], Origin, list[Fault], list[str]]:
+    """Return a file's values before the schema: paths resolved, overrides applied, the matrix written out.
+
+    With them where each was written, the faults of the text (by key and line) and those of overrides and matrix.
+    Raises ConfigError where the file is no YAML mapping.
+    """
     text = _read(file)
     reader = YamlText(environment)
     try:
@@ -77,27 +114,7 @@ def load_config(
     if data.get("matrix") is not None:
         misused += expand(data, origin)
     misused += [fault for override in later for fault in apply(override, data, origin, environment)]
-    unread = [fault for fault in reader.faults if not origin.is_overridden(fault[0])]
-    if without_dataset:
-        unread = [fault for fault in unread if not _stand_in(data, fault[0])]
-    faults = [f"{file}:{line}: {dotted(key) or 'the configuration'}: {what}" for key, line, what in unread] + misused
-    repeated = _repeated_ids(data, origin)
-    faults += repeated
-    _resolve_paths(data, file, origin)
-    config: Config | None = None
-    try:
-        config = Config.model_validate(data, context=EXPANDED)
-    except ValidationError as error:
-        already = {key for key, _, _ in unread} | ({()} if repeated else set())
-        if data.get("matrix") is not None and not data.get("candidates"):
-            already.add(("candidates",))  # the faults of the matrix say why there is none
-        faults += explain(error, data, origin, Config, already=frozenset(already))
-    if faults or config is None:
-        count = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
-        more = [f"and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else []
-        raise ConfigError(f"{file}: {count} in the configuration", [*faults[:_MOST_FAULTS], *more])
-    config._origin = origin  # noqa: SLF001  (a private attribute of our own class, not part of its value)
-    return config
+    return data, origin, reader.faults, misused
 
 
 def _stand_in(data: dict[str, Any], key: Key) -> bool:
@@ -176,7 +193,7 @@ def _problem(text: str, error: yaml.YAMLError) -> str:
     return what
 
 
-def _repeated_ids(data: dict[str, Any], origin: Origin) -> list[str]:
+def repeated_ids(data: dict[str, Any], origin: Origin) -> list[str]:
     """Return what is wrong with ids that two models share; the schema would say it only once all else is right."""
     reference, candidates = data.get("reference"), data.get("candidates")
     models: list[tuple[Key, Any]] = [(("reference",), reference)]
@@ -206,8 +223,8 @@ def _resolve_paths(data: dict[str, Any], file: Path, origin: Origin) -> None:
         for part in name:
             listed = listed.get(part) if isinstance(listed, dict) else None
         count = len(listed) if isinstance(listed, list) else 0
-        inner += [(*name, index, *key) for index in range(count) for key in _CANDIDATE_PATHS]
-    for key in (*_PATH_KEYS, *inner):
+        inner += [(*name, index, *key) for index in range(count) for key in CANDIDATE_PATHS]
+    for key in (*PATH_KEYS, *inner):
         parent: Any = data
         for part in key[:-1]:
             listed = isinstance(parent, list) and isinstance(part, int)  # then within its bounds

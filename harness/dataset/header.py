@@ -16,6 +16,10 @@ from dataclasses import dataclass
 LARGEST_SIDE = 65_500  # what the JPEG library allows
 LARGEST_PIXELS = 100_000_000  # 300 MB once decoded; ImageNet's largest validation image has 17 million
 
+# A progressive JPEG passes over all of its pixels once a scan, even where a scan is empty; encoders write up to 20.
+MOST_SCANS = 64
+MOST_SCANNED_PIXELS = 1_500_000_000
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd8]")  # not a stuffed byte, fill byte, restart or start
 _SOF = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
@@ -73,7 +77,8 @@ def _check_size(header: Header) -> None:
 
 
 def _jpeg(data: bytes) -> Header:
-    place, size, channels, bits, adobe = 2, None, 0, 8, None
+    place, size, channels, bits, adobe, scans = 2, None, 0, 8, None, 0
+    many = data.count(b"\xff\xda") > 1
     while found := _MARKER.search(data, place):
         place, marker = found.end(), data[found.end() - 1]
         if marker == 0xD9:
@@ -89,8 +94,11 @@ def _jpeg(data: bytes) -> Header:
             adobe = body[11]
         elif marker == 0xDA and size is None:
             raise HeaderError("not an image that can be decoded: a JPEG whose dimensions are missing")
-        elif marker == 0xDA and data.endswith(b"\xff\xd9"):
-            break  # as nearly every file; only the others are searched for what ends the picture
+        elif marker == 0xDA and size is not None:
+            scans += 1
+            _check_scans(scans, size)
+            if not many and data.endswith(b"\xff\xd9"):
+                break  # as nearly every file; only the others are searched for what ends the picture
         place += max(length, 2)
     else:
         what = "cut off: the JPEG data has no end marker"
@@ -99,6 +107,15 @@ def _jpeg(data: bytes) -> Header:
         raise HeaderError("not an image that can be decoded: a JPEG without a picture")
     mode = {1: "grey", 3: "RGB", 4: "CMYK"}.get(channels, f"{channels} channels")
     return Header("JPEG", *size, mode if bits == 8 else f"{mode} {bits} bit", adobe)
+
+
+def _check_scans(scans: int, size: tuple[int, int]) -> None:
+    _check_size(Header("JPEG", *size, ""))
+    if scans > MOST_SCANS or scans * size[0] * size[1] > MOST_SCANNED_PIXELS:
+        raise HeaderError(
+            f"too many scans: a JPEG of {size[0]}x{size[1]} pixels with {scans} scans or more; at most {MOST_SCANS} "
+            f"scans, and {MOST_SCANNED_PIXELS:,} pixels in all of them, are decoded"
+        )
 
 
 _PNG_MODES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey+alpha", 6: "RGB+alpha"}

@@ -6,6 +6,7 @@ ignored unless `exif: apply` is set, because the published numbers were measured
 
 from __future__ import annotations
 
+import io
 from functools import lru_cache
 from typing import Any
 
@@ -24,7 +25,7 @@ class BadImageError(HarnessError):
 
 @lru_cache(maxsize=1)
 def opencv() -> Any:
-    """Return the module cv2, silent and with one thread a call."""
+    """Return OpenCV, silent and on one thread."""
     import cv2
 
     silent = cv2.utils.logging.LOG_LEVEL_SILENT
@@ -44,10 +45,7 @@ def decode(data: bytes, *, exif: bool = False) -> Image:
     Raises BadImageError with the reason: empty, no image, cut off (a decoder that fills the rest with grey gives no
     answer), or of absurd dimensions, which is known before anything is decoded.
     """
-    try:
-        read_header(data)
-    except HeaderError as error:
-        raise BadImageError(str(error)) from None
+    _check(data)
     cv2 = opencv()
     flags = cv2.IMREAD_COLOR if exif else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
@@ -57,3 +55,31 @@ def decode(data: bytes, *, exif: bool = False) -> Image:
     if image is None:
         raise BadImageError("not an image that can be decoded: its data is damaged")
     return image  # type: ignore[no-any-return]
+
+
+def decode_with_pillow(data: bytes, *, exif: bool = False) -> Image:
+    """Decode an image with Pillow to uint8 (height, width, 3), **RGB**, with the same checks before it as ``decode``.
+
+    Raises BadImageError with the reason.
+    """
+    _check(data)
+    from PIL import Image as pillow  # noqa: N813  (a module, and no class of ours)
+    from PIL import ImageOps
+
+    try:
+        with pillow.open(io.BytesIO(data)) as opened:
+            turned = ImageOps.exif_transpose(opened) if exif else opened
+            if turned.mode == "P" and isinstance(turned.info.get("transparency"), bytes):
+                # Pillow warns of it and drops it when it makes RGB; the pixels are the same without.
+                turned.load()
+                del turned.info["transparency"]
+            return np.asarray(turned.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, EOFError, pillow.DecompressionBombError) as error:
+        raise BadImageError(f"unreadable: {error}") from None
+
+
+def _check(data: bytes) -> None:
+    try:
+        read_header(data)
+    except HeaderError as error:
+        raise BadImageError(str(error)) from None

@@ -56,8 +56,9 @@ def inspect(labelled: Labelled, *, path: str, classes: int, threads: int, images
                 if facts.digest in seen:
                     same.append((seen[facts.digest], row))
                 seen.setdefault(facts.digest, row)
-    per_class = Counter(label for _, label in pairs)
-    oddities = [*labelled.notes, *_label_oddities(pairs, per_class, classes), *_same(pairs, same)]
+    per_class = Counter(label for _, label in pairs if label is not None)
+    about_labels = _label_oddities(pairs, per_class, classes) if per_class else []
+    oddities = [*labelled.notes, *about_labels, *_same(pairs, same)]
     if animated:
         oddities.append(f"{animated} animated images, of which the first frame counts")
     return {
@@ -113,7 +114,7 @@ def _examples(labelled: Labelled) -> list[dict[str, Any]]:
     picked = [labelled.pairs[number * total // count] for number in range(count)]
     names = labelled.class_names
     return [
-        {"id": name, "class": label, "name": names[label] if names and 0 <= label < len(names) else None}
+        {"id": name, "class": label, "name": names[label] if names and label in range(len(names)) else None}
         for name, label in picked
     ]
 

@@ -56,6 +56,7 @@ class Lane:
     _stack: ExitStack = field(default_factory=ExitStack)
     _backend: Backend | None = None
     _loaded: Loaded | None = None
+    _replaced: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def load(self) -> Backend:
@@ -114,8 +115,7 @@ class Lane:
         path = self.files.replaced() if self.files else None
         if path is None:
             return
-        if self.spec.cache_dir:  # what was compiled may be of the other file
-            shutil.rmtree(self.spec.cache_dir, ignore_errors=True)
+        self._replaced = True
         raise ModelError(
             f"{self.spec.id}: {path} was replaced or changed while the run used it, so that its answers belong to no "
             "known file; run again when nothing writes there"
@@ -126,8 +126,10 @@ class Lane:
         return self.load().infer(pixels)
 
     def close(self) -> None:
-        """Free the model."""
+        """Free the model, and forget what was compiled where that may be of a file that was replaced."""
         self._stack.close()
+        if self._replaced and self.spec.cache_dir:  # not before: another candidate may be compiling there
+            shutil.rmtree(self.spec.cache_dir, ignore_errors=True)
 
 
 class NonFiniteError(ModelError):

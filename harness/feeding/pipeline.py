@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,8 +10,7 @@ from numpy.typing import NDArray
 
 from harness.config.preprocess import Preprocess
 from harness.config.steps import Library
-from harness.dataset.header import HeaderError, read_header
-from harness.dataset.image import BadImageError, decode, decoder_version
+from harness.dataset.image import decode, decode_with_pillow, decoder_version
 from harness.feeding.steps import Pixels, apply_step
 
 Prepared = NDArray[np.uint8 | np.float32]
@@ -33,26 +31,7 @@ def decode_with(library: Library, data: bytes, *, exif: bool) -> Decoded:
     """
     if library == "opencv":
         return Decoded(decode(data, exif=exif), is_rgb=False)
-    return Decoded(_decode_by_pillow(data, exif=exif), is_rgb=True)
-
-
-def _decode_by_pillow(data: bytes, *, exif: bool) -> NDArray[np.uint8]:
-    try:
-        read_header(data)
-    except HeaderError as error:
-        raise BadImageError(str(error)) from None
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            turned = ImageOps.exif_transpose(image) if exif else image
-            if turned.mode == "P" and isinstance(turned.info.get("transparency"), bytes):
-                # Pillow warns of it and drops it when it makes RGB; the pixels are the same without.
-                turned.load()
-                del turned.info["transparency"]
-            return np.asarray(turned.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadImageError(f"not an image that Pillow can decode: {error}") from None
+    return Decoded(decode_with_pillow(data, exif=exif), is_rgb=True)
 
 
 def library_version(library: Library) -> str:
@@ -81,23 +60,27 @@ def run_steps(decoded: Decoded, preprocess: Preprocess) -> Pixels:
     return image[:, :, ::-1] if decoded.is_rgb else image
 
 
-def prepare_each(data: bytes, preprocesses: Sequence[Preprocess]) -> list[Prepared]:
-    """Return the pixels of each preprocessing, as ``prepare`` does; the image is decoded once a library.
+def steps_of_each(data: bytes, preprocesses: Sequence[Preprocess]) -> list[Pixels]:
+    """Return what ``run_steps`` gives for each preprocessing; the image is decoded once a library.
 
     Raises BadImageError where it is unusable for one of them.
     """
     decoded: dict[tuple[Library, bool], Decoded] = {}
-    prepared: list[Prepared] = []
+    found: list[Pixels] = []
     for preprocess in preprocesses:
         if preprocess.decoding not in decoded:
             library, exif = preprocess.decoding
             decoded[preprocess.decoding] = decode_with(library, data, exif=exif)
-        found = run_steps(decoded[preprocess.decoding], preprocess)
-        if found.dtype == np.uint8:
-            prepared.append(np.ascontiguousarray(found, np.uint8))
-        else:
-            prepared.append(np.ascontiguousarray(found, np.float32))
-    return prepared
+        found.append(run_steps(decoded[preprocess.decoding], preprocess))
+    return found
+
+
+def prepare_each(data: bytes, preprocesses: Sequence[Preprocess]) -> list[Prepared]:
+    """Return the pixels of each preprocessing, as ``prepare`` does; the image is decoded once a library."""
+    return [
+        np.ascontiguousarray(pixels, np.uint8 if pixels.dtype == np.uint8 else np.float32)
+        for pixels in steps_of_each(data, preprocesses)
+    ]
 
 
 def prepare(data: bytes, preprocess: Preprocess) -> Prepared:

@@ -82,7 +82,7 @@ def test_presets(name: str) -> None:
     assert len(preset["source"]) > 80
     preprocess = load({"preset": name})
     assert preprocess.pixels_key == load(preset["preprocess"]).pixels_key
-    assert preprocess.output_size == ((227, 227) if name == "caffe" else (224, 224))
+    assert preprocess.output_size == (224, 224)
     smaller = load({"preset": name, "size": [96, 128], "exif": "apply"})
     assert smaller.output_size == (96, 128)
     assert smaller.model_dump(mode="json") == {"preset": name, "exif": "apply", "size": [96, 128]}

@@ -71,6 +71,9 @@ def test_a_replaced_ir_fails_its_candidate(
     assert (status["ir"], status["other"]) == ("error", "ok")
     error = next(part.error for part in record.models if part.id == "ir") or ""
     assert "ir.xml was replaced or changed while the run used it" in error
+    compiled = load_config(config).cache.folder
+    assert compiled is not None
+    assert not list(compiled.glob("compiled/*/*"))  # it may be of either file
     again = run(config, "again")  # the file that is there now, by its own digest: nothing of the first run is left over
     parity = next(gate for gate in again.gates if (gate.gate, gate.model) == ("parity", "ir"))
     assert parity.verdict == "fail"

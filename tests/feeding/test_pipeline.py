@@ -62,8 +62,8 @@ def test_caffes_protocol_by_opencv_alone() -> None:
     decoded = cv2.imdecode(np.frombuffer(JPEG, np.uint8), cv2.IMREAD_COLOR)
     assert decoded is not None
     image = cv2.resize(decoded, (256, 256))
-    np.testing.assert_array_equal(prepare(JPEG, Preprocess(preset="caffe")), image[14:241, 14:241])
-    np.testing.assert_array_equal(prepare(JPEG, Preprocess(preset="caffe", size=224)), image[16:240, 16:240])
+    np.testing.assert_array_equal(prepare(JPEG, Preprocess(preset="caffe")), image[16:240, 16:240])
+    np.testing.assert_array_equal(prepare(JPEG, Preprocess(preset="caffe", size=227)), image[14:241, 14:241])
 
 
 def test_a_normalisation_makes_floats_in_bgr() -> None:

@@ -26,6 +26,8 @@ class IsolatedBackend(Backend):
     raises ModelError with how it died. Loading may take ten minutes (a device may compile for long the first time).
     """
 
+    takes_floating = True  # the backend in the child says what it takes
+
     def __init__(self, spec: ModelSpec, runner: str, seconds: float) -> None:
         super().__init__(spec)
         self._runner, self._seconds = runner, seconds

@@ -33,6 +33,8 @@ class OpenVINOBackend(Backend):
     inside OpenVINO, the normalisation as a table that is exact in every bit.
     """
 
+    takes_floating = True
+
     def load(self) -> Loaded:
         """Read and compile the IR. Raises ModelError for a bad file or name, DeviceError for device or precision."""
         ov = import_openvino()

@@ -34,6 +34,8 @@ class TensorFlowBackend(Backend):
     Pixels enter as uint8; colour order, mean and scale are applied inside the graph by a table (exact in every bit).
     """
 
+    takes_floating = True
+
     def load(self) -> Loaded:
         """Load the graph. Raises ModelError for a bad file or name, DeviceError for another device or precision."""
         if self.spec.precision not in ("f32", "device_default"):

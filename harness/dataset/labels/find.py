@@ -15,7 +15,8 @@ from harness.dataset.labels.kaggle import (
     read_annotations,
     read_solution,
 )
-from harness.dataset.labels.listing import classes_of, read_lines
+from harness.dataset.labels.list_file import read_list
+from harness.dataset.labels.listing import classes_of
 from harness.dataset.labels.table import LabelTable
 from harness.errors import DatasetError
 
@@ -38,10 +39,9 @@ def read_labels(path: Path, class_names: Sequence[str] | None) -> tuple[str, Lab
         from harness.dataset.sources.manifest_file import read_parquet_list
 
         lines = read_parquet_list(path)
-    else:
-        lines = read_lines(path)
-    classes = classes_of(path, lines, class_names)
-    return "list", LabelTable(str(path), [line.name for line in lines], classes)
+        classes = classes_of(path, lines, class_names)
+        return "list", LabelTable(str(path), [line.name for line in lines], classes)
+    return "list", read_list(path, class_names)
 
 
 def find_labels(folder: Path, *, form: str | None = None) -> tuple[str, LabelTable] | None:

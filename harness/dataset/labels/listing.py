@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from harness.dataset.imagenet import class_of_wnid
+from harness.dataset.labels.class_names import ByName, classes_by_name
 from harness.errors import DatasetError
 
 NAME_COLUMNS = ("image_id", "imageid", "image", "filename", "file_name", "file", "path", "name", "img", "id")
@@ -30,7 +31,7 @@ CLASS_COLUMNS = (
 )
 _LARGEST = 1 << 28  # bytes of a list
 _LONGEST = 8192  # characters of a line
-_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+_NUMBER = re.compile(r"([+-]?[0-9]{1,18})(\.0{1,18})?")  # some tables write every number as 65.0
 _WNID = re.compile(r"n[0-9]{8}")
 _SEPARATORS = "\t,;"
 _QUOTED_NAME = re.compile(r'"((?:[^"]|"")*)"\s*[\s,;]\s*"?([^"\s]+)"?')
@@ -48,11 +49,23 @@ class Line:
 
 def read_lines(path: Path) -> list[Line]:
     """Read a list. Raises DatasetError with file and line for the first line that has no such form."""
-    lines = [(number, line.strip()) for number, line in enumerate(read_text(path).split("\n"), start=1) if line.strip()]
+    return lines_of(path, numbered_lines(path))
+
+
+def numbered_lines(path: Path) -> list[tuple[int, str]]:
+    """Return the lines of a text that are not empty, with their numbers from 1. Raises DatasetError."""
+    return [(number, line.strip()) for number, line in enumerate(read_text(path).split("\n"), start=1) if line.strip()]
+
+
+def lines_of(path: Path, lines: Sequence[tuple[int, str]], *, absolute: bool = False) -> list[Line]:
+    """Return the images that the lines of a list name, below its header if it has one.
+
+    ``absolute``: absolute paths are let through. Raises DatasetError with file and line.
+    """
     header = _header(lines[0][1]) if lines else None
     if header:
-        return [_by_header(path, number, line, header) for number, line in lines[1:]]
-    return [_pair(path, number, line) for number, line in lines]
+        return [_by_header(path, number, line, header, absolute=absolute) for number, line in lines[1:]]
+    return [_pair(path, number, line, absolute=absolute) for number, line in lines]
 
 
 def read_text(path: Path) -> str:
@@ -65,9 +78,10 @@ def read_text(path: Path) -> str:
     if len(raw) > _LARGEST:
         raise DatasetError(f"{path}: larger than {_LARGEST:,} bytes; this is no list of images")
     try:
-        return raw.decode("utf-8-sig")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise DatasetError(f"{path}: not UTF-8 text; a list has one `name class` a line") from None
+    return text if "\n" in text else text.replace("\r", "\n")
 
 
 @dataclass(frozen=True)
@@ -88,16 +102,21 @@ def _header(line: str) -> _Header | None:
     return None
 
 
-def _by_header(path: Path, number: int, line: str, header: _Header) -> Line:
+def has_header(line: str) -> bool:
+    """Tell whether the first line of a list names its columns in words that are known."""
+    return _header(line) is not None
+
+
+def _by_header(path: Path, number: int, line: str, header: _Header, *, absolute: bool) -> Line:
     place = f"{path}:{number}"
     _not_too_long(line, place)
     fields = line.split() if header.separator is None else _csv(line, header.separator, place)
     if len(fields) != header.fields:
         raise DatasetError(f"{place}: {len(fields)} columns, but the header names {header.fields}")
-    return Line(safe_name(fields[header.name].strip(), place), fields[header.label].strip(), number)
+    return Line(safe_name(fields[header.name].strip(), place, absolute=absolute), fields[header.label].strip(), number)
 
 
-def _pair(path: Path, number: int, line: str) -> Line:
+def _pair(path: Path, number: int, line: str, *, absolute: bool) -> Line:
     place = f"{path}:{number}"
     _not_too_long(line, place)
     if line.startswith('"') or line.endswith('"'):
@@ -106,7 +125,7 @@ def _pair(path: Path, number: int, line: str) -> Line:
         name, label = _split(line)
     if not name or not label:
         raise DatasetError(f"{place}: {line[:80]!r} is no `name class` line, such as `ILSVRC2012_val_00000001.JPEG 65`")
-    return Line(safe_name(name, place), label, number)
+    return Line(safe_name(name, place, absolute=absolute), label, number)
 
 
 def _split(line: str) -> tuple[str, str]:
@@ -139,12 +158,20 @@ def _not_too_long(line: str, place: str) -> None:
         raise DatasetError(f"{place}: a line of {len(line):,} characters; a list has one `name class` a line")
 
 
-def safe_name(name: str, place: str) -> str:
-    """Return a name relative to the image folder, written with `/`. Raises DatasetError where it leads out of it."""
+def safe_name(name: str, place: str, *, absolute: bool = False) -> str:
+    """Return a name relative to the image folder, written with `/`. Raises DatasetError where it leads out of it.
+
+    ``absolute``: an absolute path is let through, for a join that only compares the ends of paths and opens none.
+    """
     parts = PurePosixPath(name)
-    if not name or parts.is_absolute() or ".." in parts.parts or "\0" in name:
-        raise DatasetError(f"{place}: {name[:80]!r} leads out of the image folder; names are relative to it")
+    if not name or (parts.is_absolute() and not absolute) or ".." in parts.parts or "\0" in name:
+        raise outside(name, place)
     return str(parts)
+
+
+def outside(name: str, place: str) -> DatasetError:
+    """Return the error for a name that leads out of the image folder."""
+    return DatasetError(f"{place}: {name[:80]!r} leads out of the image folder; names are relative to it")
 
 
 def classes_of(path: Path, lines: Sequence[Line], names: Sequence[str] | None = None) -> list[int]:
@@ -152,16 +179,29 @@ def classes_of(path: Path, lines: Sequence[Line], names: Sequence[str] | None = 
 
     Raises DatasetError with file and line for the first class that is none.
     """
-    by_name = {name: index for index, name in enumerate(names)} if names else {}
+    by_name = classes_by_name(names)
     return [class_of(line.label, by_name, f"{path}:{line.number}") for line in lines]
 
 
-def class_of(text: str, by_name: Mapping[str, int], place: str) -> int:
-    """Return the 0-based class that a text stands for: a number, a class name, or a WordNet id of ILSVRC2012."""
+def is_class(text: str, by_name: ByName) -> bool:
+    """Tell whether a text looks like a class: a known name, a whole number or a WordNet id."""
+    return text in by_name or bool(_NUMBER.fullmatch(text) or _WNID.fullmatch(text))
+
+
+def class_of(text: str, by_name: ByName, place: str) -> int:
+    """Return the 0-based class that a text stands for: a number, a class name, or a WordNet id of ILSVRC2012.
+
+    Raises DatasetError where it is none of them, or a name of two classes.
+    """
     if text in by_name:
-        return by_name[text]
-    if _NUMBER.fullmatch(text):
-        return int(text)
+        if len(by_name[text]) > 1:
+            both = " and ".join(str(index) for index in by_name[text])
+            raise DatasetError(
+                f"{place}: {text[:80]!r} is the name of the classes {both}; write the number of the class instead"
+            )
+        return by_name[text][0]
+    if found := _NUMBER.fullmatch(text):
+        return int(found[1])
     if not by_name and _WNID.fullmatch(text):
         if text in class_of_wnid():
             return class_of_wnid()[text]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from harness.dataset.imagenet import number_of
+from harness.dataset.labels.listing import outside
+from harness.dataset.labels.matching import match
 from harness.errors import DatasetError
 
 _SHOWN = 5
@@ -16,7 +20,9 @@ class LabelTable:
     """0-based classes by image name, in the table's order.
 
     ``source``: where it was read from; ``whole``: it describes a whole published set, of which the images may be a part
-    (otherwise every named image has to be there). ``notes``: whatever was odd, in sentences.
+    (otherwise every named image has to be there). ``notes``: whatever was odd, in sentences. ``by_order``: it has no
+    names, and its classes are those of the images in the order of their names. ``lines``: where in ``source`` each name
+    stands, counted from 1, where that is known.
     """
 
     source: str
@@ -24,6 +30,8 @@ class LabelTable:
     classes: Sequence[int]
     whole: bool = False
     notes: tuple[str, ...] = ()
+    by_order: bool = False
+    lines: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -36,42 +44,86 @@ class Joined:
 
 
 def join(images: Sequence[str], table: LabelTable, *, place: str) -> Joined:
-    """Join images with a table by name: exactly, or else by the last part of the name without its suffix.
+    """Join images with a table by name: exactly, or else as `matching.match` finds them.
 
     The order is the table's, or the images' where the table is a whole published set. ``place`` names the images.
     Raises DatasetError for names that stand twice or fit two images, for labels without image (not in a table that is
     ``whole``), and for images without label (there a list may leave images out, which is noted).
     """
-    exact = {name: row for row, name in enumerate(images)}
-    loose: dict[str, list[int]] = {}
-    for number, name in enumerate(images):
-        loose.setdefault(key(name), []).append(number)
+    table = with_names(images, table, place=place)
+    rows = matched(images, table, place=place)
     found: dict[int, int] = {}
     twice: list[str] = []
     absent: list[str] = []
-    unclear: list[str] = []
-    for name, label in zip(table.names, table.classes, strict=True):
-        row = exact.get(name)
-        if row is None:
-            near = loose.get(key(name), [])
-            if len(near) > 1:
-                unclear.append(name)
-                continue
-            row = near[0] if near else None
+    other: list[tuple[str, str]] = []
+    for name, label, row in zip(table.names, table.classes, rows, strict=True):
         if row is None:
             absent.append(name)
         elif row in found:
             twice.append(name)
         else:
             found[row] = label
+            if name != images[row]:
+                other.append((name, images[row]))
     if twice:
         raise DatasetError(f"{table.source}: {listed(twice, 'image')} listed twice; keep one line for each")
-    if unclear:
-        raise DatasetError(
-            f"{table.source}: {listed(unclear, 'name')} that more than one image of {place} has; "
-            "write names with folders"
-        )
+    if other and not table.whole:
+        table = replace(table, notes=(*table.notes, spelled(table.source, other)))
     return _checked(images, table, found, absent, place)
+
+
+def spelled(source: str, other: Sequence[tuple[str, str]]) -> str:
+    """Return the note on names that were joined with images whose names are written in another way."""
+    image = other[0][1]
+    return f"{source}: {listed([name for name, _ in other], 'name')} joined with images such as {image}"
+
+
+def with_names(images: Sequence[str], table: LabelTable, *, place: str) -> LabelTable:
+    """Give a table without names those of the images, sorted; any other table is returned as it is.
+
+    Raises DatasetError where there are more or fewer classes than images, or the order of the names is not clear.
+    """
+    if not table.by_order:
+        return table
+    if len(images) != len(table.classes):
+        raise DatasetError(
+            f"{table.source}: {len(table.classes):,} classes without names, and {place} has {len(images):,} images; "
+            "write `name class` lines"
+        )
+    names = sorted(images)
+    for before, after in pairwise(names):
+        if _numbered(before) > _numbered(after):
+            raise DatasetError(
+                f"{table.source}: classes without names belong to the images in the order of their names, which is not "
+                f"clear: {before} is before {after} as text, and after it by number; write `name class` lines"
+            )
+    note = f"{table.source}: classes without names, taken in the order of the names of the images"
+    return replace(table, names=names, by_order=False, notes=(*table.notes, note))
+
+
+def _numbered(name: str) -> list[tuple[int, int, str]]:
+    """Return a key that sorts numbers inside names by value."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(1, int(part), "") if number % 2 else (0, 0, part) for number, part in enumerate(parts)]
+
+
+def matched(images: Sequence[str], table: LabelTable, *, place: str) -> list[int | None]:
+    """Return the image of each name of a table, or None.
+
+    Raises DatasetError for names that fit two images equally well, and for absolute paths that fit none.
+    """
+    found = match(images, table.names)
+    if found.unclear:
+        name, one, other = found.unclear[0]
+        raise DatasetError(
+            f"{table.source}: {listed([name for name, _, _ in found.unclear], 'name')} that more than one image of "
+            f"{place} has: {name} may be {images[one]} or {images[other]}; write names with folders and suffix"
+        )
+    if not table.whole:
+        for number, (name, row) in enumerate(zip(table.names, found.rows, strict=True)):
+            if row is None and name.startswith("/"):
+                raise outside(name, f"{table.source}:{table.lines[number]}" if table.lines else table.source)
+    return found.rows
 
 
 def _checked(images: Sequence[str], table: LabelTable, found: dict[int, int], absent: list[str], place: str) -> Joined:

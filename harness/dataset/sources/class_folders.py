@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.dataset.imagenet import class_of_wnid
-from harness.dataset.sources.pictures import Pictures, is_image_name, whole_files
+from harness.dataset.labels.class_names import ByName, classes_by_name
+from harness.dataset.labels.listing import class_of
+from harness.dataset.sources.pictures import Pictures, whole_files
+from harness.dataset.sources.suffixes import is_hidden, is_image_name, left_out
 from harness.errors import DatasetError
 
 
@@ -17,16 +20,20 @@ def open_class_folders(folder: Path, class_names: Sequence[str] | None = None) -
     Raises DatasetError where a folder's name stands for no class, or two stand for the same.
     """
     folders = _folders(folder)
-    by_name = {name: index for index, name in enumerate(class_names)} if class_names else {}
+    by_name = classes_by_name(class_names)
     found: dict[int, str] = {}
-    notes, empty, loose = [], [], _images(folder)
+    notes, empty = [], []
+    loose, other, _ = _content(folder)
     images: list[tuple[int, str]] = []
+    below: list[str] = []
     for name in folders:
         label = _class(name, by_name, folder)
         if label in found:
             raise DatasetError(f"{folder}: the folders {found[label]} and {name} stand for the same class {label}")
         found[label] = name
-        inside = _images(folder / name)
+        inside, beside, deeper = _content(folder / name)
+        other += [f"{name}/{item}" for item in beside]
+        below += [f"{name}/{item}" for item in deeper]
         images += [(label, f"{name}/{image}") for image in inside]
         if not inside:
             empty.append(name)
@@ -36,6 +43,9 @@ def open_class_folders(folder: Path, class_names: Sequence[str] | None = None) -
         notes.append(f"{folder}: {len(empty)} class folders without an image, such as {empty[0]}")
     if loose:
         notes.append(f"{folder}: {len(loose)} images in no class folder, such as {loose[0]}, not evaluated")
+    if below:
+        notes.append(f"{folder}: {len(below)} folders inside class folders, such as {below[0]}, not evaluated")
+    notes += left_out(folder, other)
     images.sort()
     names = [name for _, name in images]
     read, signature = whole_files(folder, names)
@@ -46,24 +56,30 @@ def open_class_folders(folder: Path, class_names: Sequence[str] | None = None) -
 
 
 def _folders(folder: Path) -> list[str]:
+    return sorted(name for name, is_folder in _entries(folder) if is_folder and not is_hidden(name))
+
+
+def _content(folder: Path) -> tuple[list[str], list[str], list[str]]:
+    """Return the images in a folder, what else lies there, and the folders in it; each sorted."""
+    entries = sorted(_entries(folder))
+    images = [name for name, is_folder in entries if not is_folder and is_image_name(name)]
+    folders = [name for name, is_folder in entries if is_folder and not is_hidden(name)]
+    known = {*images, *folders}
+    return images, [name for name, _ in entries if name not in known], folders
+
+
+def _entries(folder: Path) -> list[tuple[str, bool]]:
+    """Return (name, whether it is a folder) of what lies in a folder."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+            return [(entry.name, entry.is_dir()) for entry in entries]
     except OSError as error:
         raise DatasetError(f"{folder}: cannot be read: {error.strerror}") from None
 
 
-def _images(folder: Path) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entry.name for entry in entries if is_image_name(entry.name) and not entry.is_dir())
-    except OSError as error:
-        raise DatasetError(f"{folder}: cannot be read: {error.strerror}") from None
-
-
-def _class(name: str, by_name: dict[str, int], folder: Path) -> int:
+def _class(name: str, by_name: ByName, folder: Path) -> int:
     if name in by_name:
-        return by_name[name]
+        return class_of(name, by_name, f"{folder}: the folder {name}")
     if not by_name:
         if name in class_of_wnid():
             return class_of_wnid()[name]

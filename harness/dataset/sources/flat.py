@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from harness.dataset.sources.pictures import Pictures, is_image_name, whole_files
+from harness.dataset.sources.pictures import Pictures, whole_files
+from harness.dataset.sources.suffixes import is_hidden, is_image_name, left_out
 from harness.errors import DatasetError
 
 
@@ -16,16 +17,17 @@ def open_flat(folder: Path, *, deep: bool = False) -> Pictures:
     """
     names, other = _images(folder, "")
     if deep:
-        below = [name for name in other if (folder / name).is_dir() and not name.startswith(".")]
+        below = [name for name in other if (folder / name).is_dir() and not is_hidden(name)]
         for name in below:
-            names += _images(folder / name, f"{name}/")[0]
+            more, beside = _images(folder / name, f"{name}/")
+            names += more
+            other += beside
         other = [name for name in other if name not in below]
     if not names:
         raise DatasetError(f"{folder}: no image in it; set dataset.path to the folder that holds them")
     names.sort()
-    notes = (f"{folder}: {len(other)} entries that are no images, such as {min(other)}",) if other else ()
     read, signature = whole_files(folder, names)
-    return Pictures("flat", names, read, signature, notes=notes)
+    return Pictures("flat", names, read, signature, notes=left_out(folder, other))
 
 
 def _images(folder: Path, before: str) -> tuple[list[str], list[str]]:

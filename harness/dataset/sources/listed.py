@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
-from harness.dataset.labels.table import LabelTable
-from harness.dataset.sources.pictures import Pictures, is_image_name, whole_files
+from harness.dataset.labels.table import LabelTable, matched, spelled, with_names
+from harness.dataset.sources.pictures import Pictures, whole_files
+from harness.dataset.sources.suffixes import is_clutter, is_hidden, is_image_name, left_out
 from harness.errors import DatasetError, nearest
 
-_SUFFIXES = (".txt", ".csv", ".tsv")
+_SUFFIXES = (".txt", ".csv", ".tsv", ".lst")
+_TINY_IMAGENET = "val_annotations.txt"
+_DEEPEST = 8  # folders below the images' folder
 
 
 def list_places(folder: Path) -> list[Path]:
     """Return where a list is looked for: beside the folder under its name, in it, or beside it."""
     beside = [folder.parent / f"{folder.name}{suffix}" for suffix in _SUFFIXES]
     inside = [folder / f"{name}{suffix}" for name in ("val", "labels") for suffix in _SUFFIXES]
-    return list(dict.fromkeys([*beside, *inside, folder.parent / "val.txt"]))
+    return list(
+        dict.fromkeys(
+            [*beside, *inside, folder / _TINY_IMAGENET, folder.parent / "val.txt", folder.parent / _TINY_IMAGENET]
+        )
+    )
 
 
 def find_list(folder: Path) -> Path | None:
@@ -24,39 +32,80 @@ def find_list(folder: Path) -> Path | None:
     return next((path for path in list_places(folder) if path.is_file()), None)
 
 
-def open_listed(folder: Path, table: LabelTable, *, may_miss: bool = False) -> Pictures:
-    """Return the images that ``table`` names, in its order.
+def open_listed(folder: Path, table: LabelTable, *, may_miss: bool = False) -> tuple[Pictures, LabelTable]:
+    """Return the images that ``table`` names, in its order, and the table with their names.
 
     Raises DatasetError where one is not there, with the near-miss; if they ``may_miss``, only where all are not.
+    """
+    table, missing = resolve(folder, table)
+    if missing and not (may_miss and len(missing) < len(table.names)):
+        raise DatasetError(_missing_message(table.source, folder, missing))
+    names = list(table.names)
+    read, signature = whole_files(folder, names)
+    return Pictures("list", names, read, signature, notes=_beside(folder, table)), table
+
+
+def resolve(folder: Path, table: LabelTable) -> tuple[LabelTable, list[str]]:
+    """Give a table the names of the files below ``folder`` that its names fit; and return the names that fit none.
+
+    Nothing else is looked for where every name is that of a file. Raises DatasetError where a name fits two files.
     """
     found: dict[str, frozenset[str]] = {}
     missing = []
     for name in table.names:
         below, _, last = name.rpartition("/")
         if below not in found:
-            found[below] = _files(folder / below)
+            found[below] = frozenset() if name.startswith("/") else _files(folder / below)
         if last not in found[below]:
             missing.append(name)
-    if missing and not (may_miss and len(missing) < len(table.names)):
-        raise DatasetError(_missing_message(table.source, folder, missing))
+    if not missing and not table.by_order:
+        return table, []
+    images = sorted(_below(folder, ""))
+    table = with_names(images, table, place=str(folder))
+    absent = set(missing)
+    there = list(dict.fromkeys([*images, *(name for name in table.names if name not in absent)]))
+    rows = matched(there, table, place=str(folder))
+    names = [name if row is None else there[row] for name, row in zip(table.names, rows, strict=True)]
+    other = [(name, file) for name, file in zip(table.names, names, strict=True) if name != file]
+    notes = (*table.notes, spelled(table.source, other)) if other else table.notes
+    missing = [name for name, row in zip(names, rows, strict=True) if row is None]
+    return replace(table, names=names, notes=notes), missing
+
+
+def _below(folder: Path, before: str, depth: int = 0) -> list[str]:
+    """Return the images in a folder and those below it."""
+    names = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.is_dir():
+                    names += [before + entry.name] if is_image_name(entry.name) else []
+                elif depth < _DEEPEST and not is_hidden(entry.name):
+                    names += _below(folder / entry.name, f"{before}{entry.name}/", depth + 1)
+    except OSError:
+        return names
+    return names
+
+
+def _beside(folder: Path, table: LabelTable) -> tuple[str, ...]:
+    """Return notes on what lies where the listed images lie, and is not listed."""
     listed = set(table.names)
-    there = (f"{below}/{file}" if below else file for below, files in found.items() for file in files)
+    found = {name.rpartition("/")[0] for name in table.names}
+    there = [f"{below}/{file}" if below else file for below in found for file in _files(folder / below, folders=True)]
     other = sorted(name for name in there if is_image_name(name) and name not in listed)
-    notes = (
-        (f"{folder}: {len(other)} images without a label in {table.source}, such as {other[0]}, not evaluated",)
-        if other
-        else ()
-    )
-    names = list(table.names)
-    read, signature = whole_files(folder, names)
-    return Pictures("list", names, read, signature, notes=notes)
+    clutter = [name for name in there if is_clutter(name) and name not in listed]
+    notes = left_out(folder, clutter)
+    if other:
+        without = f"{len(other)} images without a label in {table.source}, such as {other[0]}, not evaluated"
+        notes = (f"{folder}: {without}", *notes)
+    return notes
 
 
-def _files(folder: Path) -> frozenset[str]:
+def _files(folder: Path, *, folders: bool = False) -> frozenset[str]:
     """Return what lies in a folder, by one listing instead of one look-up an image."""
     try:
         with os.scandir(folder) as entries:
-            return frozenset(entry.name for entry in entries if not entry.is_dir())
+            return frozenset(entry.name for entry in entries if folders or not entry.is_dir())
     except OSError:
         return frozenset()
 

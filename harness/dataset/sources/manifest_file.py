@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.dataset.labels.listing import CLASS_COLUMNS, NAME_COLUMNS, Line, classes_of, read_lines, safe_name
+from harness.dataset.labels.list_file import read_list
+from harness.dataset.labels.listing import CLASS_COLUMNS, NAME_COLUMNS, Line, classes_of, safe_name
+from harness.dataset.labels.table import LabelTable
+from harness.dataset.sources.listed import resolve
 from harness.dataset.sources.pictures import Pictures, whole_files
 from harness.errors import DatasetError
 
@@ -32,7 +35,8 @@ def read_parquet_list(path: Path) -> list[Line]:
         raise DatasetError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
     rows = zip(table[name].to_pylist(), table[label].to_pylist(), strict=True)
     return [
-        Line(safe_name(str(key), f"{path}:{row}"), str(value), row) for row, (key, value) in enumerate(rows, start=1)
+        Line(safe_name(str(key), f"{path}:{row}", absolute=True), str(value), row)
+        for row, (key, value) in enumerate(rows, start=1)
     ]
 
 
@@ -41,12 +45,20 @@ def open_manifest(path: Path, class_names: Sequence[str] | None = None, *, may_m
 
     Raises DatasetError where it cannot be used, or images are not there; if they ``may_miss``, only where all are not.
     """
-    lines = read_parquet_list(path) if path.suffix == ".parquet" else read_lines(path)
-    if not lines:
-        raise DatasetError(f"{path}: lists no image")
+    if path.suffix == ".parquet":
+        lines = read_parquet_list(path)
+        classes = classes_of(path, lines, class_names)
+        table = LabelTable(str(path), [line.name for line in lines], classes)
+    else:
+        table = read_list(path, class_names)
+    if not table.names:
+        raise DatasetError(
+            f"{path}: lists no image"
+            + ("; set dataset.path to the images and dataset.labels to this list" if table.by_order else "")
+        )
     folder = path.parent
-    names = [line.name for line in lines]
-    missing = [name for name in names if not (folder / name).is_file()]
+    table, missing = resolve(folder, table)
+    names = list(table.names)
     if missing and not (may_miss and len(missing) < len(names)):
         more = ", ..." if len(missing) > 5 else ""
         raise DatasetError(
@@ -54,4 +66,4 @@ def open_manifest(path: Path, class_names: Sequence[str] | None = None, *, may_m
             "Paths are relative to the list's folder; or set dataset.path to the images and dataset.labels to the list"
         )
     read, signature = whole_files(folder, names)
-    return Pictures("manifest", names, read, signature, classes_of(path, lines, class_names), str(path))
+    return Pictures("manifest", names, read, signature, table.classes, str(path), notes=table.notes)

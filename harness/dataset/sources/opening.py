@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.dataset.imagenet import CLASSES, class_names
@@ -11,6 +11,7 @@ from harness.dataset.labels.builtin_check import check_against_builtin
 from harness.dataset.labels.find import builtin_labels, find_labels, read_labels
 from harness.dataset.labels.listing import read_text
 from harness.dataset.labels.table import LabelTable, join, listed
+from harness.dataset.sources.arrow import open_arrow
 from harness.dataset.sources.class_folders import open_class_folders
 from harness.dataset.sources.flat import open_flat
 from harness.dataset.sources.listed import find_list, list_places, open_listed
@@ -58,13 +59,13 @@ class Labelled:
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
-    """Read a file with one class name a line, in the network's order. Raises DatasetError where names repeat."""
+    """Read a file with one class name a line, in the network's order. Raises DatasetError where it has none.
+
+    Names may repeat, as `crane` and `maillot` do in ImageNet's own list; labels then have to be numbers for them.
+    """
     names = tuple(line.strip() for line in read_text(path).split("\n") if line.strip())
-    repeated = sorted({name for name in names if names.count(name) > 1}) if len(names) < 10_000 else []
-    if not names or repeated:
-        raise DatasetError(
-            f"{path}: {f'{repeated[0]!r} stands twice' if repeated else 'no name in it'}; one class name a line"
-        )
+    if not names:
+        raise DatasetError(f"{path}: no name in it; one class name a line")
     return names
 
 
@@ -77,7 +78,12 @@ def open_labelled(wanted: ImageSetRequest) -> Labelled:
         raise DatasetError(f"{wanted.path}: no such file or folder; set dataset.path to the image set")
     found = recognise(wanted.path) if wanted.form == "auto" else None
     form, path = (found.form, found.path) if found else (wanted.form, wanted.path)
-    if form in _FOLDERS or (form == "class_folders" and wanted.form == "auto" and _has_list(path, wanted)):
+    list_file = (
+        find_list(path) if form == "class_folders" and wanted.form == "auto" and wanted.labels == "auto" else None
+    )
+    if list_file:
+        form, pictures, table = _folders_with_list(path, list_file, wanted)
+    elif form in _FOLDERS or (form == "class_folders" and wanted.form == "auto" and wanted.labels != "auto"):
         form, pictures, table = _folder(path, form, wanted)
     else:
         pictures, table = _open(form, path, wanted), None
@@ -119,8 +125,30 @@ def _is_text(name: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
-def _has_list(path: Path, wanted: ImageSetRequest) -> bool:
-    return wanted.labels != "auto" or find_list(path) is not None
+def _folders_with_list(path: Path, list_file: Path, wanted: ImageSetRequest) -> tuple[str, Pictures, LabelTable | None]:
+    """Open class folders beside which a list lies: by the list if it fits them, else by the folders, which is noted.
+
+    Raises DatasetError where neither can be used, or both give an image another class.
+    """
+    try:
+        folders = open_class_folders(path, wanted.class_names)
+    except DatasetError:
+        return _folder(path, "class_folders", wanted)  # names of folders that are no classes
+    assert folders.classes is not None
+    try:
+        _, table = read_labels(list_file, wanted.class_names)
+        pictures, table = open_listed(path, table, may_miss=wanted.may_miss)
+    except DatasetError as error:
+        note = f"{list_file} is not used, and the folders are the classes: {error}"
+        return "class_folders", replace(folders, notes=(*folders.notes, note)), None
+    by_folder = dict(zip(folders.names, folders.classes, strict=True))
+    for name, label in zip(table.names, table.classes, strict=True):
+        if by_folder.get(name, label) != label:
+            raise DatasetError(
+                f"{list_file}: {name} is class {label} in the list and class {by_folder[name]} by its folder; set "
+                "dataset.labels to the list, or dataset.form: class_folders"
+            )
+    return "list", pictures, table
 
 
 def _folder(path: Path, form: str, wanted: ImageSetRequest) -> tuple[str, Pictures, LabelTable]:
@@ -130,11 +158,9 @@ def _folder(path: Path, form: str, wanted: ImageSetRequest) -> tuple[str, Pictur
     list_file = find_list(path) if wanted.labels == "auto" and wanted.form in ("auto", "list") else None
     if wanted.labels != "auto" or list_file:
         kind, table = read_labels(list_file or Path(wanted.labels), wanted.class_names)
-        return (
-            kind,
-            open_listed(path, table, may_miss=wanted.may_miss) if kind == "list" else open_flat(path, deep=True),
-            table,
-        )
+        if kind != "list":
+            return kind, open_flat(path, deep=True), table
+        return kind, *open_listed(path, table, may_miss=wanted.may_miss)
     if form == "list":
         places = ", ".join(str(place) for place in list_places(path))
         raise DatasetError(
@@ -165,14 +191,15 @@ def _open(form: str, path: Path, wanted: ImageSetRequest) -> Pictures:
         files, notes = shard_files(path, lambda name: name.endswith(".tar"))
         return _with_notes(open_webdataset(files, names), notes)
     if form == "parquet":
+        if path.suffix == ".arrow" or (path.is_dir() and any(path.glob("*.arrow"))):
+            files, notes = shard_files(path, lambda name: name.endswith(".arrow"))
+            return open_arrow(files, notes, names)
         files, notes = shard_files(path, lambda name: name.endswith(".parquet"))
-        return open_parquet(files, notes)
+        return open_parquet(files, notes, names)
     raise DatasetError(f"dataset.form: {form!r} is no form; docs/datasets.md lists them")
 
 
 def _with_notes(pictures: Pictures, notes: Sequence[str]) -> Pictures:
-    from dataclasses import replace
-
     return replace(pictures, notes=(*pictures.notes, *notes))
 
 

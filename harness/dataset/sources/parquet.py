@@ -9,13 +9,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.dataset.labels.listing import safe_name
+from harness.dataset.labels.class_names import ByName, classes_by_name
+from harness.dataset.sources.arrow_columns import (
+    ImageColumn,
+    append_rows,
+    image_bytes,
+    image_column,
+    label_column,
+    missing_columns,
+)
+from harness.dataset.sources.identity import distinct_names
 from harness.dataset.sources.pictures import LARGEST_IMAGE, Pictures
 from harness.errors import DatasetError
 
 _KEPT_BYTES = 256 << 20  # of row groups in memory; at least two are kept, so that readers at a border do not fight
 _LARGEST_GROUP = 1 << 30
-_LABELS = ("label", "labels", "fine_label", "class")
 
 
 @dataclass
@@ -23,7 +31,7 @@ class _Groups:
     """Row groups read on demand, the last few kept. Any thread may ask; one reads at a time."""
 
     files: Sequence[Path]
-    column: str
+    columns: Sequence[ImageColumn]  # of each file
     groups: Sequence[tuple[int, int, int]]  # file, row group, first row
     _kept: OrderedDict[int, Any] = field(default_factory=OrderedDict)
     _open: dict[int, Any] = field(default_factory=dict)
@@ -54,26 +62,32 @@ class _Groups:
             if file not in self._open:
                 self._open.clear()  # one file open at a time
                 self._open[file] = pq.ParquetFile(self.files[file])
-            column = self._open[file].read_row_group(number, columns=[f"{self.column}.bytes"], use_threads=False)
+            column = self.columns[file]
+            wanted = [f"{column.name}.bytes" if column.is_struct else column.name]
+            table = self._open[file].read_row_group(number, columns=wanted, use_threads=False)
+            table.validate(full=True)  # offsets of a damaged file may point anywhere
         except pa.ArrowException as error:
             raise OSError(f"row group {number} of {self.files[file].name}: {str(error).splitlines()[0]}") from None
-        struct = column[self.column].combine_chunks()
-        struct = struct.chunk(0) if isinstance(struct, pa.ChunkedArray) else struct
-        return struct.field("bytes")
+        return image_bytes(table[column.name], column)
 
 
-def open_parquet(files: Sequence[Path], notes: tuple[str, ...] = ()) -> Pictures:
+def open_parquet(
+    files: Sequence[Path], notes: tuple[str, ...] = (), class_names: Sequence[str] | None = None
+) -> Pictures:
     """Return the rows of the files, in their order.
 
     Raises DatasetError where a file is damaged, has no such columns, or has row groups too large to read one by one.
     """
     names: list[str] = []
     labels: list[int] = []
+    by_name = classes_by_name(class_names)
     groups: list[tuple[int, int, int]] = []
-    source = column = ""
+    source = ""
+    columns = []
     for index, path in enumerate(files):
         opened, column, label = _open(path)
         source = label
+        columns.append(column)
         for number in range(opened.metadata.num_row_groups):
             size = opened.metadata.row_group(number).total_byte_size
             if size > _LARGEST_GROUP:
@@ -82,10 +96,10 @@ def open_parquet(files: Sequence[Path], notes: tuple[str, ...] = ()) -> Pictures
                     "row groups of a few hundred images"
                 )
             groups.append((index, number, len(names)))
-            _rows(path, opened, number, column, label, names, labels)
+            _rows(path, opened, number, column, label, names, labels, by_name)
     if not names:
         raise DatasetError(f"{files[0]}: no row in the files")
-    return _pictures(files, names, labels, groups, column, source, notes)
+    return _pictures(files, names, labels, groups, columns, source, notes)
 
 
 def _pictures(
@@ -93,15 +107,16 @@ def _pictures(
     names: list[str],
     labels: list[int],
     groups: list[tuple[int, int, int]],
-    column: str,
+    columns: Sequence[ImageColumn],
     source: str,
     notes: tuple[str, ...],
 ) -> Pictures:
     import numpy as np
 
+    named = any("/" in name or "." in name for name in names[:100])
     starts = np.array([start for _, _, start in groups])
-    reader = _Groups(files, column, groups)
-    if not any("/" in name or "." in name for name in names[:100]):
+    reader = _Groups(files, columns, groups)
+    if not named:
         notes += (f"{files[0].parent}: the rows have no image.path; images are called by file and row",)
 
     def place(row: int) -> int:
@@ -115,20 +130,11 @@ def _pictures(
         status = files[groups[place(row)][0]].stat()
         return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{row}"
 
+    names = distinct_names(names, [f"{files[groups[place(row)][0]].name}:{row}" for row in range(len(names))], read)
     return Pictures("parquet", names, read, signature, labels, f"column {source}", notes=notes)
 
 
-def image_column(schema: Any) -> str | None:
-    """Return the name of the column of structs with `bytes`, or None."""
-    import pyarrow as pa
-
-    for field_ in schema:
-        if pa.types.is_struct(field_.type) and field_.type.get_field_index("bytes") >= 0:
-            return str(field_.name)
-    return None
-
-
-def _open(path: Path) -> tuple[Any, str, str]:
+def _open(path: Path) -> tuple[Any, ImageColumn, str]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -137,31 +143,28 @@ def _open(path: Path) -> tuple[Any, str, str]:
         schema = opened.schema_arrow
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
-    column = image_column(schema)
-    label = next((name for name in _LABELS if name in schema.names), None)
-    if column is None or label is None or not pa.types.is_integer(schema.field(label).type):
-        raise DatasetError(
-            f"{path}: wanted are the columns `image: {{bytes, path}}` and `label` (whole numbers); "
-            f"it has {', '.join(schema.names)[:200]}"
-        )
+    column, label = image_column(schema, path), label_column(schema, path)
+    if column is None or label is None:
+        raise missing_columns(schema, path)
     return opened, column, label
 
 
-def _rows(path: Path, opened: Any, number: int, column: str, label: str, names: list[str], labels: list[int]) -> None:
+def _rows(
+    path: Path,
+    opened: Any,
+    number: int,
+    column: ImageColumn,
+    label: str,
+    names: list[str],
+    labels: list[int],
+    by_name: ByName,
+) -> None:
     import pyarrow as pa
 
-    has_path = opened.schema_arrow.field(column).type.get_field_index("path") >= 0
     try:
-        table = opened.read_row_group(
-            number, columns=[label, *([f"{column}.path"] if has_path else [])], use_threads=False
-        )
+        wanted = [label, *([f"{column.name}.path"] if column.has_path else [])]
+        table = opened.read_row_group(number, columns=wanted, use_threads=False)
+        table.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{path}: row group {number}: {str(error).splitlines()[0]}") from None
-    values = table[label].to_pylist()
-    paths = [(item or {}).get("path") for item in table[column].to_pylist()] if has_path else [None] * len(values)
-    for value, name in zip(values, paths, strict=True):
-        place = f"{path.name}:{len(names)}"
-        if value is None or value < 0:
-            raise DatasetError(f"{place}: no label ({value}); this split has none, take that of the validation set")
-        names.append(safe_name(name, place) if name else place)
-        labels.append(int(value))
+    append_rows(path, table, column, label, names, labels, by_name)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LARGEST_IMAGE = 1 << 28  # bytes of one encoded image; ImageNet's largest has 16 MB
-IMAGE_SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif"})
 
 
 @dataclass(frozen=True)
@@ -104,9 +103,3 @@ def read_file(path: str) -> bytes:
         if status.st_size > LARGEST_IMAGE:
             raise OSError(f"{status.st_size:,} bytes are more than the {LARGEST_IMAGE:,} that an image may have")
         return stream.read()
-
-
-def is_image_name(name: str) -> bool:
-    """Tell whether a file's name is that of an image; hidden files (`._x.JPEG` of another system) are none."""
-    last = name.rpartition("/")[2]
-    return not last.startswith(".") and os.path.splitext(last)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.dataset.imagenet import class_of_wnid
 from harness.dataset.labels.kaggle import IMAGES_BELOW, SOLUTION, is_solution
-from harness.dataset.sources.pictures import is_image_name
+from harness.dataset.sources.suffixes import is_hidden, is_image_name
 from harness.dataset.sources.tfrecord import is_tfrecord_name
 from harness.dataset.sources.webdataset import is_webdataset
 from harness.errors import DatasetError
@@ -40,6 +40,8 @@ def recognise(path: Path) -> Found:
         return Found("webdataset" if is_webdataset(path) else "tar", path)
     if name.endswith(".parquet"):
         return Found(_parquet(path), path)
+    if name.endswith(".arrow"):
+        return Found("parquet", path)
     if is_tfrecord_name(name):
         return Found("tfrecord", path)
     if is_solution(path):
@@ -58,13 +60,13 @@ def _parquet(path: Path) -> str:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from harness.dataset.sources.parquet import image_column
+    from harness.dataset.sources.arrow_columns import image_column
 
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
-    return "parquet" if image_column(schema) else "manifest"
+    return "parquet" if image_column(schema, path) else "manifest"
 
 
 def _kaggle_images(root: Path) -> Path:
@@ -74,7 +76,7 @@ def _kaggle_images(root: Path) -> Path:
 def _folder(path: Path) -> Found:
     try:
         with os.scandir(path) as entries:
-            every = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
+            every = [(entry.name, entry.is_dir()) for entry in entries if not is_hidden(entry.name)]
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
     files = sorted(name for name, is_folder in every if not is_folder)
@@ -87,6 +89,8 @@ def _folder(path: Path) -> Found:
 
 
 def _shards(path: Path, files: list[str]) -> Found | None:
+    if any(name.endswith(".arrow") for name in files):
+        return Found("parquet", path)
     if any(is_tfrecord_name(name) for name in files):
         return Found("tfrecord", path)
     parquet = [name for name in files if name.endswith(".parquet")]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from harness.dataset.sources.suffixes import is_clutter, left_out
 from harness.errors import DatasetError
 
 _OF = re.compile(r"-([0-9]{5})-of-([0-9]{5})(?![0-9])")
@@ -23,9 +24,10 @@ def shard_files(path: Path, fits: Callable[[str], bool]) -> tuple[list[Path], tu
     if path.is_file():
         return [path], ()
     try:
-        names = sorted(name for name in os.listdir(path) if not name.startswith(".") and fits(name))
+        every = os.listdir(path)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
+    names = sorted(name for name in every if not name.startswith(".") and fits(name))
     chosen = [name for name in names if not _OTHER.search(name)]
     if any(_VALIDATION.search(name) for name in chosen):
         chosen = [name for name in chosen if _VALIDATION.search(name)]
@@ -36,6 +38,7 @@ def shard_files(path: Path, fits: Callable[[str], bool]) -> tuple[list[Path], tu
         [f"{path}: {len(names) - len(chosen)} shards of other splits are left out"] if len(names) > len(chosen) else []
     )
     notes += _missing(path, chosen)
+    notes += left_out(path, [name for name in every if is_clutter(name)])
     return [path / name for name in chosen], tuple(notes)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.dataset.sources.pictures import Pictures, Slice, is_image_name, slices
+from harness.dataset.sources.pictures import Pictures, Slice, slices
+from harness.dataset.sources.suffixes import is_image_name, left_out
 from harness.dataset.sources.tar_index import members
 from harness.errors import DatasetError
 
@@ -12,10 +13,10 @@ from harness.errors import DatasetError
 def open_tar(path: Path) -> Pictures:
     """Return the images of a tar archive, sorted by name. Raises DatasetError where it has none or is damaged."""
     found: dict[str, Slice] = {}
-    other = 0
+    other: list[str] = []
     for name, offset, length in members(path):
         if not is_image_name(name):
-            other += 1
+            other.append(name)
         elif name in found:
             raise DatasetError(f"{path}: holds {name} twice; make the archive again")
         else:
@@ -24,5 +25,4 @@ def open_tar(path: Path) -> Pictures:
         raise DatasetError(f"{path}: no image in the archive")
     names = sorted(found)
     read, signature = slices([path], [found[name] for name in names])
-    notes = (f"{path}: {other} members that are no images",) if other else ()
-    return Pictures("tar", names, read, signature, notes=notes)
+    return Pictures("tar", names, read, signature, notes=left_out(path, other, "members"))

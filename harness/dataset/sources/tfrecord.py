@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.dataset.imagenet import CLASSES, class_of_wnid
-from harness.dataset.labels.listing import read_text, safe_name
+from harness.dataset.labels.class_names import classes_by_name
+from harness.dataset.labels.listing import class_of, read_text, safe_name
 from harness.dataset.sources.example_wire import Feature, Window, WireError, features, records
+from harness.dataset.sources.identity import distinct_names
 from harness.dataset.sources.pictures import Pictures, Slice, slices
 from harness.errors import DatasetError
 
@@ -37,6 +39,7 @@ class _Record:
     label: int
     synset: str | None
     name: str
+    position: str  # shard and number
 
 
 def open_tfrecord(
@@ -60,7 +63,8 @@ def open_tfrecord(
         labels, source, more = _from_tfds(files[0].parent, found, classes, class_names)
     read, signature = slices(files, [record.place for record in found])
     form = "tfrecord" if script else "tfds"
-    return Pictures(form, [record.name for record in found], read, signature, labels, source, notes=notes + more)
+    names = distinct_names([record.name for record in found], [record.position for record in found], read)
+    return Pictures(form, names, read, signature, labels, source, notes=notes + more)
 
 
 def _read(index: int, path: Path) -> list[tuple[_Record, bool]]:
@@ -99,7 +103,7 @@ def _record(window: Window, index: int, place: str, found: dict[bytes, Feature])
         name = safe_name(name, place)
     except DatasetError as error:
         raise WireError(str(error)) from None
-    return _Record(Slice(index, *image.places[0]), label.integers[0], synset, name), script
+    return _Record(Slice(index, *image.places[0]), label.integers[0], synset, name, place), script
 
 
 def _text(window: Window, feature: Feature | None) -> str | None:
@@ -137,7 +141,7 @@ def _from_tfds(
     if not path.is_file():
         return labels, "label", ()
     names = [line.strip() for line in read_text(path).split("\n") if line.strip()]
-    known = {name: index for index, name in enumerate(class_names)} if class_names else class_of_wnid()
+    known = classes_by_name(class_names) if class_names else {name: [row] for name, row in class_of_wnid().items()}
     if not class_names and classes != CLASSES:
         return labels, f"label (names: {path})", ()
     unknown = [name for name in names if name not in known]
@@ -149,4 +153,4 @@ def _from_tfds(
     outside = [record for record in found if not 0 <= record.label < len(names)]
     if outside:
         raise DatasetError(f"{outside[0].name}: the label {outside[0].label} has no name in {path}")
-    return [known[names[label]] for label in labels], f"label, by its name in {path}", ()
+    return [class_of(names[label], known, str(path)) for label in labels], f"label, by its name in {path}", ()

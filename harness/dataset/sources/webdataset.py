@@ -10,18 +10,24 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.dataset.labels.class_names import ByName, classes_by_name
 from harness.dataset.labels.listing import class_of
-from harness.dataset.sources.pictures import Pictures, Slice, is_image_name, read_slice, slices
+from harness.dataset.sources.identity import distinct_names
+from harness.dataset.sources.pictures import Pictures, Slice, read_slice, slices
+from harness.dataset.sources.suffixes import is_clutter, is_image_name, left_out
 from harness.dataset.sources.tar_index import members
 from harness.errors import DatasetError
 
 _LARGEST_LABEL = 1 << 16
+_BESIDE = frozenset({"txt", "caption", "npy", "pyd", "pickle", "id", "index"})  # further fields of a sample
+_Key = tuple[int, str]  # shard, and name within it: another shard may use the name again
 _LABEL_KEYS = ("label", "cls", "class", "class_id", "class_index", "wnid", "synset")
 
 
 def is_webdataset(path: Path) -> bool:
     """Tell whether one of the first members of a tar archive is a label. Raises DatasetError where it is damaged."""
-    for count, (name, _, _) in enumerate(members(path)):
+    real = (name for name, _, _ in members(path) if not is_clutter(name))
+    for count, name in enumerate(real):
         if name.endswith((".cls", ".json")):
             return True
         if count >= 32:
@@ -34,32 +40,39 @@ def open_webdataset(files: Sequence[Path], class_names: Sequence[str] | None = N
 
     Raises DatasetError that names samples without image or label, and labels that are none.
     """
-    images: dict[str, tuple[str, Slice]] = {}
-    labels: dict[str, tuple[str, Slice]] = {}
+    images: dict[_Key, tuple[str, Slice]] = {}
+    labels: dict[_Key, tuple[str, Slice]] = {}
+    other: list[str] = []
     for index, path in enumerate(files):
         for name, offset, length in members(path):
             folder, slash, last = name.rpartition("/")
             stem, _, suffix = last.partition(".")
-            sample, place = f"{folder}{slash}{stem}", Slice(index, offset, length)
+            sample, place = (index, f"{folder}{slash}{stem}"), Slice(index, offset, length)
+            if is_clutter(name):
+                other.append(name)
+                continue
             kind = labels if suffix in ("cls", "json") else images if is_image_name(f"x.{suffix}") else None
             if kind is None:
+                other += [name] if last.startswith(".") or suffix.rpartition(".")[2] not in _BESIDE else []
                 continue
             if sample in kind and (kind is images or kind[sample][0] == suffix):
-                raise DatasetError(f"{path}: the sample {sample} stands twice in the shards")
+                raise DatasetError(f"{path}: the sample {sample[1]} stands twice in the shards")
             if kind is images or suffix == "cls" or sample not in kind:  # .cls goes before .json
                 kind[sample] = (suffix, place)
     _complete(files, images, labels)
-    by_name = {name: index for index, name in enumerate(class_names)} if class_names else {}
+    by_name = classes_by_name(class_names)
     paths = [str(path) for path in files]
-    classes = [_label(paths, sample, labels[sample], by_name) for sample in images]
-    names = [f"{sample}.{suffix}" for sample, (suffix, _) in images.items()]
+    classes = [_label(paths, sample[1], labels[sample], by_name) for sample in images]
     read, signature = slices(files, [place for _, place in images.values()])
+    names = [f"{sample}.{suffix}" for (_, sample), (suffix, _) in images.items()]
+    names = distinct_names(names, [files[file].name for file, _ in images], read)
+    notes = left_out(files[0].parent if len(files) > 1 else files[0], other, "members")
     kinds = sorted({suffix for suffix, _ in labels.values()})
-    return Pictures("webdataset", names, read, signature, classes, f"the shards' .{' and .'.join(kinds)}")
+    return Pictures("webdataset", names, read, signature, classes, f"the shards' .{' and .'.join(kinds)}", notes=notes)
 
 
 def _complete(
-    files: Sequence[Path], images: dict[str, tuple[str, Slice]], labels: dict[str, tuple[str, Slice]]
+    files: Sequence[Path], images: dict[_Key, tuple[str, Slice]], labels: dict[_Key, tuple[str, Slice]]
 ) -> None:
     where = files[0].parent if len(files) > 1 else files[0]
     if not images:
@@ -69,11 +82,11 @@ def _complete(
         ("labels without image", labels.keys() - images.keys()),
     ):
         if missing:
-            shown = ", ".join(sorted(missing)[:5])
+            shown = ", ".join(name for _, name in sorted(missing)[:5])
             raise DatasetError(f"{where}: {len(missing)} {what}: {shown}; make the shards again")
 
 
-def _label(paths: Sequence[str], sample: str, found: tuple[str, Slice], by_name: dict[str, int]) -> int:
+def _label(paths: Sequence[str], sample: str, found: tuple[str, Slice], by_name: ByName) -> int:
     suffix, place = found
     where = f"{paths[place.file]}: {sample}.{suffix}"
     if place.length > _LARGEST_LABEL:

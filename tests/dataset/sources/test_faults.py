@@ -238,6 +238,8 @@ def test_parquet(tmp_path: Path) -> None:
         pq.write_table(table(label=pa.array(value, pa.int64())), path)
         fails(path, words)
     pq.write_table(table(label=["cat"]), path)
+    fails(path, "'cat' is no class; write a number from 0, a WordNet id, or set dataset.class_names")
+    pq.write_table(table(other=[1]), path)
     fails(path, "wanted are the columns")
     path.write_bytes(path.read_bytes()[:-9])
     fails(path, "cannot be read as Parquet")

@@ -1,0 +1,135 @@
+"""The files of an ONNX model: the .onnx and the weights that it keeps in files beside it, read without a framework.
+
+The fields are those of onnx.proto3 (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3), the encoding is
+https://protobuf.dev/programming-guides/encoding/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.errors import ModelError
+
+_DEEPEST = 64  # graphs in attributes of nodes in graphs; real models have two or three levels
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+# The messages that can hold tensors: field number -> kind of the message below it.
+_MODEL, _GRAPH, _NODE, _ATTRIBUTE, _FUNCTION, _SPARSE, _TENSOR, _TRAINING = range(8)
+_BELOW: dict[int, dict[int, int]] = {
+    _MODEL: {7: _GRAPH, 20: _TRAINING, 25: _FUNCTION},
+    _TRAINING: {1: _GRAPH, 2: _GRAPH},
+    _GRAPH: {1: _NODE, 5: _TENSOR, 15: _SPARSE},
+    _NODE: {5: _ATTRIBUTE},
+    _ATTRIBUTE: {5: _TENSOR, 6: _GRAPH, 10: _TENSOR, 11: _GRAPH, 22: _SPARSE, 23: _SPARSE},
+    _FUNCTION: {7: _NODE, 11: _ATTRIBUTE},
+    _SPARSE: {1: _TENSOR, 2: _TENSOR},
+}
+_EXTERNAL_DATA, _KEY, _VALUE = 13, 1, 2
+
+
+def files_of(model: Path) -> tuple[Path, ...]:
+    """Return the .onnx file and the files of its external data inside its folder, sorted by name.
+
+    Missing files are returned, too; a model that cannot be read gives itself alone.
+    """
+    try:
+        names = locations(model.read_bytes())
+    except (OSError, ValueError):
+        return (model,)
+    return (model, *(model.parent / name for name in names if is_inside(model, name)))
+
+
+def require_inside(model: Path) -> None:
+    """Check where the external data is.
+
+    Raises ModelError for a model that is cut off or cannot be read, and for external data that is missing or outside
+    the model's folder.
+    """
+    try:
+        names = locations(model.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{model}: cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise ModelError(f"{model}: not an ONNX model, or cut off; fetch or export it again") from None
+    for name in names:
+        if not is_inside(model, name):
+            raise ModelError(
+                f"{model}: refused, its external data '{name}' is outside the model's folder; "
+                "export the model again with its data beside it"
+            )
+        if not (model.parent / name).is_file():
+            raise ModelError(f"{model}: its external data '{name}' is missing; copy it to {model.parent}")
+
+
+def is_inside(model: Path, name: str) -> bool:
+    """Return whether external data of this name lies in the model's folder, links followed."""
+    relative = Path(name)
+    if not name or "\0" in name or relative.is_absolute() or ".." in relative.parts:
+        return False
+    try:
+        found = (model.parent / relative).resolve()
+        # A cache of downloads may link both files to one other folder.
+        return any(found.is_relative_to(folder.resolve()) for folder in (model.parent, model.resolve().parent))
+    except (OSError, RuntimeError):
+        return False
+
+
+def locations(model: bytes) -> list[str]:
+    """Return the names of all external data of a model, sorted. Raises ValueError where it is no ONNX model."""
+    return sorted(set(_locations(memoryview(model), _MODEL, 0)))
+
+
+def _locations(message: memoryview, kind: int, depth: int) -> Iterator[str]:
+    if depth > _DEEPEST:
+        raise ValueError("nested too deeply")
+    for number, value in _fields(message):
+        if value is None:
+            continue
+        if kind == _TENSOR:
+            if number == _EXTERNAL_DATA:
+                yield from _location(value)
+        elif number in _BELOW[kind]:
+            yield from _locations(value, _BELOW[kind][number], depth + 1)
+
+
+def _location(entry: memoryview) -> Iterator[str]:
+    texts = {number: bytes(value) for number, value in _fields(entry) if value is not None}
+    if texts.get(_KEY) == b"location":
+        yield texts.get(_VALUE, b"").decode()  # UnicodeDecodeError is a ValueError
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | None]]:
+    """Yield (field number, bytes) of a message; None instead of the bytes where the field is a number."""
+    at, end = 0, len(message)
+    while at < end:
+        tag, at = _varint(message, at)
+        wire, number = tag & 7, tag >> 3
+        value = None
+        if wire == _VARINT:
+            _, at = _varint(message, at)
+        elif wire == _FIXED64:
+            at += 8
+        elif wire == _FIXED32:
+            at += 4
+        elif wire == _BYTES:
+            size, at = _varint(message, at)
+            value = message[at : at + size]
+            at += size
+        else:
+            raise ValueError("no protobuf message")
+        if at > end or number == 0:
+            raise ValueError("cut off")
+        yield number, value
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(message):
+            raise ValueError("cut off")
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise ValueError("no protobuf message")

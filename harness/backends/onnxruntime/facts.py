@@ -1,0 +1,17 @@
+"""What is known of ONNX Runtime without importing it."""
+
+from harness.backends.registry import BackendFacts
+
+FACTS = BackendFacts(
+    name="onnxruntime",
+    title="ONNX Runtime",
+    roles=frozenset({"reference", "candidate"}),
+    suffixes=(".onnx",),
+    module="onnxruntime",
+    distributions=("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml"),
+    extra="onnx",
+    precisions=("f32",),
+    importer="harness.backends.onnxruntime.framework:import_onnxruntime",
+    files="harness.backends.onnxruntime.external_data:files_of",
+    runner="harness.backends.onnxruntime.runner:ONNXRuntimeBackend",
+)

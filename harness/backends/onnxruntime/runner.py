@@ -1,0 +1,149 @@
+"""An ONNX model in ONNX Runtime on the CPU: one session, whole batches; provider and types read back from a run."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.backends.arrays import InputShape, fed, input_shape, rows_of
+from harness.backends.base import Backend, Loaded, Pixels, Probabilities, wrong_width
+from harness.backends.batches import in_batches
+from harness.backends.names import find_by_name
+from harness.backends.onnxruntime.external_data import require_inside
+from harness.backends.onnxruntime.facts import FACTS
+from harness.backends.onnxruntime.framework import errors, import_onnxruntime, reason
+from harness.backends.onnxruntime.profile import WhatRan, what_ran
+from harness.errors import DeviceError, ModelError
+from harness.feeding.contract import is_identity, pixel_table
+from harness.machine.environment import cpu_name
+
+_PROVIDER = "CPUExecutionProvider"
+_REAL: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
+
+
+class ONNXRuntimeBackend(Backend):
+    """Runs an ONNX model (.onnx with its external data) on the CPU, in the types that its nodes have.
+
+    Colour order, mean and scale are applied by a table in numpy. No library of custom operators is ever loaded.
+    """
+
+    def load(self) -> Loaded:
+        """Load the model. Raises ModelError for a bad file or name, DeviceError for another device or precision."""
+        if self.spec.precision not in ("f32", "device_default"):
+            raise DeviceError(f"{self.spec.id}: the backend onnxruntime runs f32, not {self.spec.precision}")
+        if self.spec.device != "CPU":
+            raise DeviceError(f"{self.spec.id}: the backend onnxruntime runs on the CPU, not on {self.spec.device}")
+        ort = import_onnxruntime()
+        self._errors = errors()
+        require_inside(Path(self.spec.model))
+        sha256 = self.digest(FACTS)
+        self._session = self._open(ort)
+        self._shape = self._input()
+        self._check_output()
+        self._batch = self._shape.batch or self.spec.batch or 32
+        ran = self._probe(ort)
+        if ran.providers != (_PROVIDER,):
+            raise DeviceError(f"{self.spec.id}: ran on {', '.join(ran.providers) or 'nothing'}, not on {_PROVIDER}")
+        return Loaded(
+            backend=f"onnxruntime {ort.__version__}",
+            device="CPU",
+            device_name=cpu_name(),
+            effective_precision=ran.precision,
+            model_sha256=sha256,
+            warnings=self._warnings(ran.precision),
+            details={
+                "batch": self._batch,
+                "threads": self.spec.threads or os.cpu_count() or 1,
+                "layout": self._shape.layout,
+                "providers": list(ran.providers),
+            },
+        )
+
+    def _open(self, ort: Any, profile: str | None = None) -> Any:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self.spec.threads or os.cpu_count() or 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        if profile:
+            options.enable_profiling, options.profile_file_prefix = True, profile
+        try:
+            session = ort.InferenceSession(self.spec.model, options, providers=[_PROVIDER])
+        except self._errors as error:
+            raise ModelError(f"{self.spec.model}: ONNX Runtime cannot load this model: {reason(error)}") from None
+        session.disable_fallback()
+        return session
+
+    def _input(self) -> InputShape:
+        """Find the input and its type, make its table, and return what its shape says."""
+        contract, path = self.spec.input, self.spec.model
+        inputs = {port.name: port for port in self._session.get_inputs()}
+        port = find_by_name(contract.name, inputs, what="input", model=path)
+        if len(inputs) != 1:
+            raise ModelError(f"{path}: has {len(inputs)} inputs ({', '.join(inputs)}); export it with one, the pixels")
+        self._source = port.name
+        table: NDArray[Any] = pixel_table(contract)
+        if port.type in _REAL:
+            self._table = table.astype(_REAL[port.type])
+        elif port.type == "tensor(uint8)" and is_identity(contract):
+            self._table = table.astype(np.uint8)
+        else:
+            raise ModelError(
+                f"{path}: the input '{port.name}' takes {port.type}, which cannot hold pixels after mean and scale; "
+                "leave `mean` and `scale` out of `input` where the model has them inside"
+            )
+        return input_shape(self.spec, [side if isinstance(side, int) and side > 0 else None for side in port.shape])
+
+    def _check_output(self) -> None:
+        outputs = {port.name: port for port in self._session.get_outputs()}
+        port = find_by_name(self.spec.output, outputs, what="output", model=self.spec.model)
+        self._output = port.name
+        if port.type not in _REAL:
+            raise ModelError(
+                f"{self.spec.model}: the output '{port.name}' has {port.type}; name the one with the probabilities"
+            )
+        sides = port.shape[1:] if len(port.shape) > 1 else port.shape
+        if sides and all(isinstance(side, int) for side in sides):
+            width = int(np.prod(sides))
+            if width != self.spec.outputs:
+                raise ModelError(wrong_width(self.spec.model, self.spec.output, width, self.spec.outputs))
+
+    def _probe(self, ort: Any) -> WhatRan:
+        """Run one black batch with ONNX Runtime's profile on; a second session, since a profile slows every run."""
+        black = np.zeros((self._shape.batch or 1, *self.spec.sides, 3), np.uint8)
+        with tempfile.TemporaryDirectory() as folder:
+            session = self._open(ort, str(Path(folder) / "profile"))
+            try:
+                self._rows(session, black)
+            finally:
+                profile = Path(session.end_profiling())
+            return what_ran(profile)
+
+    def _warnings(self, effective: str) -> tuple[str, ...]:
+        asked = self.spec.precision
+        if asked in (effective, "device_default"):
+            return ()
+        return (f"{self.spec.id}: {asked} was asked, the model computes in {effective}",)
+
+    def _rows(self, session: Any, part: Pixels) -> Probabilities:
+        """Return float32 (len(part), outputs)."""
+        given = fed(self.spec, self._table, part, self._shape.layout)
+        try:
+            (answer,) = session.run([self._output], {self._source: given})
+        except self._errors as error:
+            raise ModelError(f"{self.spec.model}: ONNX Runtime failed: {reason(error)}") from None
+        return rows_of(self.spec, np.asarray(answer), len(part))
+
+    def _infer(self, pixels: Pixels) -> Probabilities:
+        result = np.empty((len(pixels), self.spec.outputs), np.float32)
+        for start, count, part in in_batches(pixels, self._batch, fixed=self._shape.batch is not None):
+            result[start : start + count] = self._rows(self._session, part)[:count]
+        return result
+
+    def close(self) -> None:
+        """Free the session."""
+        self.__dict__.pop("_session", None)

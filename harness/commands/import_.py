@@ -1,0 +1,52 @@
+"""`harness import`: the configuration of another tool as one of the harness."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from harness.commands.result import Result
+
+NAME = "import"
+HELP = "write a configuration from Accuracy Checker's accuracy-check.yml"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `harness import`."""
+    parser.add_argument("file", metavar="FILE", type=Path, help="the accuracy-check.yml; model.yml is read beside it")
+    parser.add_argument("--images", metavar="PATH", type=Path, help="the image set (default: ${IMAGENET_VAL})")
+    parser.add_argument("--models", metavar="DIR", type=Path, help="where the models lie (default: build)")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="the configuration to write (default: stdout)")
+    parser.add_argument(
+        "--definitions",
+        metavar="FILE",
+        type=Path,
+        help="dataset_definitions.yml (default: `global_definitions`, or the one in the file's folder or above)",
+    )
+    parser.add_argument(
+        "--only",
+        metavar="FRAMEWORK",
+        action="append",
+        default=[],
+        help="import the entries of this framework only (repeatable)",
+    )
+    parser.add_argument("--dataset", metavar="NAME", help="import the entries on this data set only")
+
+
+def run(options: argparse.Namespace) -> Result:
+    """Read the file and print or write the configuration; notes for the reader go to stderr."""
+    from harness.disk.atomic import make_folder, write_atomically
+    from harness.importing.accuracy_checker import read_accuracy_check
+    from harness.importing.configuration import write_configuration
+    from harness.importing.conversions import conversion_note
+
+    check = read_accuracy_check(options.file, options.definitions, options.only, options.dataset)
+    text = write_configuration(check, options.images, options.models, options.out)
+    notes = [*(f"{note.at}: {note.what}" for note in check.notes), *conversion_note(check)]
+    error = "\n".join(f"note: {note}" for note in notes) or None
+    if options.out is None:
+        return Result(text=text, error=error)
+    make_folder(options.out.absolute().parent)
+    write_atomically(options.out, text.encode())
+    count = len(check.entries)
+    return Result(text=f"{options.out}: written, {count} model{'s' if count > 1 else ''}\n", error=error)

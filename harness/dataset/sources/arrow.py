@@ -1,0 +1,82 @@
+"""Arrow files as the `datasets` library of Hugging Face keeps them in its cache: a stream or file of record batches.
+
+They are mapped into memory and not read as a whole; every batch is validated before anything in it is used, since
+offsets in a damaged file may point anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.dataset.labels.class_names import ByName, classes_by_name
+from harness.dataset.sources.arrow_columns import (
+    append_rows,
+    image_bytes,
+    image_column,
+    label_column,
+    missing_columns,
+)
+from harness.dataset.sources.identity import distinct_names
+from harness.dataset.sources.pictures import LARGEST_IMAGE, Pictures
+from harness.errors import DatasetError
+
+
+def open_arrow(
+    files: Sequence[Path], notes: tuple[str, ...] = (), class_names: Sequence[str] | None = None
+) -> Pictures:
+    """Return the rows of the files, in their order.
+
+    Raises DatasetError where a file is damaged or has no such columns.
+    """
+    by_name = classes_by_name(class_names)
+    names: list[str] = []
+    labels: list[int] = []
+    places: list[tuple[int, Any, int]] = []  # file, images of the batch, row in it
+    for index, path in enumerate(files):
+        for images in _batches(path, names, labels, by_name):
+            places += [(index, images, row) for row in range(len(images))]
+    if not names:
+        raise DatasetError(f"{files[0]}: no row in the files")
+
+    def read(row: int) -> bytes:
+        _, images, place = places[row]
+        value = images[place]
+        if not value.is_valid:
+            raise OSError("no bytes in its row")
+        if len(data := value.as_buffer()) > LARGEST_IMAGE:
+            raise OSError(f"{len(data):,} bytes are more than the {LARGEST_IMAGE:,} that an image may have")
+        return bytes(data)
+
+    def signature(row: int) -> str:
+        status = files[places[row][0]].stat()
+        return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{row}"
+
+    names = distinct_names(names, [f"{files[places[row][0]].name}:{row}" for row in range(len(names))], read)
+    return Pictures("parquet", names, read, signature, labels, "the label column of the Arrow files", notes=notes)
+
+
+def _batches(path: Path, names: list[str], labels: list[int], by_name: ByName) -> list[Any]:
+    """Return the images of each batch of a file, and append the names and classes of its rows."""
+    import pyarrow as pa
+
+    try:
+        with path.open("rb") as stream:
+            is_file = stream.read(6) == b"ARROW1"
+        mapped = pa.memory_map(str(path))
+        reader = pa.ipc.open_file(mapped) if is_file else pa.ipc.open_stream(mapped)
+        column, label = image_column(reader.schema, path), label_column(reader.schema, path)
+        if column is None or label is None:
+            raise missing_columns(reader.schema, path)
+        batches = [reader.get_batch(at) for at in range(reader.num_record_batches)] if is_file else list(reader)
+        found = []
+        for batch in batches:
+            batch.validate(full=True)
+            append_rows(path, batch, column, label, names, labels, by_name)
+            found.append(image_bytes(batch[column.name], column))
+    except (pa.ArrowException, OSError, ValueError, LookupError) as error:
+        raise DatasetError(
+            f"{path}: cannot be read as an Arrow file: {next(iter(str(error).splitlines()), 'damaged')}"
+        ) from None
+    return found

@@ -1,0 +1,113 @@
+"""Which columns of an Arrow table hold images and labels, and what stands in their rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.dataset.labels.class_names import ByName
+from harness.dataset.labels.listing import class_of, safe_name
+from harness.errors import DatasetError
+
+_IMAGES = ("image", "img", "images", "picture", "jpg", "jpeg", "png", "image_bytes", "bytes")
+_LABELS = ("label", "labels", "fine_label", "class", "cls", "target", "synset", "wnid")
+
+
+@dataclass(frozen=True)
+class ImageColumn:
+    """A column of encoded images: plain bytes, or structs with `bytes` and perhaps `path`."""
+
+    name: str
+    is_struct: bool
+    has_path: bool
+
+
+def image_column(schema: Any, path: Path) -> ImageColumn | None:
+    """Return the column of images, or None.
+
+    Raises DatasetError where it stands twice, holds no bytes, or one of several cannot be chosen.
+    """
+    import pyarrow as pa
+
+    found: dict[str, ImageColumn] = {}
+    for field in schema:
+        kind, name = field.type, str(field.name)
+        if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+            inner = kind.field("bytes").type
+            if _is_binary(inner):
+                found[name] = ImageColumn(name, True, kind.get_field_index("path") >= 0)
+            elif name in _IMAGES:
+                raise DatasetError(f"{path}: {name}.bytes holds {inner}, where the bytes of an image file are needed")
+        elif _is_binary(kind) and name in _IMAGES:
+            found[name] = ImageColumn(name, False, False)
+    chosen = next((found[name] for name in _IMAGES if name in found), None)
+    if chosen is None and len(found) > 1:
+        raise DatasetError(f"{path}: the columns {' and '.join(found)} may both be the images; rename one to `image`")
+    chosen = chosen or next(iter(found.values()), None)
+    if chosen:
+        _once(schema, chosen.name, path)
+    return chosen
+
+
+def label_column(schema: Any, path: Path) -> str | None:
+    """Return the name of the column of labels, or None. Raises DatasetError where it stands twice."""
+    name = next((name for name in _LABELS if name in schema.names), None)
+    if name:
+        _once(schema, name, path)
+    return name
+
+
+def missing_columns(schema: Any, path: Path) -> DatasetError:
+    """Return the error for a file without such columns."""
+    return DatasetError(
+        f"{path}: wanted are the columns `image: {{bytes, path}}` and `label` (a class each row); "
+        f"it has {', '.join(schema.names)[:200]}"
+    )
+
+
+def image_bytes(column: Any, kind: ImageColumn) -> Any:
+    """Return the encoded images of a chunked column as one array of bytes, or as chunks of it."""
+    if not kind.is_struct:
+        return column
+    import pyarrow.compute as pc
+
+    return pc.struct_field(column, "bytes")
+
+
+def append_rows(
+    path: Path, table: Any, column: ImageColumn, label: str, names: list[str], labels: list[int], by_name: ByName
+) -> None:
+    """Append name and class of every row. Raises DatasetError for the first row without a class."""
+    values = table[label].to_pylist()
+    paths: list[Any] = [None] * len(values)
+    if column.has_path:
+        paths = [(item or {}).get("path") for item in table[column.name].to_pylist()]
+    for value, name in zip(values, paths, strict=True):
+        place = f"{path.name}:{len(names)}"
+        labels.append(_class(value, place, by_name))
+        names.append(safe_name(name, place, absolute=True).lstrip("/") if isinstance(name, str) and name else place)
+
+
+def _class(value: Any, place: str, by_name: ByName) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if value is None or (isinstance(value, int) and value < 0):
+        raise DatasetError(f"{place}: no label ({value}); this split has none, take that of the validation set")
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise DatasetError(
+            f"{place}: {str(value)[:80]!r} is no class; a whole number, a name or a WordNet id is needed"
+        )
+    return value if isinstance(value, int) else class_of(value, by_name, place)
+
+
+def _once(schema: Any, name: str, path: Path) -> None:
+    if schema.names.count(name) > 1:
+        raise DatasetError(f"{path}: the column {name} stands twice; write the file again with one of them")
+
+
+def _is_binary(kind: Any) -> bool:
+    import pyarrow as pa
+
+    types = pa.types
+    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))

@@ -1,0 +1,53 @@
+"""Which files are images by their names, and which are left behind by operating systems."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+DECODED = frozenset(
+    {".jpeg", ".jpg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"}
+)
+# Images too, which are not decoded: they are listed as bad images with their names instead of left out.
+NOT_DECODED = frozenset(
+    {".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpx", ".jxl", ".ppm", ".pgm", ".pnm", ".pbm", ".tga", ".ico", ".psd"}
+)
+IMAGE_SUFFIXES = DECODED | NOT_DECODED
+_CLUTTER = frozenset(
+    {
+        "__macosx", "@eadir", "lost+found", "$recycle.bin", "system volume information", "thumbs.db", "desktop.ini",
+        ".ds_store", ".spotlight-v100", ".trashes", ".fseventsd", "#recycle",
+    }
+)  # fmt: skip
+
+
+def is_clutter(name: str) -> bool:
+    """Tell whether a file or folder, or one above it, is what an operating system or a file server leaves behind."""
+    return any(part.startswith("._") or part.lower() in _CLUTTER for part in name.split("/"))
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a folder is passed over: its name begins with a dot, or a system left it behind."""
+    return name.startswith(".") or is_clutter(name)
+
+
+def is_image_name(name: str) -> bool:
+    """Tell whether a file's name is that of an image; hidden files and what systems leave behind are none."""
+    last = name.rpartition("/")[2]
+    if last.startswith(".") or os.path.splitext(last)[1].lower() not in IMAGE_SUFFIXES:  # noqa: PTH122
+        return False
+    return not is_clutter(name)
+
+
+def left_out(place: object, names: Sequence[str], what: str = "entries") -> tuple[str, ...]:
+    """Return the note on entries of a folder or archive that are no images; none where there are none."""
+    if not names:
+        return ()
+    clutter = sorted(name for name in names if is_clutter(name))
+    other = sorted(name for name in names if not is_clutter(name))
+    notes = []
+    if other:
+        notes.append(f"{place}: {len(other)} {what} that are no images, such as {other[0]}")
+    if clutter:
+        notes.append(f"{place}: {len(clutter)} {what} that are no images, left by the system, such as {clutter[0]}")
+    return tuple(notes)

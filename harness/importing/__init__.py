@@ -1,0 +1,1 @@
+"""Configurations of other tools, read and written as one of the harness."""

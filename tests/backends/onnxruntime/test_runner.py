@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.backends.base import ModelSpec, Pixels
+from harness.backends.onnxruntime.facts import FACTS
+from harness.backends.onnxruntime.runner import ONNXRuntimeBackend
+from harness.config import Input
+from harness.errors import DeviceError, HarnessError, ModelError
+from tests.backends.onnxruntime.onnx_files import write_onnx
+from tests.conftest import CLASSES, MEAN, SCALE, SIZE, Network
+
+ort = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; it is the extra [onnx]")
+TOLERANCE = 1e-5
+
+
+def spec(model: Path, **changes: Any) -> ModelSpec:
+    contract = Input(name="input", color="RGB", mean=MEAN, scale=SCALE)
+    plain = ModelSpec("onnx", str(model), contract, "probabilities", SIZE, CLASSES + 1, batch=3)
+    return dataclasses.replace(plain, **changes)
+
+
+def infer(pixels: Pixels, wanted: ModelSpec) -> Any:
+    with ONNXRuntimeBackend(wanted) as backend:
+        return backend.infer(pixels)
+
+
+def refused(wanted: ModelSpec, kind: type[HarnessError] = ModelError) -> str:
+    with pytest.raises(kind) as caught, ONNXRuntimeBackend(wanted):
+        pass
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def model(network: Network, tmp_path: Path) -> Path:
+    return write_onnx(tmp_path / "m.onnx", network)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 32, None])
+def test_a_free_batch_dimension(model: Path, network: Network, pixels: Pixels, batch: int | None) -> None:
+    found = infer(pixels, spec(model, batch=batch))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, network.of_pixels(pixels), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("fixed", [1, 4])
+def test_a_fixed_batch_is_kept_and_the_rest_padded(
+    network: Network, pixels: Pixels, tmp_path: Path, fixed: int
+) -> None:
+    with ONNXRuntimeBackend(spec(write_onnx(tmp_path / "m.onnx", network, batch=fixed), batch=32)) as backend:
+        assert backend.loaded.details["batch"] == fixed
+        np.testing.assert_allclose(backend.infer(pixels), network.of_pixels(pixels), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize(("form", "batch"), [("NC", "n"), ("C", 1), ("NC11", "n")])
+def test_layouts_and_forms_of_the_output(
+    network: Network, pixels: Pixels, tmp_path: Path, layout: str, form: str, batch: int | str
+) -> None:
+    path = write_onnx(tmp_path / "m.onnx", network, layout=layout, form=form, batch=batch)
+    with ONNXRuntimeBackend(spec(path)) as backend:
+        assert backend.loaded.details["layout"] == layout
+        np.testing.assert_allclose(backend.infer(pixels), network.of_pixels(pixels), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("color", ["RGB", "BGR"])
+@pytest.mark.parametrize(
+    ("mean", "scale"), [(0.0, 1.0), (127.5, 127.5), ((10.0, 20.0, 30.0), (40.0, 50.0, 60.0)), (0.0, (2.0, 3.0, 4.0))]
+)
+def test_colour_order_mean_and_scale(
+    network: Network, pixels: Pixels, tmp_path: Path, layout: str, color: Any, mean: Any, scale: Any
+) -> None:
+    ordered = pixels[..., ::-1] if color == "RGB" else pixels
+    fed = (ordered.astype(np.float64) - np.array(mean)) / np.array(scale)
+    path = write_onnx(tmp_path / "m.onnx", network, layout=layout)
+    found = infer(pixels, spec(path, input=Input(name="input", color=color, mean=mean, scale=scale)))
+    np.testing.assert_allclose(found, network.of_normalised(fed), atol=TOLERANCE)
+
+
+def test_pixels_as_they_are_for_an_input_of_uint8(network: Network, pixels: Pixels, tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "m.onnx", network, element="uint8")
+    found = infer(pixels, spec(path, input=Input(name="input", color="RGB")))
+    np.testing.assert_allclose(found, network.of_normalised(pixels[..., ::-1].astype(np.float64)), atol=TOLERANCE)
+    assert "takes tensor(uint8), which cannot hold pixels after mean and scale" in refused(spec(path))
+
+
+def test_what_it_reports(model: Path) -> None:
+    with ONNXRuntimeBackend(spec(model, threads=1)) as backend:
+        loaded = backend.loaded
+    assert loaded.backend == f"onnxruntime {ort.__version__}"
+    assert (loaded.device, loaded.effective_precision, loaded.warnings) == ("CPU", "f32", ())
+    assert loaded.model_sha256 == hashlib.sha256(model.read_bytes()).hexdigest()
+    assert loaded.details["threads"] == 1
+    assert loaded.details["providers"] == ["CPUExecutionProvider"]
+
+
+def test_external_data_is_read_and_counted(network: Network, pixels: Pixels, tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "m.onnx", network, location="m.data")
+    (tmp_path / "m.data").write_bytes(network.first.tobytes())
+    assert FACTS.files_of(path) == (path, tmp_path / "m.data")
+    with ONNXRuntimeBackend(spec(path)) as backend:
+        both = path.read_bytes() + network.first.tobytes()
+        assert backend.loaded.model_sha256 == hashlib.sha256(both).hexdigest()
+        np.testing.assert_allclose(backend.infer(pixels), network.of_pixels(pixels), atol=TOLERANCE)
+    (tmp_path / "m.data").unlink()
+    assert refused(spec(path)) == f"{path}: its external data 'm.data' is missing; copy it to {tmp_path}"
+
+
+def test_external_data_outside_the_folder_is_refused(network: Network, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(network.first.tobytes())
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/link").symlink_to(tmp_path / "secret")
+    for location in ("../secret", str(tmp_path / "secret"), "link"):
+        path = write_onnx(tmp_path / "model/m.onnx", network, location=location)
+        assert FACTS.files_of(path) == (path,)
+        assert f"refused, its external data '{location}' is outside the model's folder" in refused(spec(path))
+
+
+def test_a_wrong_name_is_answered_with_the_nearest(model: Path) -> None:
+    message = refused(spec(model, output="probability"))
+    assert message.endswith("has no output 'probability'; did you mean 'probabilities'? There are: probabilities")
+    message = refused(spec(model, input=Input(name="inptu", color="RGB")))
+    assert message.endswith("has no input 'inptu'; did you mean 'input'? There are: input")
+
+
+def test_another_size_another_width_and_a_second_input(model: Path, network: Network, tmp_path: Path) -> None:
+    assert "[?, 16, 16, 3], [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(model, size=24))
+    assert "has 5 values an image, the labels need 4; set dataset.background_class" in refused(spec(model, outputs=4))
+    two = write_onnx(tmp_path / "two.onnx", network, second_input=True)
+    assert "has 2 inputs (input, other); export it with one, the pixels" in refused(spec(two))
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_a_cut_off_model(model: Path, share: float) -> None:
+    data = model.read_bytes()
+    model.write_bytes(data[: int(len(data) * share)])
+    assert refused(spec(model)) == f"{model}: not an ONNX model, or cut off; fetch or export it again"
+
+
+@pytest.mark.parametrize("data", [b"", b"this is a text, and no model at all\n" * 9, b"\x89PNG\r\n\x1a\n"])
+def test_a_file_that_is_no_model(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "m.onnx").write_bytes(data)
+    assert refused(spec(tmp_path / "m.onnx")).startswith(f"{tmp_path / 'm.onnx'}: ")
+
+
+def test_a_missing_model_and_a_folder(tmp_path: Path) -> None:
+    assert "No such file" in refused(spec(tmp_path / "m.onnx"))
+    assert "Is a directory" in refused(spec(tmp_path))
+
+
+def test_operators_that_are_not_there_and_a_newer_opset(network: Network, tmp_path: Path) -> None:
+    custom = write_onnx(tmp_path / "m.onnx", network, operation="Evil", domain="com.example")
+    assert "ONNX Runtime cannot load this model: " in refused(spec(custom))
+    newer = write_onnx(tmp_path / "m.onnx", network, opset=999)
+    assert "opset" in refused(spec(newer)).lower()
+
+
+def test_other_devices_and_precisions_are_refused(model: Path) -> None:
+    assert "runs on the CPU, not on GPU" in refused(spec(model, device="GPU"), DeviceError)
+    assert "runs f32, not f16" in refused(spec(model, precision="f16"), DeviceError)
+
+
+def test_the_missing_package_is_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert refused(spec(model)).endswith("run `pip install 'conversion-accuracy-harness[onnx]'`")

@@ -156,6 +156,7 @@ def test_no_dependency_is_imported_that_is_not_declared() -> None:
         re.split(r"[<>=;\[ ]", line)[0] for lines in project["optional-dependencies"].values() for line in lines
     }
     packages = {
+        "ai_edge_litert": "ai-edge-litert",
         "yaml": "pyyaml",
         "vl_convert": "vl-convert-python",
         "cv2": "opencv-python-headless",

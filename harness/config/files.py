@@ -35,7 +35,8 @@ def require_files(config: Config, *, dataset: bool = True, reference: bool = Tru
         faults += _model_faults(config, "reference.model", config.reference.model, facts, mend)
     if candidates:
         for index, candidate in enumerate(config.candidates):
-            facts, mend = facts_of(candidate.backend), f"run `harness convert {command}`"
+            facts = facts_of(candidate.backend)
+            mend = f"run `harness convert {command}`" if facts.reader else f"name the {facts.title} model"
             faults += _model_faults(config, f"candidates[{index}].model", candidate.model, facts, mend)
         faults = list(dict.fromkeys(faults))  # candidates of one matrix share a file
     if faults:

@@ -49,8 +49,9 @@ class Certifying:
         self._parity = {item.id: config.gates_for(item).parity for item in config.candidates}
         bad = config.dataset.bad_images
         left_out = bad.max if bad.policy == "skip" else 0
+        size = max(1, population)  # of an empty set nothing is ever taken, so nothing is decided
         self._certifiers = {
-            item.id: Certifier(wanted.top1_max_drop_pp, wanted.confidence, population, left_out)
+            item.id: Certifier(wanted.top1_max_drop_pp, wanted.confidence, size, left_out)
             for item in config.candidates
         }
         self._parity_failed: set[str] = set()

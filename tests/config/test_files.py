@@ -49,6 +49,12 @@ def test_every_missing_file_is_said_at_once_with_its_line_and_mend(example: Exam
     assert lines[4].endswith(f"run `harness convert {path}`")
 
 
+def test_convert_is_not_named_for_a_candidate_that_it_does_not_make(example: Example, tmp_path: Path) -> None:
+    changes = ("backend: openvino", "backend: onnxruntime"), ("mobilenet-v2-1.0-224.xml", "mobilenet.onnx")
+    config = load_config(example(*changes), environment={"IMAGENET_VAL": str(tmp_path)})
+    assert refused(config, reference=False, dataset=False).endswith("; name the ONNX Runtime model")
+
+
 def test_fetch_is_named_where_there_is_an_archive(example: Example, tmp_path: Path) -> None:
     archive = "archive: {url: https://example.org/a.tgz, bytes: 1, sha384: " + "a" * 96 + "}\ngates:"
     config = load_config(example(("gates:", archive)), environment={"IMAGENET_VAL": str(tmp_path)})

@@ -190,6 +190,14 @@ def test_an_empty_list_never_passes(project: Project) -> None:
     assert len(record.to_pandas()) == 0
 
 
+@pytest.mark.parametrize("text", ["", "# nothing\n", "name class\n"])
+def test_an_empty_list_decides_nothing_when_certified_either(project: Project, text: str) -> None:
+    project.images([41], [0])
+    (project.folder / "images.txt").write_text(text)
+    record = project.validate(certify_pp=0.1)
+    assert (record.exit_code, record.dataset.evaluated) == (5, 0)
+
+
 def test_a_limit_makes_a_subset_of_what_is_listed(project: Project) -> None:
     project.images(values_for(LABELS), LABELS)
     record = project.validate(limit=5)

@@ -24,19 +24,20 @@ _SEPARATORS = ("\t", ",", ";", None)
 
 
 def read_list(path: Path, class_names: Sequence[str] | None = None) -> LabelTable:
-    """Read a list. Raises DatasetError with file and line where it cannot be read, and where it lists no image."""
+    """Read a list; one without any image is empty, and nothing evaluated never passes.
+
+    Raises DatasetError with file and line where it cannot be read.
+    """
     by_name = classes_by_name(class_names)
     every = numbered_lines(path)
     lines = [(number, _without_remark(line, by_name)) for number, line in every if not _is_comment(line)]
     if not lines:
-        raise DatasetError(f"{path}: lists no image; a list has one `name class` a line")
+        return LabelTable(str(path), [], [])
     if all(is_class(line, by_name) for _, line in lines):
         classes = [class_of(line, by_name, f"{path}:{number}") for number, line in lines]
         return LabelTable(str(path), [], classes, by_order=True)
     read = _mxnet(path, lines) or _tiny_imagenet(path, lines, by_name) or _unknown_header(path, lines, by_name)
     read = read if read is not None else lines_of(path, lines, absolute=True)
-    if not read:
-        raise DatasetError(f"{path}: lists no image below its header; a list has one `name class` a line")
     classes = [class_of(line.label, by_name, f"{path}:{line.number}") for line in read]
     return LabelTable(str(path), [line.name for line in read], classes, lines=[line.number for line in read])
 

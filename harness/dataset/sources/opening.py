@@ -137,6 +137,8 @@ def _folders_with_list(path: Path, list_file: Path, wanted: ImageSetRequest) -> 
     assert folders.classes is not None
     try:
         _, table = read_labels(list_file, wanted.class_names)
+        if not table.classes:
+            raise DatasetError("it lists no image")
         pictures, table = open_listed(path, table, may_miss=wanted.may_miss)
     except DatasetError as error:
         note = f"{list_file} is not used, and the folders are the classes: {error}"

@@ -1,0 +1,16 @@
+"""What is known of LiteRT without importing it."""
+
+from harness.backends.registry import BackendFacts
+
+FACTS = BackendFacts(
+    name="litert",
+    title="LiteRT",
+    roles=frozenset({"reference", "candidate"}),
+    suffixes=(".tflite",),
+    module="ai_edge_litert",
+    distributions=("ai-edge-litert",),
+    extra="litert",
+    precisions=("f32",),
+    importer="harness.backends.litert.framework:import_litert",
+    runner="harness.backends.litert.runner:LiteRTBackend",
+)

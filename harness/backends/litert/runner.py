@@ -1,0 +1,165 @@
+"""A LiteRT model on the CPU: one interpreter, whole batches, scale and zero point of input and output applied."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.backends.arrays import fed, input_shape, rows_of
+from harness.backends.base import Backend, Loaded, Pixels, Probabilities, wrong_width
+from harness.backends.batches import in_batches
+from harness.backends.litert.facts import FACTS
+from harness.backends.litert.framework import import_litert, reason, without_banner
+from harness.backends.litert.quantization import quantization_of
+from harness.backends.names import find_by_name
+from harness.errors import DeviceError, ModelError
+from harness.feeding.contract import is_identity, pixel_table
+from harness.machine.environment import cpu_name
+
+_SHORT = {"int8": "int8", "uint8": "int8", "int16": "int16", "float16": "f16", "float32": "f32"}
+_ERRORS = (RuntimeError, ValueError)
+
+
+class LiteRTBackend(Backend):
+    """Runs a LiteRT model (.tflite) on the CPU, in the types that its tensors have.
+
+    Colour order, mean, scale and the input's own scale and zero point are applied by one table in numpy.
+    """
+
+    def load(self) -> Loaded:
+        """Load the model. Raises ModelError for a bad file or name, DeviceError for another device or precision."""
+        if self.spec.precision not in ("f32", "device_default"):
+            raise DeviceError(f"{self.spec.id}: the backend litert runs f32, not {self.spec.precision}")
+        if self.spec.device != "CPU":
+            raise DeviceError(f"{self.spec.id}: the backend litert runs on the CPU, not on {self.spec.device}")
+        litert = import_litert()
+        sha256 = self.digest(FACTS)
+        threads = self.spec.threads or os.cpu_count() or 1
+        with without_banner():
+            self._interpreter = self._open(litert, threads)
+            warnings = self._set_input()
+            self._set_output()
+        effective = self._effective_precision()
+        if self.spec.precision not in (effective, "device_default"):
+            warnings.append(f"{self.spec.id}: {self.spec.precision} was asked, the model computes in {effective}")
+        return Loaded(
+            backend=f"litert {FACTS.version().rpartition(' ')[2]}",
+            device="CPU",
+            device_name=cpu_name(),
+            effective_precision=effective,
+            model_sha256=sha256,
+            warnings=tuple(warnings),
+            details={"batch": self._batch, "threads": threads, "layout": self._layout},
+        )
+
+    def _open(self, litert: Any, threads: int) -> Any:
+        path = self.spec.model
+        try:
+            content = Path(path).read_bytes()
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+        try:
+            return litert.Interpreter(model_content=content, num_threads=threads)
+        except _ERRORS:
+            raise ModelError(f"{path}: not a LiteRT model, or cut off; fetch or convert it again") from None
+
+    def _set_input(self) -> list[str]:
+        """Find the input, fix the batch and make the table of what is fed; return warnings."""
+        contract, path = self.spec.input, self.spec.model
+        inputs = self._interpreter.get_input_details()
+        found = find_by_name(contract.name, self._by_name(inputs, "input"), what="input", model=path)
+        if len(inputs) != 1:
+            names = ", ".join(each["name"] for each in inputs)
+            raise ModelError(f"{path}: has {len(inputs)} inputs ({names}); export it with one, the pixels")
+        sides = [int(side) if side > 0 else None for side in found["shape_signature"]]
+        shape = input_shape(self.spec, sides)
+        self._source, self._layout = found["index"], shape.layout
+        self._batch = shape.batch or self.spec.batch or 1
+        size = self.spec.size
+        whole = [self._batch, size, size, 3] if shape.layout == "NHWC" else [self._batch, 3, size, size]
+        try:
+            if None in sides:
+                self._interpreter.resize_tensor_input(self._source, whole, strict=True)
+            self._interpreter.allocate_tensors()
+        except _ERRORS as error:
+            raise ModelError(f"{path}: LiteRT cannot prepare this model: {reason(error)}") from None
+        return self._make_table(found)
+
+    def _make_table(self, source: Mapping[str, Any]) -> list[str]:
+        contract = self.spec.input
+        table = pixel_table(contract)
+        quantization = quantization_of(source)
+        self._table: NDArray[Any]
+        if quantization:
+            self._table = quantization.stored(table)
+            outside = quantization.saturates(table)
+            if outside:
+                held = f"scale {quantization.scale:g}, zero point {quantization.zero_point}"
+                warning = (
+                    f"{self.spec.id}: {outside} of {table.size} pixel values are outside what the input "
+                    f"'{contract.name}' can hold ({held}); check `mean` and `scale`"
+                )
+                return [warning]
+        elif source["dtype"] in (np.float32, np.float16):
+            self._table = table.astype(source["dtype"])
+        elif source["dtype"] == np.uint8 and is_identity(contract):
+            self._table = table.astype(np.uint8)
+        else:
+            raise ModelError(
+                f"{self.spec.model}: the input '{contract.name}' takes {np.dtype(source['dtype'])} without one scale "
+                "and zero point, which cannot hold pixels after mean and scale; leave `mean` and `scale` out of `input`"
+            )
+        return []
+
+    def _set_output(self) -> None:
+        outputs = self._by_name(self._interpreter.get_output_details(), "output")
+        found = find_by_name(self.spec.output, outputs, what="output", model=self.spec.model)
+        self._output, self._quantization = found["index"], quantization_of(found)
+        if self._quantization is None and found["dtype"] not in (np.float32, np.float16):
+            raise ModelError(
+                f"{self.spec.model}: the output '{self.spec.output}' has {np.dtype(found['dtype'])} without one scale "
+                "and zero point; name the one with the probabilities"
+            )
+        sides = [int(side) for side in found["shape_signature"]]
+        sides = sides[1:] if len(sides) > 1 else sides
+        width = int(np.prod(sides))
+        if sides and min(sides) > 0 and width != self.spec.outputs:
+            raise ModelError(wrong_width(self.spec.model, self.spec.output, width, self.spec.outputs))
+
+    def _by_name(self, tensors: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
+        """Return the tensors by their own names and by those that the model's signatures give them."""
+        by_name = {each["name"]: each for each in tensors}
+        named = dict(by_name)
+        for signature in self._interpreter.get_signature_list():
+            runner = self._interpreter.get_signature_runner(signature)
+            details = runner.get_input_details() if kind == "input" else runner.get_output_details()
+            for name, each in details.items():
+                if each["name"] in by_name:
+                    named.setdefault(name, by_name[each["name"]])
+        return named
+
+    def _effective_precision(self) -> str:
+        types = {np.dtype(each["dtype"]).name for each in self._interpreter.get_tensor_details()}
+        return "+".join(dict.fromkeys(short for name, short in _SHORT.items() if name in types)) or "unknown"
+
+    def _infer(self, pixels: Pixels) -> Probabilities:
+        result = np.empty((len(pixels), self.spec.outputs), np.float32)
+        for start, count, part in in_batches(pixels, self._batch, fixed=True):
+            try:
+                self._interpreter.set_tensor(self._source, fed(self.spec, self._table, part, self._layout))
+                self._interpreter.invoke()
+                answer = self._interpreter.get_tensor(self._output)
+            except _ERRORS as error:
+                raise ModelError(f"{self.spec.model}: LiteRT failed: {reason(error)}") from None
+            real = self._quantization.real(answer) if self._quantization else answer
+            result[start : start + count] = rows_of(self.spec, real, len(part))[:count]
+        return result
+
+    def close(self) -> None:
+        """Free the interpreter."""
+        self.__dict__.pop("_interpreter", None)

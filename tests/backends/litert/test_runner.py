@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.backends.base import ModelSpec, Pixels
+from harness.backends.litert.runner import LiteRTBackend
+from harness.config import Input
+from harness.errors import DeviceError, HarnessError, ModelError
+from tests.backends.real_runs import stopped
+from tests.conftest import CLASSES, MEAN, PROJECT, SCALE, SIZE, Network, write_images
+
+pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed; it is the extra [litert]")
+TOLERANCE = 1e-5
+Maker = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def make_tflite(tensorflow: Any, network: Network) -> Maker:
+    """Return a function that writes the network as a LiteRT model; ``element``: of input and output."""
+    tf = tensorflow
+
+    def make(path: Path, *, batch: int | None = None, layout: str = "NHWC", element: str = "float32") -> Path:
+        sides = [batch, SIZE, SIZE, 3] if layout == "NHWC" else [batch, 3, SIZE, SIZE]
+
+        class Module(tf.Module):  # type: ignore[misc,name-defined]
+            @tf.function(input_signature=[tf.TensorSpec(sides, tf.float32, name="input")])  # type: ignore[untyped-decorator]
+            def run(self, x: Any) -> dict[str, Any]:
+                nhwc = tf.transpose(x, [0, 2, 3, 1]) if layout == "NCHW" else x
+                hidden = tf.nn.relu(tf.nn.conv2d(nhwc, network.first[None, None], 1, "SAME"))
+                return {"probabilities": tf.nn.softmax(tf.matmul(tf.reduce_mean(hidden, [1, 2]), network.second))}
+
+        module = Module()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([module.run.get_concrete_function()], module)
+            if element != "float32":
+                generator = np.random.default_rng(3)
+                values = generator.integers(0, 256, (64, 1, 1, 1, 3)) * np.ones((1, 1, SIZE, SIZE, 1))
+                normalised = ((values - np.array(MEAN)) / np.array(SCALE)).astype(np.float32)
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+                converter.representative_dataset = lambda: ([each] for each in normalised)
+                converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+                converter.inference_input_type = converter.inference_output_type = getattr(tf, element)
+            path.write_bytes(converter.convert())
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def model(make_tflite: Maker, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tflite(tmp_path_factory.mktemp("litert") / "m.tflite")
+
+
+def spec(model: Path, **changes: Any) -> ModelSpec:
+    contract = Input(name="input", color="RGB", mean=MEAN, scale=SCALE)
+    plain = ModelSpec("lite", str(model), contract, "probabilities", SIZE, CLASSES + 1, batch=3)
+    return dataclasses.replace(plain, **changes)
+
+
+def infer(pixels: Pixels, wanted: ModelSpec) -> Any:
+    with LiteRTBackend(wanted) as backend:
+        return backend.infer(pixels)
+
+
+def refused(wanted: ModelSpec, kind: type[HarnessError] = ModelError) -> str:
+    with pytest.raises(kind) as caught, LiteRTBackend(wanted):
+        pass
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 32, None])
+def test_a_free_batch_dimension(model: Path, network: Network, pixels: Pixels, batch: int | None) -> None:
+    found = infer(pixels, spec(model, batch=batch))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, network.of_pixels(pixels), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("fixed", [1, 4])
+def test_layouts_and_a_fixed_batch(
+    make_tflite: Maker, network: Network, pixels: Pixels, tmp_path: Path, layout: str, fixed: int
+) -> None:
+    path = make_tflite(tmp_path / "m.tflite", batch=fixed, layout=layout)
+    with LiteRTBackend(spec(path, batch=32)) as backend:
+        assert (backend.loaded.details["batch"], backend.loaded.details["layout"]) == (fixed, layout)
+        np.testing.assert_allclose(backend.infer(pixels), network.of_pixels(pixels), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("color", ["RGB", "BGR"])
+@pytest.mark.parametrize(("mean", "scale"), [(0.0, 1.0), (127.5, 127.5), ((10.0, 20.0, 30.0), (40.0, 50.0, 60.0))])
+def test_colour_order_mean_and_scale(
+    model: Path, network: Network, pixels: Pixels, color: Any, mean: Any, scale: Any
+) -> None:
+    ordered = pixels[..., ::-1] if color == "RGB" else pixels
+    fed = (ordered.astype(np.float64) - np.array(mean)) / np.array(scale)
+    found = infer(pixels, spec(model, input=Input(name="input", color=color, mean=mean, scale=scale)))
+    np.testing.assert_allclose(found, network.of_normalised(fed), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("element", ["uint8", "int8"])
+def test_a_quantised_model(make_tflite: Maker, network: Network, pixels: Pixels, tmp_path: Path, element: str) -> None:
+    path = make_tflite(tmp_path / "m.tflite", element=element)
+    with LiteRTBackend(spec(path)) as backend:
+        assert backend.loaded.effective_precision == "int8"
+        assert "f32 was asked, the model computes in int8" in backend.loaded.warnings[-1]
+        found = backend.infer(pixels)
+    # Eight bits of a network that amplifies its logits: the error is some percent, a wrong zero point gives far more.
+    assert np.abs(found - network.of_pixels(pixels)).max() < 0.1
+    np.testing.assert_array_equal(found * 256, np.rint(found * 256))  # the output's scale is 1/256
+    raw = infer(pixels, spec(path, input=Input(name="input", color="RGB")))
+    assert np.abs(raw - network.of_pixels(pixels)).max() > 0.1
+
+
+def test_pixels_that_the_input_cannot_hold_are_warned_about(make_tflite: Maker, tmp_path: Path) -> None:
+    path = make_tflite(tmp_path / "m.tflite", element="uint8")
+    with LiteRTBackend(spec(path, input=Input(name="input", color="RGB"))) as backend:
+        assert "pixel values are outside what the input 'input' can hold" in backend.loaded.warnings[0]
+        assert backend.loaded.warnings[0].endswith("check `mean` and `scale`")
+
+
+def test_what_it_reports(model: Path) -> None:
+    import importlib.metadata
+
+    with LiteRTBackend(spec(model, threads=1)) as backend:
+        loaded = backend.loaded
+    assert loaded.backend == f"litert {importlib.metadata.version('ai-edge-litert')}"
+    assert (loaded.device, loaded.effective_precision, loaded.warnings) == ("CPU", "f32", ())
+    assert loaded.model_sha256 == hashlib.sha256(model.read_bytes()).hexdigest()
+    assert loaded.details["threads"] == 1
+
+
+def test_a_wrong_name_is_answered_with_the_nearest(model: Path) -> None:
+    assert "has no output 'probability'; did you mean 'probabilities'? There are: " in refused(
+        spec(model, output="probability")
+    )
+    assert "has no input 'inptu'; did you mean 'input'? There are: " in refused(
+        spec(model, input=Input(name="inptu", color="RGB"))
+    )
+
+
+def test_another_size_and_another_width(model: Path) -> None:
+    assert "[?, 16, 16, 3], [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(model, size=24))
+    assert "has 5 values an image, the labels need 4; set dataset.background_class" in refused(spec(model, outputs=4))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.99])
+def test_a_cut_off_model(model: Path, tmp_path: Path, share: float) -> None:
+    data = model.read_bytes()
+    path = tmp_path / "m.tflite"
+    path.write_bytes(data[: int(len(data) * share)])
+    assert refused(spec(path)) == f"{path}: not a LiteRT model, or cut off; fetch or convert it again"
+
+
+def test_a_missing_model_and_a_folder(tmp_path: Path) -> None:
+    assert "No such file" in refused(spec(tmp_path / "m.tflite"))
+    assert "Is a directory" in refused(spec(tmp_path))
+
+
+def test_other_devices_and_precisions_are_refused(model: Path) -> None:
+    assert "runs on the CPU, not on GPU" in refused(spec(model, device="GPU"), DeviceError)
+    assert "runs f32, not f16" in refused(spec(model, precision="f16"), DeviceError)
+
+
+def test_the_missing_package_is_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    monkeypatch.delitem(sys.modules, "ai_edge_litert.interpreter", raising=False)
+    assert refused(spec(model)).endswith("run `pip install 'conversion-accuracy-harness[litert]'`")
+
+
+def test_what_stops_a_whole_run_with_exit_code_3(model: Path, tmp_path: Path) -> None:
+    write_images(tmp_path / "images", 3)
+    dataset = {"path": "images", "classes": CLASSES, "preprocess": {"size": SIZE}}
+    contract = {"name": "input", "color": "RGB"}
+    good = {"backend": "litert", "model": str(model), "input": contract, "output": "probabilities"}
+    code, message = stopped(tmp_path, {**good, "output": "probability"}, dataset)
+    assert (code, "did you mean 'probabilities'?" in message) == (3, True)
+    cut = tmp_path / "cut.tflite"
+    cut.write_bytes(model.read_bytes()[:-99])
+    code, message = stopped(tmp_path, {**good, "model": str(cut)}, dataset)
+    assert (code, "not a LiteRT model, or cut off" in message) == (3, True)
+    absent = tmp_path / "absent/ai_edge_litert"
+    absent.mkdir(parents=True)
+    (absent / "__init__.py").write_text("raise ImportError('it is not there')\n")
+    code, message = stopped(tmp_path, good, dataset, PYTHONPATH=f"{absent.parent}:{PROJECT}")
+    assert (code, "run `pip install 'conversion-accuracy-harness[litert]'`" in message) == (3, True)

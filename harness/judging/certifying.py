@@ -51,8 +51,7 @@ class Certifying:
         left_out = bad.max if bad.policy == "skip" else 0
         size = max(1, population)  # of an empty set nothing is ever taken, so nothing is decided
         self._certifiers = {
-            item.id: Certifier(wanted.top1_max_drop_pp, wanted.confidence, size, left_out)
-            for item in config.candidates
+            item.id: Certifier(wanted.top1_max_drop_pp, wanted.confidence, size, left_out) for item in config.candidates
         }
         self._parity_failed: set[str] = set()
         self._waiting: dict[int, ShardTable] = {}

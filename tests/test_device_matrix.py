@@ -46,14 +46,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunRecord, int]:
     config = load_config(PROJECT / "configs/devices.yml", [*places, f"candidates[0].model={folder}/f32.xml"])
     decoded = 0
     with pytest.MonkeyPatch.context() as patch:
-        from harness.dataset.image import prepare as real
+        from harness.feeding.pipeline import decode_with as real
 
-        def counted(*arguments: Any) -> Any:
+        def counted(*arguments: Any, **options: Any) -> Any:
             nonlocal decoded
             decoded += 1
-            return real(*arguments)
+            return real(*arguments, **options)
 
-        patch.setattr("harness.feeding.decode.prepare", counted)
+        patch.setattr("harness.feeding.pipeline.decode_with", counted)
         record = validate(config, Options(limit=IMAGES, out=folder / "run", quiet=True, use_cache=False))
     return record, decoded
 

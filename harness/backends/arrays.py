@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.backends.base import ModelSpec, Pixels, Probabilities, wrong_width
+from harness.backends.base import ModelSpec, Pixels, Probabilities, size_key, wrong_width
 from harness.errors import ModelError
 from harness.feeding.contract import is_reversed
 
@@ -27,16 +27,16 @@ class InputShape:
 def input_shape(spec: ModelSpec, sides: Sequence[int | None]) -> InputShape:
     """Return what the shape of the input says; None stands for a free side.
 
-    Raises ModelError where it does not hold (n, size, size, 3) or (n, 3, size, size).
+    Raises ModelError where it does not hold (n, height, width, 3) or (n, 3, height, width).
     """
-    size = spec.size
+    height, width = spec.sides
     nchw = len(sides) == 4 and sides[1] == 3 and sides[3] != 3
-    expected = (3, size, size) if nchw else (size, size, 3)
+    expected = (3, height, width) if nchw else (height, width, 3)
     if len(sides) != 4 or any(have not in (None, side) for have, side in zip(sides[1:], expected, strict=True)):
         shape = ", ".join("?" if side is None else str(side) for side in sides)
         raise ModelError(
-            f"{spec.model}: the input '{spec.input.name}' has the shape [{shape}], [?, {size}, {size}, 3] or "
-            f"[?, 3, {size}, {size}] is configured (dataset.preprocess.size: {size})"
+            f"{spec.model}: the input '{spec.input.name}' has the shape [{shape}], [?, {height}, {width}, 3] "
+            f"or [?, 3, {height}, {width}] is configured ({size_key(height, width)})"
         )
     return InputShape("NCHW" if nchw else "NHWC", sides[0])
 

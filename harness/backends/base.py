@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from harness.config import Input
 from harness.errors import HarnessError, ModelError
 from harness.machine.digests import file_sha256
 
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[Any]  # uint8, or float32 where the specification is floating
 Probabilities = NDArray[np.float32]
 
 
@@ -30,14 +30,15 @@ class CannotEditError(HarnessError):
 class ModelSpec:
     """What a backend needs to know to load a model; the same for references and candidates.
 
-    ``size`` is the side of the square input in pixels, ``outputs`` the width that the labels need.
+    ``size`` is the input's size in pixels: the side of a square, or (height, width). ``outputs`` is the width that the
+    labels need; ``floating`` says that pixels come as float32 and not as uint8.
     """
 
     id: str
     model: str
     input: Input
     output: str
-    size: int
+    size: int | tuple[int, int]
     outputs: int
     batch: int | None = None
     device: str = "CPU"
@@ -47,6 +48,13 @@ class ModelSpec:
     model_sha256: str | None = None
     isolate: bool = False
     timeout_seconds: float = 300.0
+    floating: bool = False
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width of the input in pixels."""
+        height, width = (self.size, self.size) if isinstance(self.size, int) else self.size
+        return height, width
 
     def with_cache(self, cache_dir: str) -> ModelSpec:
         """Return the same with a folder for compiled models."""
@@ -83,6 +91,7 @@ class Backend(abc.ABC):
     ``load``, ``_infer`` and ``close``.
     """
 
+    takes_floating: ClassVar[bool] = False  # whether pixels may be float32, where the specification says so
     loaded: Loaded
     infer_seconds: float = 0.0  # of the last `infer`
 
@@ -90,6 +99,10 @@ class Backend(abc.ABC):
         self.spec = spec
 
     def __enter__(self) -> Self:
+        if self.spec.floating and not self.takes_floating:
+            raise ModelError(
+                f"{self.spec.id}: this backend takes whole pixel values only; leave `normalize` out of `preprocess`"
+            )
         try:
             self.loaded = self.load()
         except BaseException:
@@ -105,14 +118,16 @@ class Backend(abc.ABC):
     def infer(self, pixels: Pixels) -> Probabilities:
         """Return the model's output for decoded images.
 
-        ``pixels``: uint8 (n, size, size, 3), **BGR** as decoded, 0..255, n >= 0; the backend itself applies the model's
-        colour order, mean and scale. Returns float32 (n, outputs), a new array that the caller owns, row i for image i.
-        Raises ModelError where the pixels do not have that form or the model does not answer in that form.
+        ``pixels``: uint8 (n, height, width, 3), **BGR** as decoded, 0..255, n >= 0; float32 where the specification is
+        ``floating``. The backend itself applies the model's colour order, mean and scale. Returns float32 (n, outputs),
+        a new array that the caller owns, row i for image i. Raises ModelError where the pixels do not have that form or
+        the model does not answer in that form.
         """
-        size = self.spec.size
-        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (size, size, 3):
+        (height, width), element = self.spec.sides, "float32" if self.spec.floating else "uint8"
+        if pixels.dtype != element or pixels.ndim != 4 or pixels.shape[1:] != (height, width, 3):
             raise ModelError(
-                f"{self.spec.id}: pixels of {pixels.dtype} {pixels.shape} given, uint8 (n, {size}, {size}, 3) expected"
+                f"{self.spec.id}: pixels of {pixels.dtype} {pixels.shape} given, "
+                f"{element} (n, {height}, {width}, 3) expected"
             )
         if len(pixels) == 0:
             return np.empty((0, self.spec.outputs), np.float32)
@@ -144,6 +159,11 @@ class Backend(abc.ABC):
 
     def close(self) -> None:  # noqa: B027  (a backend that holds nothing has nothing to free)
         """Free what ``load`` took."""
+
+
+def size_key(height: int, width: int) -> str:
+    """Return the key that decides on the input's size, for messages."""
+    return f"dataset.preprocess.size: {height if height == width else [height, width]}"
 
 
 def wrong_width(model: str, output: str, width: int, needed: int) -> str:

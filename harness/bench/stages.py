@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.config import Preprocess
-from harness.dataset.image import central_crop, decode, resize
 from harness.dataset.image_set import ImageSet
 from harness.engine.lane import Lane
+from harness.feeding.pipeline import Decoded, decode_with, run_steps
+from harness.feeding.steps import Pixels
 
 _MODEL_IMAGES = 256
 _DECODE_IMAGES = 600
@@ -29,21 +29,24 @@ def stage_costs(images: ImageSet, preprocess: Preprocess, lanes: Sequence[Lane],
     """
     rows = [row % len(images.manifest) for row in range(_DECODE_IMAGES)]
 
-    def decoded(row: int) -> None:
-        decode(images.read(row))
+    library, exif = preprocess.decoding
 
-    def resized(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return resize(central_crop(image, preprocess.crop_fraction), preprocess.size, preprocess.interpolation)
+    def decoded(row: int) -> Decoded:
+        return decode_with(library, images.read(row), exif=exif)
+
+    def resized(image: Decoded) -> Pixels:
+        return run_steps(image, preprocess)
 
     with ThreadPoolExecutor(cores) as pool:
         seconds = _best(lambda: list(pool.map(decoded, rows, chunksize=8)))
         costs = {"decode": seconds * cores / len(rows)}
-        kept = [decode(images.read(row)) for row in rows[:_KEPT_IMAGES]]
+        kept = [decoded(row) for row in rows[:_KEPT_IMAGES]]
         many = kept * (_DECODE_IMAGES // _KEPT_IMAGES)
         seconds = _best(lambda: [None for _ in pool.map(resized, many, chunksize=8)])
         costs["resize"] = seconds * cores / len(many)
+    element = np.float32 if preprocess.is_float else np.uint8
     pixels = np.resize(
-        np.stack([resized(image) for image in kept]), (_MODEL_IMAGES, preprocess.size, preprocess.size, 3)
+        np.stack([resized(image) for image in kept]).astype(element), (_MODEL_IMAGES, *preprocess.output_size, 3)
     )
     for lane in lanes:
         lane.infer_alone(pixels[:64])

@@ -9,6 +9,8 @@ from pydantic import Field, field_validator
 from harness.config.preprocess import Preprocess
 from harness.config.types import Count, Location, Strict, Whole
 
+__all__ = ["BadImages", "Dataset", "Form", "Labels", "Preprocess", "Subset"]
+
 Form = Literal[
     "auto",
     "flat",
@@ -74,7 +76,7 @@ class Dataset(Strict):
         description="Size of the whole set; fewer evaluated is a subset. Without it: all listed images.",
     )
     subset: Subset | None = Field(None, description="Evaluates only a choice of the images.")
-    preprocess: Preprocess = Preprocess()
+    preprocess: Preprocess = Field(Preprocess(), description="How images become pixels (docs/preprocessing.md).")
     bad_images: BadImages = BadImages()
 
     @field_validator("labels", mode="before")

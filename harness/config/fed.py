@@ -13,7 +13,7 @@ from harness.config.explain import explain
 from harness.config.load import CANDIDATE_PATHS, PATH_KEYS, read_values, refusal, repeated_ids
 from harness.config.models import Candidate, Input, Reference
 from harness.config.origin import Key, dotted
-from harness.config.preprocess import Preprocessing
+from harness.config.preprocess import Preprocess
 from harness.config.schema import Config, Dataset
 from harness.config.types import ModelId
 from harness.errors import nearest
@@ -41,7 +41,7 @@ class FedModel(_Part):
 
     id: ModelId = "reference"
     input: Input
-    preprocess: Preprocessing | None = None
+    preprocess: Preprocess | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -58,7 +58,7 @@ class FedCandidate(FedModel):
 class FedDataset(_Part):
     """The preprocessing that all models share."""
 
-    preprocess: Preprocessing = Preprocessing()
+    preprocess: Preprocess = Preprocess()
 
     @model_validator(mode="before")
     @classmethod
@@ -89,7 +89,7 @@ class Fed(_Part):
         """The reference, where there is one, and the candidates."""
         return (*([self.reference] if self.reference else []), *self.candidates)
 
-    def preprocessing_of(self, model: FedModel) -> Preprocessing:
+    def preprocess_of(self, model: FedModel) -> Preprocess:
         """Return the model's own preprocessing, or that of the data set."""
         return model.preprocess or self.dataset.preprocess
 

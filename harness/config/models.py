@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
 
 from harness.backends.registry import Role, backends, built_in, default_backend, facts_of
 from harness.config.dataset import Form
 from harness.config.gates import Gates
+from harness.config.preprocess import Preprocess
 from harness.config.types import Channels, Count, Location, ModelId, Number, Precision, Strict, Weights, Whole
 from harness.errors import ConfigError
 
@@ -128,16 +129,9 @@ class Model(Strict):
     model: Location = Field(description="The model's file or folder, in a form that its backend runs.")
     input: Input
     output: OutputName
-
-    @model_validator(mode="before")
-    @classmethod
-    def _has_no_preprocessing_of_its_own(cls, value: Any) -> Any:
-        if isinstance(value, dict) and "preprocess" in value:
-            raise ValueError(
-                "a model's own `preprocess` is carried out by `harness feed` only; every other command takes "
-                "`dataset.preprocess` for all models"
-            )
-        return value
+    preprocess: Preprocess | None = Field(
+        None, description="How images become this model's pixels; without it as `dataset.preprocess` says."
+    )
 
 
 class Reference(Model):

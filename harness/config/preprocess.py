@@ -1,205 +1,199 @@
-"""From the decoded image to the network's size: the short form, the long form of steps, and named protocols."""
+"""From the encoded image to the network's pixels: a short form, named presets, and a long form of steps."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+import copy
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    WithJsonSchema,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
-from harness.config.types import Channels, Number, Strict, Whole, not_truth
+from harness.config.presets import presets
+from harness.config.steps import (
+    CropStep,
+    Filter,
+    Library,
+    NormalizeStep,
+    ResizeStep,
+    Size,
+    Step,
+    WrittenStep,
+    height_and_width,
+)
+from harness.config.types import Number, Strict
+from harness.errors import nearest
 
-Library = Literal["opencv", "pillow"]
-Exif = Literal["ignore", "apply"]
-Filter = Literal["nearest", "bilinear", "bicubic", "area", "lanczos"]
-Side = Annotated[Whole, Field(ge=1, le=4096)]
-_LONG = ("decoder", "steps", "preset")
+_SHORT = ("crop_fraction", "size", "interpolation")
+_FILTERS: dict[str, Filter] = {"bilinear": "bilinear", "nearest": "nearest", "area": "area", "cubic": "bicubic"}
 
 
-def _one_or_two_sides(value: Any) -> Any:
-    sides = tuple(value) if isinstance(value, (list, tuple)) else (value, value)
-    if len(sides) != 2 or not all(type(not_truth(side)) is int and 1 <= side <= 4096 for side in sides):
-        raise ValueError("write one side in pixels, or [height, width], each from 1 to 4096")
-    return sides
+def _known_preset(name: str) -> str:
+    if name not in presets():
+        close = nearest(name, presets())
+        hint = f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(presets())}"
+        raise ValueError(f"'{name}' is no preset{hint}")
+    return name
 
 
-Size = Annotated[tuple[int, int], BeforeValidator(_one_or_two_sides)]
-
-
-def refuse_long_form(value: Any) -> Any:
-    """Refuse what only `harness feed` carries out. Raises ValueError."""
-    found = next((key for key in _LONG if isinstance(value, dict) and key in value), None)
-    if found:
-        raise ValueError(
-            f"`{found}` is of the long form, which only `harness feed` carries out; every other command takes the "
-            "short form: crop_fraction, size, interpolation, exif"
-        )
-    return value
+Preset = Annotated[str, AfterValidator(_known_preset), WithJsonSchema({"type": "string", "enum": list(presets())})]
 
 
 class Preprocess(Strict):
-    """From the decoded image to the network's size, on uint8. The published protocol is the default."""
+    """From the encoded image to the network's size. The published protocol is the default.
+
+    Short form: `crop_fraction`, `size`, `interpolation`. Long form: `decoder` and `steps`. Or the name of a `preset`.
+    """
 
     crop_fraction: Annotated[Number, Field(gt=0, le=1)] = Field(
         0.875, description="Share of each side that the central crop keeps: int(side * crop_fraction)."
     )
-    size: Annotated[Whole, Field(ge=1, le=4096)] = Field(224, description="Side of the square input, in pixels.")
+    size: Size = Field(224, description="Size of the input in pixels: one number for a square, or [height, width].")
     interpolation: Literal["bilinear", "nearest", "area", "cubic"] = Field(
-        "bilinear", description="Filter of the resize to size x size."
+        "bilinear", description="Filter of the resize to `size`."
     )
     exif: Literal["ignore", "apply"] = Field(
         "ignore", description="The EXIF orientation; the published numbers were measured without it."
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _is_the_short_form(cls, value: Any) -> Any:
-        return refuse_long_form(value)
-
-
-class Resize(Strict):
-    """A resize: to a size, or with the aspect ratio kept until one side has a length."""
-
-    size: Size | None = Field(None, description="One side of a square in pixels, or [height, width].")
-    short_side: Side | None = Field(None, description="Length of the shorter side; the other is rounded down.")
-    long_side: Side | None = Field(None, description="Length of the longer side; the other is rounded down.")
-    interpolation: Filter = "bilinear"
-    library: Library = Field(
-        "opencv", description="Whose filter: Pillow's widen when an image shrinks, OpenCV's do not."
+    decoder: Library = Field("opencv", description="Library that decodes; with `steps`.")
+    steps: tuple[WrittenStep, ...] | None = Field(
+        None, description="Resizes, crops and normalisations in their order, in place of the short form."
     )
+    preset: Preset | None = Field(None, description="A published protocol by its name; `size` may stand beside it.")
 
-    @model_validator(mode="after")
-    def _has_one_size(self) -> Resize:
-        if sum(value is not None for value in (self.size, self.short_side, self.long_side)) != 1:
-            raise ValueError("write exactly one of size, short_side and long_side")
-        return self
-
-
-class Crop(Strict):
-    """A central crop, to a size or to a share of each side."""
-
-    size: Size | None = Field(None, description="One side of a square in pixels, or [height, width].")
-    fraction: Annotated[Number, Field(gt=0, le=1)] | None = Field(
-        None, description="Share of each side that is kept: int(side * fraction)."
-    )
-    library: Library = Field("opencv", description="Whose offset: opencv d // 2, pillow round(d / 2).")
-
-    @model_validator(mode="after")
-    def _has_one_size(self) -> Crop:
-        if (self.size is None) == (self.fraction is None):
-            raise ValueError("write exactly one of size and fraction")
-        return self
-
-
-class Normalize(Strict):
-    """``(value - mean) / scale`` in float32; later steps work on float32. Three numbers are red, green, blue."""
-
-    mean: Channels = 0.0
-    scale: Channels = 1.0
-
-    @field_validator("scale")
+    @field_validator("steps")
     @classmethod
-    def _scale_is_not_zero(cls, value: Channels) -> Channels:
-        if 0.0 in (value if isinstance(value, tuple) else (value,)):
-            raise ValueError("a scale of 0 would divide by zero")
+    def _there_are_steps(cls, value: tuple[WrittenStep, ...] | None) -> tuple[WrittenStep, ...] | None:
+        if value == ():
+            raise ValueError("is empty; list at least one step, such as `- resize: {size: 224}`")
         return value
 
-
-class Step(Strict):
-    """One step: a mapping with one of the keys resize, crop and normalize."""
-
-    resize: Resize | None = None
-    crop: Crop | None = None
-    normalize: Normalize | None = None
-
     @model_validator(mode="after")
-    def _is_one(self) -> Step:
-        if sum(value is not None for value in (self.resize, self.crop, self.normalize)) != 1:
-            raise ValueError("a step is exactly one of resize, crop and normalize; begin each with `-`")
-        return self
-
-    @property
-    def action(self) -> Resize | Crop | Normalize:
-        """What the step does."""
-        found = self.resize or self.crop or self.normalize
-        assert found is not None
-        return found
-
-
-class Plan(NamedTuple):
-    """What is done to an image, in order, whichever form it was written in."""
-
-    decoder: Library
-    exif: Exif
-    steps: tuple[Resize | Crop | Normalize, ...]
-
-
-def _square(side: int) -> tuple[int, int]:
-    return side, side
-
-
-# Mean, scale and colour order are the model's own contract (`input`), so that a protocol is its pixels alone.
-PRESETS: dict[str, Plan] = {
-    # The default of the short form: the central 87.5 % of the Inception evaluation, resized by OpenCV on uint8.
-    "inception": Plan("opencv", "ignore", (Crop(fraction=0.875), Resize(size=_square(224)))),
-    # torchvision.transforms: Resize(256), CenterCrop(224) on a Pillow image.
-    "torchvision": Plan(
-        "pillow", "ignore", (Resize(short_side=256, library="pillow"), Crop(size=_square(224), library="pillow"))
-    ),
-    # Caffe's ImageNet example: images stretched to 256x256, the centre of 224x224 of them.
-    "caffe": Plan("opencv", "ignore", (Resize(size=_square(256)), Crop(size=_square(224)))),
-    # keras.utils.load_img(file, target_size=(224, 224)): Pillow, and `nearest` is its default filter.
-    "keras-applications": Plan(
-        "pillow", "ignore", (Resize(size=_square(224), interpolation="nearest", library="pillow"),)
-    ),
-}
-
-
-class Preprocessing(Strict):
-    """All forms of a preprocessing: the short one, decoder and steps, or a preset."""
-
-    crop_fraction: Annotated[Number, Field(gt=0, le=1)] = 0.875
-    size: Side = 224
-    interpolation: Literal["bilinear", "nearest", "area", "cubic"] = "bilinear"
-    exif: Exif = Field("ignore", description="The EXIF orientation.")
-    decoder: Library = Field("opencv", description="The library that decodes.")
-    steps: tuple[Step, ...] | None = Field(None, description="What is done after the decoding, in this order.")
-    preset: Literal["inception", "torchvision", "caffe", "keras-applications"] | None = Field(
-        None, description="A protocol by its name."
-    )
-
-    @model_validator(mode="after")
-    def _is_one_form(self) -> Preprocessing:
+    def _is_one_form(self) -> Preprocess:
         stated = self.model_fields_set
-        short = [key for key in ("crop_fraction", "size", "interpolation") if key in stated]
-        if self.preset and len(stated) > 1:
-            raise ValueError("`preset` stands alone; write its steps out to change them")
-        if self.steps is None and "decoder" in stated:
-            raise ValueError("`decoder` is of the long form; write `steps` too")
-        if self.steps is not None and short:
-            raise ValueError(f"`{short[0]}` is of the short form and `steps` of the long one; keep one form")
-        if not _ends_at_one_size(self.plan.steps):
-            raise ValueError(
-                "gives each image a size of its own; end with `- resize: {size: N}` or `- crop: {size: N}`"
-            )
+        if self.steps is not None:
+            if self.preset is not None:
+                raise ValueError("has both `preset` and `steps`; a preset has steps of its own, so keep one of them")
+            mixed = [name for name in _SHORT if name in stated]
+            if mixed:
+                raise ValueError(f"has both `steps` and `{mixed[0]}`; write `{mixed[0]}` as a step")
+        elif self.preset is not None:
+            mixed = [name for name in ("crop_fraction", "interpolation", "decoder") if name in stated]
+            if mixed:
+                raise ValueError(f"has both `preset` and `{mixed[0]}`, which the preset decides; keep one of them")
+        elif "decoder" in stated:
+            raise ValueError("has a `decoder` without `steps`; list the steps, too (docs/preprocessing.md)")
+        _ = self.output_size  # raises ValueError
         return self
 
     @property
-    def plan(self) -> Plan:
-        """What is done, step by step."""
-        if self.preset:
-            return PRESETS[self.preset]
+    def is_short(self) -> bool:
+        """Whether it is written as central crop and resize, without steps of its own."""
+        return self.steps is None and self.preset is None
+
+    @property
+    def resolved_steps(self) -> tuple[Step, ...]:
+        """The steps of whatever form, with nothing left open."""
+        if self.is_short:
+            height, width = height_and_width(self.size)
+            return (
+                CropStep(None, self.crop_fraction, "floor"),
+                ResizeStep("size", height, width, _FILTERS[self.interpolation], "opencv", "floor", "centers"),
+            )
+        return tuple(step.resolved(self.resolved_decoder) for step in self._written())
+
+    @property
+    def resolved_decoder(self) -> Library:
+        """The library that decodes."""
+        if self.preset is not None:
+            found: Library = presets()[self.preset]["preprocess"]["decoder"]
+            return found
+        return self.decoder
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Height and width of the pixels. Raises ValueError where they would differ from image to image."""
+        return _output_size(self.resolved_steps)
+
+    @property
+    def is_float(self) -> bool:
+        """Whether the pixels are floating values, and not whole ones from 0 to 255."""
+        return any(isinstance(step, NormalizeStep) for step in self.resolved_steps)
+
+    @property
+    def decoding(self) -> tuple[Library, bool]:
+        """What decides on the decoded image: the library, and whether the EXIF orientation is applied."""
+        return self.resolved_decoder, self.exif == "apply"
+
+    @property
+    def pixels_key(self) -> tuple[Any, ...]:
+        """What decides on the pixels: equal keys give equal pixels, in whatever form they are written."""
+        return (*self.decoding, self.resolved_steps)
+
+    def _written(self) -> tuple[WrittenStep, ...]:
+        if self.preset is None:
+            assert self.steps is not None
+            return self.steps
+        written = copy.deepcopy(presets()[self.preset]["preprocess"]["steps"])
+        if "size" in self.model_fields_set:
+            (settings,) = written[-1].values()
+            settings["size"] = self.size
+        return tuple(WrittenStep.model_validate(step) for step in written)
+
+    @model_serializer(mode="wrap")
+    def _of_its_form(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the keys of the other forms, and of steps what was not written."""
+        whole: dict[str, Any] = handler(self)
         if self.steps is not None:
-            return Plan(self.decoder, self.exif, tuple(step.action for step in self.steps))
-        names: dict[str, Filter] = {"bilinear": "bilinear", "nearest": "nearest", "area": "area", "cubic": "bicubic"}
-        resize = Resize(size=_square(self.size), interpolation=names[self.interpolation])
-        return Plan("opencv", self.exif, (Crop(fraction=self.crop_fraction), resize))
+            steps = [step.model_dump(mode="json", exclude_none=True) for step in self.steps]
+            return {"decoder": whole["decoder"], "exif": whole["exif"], "steps": steps}
+        if self.preset is not None:
+            size = {"size": whole["size"]} if "size" in self.model_fields_set else {}
+            return {"preset": whole["preset"], "exif": whole["exif"], **size}
+        return {name: whole[name] for name in (*_SHORT, "exif")}
 
 
-def _ends_at_one_size(steps: tuple[Resize | Crop | Normalize, ...]) -> bool:
-    fixed = False
+def _output_size(steps: tuple[Step, ...]) -> tuple[int, int]:
+    size: tuple[int, int] | None = None  # height and width where they are the same for every image
+    least: tuple[int, int] | None = None  # what every image has at least
     for step in steps:
-        if isinstance(step, Resize):
-            fixed = step.size is not None
-        elif isinstance(step, Crop):
-            fixed = fixed or step.size is not None
-    return fixed
+        if isinstance(step, ResizeStep):
+            size = (step.height, step.width) if step.to == "size" else None
+            least = size or ((step.height, step.height) if step.to == "short_side" else None)
+        elif isinstance(step, CropStep) and step.size is not None:
+            if least is not None and (step.size[0] > least[0] or step.size[1] > least[1]):
+                raise ValueError(
+                    f"crops {step.size[0]}x{step.size[1]} pixels of images that may have {least[0]}x{least[1]} only; "
+                    "resize to at least as much before"
+                )
+            size = least = step.size
+        elif isinstance(step, CropStep):
+            size = None if size is None else _fraction_of(size, step)
+            least = size
+    if size is None:
+        raise ValueError(
+            "does not end at one size, so the input's size would differ from image to image; end with a `resize` or "
+            "`crop` that has a `size`"
+        )
+    return size
+
+
+def _fraction_of(size: tuple[int, int], step: CropStep) -> tuple[int, int]:
+    height, width = (crop_length(side, step) for side in size)
+    if min(height, width) < 1:
+        raise ValueError("crops everything away; enlarge the fraction")
+    return height, width
+
+
+def crop_length(side: int, step: CropStep) -> int:
+    """Return how many pixels of a side a crop by fraction keeps."""
+    assert step.fraction is not None
+    if step.rounding == "tf_slim":
+        return side - 2 * int((side - side * step.fraction) / 2)
+    return int(side * step.fraction)

@@ -144,6 +144,10 @@ class Config(Strict):
         overrides = candidate.gates if candidate else None
         return _laid_over(self.gates, overrides) if overrides else self.gates
 
+    def preprocess_for(self, model: Reference | Candidate) -> Preprocess:
+        """Return how images become a model's pixels: its own preprocessing, or the data set's."""
+        return model.preprocess or self.dataset.preprocess
+
     @property
     def source_file(self) -> Path | None:
         """The file that the configuration was read from."""
@@ -159,6 +163,9 @@ class Config(Strict):
         for candidate, dumped in zip(self.candidates, plain["candidates"], strict=True):
             dumped["gates"] = self.gates_for(candidate).model_dump(mode="json")
             dumped["conversion"] = self.conversion_for(candidate).model_dump(mode="json")
+        for dumped in (plain["reference"], *plain["candidates"]):
+            if dumped["preprocess"] is None:
+                del dumped["preprocess"]  # the data set's
         return redact_all(plain)
 
     def conversion_for(self, candidate: Candidate) -> Conversion:

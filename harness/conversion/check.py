@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from harness.config import Candidate, Config, Input
 from harness.errors import ModelError
+from harness.feeding.pipeline import Prepared
 
 Floats = NDArray[np.float32]
 
@@ -39,9 +40,9 @@ def check(ov: Any, xml: Path, original: Any, config: Config, candidate: Candidat
     """Read an IR back, compile it on the CPU at f32, and hold it against the unprocessed graph.
 
     ``ov``: the openvino module. ``original``: the converted graph (ov.Model) before anything was put into it, input
-    f32 (1, size, size, 3) in the reference's own colour order after its mean and scale; for INT8 the quantised graph,
-    so that what is judged here is the preprocessing (``check_quantised`` judges INT8). Names, shape, layout and type;
-    then, with red and blue pictures: probabilities, agreement, colour order.
+    f32 (1, height, width, 3) in the reference's own colour order after its mean and scale; for INT8 the quantised
+    graph, so that what is judged here is the preprocessing (``check_quantised`` judges INT8). Names, shape, layout and
+    type; then, with red and blue pictures: probabilities, agreement, colour order.
     Raises ModelError that names the first check that fails.
     """
     core = ov.Core()
@@ -54,7 +55,7 @@ def check(ov: Any, xml: Path, original: Any, config: Config, candidate: Candidat
     graph = "the quantised graph" if weights == "int8" else "the original graph"
     worst = 0.0
     effects: list[float] = []
-    for color, picture in pictures(config.dataset.preprocess.size).items():
+    for color, picture in pictures(*config.preprocess_for(candidate).output_size).items():
         found = np.array(written(feed(picture, candidate.input))[0], np.float32)
         expected = np.array(truth(feed(picture, config.reference.input))[0], np.float32)
         swapped = np.array(truth(feed(picture[..., ::-1], config.reference.input))[0], np.float32)
@@ -74,10 +75,10 @@ def check(ov: Any, xml: Path, original: Any, config: Config, candidate: Candidat
     )
 
 
-def check_quantised(ov: Any, quantised: Any, original: Any, images: NDArray[np.uint8], contract: Input) -> Check:
+def check_quantised(ov: Any, quantised: Any, original: Any, images: Prepared, contract: Input) -> Check:
     """Hold an INT8 graph against the one it was made of, on the images that it was calibrated on.
 
-    ``quantised``, ``original``: ov.Model of the same input contract; ``images``: uint8 (n, size, size, 3) BGR, of which
+    ``quantised``, ``original``: ov.Model of the same input contract; ``images``: (n, height, width, 3) BGR, of which
     the first 64 are looked at. Pictures of one colour alone lie outside what was calibrated, where faithful INT8
     differs by up to 0.4 of a probability; so it is the mean over real images of the largest difference that is judged.
     Raises ModelError where it is beyond ``IMAGE_LIMIT``, or no number.
@@ -103,21 +104,21 @@ def check_quantised(ov: Any, quantised: Any, original: Any, images: NDArray[np.u
     return Check("mean largest difference on calibration images", found_text, f"at most {IMAGE_LIMIT:g}")
 
 
-def pictures(size: int) -> dict[str, NDArray[np.uint8]]:
-    """Return red and blue pictures, uint8 (size, size, 3) RGB, 0..255.
+def pictures(height: int, width: int) -> dict[str, NDArray[np.uint8]]:
+    """Return red and blue pictures, uint8 (height, width, 3) RGB, 0..255.
 
     The strong ones have a texture in one channel alone; the pale ones are grey with a tint, for a network that is just
     as sure of its answer to the one strong colour as to the other.
     """
-    texture = np.random.default_rng(0).integers(0, 256, (size, size), dtype=np.uint8)
+    texture = np.random.default_rng(0).integers(0, 256, (height, width), dtype=np.uint8)
     nothing, grey = np.zeros_like(texture), texture // 2 + np.uint8(48)
     red = np.stack([texture, nothing, nothing], axis=-1)
     pale = np.stack([grey + np.uint8(32), grey, grey - np.uint8(32)], axis=-1)
     return {"red": red, "blue": red[..., ::-1], "pale red": pale, "pale blue": pale[..., ::-1]}
 
 
-def feed(rgb: NDArray[np.uint8], contract: Input) -> Floats:
-    """Return what a model with this input contract is fed: float32 (1, size, size, 3) from uint8 RGB."""
+def feed(rgb: Prepared, contract: Input) -> Floats:
+    """Return what a model with this input contract is fed: float32 (1, height, width, 3) from RGB."""
     pixels = (rgb if contract.color == "RGB" else rgb[..., ::-1]).astype(np.float32)
     mean = np.asarray(contract.mean_per_channel, np.float32)
     scale = np.asarray(contract.scale_per_channel, np.float32)
@@ -126,7 +127,8 @@ def feed(rgb: NDArray[np.uint8], contract: Input) -> Floats:
 
 def _form(ov: Any, model: Any, config: Config, candidate: Candidate) -> list[Check]:
     """Check names, shapes, layout and types."""
-    size, width = config.dataset.preprocess.size, config.dataset.outputs
+    height, width = config.preprocess_for(candidate).output_size
+    classes = config.dataset.outputs
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ModelError(
             f"check of the written IR failed: it has {len(model.inputs)} inputs and {len(model.outputs)} outputs, "
@@ -136,11 +138,11 @@ def _form(ov: Any, model: Any, config: Config, candidate: Candidate) -> list[Che
     layout = str(source.node.layout)
     found = [
         Check("input name", _listed(source.get_names()), candidate.input.name),
-        Check("input shape", str(source.partial_shape), f"[1,{size},{size},3]"),
+        Check("input shape", str(source.partial_shape), f"[1,{height},{width},3]"),
         Check("input type", source.get_element_type().to_string(), "f32"),
         Check("input layout", layout, str(ov.Layout("NHWC"))),
         Check("output name", _listed(output.get_names()), candidate.output),
-        Check("output shape", str(output.partial_shape), f"[1,{width}]"),
+        Check("output shape", str(output.partial_shape), f"[1,{classes}]"),
     ]
     names = {"input name": source.get_names(), "output name": output.get_names()}
     for item in found:

@@ -158,17 +158,18 @@ def contract_contradictions(config: Config, candidate: Candidate, contract: IrCo
     gate. ``contract``: where it was read already. Raises ModelError where the .xml cannot be read.
     """
     contract = contract or read_contract(candidate.model)
-    found = [*_shape_fault(contract, config), *_color_fault(contract, config, candidate)]
+    found = [*_shape_fault(contract, config, candidate), *_color_fault(contract, config, candidate)]
     if contract.source is not None:
         found += _normalisation_fault(contract, config, candidate)
     return [f"{candidate.id}: {sentence}" for sentence in found]
 
 
-def _shape_fault(contract: IrContract, config: Config) -> list[str]:
-    size = config.dataset.preprocess.size
+def _shape_fault(contract: IrContract, config: Config, candidate: Candidate) -> list[str]:
+    expected = config.preprocess_for(candidate).output_size
     shape = contract.shape or ()
     sides = shape[2:] if contract.layout == "NCHW" else shape[1:3]
-    if contract.layout and any(side not in (-1, size) for side in sides):
+    if contract.layout and any(side not in (-1, length) for side, length in zip(sides, expected, strict=True)):
+        size = expected[0] if expected[0] == expected[1] else list(expected)
         return [f"the IR takes {sides[0]}x{sides[1]} pixels, `dataset.preprocess.size` is {size}; write that size"]
     return []
 

@@ -47,11 +47,11 @@ def convert(
 ) -> Converted:
     """Write a candidate's IR (``candidate.model``, with its .bin) from ``config.reference.model``, and check it.
 
-    The input is f32 (1, size, size, 3) NHWC in the candidate's colour order; whatever of the reference's mean and scale
-    the candidate's contract leaves out goes inside. The output is f32 (1, dataset.outputs), probabilities, and has the
-    candidate's output name beside the graph's own. TensorFlow is not needed. Both files appear only after every check
-    passed. An IR that the harness did not write is replaced only with ``overwrite``. ``images``: the evaluated images,
-    where they are open already; INT8 is calibrated on others.
+    The input is f32 (1, height, width, 3) NHWC in the candidate's colour order; whatever of the reference's mean
+    and scale the candidate's contract leaves out goes inside. The output is f32 (1, dataset.outputs),
+    probabilities, and has the candidate's output name beside the graph's own. TensorFlow is not needed. Both files
+    appear only after every check passed. An IR that the harness did not write is replaced only with ``overwrite``.
+    ``images``: the evaluated images, where they are open already; INT8 is calibrated on others.
 
     Raises ConfigError where the configuration asks for what cannot be converted; ModelError where the graph or one of
     its names is wrong, NNCF is missing, the file cannot be written, or a check fails; DatasetError where INT8 has no
@@ -66,7 +66,7 @@ def convert(
     output = graph.find_output(config.reference.output, config.where("reference.output"))
     ov = import_openvino()
     int8 = _int8(config, candidate, images)
-    whole = _convert_graph(ov, config, source)
+    whole = _convert_graph(ov, config, candidate, source)
     original = _cut(ov, whole, source, output, config.where("reference.output"))
     model = _with_output(ov, config, candidate, graph, whole, original)
     calibration, twin = None, original
@@ -108,16 +108,16 @@ def _refuse_foreign(candidate: Candidate) -> None:
     )
 
 
-def _convert_graph(ov: Any, config: Config, source: str) -> Any:
+def _convert_graph(ov: Any, config: Config, candidate: Candidate, source: str) -> Any:
     """Return the whole graph as OpenVINO reads it, with a batch of 1."""
-    size = config.dataset.preprocess.size
+    height, width = config.preprocess_for(candidate).output_size
     try:
         with without_telemetry():
-            return ov.convert_model(str(config.reference.model), input=[(source, [1, size, size, 3])])
+            return ov.convert_model(str(config.reference.model), input=[(source, [1, height, width, 3])])
     except Exception as error:
         raise ModelError(
             f"{config.where('reference.model')}: OpenVINO cannot convert {config.reference.model} with the input "
-            f"{source} of 1x{size}x{size}x3: {reason(error, line=0)}"
+            f"{source} of 1x{height}x{width}x3: {reason(error, line=0)}"
         ) from error
 
 

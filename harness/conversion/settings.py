@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import harness
 from harness.backends.tensorflow.graph_def import tensor_name
-from harness.config import Candidate, Config
+from harness.config import Candidate, Config, Preprocess
 from harness.config.color import Triple, in_order
 from harness.errors import ConfigError
 
@@ -61,7 +62,7 @@ def inside(config: Config, candidate: Candidate) -> PreprocessingInside:
 def settings(config: Config, candidate: Candidate, source_sha256: str) -> dict[str, str]:
     """Return all that decides how the IR comes out, as it is written into its ``rt_info``."""
     steps = inside(config, candidate)
-    size = config.dataset.preprocess.size
+    height, width = config.preprocess_for(candidate).output_size
     weights = config.conversion_for(candidate).weights
     return {
         "contract_version": CONTRACT_VERSION,
@@ -69,7 +70,7 @@ def settings(config: Config, candidate: Candidate, source_sha256: str) -> dict[s
         "openvino_version": openvino_version(),
         "weights": weights,
         "input_name": candidate.input.name,
-        "input_shape": f"1,{size},{size},3",
+        "input_shape": f"1,{height},{width},3",
         "input_type": "f32",
         "layout": LAYOUT,
         "color": candidate.input.color,
@@ -87,24 +88,31 @@ def settings(config: Config, candidate: Candidate, source_sha256: str) -> dict[s
 def _calibration(config: Config, candidate: Candidate) -> dict[str, str]:
     """Return what decides how INT8 comes out besides: NNCF, the choice of images, and how they become pixels."""
     calibration = config.conversion_for(candidate).calibration
-    preprocess = config.dataset.preprocess
+    preprocess = config.preprocess_for(candidate)
     return {
         "nncf_version": _version("nncf"),
         "calibration_images": str(calibration.images),
         "calibration_seed": str(calibration.seed),
-        "calibration_preprocess": f"{preprocess.crop_fraction!r}, {preprocess.interpolation}, exif {preprocess.exif}",
+        "calibration_preprocess": in_words(preprocess),
     }
 
 
 def remarks(config: Config) -> dict[str, str]:
     """Return what is written into the ``rt_info`` to be read by people; a change of it does not change the IR."""
     preprocess = config.dataset.preprocess
+    short = {"crop_fraction": repr(preprocess.crop_fraction), "interpolation": preprocess.interpolation}
     return {
         "harness_version": harness.__version__,
         "source_file": Path(config.reference.model).name,
-        "crop_fraction": repr(preprocess.crop_fraction),
-        "interpolation": preprocess.interpolation,
+        **(short if preprocess.is_short else {"preprocess": in_words(preprocess)}),
     }
+
+
+def in_words(preprocess: Preprocess) -> str:
+    """Return a preprocessing as one line of text; of the short form without its size, which stands elsewhere."""
+    if preprocess.is_short:
+        return f"{preprocess.crop_fraction!r}, {preprocess.interpolation}, exif {preprocess.exif}"
+    return json.dumps(preprocess.model_dump(mode="json"))
 
 
 def openvino_version() -> str:

@@ -1,4 +1,4 @@
-"""From encoded bytes to the network's pixels: decode, central crop, resize; all on uint8, as published.
+"""From encoded bytes to an image, by OpenCV.
 
 OpenCV decodes to 8-bit BGR: greyscale becomes three equal channels, CMYK is converted, and the EXIF orientation is
 ignored unless `exif: apply` is set, because the published numbers were measured that way (docs/datasets.md).
@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.config import Preprocess
 from harness.dataset.header import HeaderError, read_header
 from harness.errors import HarnessError
 
@@ -59,7 +58,7 @@ def decode(data: bytes, *, exif: bool = False) -> Image:
 
 
 def decode_with_pillow(data: bytes, *, exif: bool = False) -> Image:
-    """Decode an image with Pillow to uint8 (height, width, 3), BGR, like ``decode`` and with the same checks before it.
+    """Decode an image with Pillow to uint8 (height, width, 3), **RGB**, with the same checks before it as ``decode``.
 
     Raises BadImageError with the reason.
     """
@@ -70,10 +69,13 @@ def decode_with_pillow(data: bytes, *, exif: bool = False) -> Image:
     try:
         with pillow.open(io.BytesIO(data)) as opened:
             turned = ImageOps.exif_transpose(opened) if exif else opened
-            pixels = np.asarray(turned.convert("RGB"))
+            if turned.mode == "P" and isinstance(turned.info.get("transparency"), bytes):
+                # Pillow warns of it and drops it when it makes RGB; the pixels are the same without.
+                turned.load()
+                del turned.info["transparency"]
+            return np.asarray(turned.convert("RGB"))
     except (OSError, SyntaxError, ValueError, EOFError, pillow.DecompressionBombError) as error:
         raise BadImageError(f"unreadable: {error}") from None
-    return np.ascontiguousarray(pixels[..., ::-1])
 
 
 def _check(data: bytes) -> None:
@@ -81,34 +83,3 @@ def _check(data: bytes) -> None:
         read_header(data)
     except HeaderError as error:
         raise BadImageError(str(error)) from None
-
-
-def central_crop(image: Image, fraction: float) -> Image:
-    """Return the middle of an image as a view: ``int(side * fraction)`` of each side, offset ``(side - crop) // 2``.
-
-    Raises BadImageError where nothing would be left.
-    """
-    height, width = image.shape[:2]
-    crop_height, crop_width = int(height * fraction), int(width * fraction)
-    if crop_height < 1 or crop_width < 1:
-        raise BadImageError(f"{width}x{height} pixels: nothing is left after the central crop")
-    top, left = (height - crop_height) // 2, (width - crop_width) // 2
-    return image[top : top + crop_height, left : left + crop_width]
-
-
-def resize(image: Image, size: int, interpolation: str) -> Image:
-    """Return uint8 (size, size, 3), resized with the named filter of OpenCV."""
-    cv2 = opencv()
-    filters = {
-        "bilinear": cv2.INTER_LINEAR,
-        "nearest": cv2.INTER_NEAREST,
-        "area": cv2.INTER_AREA,
-        "cubic": cv2.INTER_CUBIC,
-    }
-    return cv2.resize(image, (size, size), interpolation=filters[interpolation])  # type: ignore[no-any-return]
-
-
-def prepare(data: bytes, preprocess: Preprocess) -> Image:
-    """Decode, crop and resize: encoded bytes to uint8 (size, size, 3), BGR. Raises BadImageError."""
-    cropped = central_crop(decode(data, exif=preprocess.exif == "apply"), preprocess.crop_fraction)
-    return resize(cropped, preprocess.size, preprocess.interpolation)

@@ -21,6 +21,7 @@ from harness.diagnosis.faults import FAULTS, Fault
 from harness.engine.identity import PlannedModel, plan_models, task_for
 from harness.errors import ConfigError, DatasetError, DeviceError, ModelError
 from harness.feeding.contract import fed_instead
+from harness.feeding.pipeline import Prepared
 from harness.judging.gates import Judged, judge_model
 from harness.metrics.outcome import Outcome, as_decimal, score
 from harness.record.schema import GatePart
@@ -113,7 +114,9 @@ class _Bench:
 
     def evaluate_faithful(self) -> None:
         """Run reference and candidate as configured."""
-        pixels = self._pixels(self._config.dataset.preprocess, self.count)
+        self._preprocess = self._config.preprocess_for(self._candidate)
+        reference_preprocess = self._config.preprocess_for(self._config.reference)
+        pixels = self._pixels(reference_preprocess, self.count)
         digests = tuple(_no_digest(row) for row in range(self.count))
         lane = task_for(self._config, self._planned[self._config.reference.id], use_cache=False).lane()
         try:
@@ -125,6 +128,8 @@ class _Bench:
             )
         finally:
             lane.close()
+        if reference_preprocess.pixels_key != self._preprocess.pixels_key:
+            pixels = self._pixels(self._preprocess, self.count)
         self._faithful = self._infer(self._planned[self._candidate.id].spec, pixels)
         self._pixels_as_configured = pixels
 
@@ -198,8 +203,10 @@ class _Bench:
             return self._faithful[:count]
         pixels = self._pixels_as_configured[:count]
         if fault.preprocess:
-            wrong = self._config.dataset.preprocess.model_copy(update=fault.preprocess)
-            if wrong == self._config.dataset.preprocess:
+            if not self._preprocess.is_short:
+                raise CannotEditError("it is defined for the short form of `preprocess` only")
+            wrong = self._preprocess.model_copy(update=fault.preprocess)
+            if wrong == self._preprocess:
                 raise CannotEditError(f"the configuration itself has {fault.preprocess}")
             pixels = self._pixels(wrong, count)
         if fault.pixels:
@@ -222,12 +229,12 @@ class _Bench:
                 probabilities = self._infer(spec, pixels)
         return fault.probabilities(probabilities) if fault.probabilities else probabilities
 
-    def _infer(self, spec: ModelSpec, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _infer(self, spec: ModelSpec, pixels: Prepared) -> NDArray[np.float32]:
         with open_backend(self._candidate.backend, spec) as backend:
             return backend.infer(pixels)
 
-    def _pixels(self, preprocess: Preprocess, count: int) -> NDArray[np.uint8]:
-        """Return uint8 (count, size, size, 3) BGR of the first images. Raises DatasetError where one is bad."""
+    def _pixels(self, preprocess: Preprocess, count: int) -> Prepared:
+        """Return (count, height, width, 3) BGR of the first images. Raises DatasetError where one is bad."""
         from harness.feeding.decode import Decoder
         from harness.machine.environment import cores
 

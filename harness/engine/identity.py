@@ -14,12 +14,12 @@ import harness
 from harness import __version__
 from harness.backends.base import ModelSpec
 from harness.backends.registry import backends, facts_of
-from harness.config import Candidate, Config, Reference
+from harness.config import Candidate, Config, Preprocess, Reference
 from harness.conversion.prepared import Prepared, PreparedModel, read_models
-from harness.dataset.image import decoder_version
 from harness.dataset.manifest import Manifest
 from harness.engine.cache import touch
 from harness.engine.task import ModelTask
+from harness.feeding.pipeline import libraries
 from harness.machine.digests import file_sha256
 from harness.machine.environment import cores, cpu_name
 from harness.record.schema import Role
@@ -67,8 +67,9 @@ class PlannedModel:
             "device": self.spec.device,
             "precision": self.spec.precision,
             "threads": self.spec.threads,
-            "preprocess": config.dataset.preprocess.model_dump(mode="json"),
-            "decoder": decoder_version(),
+            "preprocess": config.preprocess_for(self.model).model_dump(mode="json"),
+            "steps": repr(config.preprocess_for(self.model).pixels_key),
+            "decoder": ", ".join(libraries(config.preprocess_for(self.model))),
             "cpu": cpu_name(),
             "switches": switches(),
         }
@@ -81,6 +82,8 @@ def code_digest() -> str:
     return file_sha256(
         package / "dataset" / "header.py",
         package / "dataset" / "image.py",
+        package / "config" / "preprocess.py",
+        package / "config" / "steps.py",
         *(path for room in ("feeding", "backends") for path in sorted((package / room).rglob("*.py"))),
     )
 
@@ -118,12 +121,14 @@ def plan_models(
 
 def _planned(config: Config, prepared: PreparedModel, use_cache: bool, threads: int | None) -> PlannedModel:
     model = prepared.model
+    preprocess = config.preprocess_for(model)
     spec = ModelSpec(
         id=model.id,
         model=str(model.model),
         input=model.input,
         output=model.output,
-        size=config.dataset.preprocess.size,
+        size=_size(preprocess),
+        floating=preprocess.is_float,
         outputs=config.dataset.outputs,
         batch=model.batch,
         device=model.device if isinstance(model, Candidate) else "CPU",
@@ -139,6 +144,11 @@ def _planned(config: Config, prepared: PreparedModel, use_cache: bool, threads: 
     folder = cache_folder(config) / "compiled" / blob
     touch(folder)
     return PlannedModel(prepared, spec.with_cache(str(folder)))
+
+
+def _size(preprocess: Preprocess) -> int | tuple[int, int]:
+    height, width = preprocess.output_size
+    return height if height == width else (height, width)
 
 
 def _isolation(model: Reference | Candidate) -> dict[str, Any]:
@@ -161,6 +171,7 @@ def task_for(config: Config, planned: PlannedModel, *, use_cache: bool) -> Model
         cache_key=planned.key(config) if keeps else None,
         calibrated_on=planned.prepared.calibrated_on,
         optional=isinstance(planned.model, Candidate) and planned.model.optional,
+        preprocess=planned.model.preprocess,
         files=planned.prepared.files,
     )
 
@@ -176,6 +187,7 @@ def identity(config: Config, planned: list[PlannedModel], manifest: Manifest) ->
     for model in (kept["reference"], *kept["candidates"]):
         for key in ("model", "gates", "conversion", "optional", "isolate", "timeout_seconds"):
             model.pop(key, None)
+    used = [name for item in planned for name in libraries(config.preprocess_for(item.model))]
     return {
         "config": kept,
         "manifest": manifest.fingerprint(),
@@ -183,7 +195,7 @@ def identity(config: Config, planned: list[PlannedModel], manifest: Manifest) ->
         "software": {
             "harness": __version__,
             "code": code_digest(),
-            "decoder": decoder_version(),
+            "decoder": ", ".join(dict.fromkeys(used)),
             "cpu": cpu_name(),
             "switches": switches(),
             **{name: facts.version() for name, facts in backends().items()},

@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities
 from harness.backends.opening import open_backend
+from harness.config import Preprocess
 from harness.engine.cache import ProbabilityCache
 from harness.errors import ModelError
 from harness.machine.digests import Digested
@@ -39,7 +40,8 @@ class Lane:
 
     ``calibrated_on``: sha256 digests of the images that an INT8 model says it was calibrated on. ``optional``: its
     device may be absent. ``files``: its files as they were digested; where they are other ones once the model is loaded
-    or has answered, the model fails, because nobody could say which of them answered.
+    or has answered, the model fails, because nobody could say which of them answered. ``preprocess``: its own, None:
+    the data set's.
     """
 
     spec: ModelSpec
@@ -50,6 +52,7 @@ class Lane:
     optional: bool = False
     files: Digested | None = None
     load_seconds: float = 0.0
+    preprocess: Preprocess | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
     _backend: Backend | None = None
     _loaded: Loaded | None = None
@@ -87,7 +90,7 @@ class Lane:
         return self._backend is not None
 
     def answer(self, pixels: Pixels, image_digests: tuple[bytes, ...]) -> Answer:
-        """Return the probabilities of decoded images, uint8 (n, size, size, 3) BGR.
+        """Return the probabilities of decoded images, (n, height, width, 3) BGR.
 
         Raises ModelError where the model fails or gives a number that is not finite.
         """

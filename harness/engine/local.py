@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-from harness.engine.shard import Models, evaluate_shard, scanned
+from harness.engine.shard import Models, evaluate_shard, preprocesses, scanned
 from harness.engine.task import ShardTask
 from harness.errors import ConfigError, nearest
 from harness.feeding.decode import Decoded, Decoder
@@ -54,7 +54,7 @@ class LocalEngine:
         waiting: deque[_Evaluating] = deque()
         failed = set(self.without)
         by_index = {task.index: task for task in tasks}
-        images, preprocess = self.models.images, tasks[0].work.dataset.preprocess
+        distinct = preprocesses(self.models.lanes, tasks[0].work.dataset)
 
         def finished() -> ShardTable:
             table = waiting.popleft().table.result().without(failed)
@@ -63,7 +63,7 @@ class LocalEngine:
 
         with (
             ThreadPoolExecutor(2, thread_name_prefix="shard") as pool,
-            Decoder(images, preprocess, threads=self.threads, ahead=self.ahead) as decoder,
+            Decoder(self.models.images, *distinct, threads=self.threads, ahead=self.ahead) as decoder,
         ):
             try:
                 for decoded in decoder.shards([(task.index, task.rows) for task in tasks]):

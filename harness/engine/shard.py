@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import errors
+from harness.config import Dataset, Preprocess
 from harness.dataset.image_set import ImageSet
 from harness.dataset.manifest import Manifest
 from harness.engine.lane import Answer, Lane, NonFiniteError
@@ -69,10 +70,10 @@ def evaluate_shard(
     to say: its failure is in the table like any other.
     """
     if decoded is None:
-        with Decoder(models.images, task.work.dataset.preprocess, threads=1, ahead=1) as decoder:
+        with Decoder(models.images, *preprocesses(models.lanes, task.work.dataset), threads=1, ahead=1) as decoder:
             (decoded,) = decoder.shards([(task.index, task.rows)])
     good = decoded.good
-    pixels = decoded.pixels if good.all() else decoded.pixels[good]
+    default = task.work.dataset.preprocess
     digests = tuple(digest for digest, kept in zip(decoded.image_digests, good, strict=True) if kept)
     manifest = models.images.manifest
 
@@ -81,7 +82,8 @@ def evaluate_shard(
         if overlap:
             return failure_of(overlap)
         try:
-            return lane.answer(pixels, digests)
+            pixels = decoded.pixels_of(lane.preprocess or default)
+            return lane.answer(pixels if good.all() else pixels[good], digests)
         except NonFiniteError as error:
             row = decoded.rows.start + int(np.flatnonzero(good)[error.position])
             return failure_of(error.naming(manifest.image_ids[row]))
@@ -105,6 +107,11 @@ def evaluate_shard(
         failures={model: answer for model, answer in answers.items() if isinstance(answer, Failure)},
         reported={model: answer.reported.to_json() for model, answer in given.items()},
     )
+
+
+def preprocesses(lanes: Sequence[Lane], dataset: Dataset) -> list[Preprocess]:
+    """Return the preprocessing of each model, in their order."""
+    return [lane.preprocess or dataset.preprocess for lane in lanes]
 
 
 def scanned(decoded: Decoded) -> ShardTable:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.backends.base import ModelSpec
-from harness.config import Dataset
+from harness.config import Dataset, Preprocess
 from harness.config.schema import Certify
 from harness.dataset.image_set import ImageSet, open_image_set
 from harness.engine.cache import ProbabilityCache
@@ -23,7 +23,7 @@ class ModelTask:
     """One model. ``cache_folder``, ``cache_key``: where its probabilities are kept and under what; None: nowhere.
 
     ``calibrated_on``: sha256 digests of the images that it must not be evaluated on; ``optional``: its device may be
-    absent; ``files``: its files as they were digested.
+    absent; ``preprocess``: its own, None: the data set's; ``files``: its files as they were digested.
     """
 
     spec: ModelSpec
@@ -33,13 +33,23 @@ class ModelTask:
     cache_key: dict[str, Any] | None = None
     calibrated_on: frozenset[bytes] = frozenset()
     optional: bool = False
+    preprocess: Preprocess | None = None
     files: Digested | None = None
 
     def lane(self) -> Lane:
         """Return the model with its cache, not loaded."""
         keeps = self.cache_folder is not None and self.cache_key is not None
         cache = ProbabilityCache(self.cache_folder, self.cache_key) if keeps else None  # type: ignore[arg-type]
-        return Lane(self.spec, self.backend, self.role, cache, self.calibrated_on, self.optional, self.files)
+        return Lane(
+            self.spec,
+            self.backend,
+            self.role,
+            cache,
+            self.calibrated_on,
+            self.optional,
+            self.files,
+            preprocess=self.preprocess,
+        )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Decoding ahead in threads: each image is read, digested and decoded once for all models."""
+"""Decoding ahead in threads: each image is read, digested and decoded once a decoder, whatever the number of models."""
 
 from __future__ import annotations
 
@@ -7,28 +7,43 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.config import Preprocess
-from harness.dataset.image import BadImageError, prepare
+from harness.dataset.image import BadImageError
 from harness.dataset.image_set import ImageSet
+from harness.feeding.pipeline import Prepared, prepare_each
 
+PixelsKey = tuple[Any, ...]
 _ROWS_A_TASK = 8
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """One shard's pixels: uint8 (n, size, size, 3) BGR; rows of bad images are black and named in ``bad``."""
+    """One shard's pixels; ``bad`` names the images that are unusable for a preprocessing, whose rows are black.
+
+    ``tensors``: by the preprocessing's ``pixels_key`` (n, height, width, 3) in BGR, uint8 or, after a normalisation,
+    float32; the first preprocessing comes first.
+    """
 
     index: int
     rows: range
-    pixels: NDArray[np.uint8]
+    tensors: dict[PixelsKey, Prepared]
     image_digests: tuple[bytes, ...]
     signatures: tuple[str, ...]
     bad: dict[int, str]
+
+    @property
+    def pixels(self) -> Prepared:
+        """The pixels of the first preprocessing."""
+        return next(iter(self.tensors.values()))
+
+    def pixels_of(self, preprocess: Preprocess) -> Prepared:
+        """Return the pixels of one of the preprocessings."""
+        return self.tensors[preprocess.pixels_key]
 
     @property
     def good(self) -> NDArray[np.bool_]:
@@ -41,12 +56,13 @@ class Decoded:
 class Decoder:
     """Decodes shards in order, a bounded number ahead of whoever takes them.
 
-    ``ahead``: how many shards may be in work or waiting; ``threads``: how many images at once.
+    ``preprocesses``: for each distinct one there are pixels, the first one's first; ``ahead``: how many shards may be
+    in work or waiting; ``threads``: how many images at once.
     """
 
-    def __init__(self, images: ImageSet, preprocess: Preprocess, *, threads: int, ahead: int = 2) -> None:
+    def __init__(self, images: ImageSet, *preprocesses: Preprocess, threads: int, ahead: int = 2) -> None:
         self._images = images
-        self._preprocess = preprocess
+        self._preprocesses = {preprocess.pixels_key: preprocess for preprocess in preprocesses}
         self._ahead = max(1, ahead)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
@@ -70,17 +86,20 @@ class Decoder:
             yield started.pop(0).finish()
 
     def _start(self, index: int, rows: range) -> _Started:
-        pixels = np.zeros((len(rows), self._preprocess.size, self._preprocess.size, 3), np.uint8)
+        tensors: dict[PixelsKey, Prepared] = {}
+        for key, preprocess in self._preprocesses.items():
+            shape = (len(rows), *preprocess.output_size, 3)
+            tensors[key] = np.zeros(shape, np.float32) if preprocess.is_float else np.zeros(shape, np.uint8)
         tasks = [
-            self._pool.submit(self._rows, rows[start : start + _ROWS_A_TASK], pixels[start : start + _ROWS_A_TASK])
+            self._pool.submit(self._rows, rows[start : start + _ROWS_A_TASK], start, list(tensors.values()))
             for start in range(0, len(rows), _ROWS_A_TASK)
         ]
-        return _Started(index, rows, pixels, tasks)
+        return _Started(index, rows, tensors, tasks)
 
-    def _rows(self, rows: range, pixels: NDArray[np.uint8]) -> list[tuple[bytes, str, str | None]]:
-        return [self._row(row, pixels[place]) for place, row in enumerate(rows)]
+    def _rows(self, rows: range, start: int, tensors: list[Prepared]) -> list[tuple[bytes, str, str | None]]:
+        return [self._row(row, [tensor[start + place] for tensor in tensors]) for place, row in enumerate(rows)]
 
-    def _row(self, row: int, place: NDArray[np.uint8]) -> tuple[bytes, str, str | None]:
+    def _row(self, row: int, places: list[Prepared]) -> tuple[bytes, str, str | None]:
         try:
             signature = self._images.signature(row)
             data = self._images.read(row)
@@ -89,7 +108,8 @@ class Decoder:
             return b"", "", "missing" if missing else f"unreadable: {error.strerror or error}"
         digest = hashlib.sha256(data).digest()
         try:
-            place[...] = prepare(data, self._preprocess)
+            for place, pixels in zip(places, prepare_each(data, list(self._preprocesses.values())), strict=True):
+                place[...] = pixels
         except BadImageError as error:
             return digest, signature, str(error)
         return digest, signature, None
@@ -99,11 +119,11 @@ class Decoder:
 class _Started:
     index: int
     rows: range
-    pixels: NDArray[np.uint8]
+    tensors: dict[PixelsKey, Prepared]
     tasks: list[Future[list[tuple[bytes, str, str | None]]]]
 
     def finish(self) -> Decoded:
         found = [item for task in self.tasks for item in task.result()]
         bad = {row: reason for row, (_, _, reason) in zip(self.rows, found, strict=True) if reason is not None}
         digests = tuple(digest for digest, _, _ in found)
-        return Decoded(self.index, self.rows, self.pixels, digests, tuple(mark for _, mark, _ in found), bad)
+        return Decoded(self.index, self.rows, self.tensors, digests, tuple(mark for _, mark, _ in found), bad)

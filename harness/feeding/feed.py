@@ -11,52 +11,46 @@ import numpy as np
 
 from harness.config import Input
 from harness.config.fed import Fed, FedModel
-from harness.config.preprocess import Plan
-from harness.dataset.image import BadImageError, Image
+from harness.dataset.image import BadImageError
 from harness.errors import DatasetError
 from harness.feeding.contract import is_identity, is_reversed
-from harness.feeding.pipeline import after_steps, decoded
+from harness.feeding.pipeline import Prepared, steps_of_each
 from harness.feeding.steps import Pixels
 
 
-def feed(fed: Fed, models: Sequence[FedModel], images: Sequence[Path]) -> dict[str, Pixels]:
+def feed(fed: Fed, models: Sequence[FedModel], images: Sequence[Path]) -> dict[str, Prepared]:
     """Return for each model id what it is fed: (n, H, W, 3), in its colour order, after mean and scale.
 
-    uint8 where mean 0 and scale 1 leave the values 0..255 as they are, else float32. An image is decoded once by each
-    decoder, and prepared once by each distinct preprocessing. Raises DatasetError that lists every bad image.
+    uint8 where mean 0 and scale 1 leave the values 0..255 as they are, else float32, computed in float64 and rounded
+    once. An image is decoded once by each decoder. Raises DatasetError that lists every bad image.
     """
-    plans = {model.id: fed.preprocessing_of(model).plan for model in models}
-    prepared: dict[Plan, list[Pixels]] = {plan: [] for plan in plans.values()}
+    preprocesses = {model.id: fed.preprocess_of(model) for model in models}
+    rows: dict[str, list[Prepared]] = {model.id: [] for model in models}
     faults: list[str] = []
     for path in images:
         try:
-            data = path.read_bytes()
-            by_decoder: dict[tuple[str, str], Image] = {}
-            for plan, rows in prepared.items():
-                reader = (plan.decoder, plan.exif)
-                if reader not in by_decoder:
-                    by_decoder[reader] = decoded(data, plan)
-                rows.append(after_steps(by_decoder[reader], plan))
+            prepared = steps_of_each(path.read_bytes(), list(preprocesses.values()))
         except OSError as error:
             faults.append(f"{path}: cannot be read: {error.strerror or error}")
         except BadImageError as error:
             faults.append(f"{path}: {error}")
+        else:
+            for model, pixels in zip(models, prepared, strict=True):
+                rows[model.id].append(as_fed(pixels, model.input))
     if faults:
         raise DatasetError("images cannot be prepared", faults)
-    return {model.id: as_fed(np.stack(prepared[plans[model.id]]), model.input) for model in models}
+    return {name: np.stack(fed_rows) for name, fed_rows in rows.items()}
 
 
-def as_fed(pixels: Pixels, contract: Input) -> Pixels:
-    """Return BGR pixels (n, H, W, 3) in the model's colour order, after its mean and scale."""
+def as_fed(pixels: Pixels, contract: Input) -> Prepared:
+    """Return BGR pixels (H, W, 3), uint8 or float64, in the model's colour order, after its mean and scale."""
     ordered = pixels[..., ::-1] if is_reversed(contract) else pixels
-    if is_identity(contract):
-        return np.ascontiguousarray(ordered)
-    mean = np.asarray(contract.mean_per_channel, np.float32)
-    scale = np.asarray(contract.scale_per_channel, np.float32)
-    return np.ascontiguousarray((ordered.astype(np.float32) - mean) / scale)
+    if not is_identity(contract):
+        ordered = (ordered.astype(np.float64) - contract.mean_per_channel) / contract.scale_per_channel
+    return np.ascontiguousarray(ordered, np.uint8 if ordered.dtype == np.uint8 else np.float32)
 
 
-def npz(arrays: Mapping[str, Pixels]) -> bytes:
+def npz(arrays: Mapping[str, Prepared]) -> bytes:
     """Return an .npz file; ``numpy.savez`` would refuse the id `file`."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:

@@ -1,8 +1,13 @@
-"""The steps of a preprocessing on one image, each as the library that is named defines it.
+"""Resizes and crops of one image, each as its library or protocol defines it.
 
-Pixels stay uint8 until a ``normalize`` makes float32 of them. OpenCV's filters look at the neighbours of a sampling
-point only; Pillow's widen as the image shrinks. Sizes are rounded down (``int``); a central crop begins at ``d // 2``
-for OpenCV and ``round(d / 2)`` for Pillow, to the even one of two, as Accuracy Checker and torchvision have it.
+An image is an array (height, width, 3) in any colour order, uint8 or float64: every step works on each channel alone.
+Filters on uint8 round to uint8, as the libraries do; on floating values nothing is rounded.
+
+* OpenCV: ``cv2.resize`` with ``INTER_NEAREST``, ``INTER_LINEAR``, ``INTER_CUBIC``, ``INTER_AREA`` and
+  ``INTER_LANCZOS4``. No filter but ``area`` widens when the image shrinks.
+* Pillow: ``Image.resize`` with ``NEAREST``, ``BILINEAR``, ``BICUBIC``, ``BOX`` (`area`) and ``LANCZOS``. All but
+  ``nearest`` widen when the image shrinks (antialiasing). Floating values are resized a channel at a time in its mode
+  ``F`` (float32).
 """
 
 from __future__ import annotations
@@ -13,75 +18,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.config.preprocess import Crop, Normalize, Resize
+from harness.config.preprocess import crop_length
+from harness.config.steps import CropStep, Filter, Library, NormalizeStep, ResizeStep, Step
 from harness.dataset.image import BadImageError, opencv
 
-Pixels = NDArray[Any]
-_MOST_PIXELS = 2**27  # after a resize; a strip of one row would become gigabytes with `short_side`
+Pixels = NDArray[np.uint8 | np.float64]
 
-
-def resized(pixels: Pixels, step: Resize) -> Pixels:
-    """Return the pixels (H, W, 3), uint8 or float32, in their new size and of the same type.
-
-    Raises BadImageError where the aspect ratio leaves no pixel, or more than a memory can hold.
-    """
-    height, width = new_size(pixels.shape[0], pixels.shape[1], step)
-    if height < 1 or width < 1 or height * width > _MOST_PIXELS:
-        raise BadImageError(
-            f"{pixels.shape[1]}x{pixels.shape[0]} pixels: cannot be resized to {width}x{height} with its aspect ratio"
-        )
-    if step.library == "opencv":
-        return np.asarray(opencv().resize(pixels, (width, height), interpolation=_opencv_filters()[step.interpolation]))
-    from PIL import Image
-
-    kind = _pillow_filters()[step.interpolation]
-    if pixels.dtype == np.uint8:
-        return np.array(Image.fromarray(pixels).resize((width, height), kind))
-    channels = [Image.fromarray(np.ascontiguousarray(pixels[..., channel])) for channel in range(3)]
-    return np.stack([np.array(channel.resize((width, height), kind)) for channel in channels], axis=-1)
-
-
-def new_size(height: int, width: int, step: Resize) -> tuple[int, int]:
-    """Return height and width after a resize; with an aspect ratio kept, the other side is rounded down."""
-    if step.size is not None:
-        return step.size
-    if step.short_side is not None:
-        side, fixed_width = step.short_side, height > width
-    else:
-        assert step.long_side is not None
-        side, fixed_width = step.long_side, height <= width
-    return (int(side * height / width), side) if fixed_width else (side, int(side * width / height))
-
-
-def cropped(pixels: Pixels, step: Crop) -> Pixels:
-    """Return the middle of the pixels, a view. Raises BadImageError where they are smaller, or nothing is left."""
-    height, width = pixels.shape[:2]
-    if step.size is not None:
-        new_height, new_width = step.size
-    else:
-        assert step.fraction is not None
-        new_height, new_width = int(height * step.fraction), int(width * step.fraction)
-    if new_height < 1 or new_width < 1:
-        raise BadImageError(f"{width}x{height} pixels: nothing is left after the central crop")
-    if new_height > height or new_width > width:
-        raise BadImageError(f"{width}x{height} pixels: smaller than the crop of {new_width}x{new_height}")
-    if step.library == "pillow":
-        top, left = round((height - new_height) / 2), round((width - new_width) / 2)
-    else:
-        top, left = (height - new_height) // 2, (width - new_width) // 2
-    return pixels[top : top + new_height, left : left + new_width]
-
-
-def normalized(pixels: Pixels, step: Normalize) -> Pixels:
-    """Return ``(pixels - mean) / scale`` as float32; pixels are BGR, three numbers of the step red, green, blue."""
-    mean, scale = (
-        np.asarray(value[::-1] if isinstance(value, tuple) else value, np.float32) for value in (step.mean, step.scale)
-    )
-    return np.asarray((pixels.astype(np.float32) - mean) / scale)
+_LONGEST = 65_500  # pixels; of a side that follows from the other one: what image files allow
 
 
 @lru_cache(maxsize=1)
-def _opencv_filters() -> dict[str, int]:
+def _opencv_filters() -> dict[Filter, int]:
     cv2 = opencv()
     return {
         "nearest": cv2.INTER_NEAREST,
@@ -93,7 +40,7 @@ def _opencv_filters() -> dict[str, int]:
 
 
 @lru_cache(maxsize=1)
-def _pillow_filters() -> dict[str, Any]:
+def _pillow_filters() -> dict[Filter, Any]:
     from PIL.Image import Resampling
 
     return {
@@ -103,3 +50,99 @@ def _pillow_filters() -> dict[str, Any]:
         "area": Resampling.BOX,
         "lanczos": Resampling.LANCZOS,
     }
+
+
+def resized_size(step: ResizeStep, height: int, width: int) -> tuple[int, int]:
+    """Return the height and width that a resize gives an image of this height and width, in pixels.
+
+    Raises BadImageError where the other side would have no pixel, or more than an image can have.
+    """
+    if step.to == "size":
+        return step.height, step.width
+    length = step.height
+    height_is_given = (height <= width) == (step.to == "short_side")
+    given, other = (height, width) if height_is_given else (width, height)
+    if step.rounding == "tf_slim":
+        # TF-Slim has the ratio and the product in float32, and rint rounds halves to the even number.
+        following = int(np.rint(np.float32(other) * (np.float32(length) / np.float32(given))))
+    else:
+        following = length * other // given
+    if not 1 <= following <= _LONGEST:
+        raise BadImageError(f"{width}x{height} pixels: the resize would make the other side {following} pixels long")
+    return (length, following) if height_is_given else (following, length)
+
+
+def resize(image: Pixels, height: int, width: int, interpolation: Filter, library: Library) -> Pixels:
+    """Return the image resized to (height, width, 3) by the library's filter, in its own element type."""
+    if library == "opencv":
+        found: Pixels = opencv().resize(image, (width, height), interpolation=_opencv_filters()[interpolation])
+        return found
+    from PIL import Image
+
+    chosen = _pillow_filters()[interpolation]
+    if image.dtype == np.uint8:
+        return np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize((width, height), chosen))
+    channels = np.moveaxis(image, 2, 0).astype(np.float32)
+    planes = [np.asarray(Image.fromarray(plane).resize((width, height), chosen)) for plane in channels]
+    return np.stack(planes, axis=2).astype(np.float64)
+
+
+def resize_corners(image: Pixels, height: int, width: int) -> Pixels:
+    """Return the image resized bilinearly with samples at ``index * old / new``, in its own element type.
+
+    That is TensorFlow 1's ``resize_bilinear`` with ``align_corners=False``: a pixel's place is its corner.
+    """
+    rows, columns = (_corner_weights(*sides) for sides in zip(image.shape[:2], (height, width), strict=True))
+    values = image.astype(np.float64)
+    low, high, part = rows
+    values = values[low] + (values[high] - values[low]) * part[:, None, None]
+    low, high, part = columns
+    values = values[:, low] + (values[:, high] - values[:, low]) * part[None, :, None]
+    return np.rint(values).astype(np.uint8) if image.dtype == np.uint8 else values
+
+
+def _corner_weights(old: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Return for each new index the old ones below and above, and the weight of the one above; in float32 as there."""
+    place = np.arange(new, dtype=np.float32) * (np.float32(old) / np.float32(new))
+    low = np.floor(place).astype(np.intp)
+    return low, np.minimum(low + 1, old - 1), (place - low.astype(np.float32)).astype(np.float64)
+
+
+def crop_box(step: CropStep, height: int, width: int) -> tuple[int, int, int, int]:
+    """Return top, left, height and width of a crop of an image of this height and width, in pixels.
+
+    Raises BadImageError where nothing is left, or the image is smaller than the crop.
+    """
+    lengths = step.size or (crop_length(height, step), crop_length(width, step))
+    if min(lengths) < 1:
+        raise BadImageError(f"{width}x{height} pixels: nothing is left after the central crop")
+    if lengths[0] > height or lengths[1] > width:
+        raise BadImageError(
+            f"{width}x{height} pixels: smaller than the crop of {lengths[1]}x{lengths[0]}; put a `resize` before it"
+        )
+    top, left = (_offset(side - length, step) for side, length in zip((height, width), lengths, strict=True))
+    return top, left, *lengths
+
+
+def _offset(left_over: int, step: CropStep) -> int:
+    return round(left_over / 2) if step.rounding == "half_even" else left_over // 2
+
+
+def apply_step(step: Step, image: Pixels, *, is_rgb: bool) -> Pixels:
+    """Return the image after one step: uint8 stays uint8 until a normalisation makes it float64.
+
+    ``is_rgb``: whether the channels are red, green, blue; otherwise they are blue, green, red. Raises BadImageError.
+    """
+    if isinstance(step, NormalizeStep):
+        order = slice(None) if is_rgb else slice(None, None, -1)
+        mean, scale = (np.asarray(values, np.float64)[order] for values in (step.mean, step.scale))
+        normalized: NDArray[np.float64] = (image.astype(np.float64) - mean) / scale
+        return normalized
+    height, width = image.shape[:2]
+    if isinstance(step, CropStep):
+        top, left, height, width = crop_box(step, height, width)
+        return image[top : top + height, left : left + width]
+    height, width = resized_size(step, height, width)
+    if step.sampling == "corners":
+        return resize_corners(image, height, width)
+    return resize(image, height, width, step.filter, step.library)

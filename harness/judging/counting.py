@@ -13,11 +13,22 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from harness.backends.base import Loaded
+from harness.config import Config
 from harness.dataset.manifest import Manifest
+from harness.feeding.recorded import recorded
 from harness.judging.comparison import accuracy, agreement, compare
 from harness.judging.evaluation import EvaluatedModel, Evaluation
 from harness.metrics.outcome import Outcome, empty_outcome
-from harness.record.schema import BadImage, ComparisonPart, DatasetPart, Latency, ModelPart, PairPart, PrecisionPart
+from harness.record.schema import (
+    BadImage,
+    ComparisonPart,
+    DatasetPart,
+    Latency,
+    ModelPart,
+    PairPart,
+    PrecisionPart,
+    PreprocessingPart,
+)
 from harness.record.shard_table import Failure, ShardTable, merge_outcomes, outcome_columns
 
 _NO_ROWS = np.empty(0, np.int64)
@@ -101,19 +112,24 @@ def dataset_part(evaluation: Evaluation, rows: Rows) -> DatasetPart:
 
 def model_parts(evaluation: Evaluation, rows: Rows) -> tuple[ModelPart, ...]:
     """Return every model with its counts; one that never loaded, is not cached and did not fail is left out."""
-    return tuple(part for model in evaluation.models if (part := _model_part(model, rows)) is not None)
+    return tuple(
+        part for model in evaluation.models if (part := _model_part(model, rows, evaluation.config)) is not None
+    )
 
 
-def _model_part(model: EvaluatedModel, rows: Rows) -> ModelPart | None:
+def _model_part(model: EvaluatedModel, rows: Rows, config: Config) -> ModelPart | None:
     if model.failure is not None:
         part = _failed(model, model.failure)
     elif model.reported is not None:
         part = _counted(model, model.reported, rows)
     else:
         return None
-    if model.contract is None:
-        return part
-    return part.model_copy(update={"details": {**part.details, "contract": dict(model.contract)}})
+    update: dict[str, Any] = {
+        "preprocessing": PreprocessingPart.model_validate(recorded(config.preprocess_for(model.configured)))
+    }
+    if model.contract is not None:
+        update["details"] = {**part.details, "contract": dict(model.contract)}
+    return part.model_copy(update=update)
 
 
 def _failed(model: EvaluatedModel, failure: Failure) -> ModelPart:

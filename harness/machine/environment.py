@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("numpy", "opencv-python-headless", "opencv-python", "pyarrow", "scipy")
+_PACKAGES = ("numpy", "opencv-python-headless", "opencv-python", "pillow", "pyarrow", "scipy")
 _THREADS = "OMP_NUM_THREADS"
 
 

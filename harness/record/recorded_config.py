@@ -32,12 +32,16 @@ class RecordedInput:
 
 @dataclass(frozen=True)
 class RecordedModel:
-    """A configured model. ``raw_input``, ``output``: as they are recorded, for a fingerprint."""
+    """A configured model. ``raw_input``, ``output``: as they are recorded, for a fingerprint.
+
+    ``preprocess``: its own, None where it has the data set's.
+    """
 
     id: str
     input: RecordedInput | None = None
     raw_input: Any = None
     output: Any = None
+    preprocess: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ def _model(value: Any) -> RecordedModel | None:
         else None,
         raw_input=fed,
         output=value.get("output"),
+        preprocess=own if isinstance(own := value.get("preprocess"), Mapping) else None,
     )
 
 

@@ -83,6 +83,14 @@ class Latency(_Part):
     requests: NonNegativeInt
 
 
+class PreprocessingPart(_Part):
+    """How images became a model's pixels."""
+
+    libraries: tuple[str, ...] = Field(description="Name and version of each library, the decoder first.")
+    exif: Literal["ignore", "apply"]
+    steps: tuple[dict[str, Any], ...] = Field(description="The steps with nothing left open, each with its `step`.")
+
+
 class ModelPart(_Part):
     """A model and what it reached."""
 
@@ -105,6 +113,7 @@ class ModelPart(_Part):
     error: str | None = None
     latency_ms: Latency | None = Field(None, description="Of a request, measured in passing while all cores are busy.")
     model_bytes: NonNegativeInt | None = Field(None, description="Size of the model's files.")
+    preprocessing: PreprocessingPart | None = Field(None, description="How images became its pixels.")
 
 
 class Agreement(_Part):

@@ -40,7 +40,7 @@ def spoiled(config: Config, folder: Path, **steps: Any) -> Path:
 
 
 def test_pictures_are_red_and_blue_and_mirror_each_other() -> None:
-    found = pictures(16)
+    found = pictures(16, 16)
     assert list(found) == ["red", "blue", "pale red", "pale blue"]
     red = found["red"]
     assert red.shape == (16, 16, 3)

@@ -16,7 +16,8 @@ from PIL import ImageOps
 from harness.config import Preprocess
 from harness.dataset import image as image_module
 from harness.dataset.header import LARGEST_PIXELS, HeaderError, read_header
-from harness.dataset.image import BadImageError, decode, prepare
+from harness.dataset.image import BadImageError, decode
+from harness.feeding.pipeline import prepare
 
 Pixels = NDArray[np.uint8]
 

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from harness.config import Preprocess
-from harness.dataset.image import BadImageError, central_crop, decode, decoder_version, prepare, resize
+from harness.config.steps import CropStep
+from harness.dataset.image import BadImageError, decode, decoder_version
+from harness.feeding import steps
+from harness.feeding.pipeline import prepare
 
 Pixels = NDArray[np.uint8]
 
@@ -32,6 +35,18 @@ def encode(pixels: Pixels | Pillow.Image, kind: str, **options: Any) -> bytes:
     image = pixels if isinstance(pixels, Pillow.Image) else Pillow.fromarray(pixels)
     image.save(sink, kind, **options)
     return sink.getvalue()
+
+
+def central_crop(image: Pixels, fraction: float) -> Pixels:
+    """Crop as the short form of `preprocess` does."""
+    return steps.apply_step(CropStep(None, fraction, "floor"), image, is_rgb=False).astype(np.uint8, copy=False)
+
+
+def resize(image: Pixels, size: int, name: Any) -> Pixels:
+    """Resize as the short form of `preprocess` does."""
+    found = steps.resize(image, size, size, "bicubic" if name == "cubic" else name, "opencv")
+    assert found.dtype == np.uint8
+    return found.astype(np.uint8, copy=False)
 
 
 def by_pillow(data: bytes) -> Pixels:

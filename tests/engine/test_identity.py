@@ -117,7 +117,7 @@ def test_the_cache_key_and_the_identity_see_the_switches(
     assert plan.identity(config, plan.plan_models(config), MANIFEST)["software"] != was["software"]
 
 
-@pytest.mark.parametrize("function", ["decoder_version", "cpu_name", "code_digest", "version"])
+@pytest.mark.parametrize("function", ["libraries", "cpu_name", "code_digest", "version"])
 def test_the_cache_key_and_the_identity_see_software_and_processor(
     folder: Path, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:

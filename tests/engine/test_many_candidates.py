@@ -35,15 +35,15 @@ def verdicts(record: RunRecord, model: str) -> dict[str, str]:
 
 
 def test_each_image_is_decoded_once_for_all(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.dataset.image import prepare as real
+    from harness.feeding.pipeline import decode_with as real
 
     decoded: list[bytes] = []
 
-    def counted(data: bytes, *rest: Any) -> Any:
+    def counted(library: Any, data: bytes, **rest: Any) -> Any:
         decoded.append(data)
-        return real(data, *rest)
+        return real(library, data, **rest)
 
-    monkeypatch.setattr("harness.feeding.decode.prepare", counted)
+    monkeypatch.setattr("harness.feeding.pipeline.decode_with", counted)
     record = run(with_candidates(tiny, tmp_path, {"id": "two"}, {"id": "three"}))
     assert len(decoded) == 300
     assert [part.candidate for part in record.comparisons] == ["ir", "two", "three"]
@@ -99,13 +99,13 @@ def test_a_finished_run_is_resumed_without_the_device_that_was_never_there(
     path = with_candidates(tiny, tmp_path, {"id": "gpu", "device": "GPU.9", "optional": True})
     first = run(path)
 
-    def no_image(*_: Any) -> Any:
+    def no_image(*_: Any, **__: Any) -> Any:
         raise AssertionError("an image is decoded again")
 
     def no_load(*_: Any) -> Any:
         raise AssertionError("a model is loaded only to describe it")
 
-    monkeypatch.setattr("harness.feeding.decode.prepare", no_image)
+    monkeypatch.setattr("harness.feeding.pipeline.decode_with", no_image)
     monkeypatch.setattr("harness.engine.lane.open_backend", no_load)
     again = Options(out=path.parent / "run", quiet=True, use_cache=False, resume=True)
     second = validate(load_config(path), again)

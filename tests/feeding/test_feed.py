@@ -15,11 +15,11 @@ from pydantic import ValidationError
 
 from harness.cli import main
 from harness.config import Preprocess, load_config
-from harness.config.preprocess import Crop, Normalize, Preprocessing, Resize
-from harness.dataset.image import BadImageError, decode_with_pillow, prepare
+from harness.config.steps import ResizeStep, WrittenStep
+from harness.dataset.image import BadImageError, decode, decode_with_pillow
 from harness.errors import ConfigError
-from harness.feeding.pipeline import after_steps, decoded
-from harness.feeding.steps import cropped, new_size, normalized, resized
+from harness.feeding.pipeline import prepare
+from harness.feeding.steps import Pixels, apply_step, resized_size
 
 CONFIG = """\
 version: 1
@@ -57,15 +57,26 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
     return stream.getvalue()
 
 
+def _step(pixels: Any, **step: Any) -> Pixels:
+    """Apply one step to BGR pixels."""
+    return apply_step(WrittenStep.model_validate(step).resolved("opencv"), pixels, is_rgb=False)
+
+
 @pytest.mark.parametrize("interpolation", ["bilinear", "nearest", "area", "cubic"])
 @pytest.mark.parametrize(("height", "width"), [(97, 61), (50, 227), (224, 224)])
 def test_the_short_form_gives_the_pixels_of_every_other_command(interpolation: str, height: int, width: int) -> None:
     data = _png(_noise(height, width))
-    for short in ({}, {"interpolation": interpolation, "size": 40, "crop_fraction": 0.7}):
-        plan = Preprocessing.model_validate(short).plan
-        pixels = after_steps(decoded(data, plan), plan)
+    filters = {"bilinear": 1, "nearest": 0, "area": 3, "cubic": 2}  # OpenCV's InterpolationFlags
+    forms: list[dict[str, Any]] = [{}, {"interpolation": interpolation, "size": 40, "crop_fraction": 0.7}]
+    for short in forms:
+        fraction, size = short.get("crop_fraction", 0.875), short.get("size", 224)
+        rows, columns = int(height * fraction), int(width * fraction)
+        top, left = (height - rows) // 2, (width - columns) // 2
+        middle = decode(data)[top : top + rows, left : left + columns]
+        expected = cv2.resize(middle, (size, size), interpolation=filters[short.get("interpolation", "bilinear")])
+        pixels = prepare(data, Preprocess.model_validate(short))
         assert pixels.dtype == np.uint8
-        np.testing.assert_array_equal(pixels, prepare(data, Preprocess.model_validate(short)))
+        np.testing.assert_array_equal(pixels, expected)
 
 
 @pytest.mark.parametrize(
@@ -80,14 +91,14 @@ def test_the_short_form_gives_the_pixels_of_every_other_command(interpolation: s
 )
 def test_each_filter_is_the_librarys_own(name: Any, of_opencv: int, of_pillow: Any) -> None:
     pixels = _noise(61, 83)
-    ours = resized(pixels, Resize(size=(20, 31), interpolation=name, library="opencv"))
+    ours = _step(pixels, resize={"size": [20, 31], "interpolation": name, "library": "opencv"})
     np.testing.assert_array_equal(ours, cv2.resize(pixels, (31, 20), interpolation=of_opencv))
-    ours = resized(pixels, Resize(size=(20, 31), interpolation=name, library="pillow"))
+    ours = _step(pixels, resize={"size": [20, 31], "interpolation": name, "library": "pillow"})
     np.testing.assert_array_equal(ours, np.array(Image.fromarray(pixels).resize((31, 20), of_pillow)))
     real = pixels.astype(np.float32) / 7
-    ours = resized(real, Resize(size=(20, 31), interpolation=name, library="pillow"))
+    ours = _step(real.astype(np.float64), resize={"size": [20, 31], "interpolation": name, "library": "pillow"})
     red = np.array(Image.fromarray(np.ascontiguousarray(real[..., 2])).resize((31, 20), of_pillow))
-    assert ours.dtype == np.float32
+    assert ours.dtype == np.float64
     np.testing.assert_array_equal(ours[..., 2], red)
 
 
@@ -104,7 +115,9 @@ def test_each_filter_is_the_librarys_own(name: Any, of_opencv: int, of_pillow: A
     ],
 )
 def test_sizes_are_rounded_down(step: dict[str, Any], height: int, width: int, wanted: tuple[int, int]) -> None:
-    assert new_size(height, width, Resize.model_validate(step)) == wanted
+    resize = WrittenStep.model_validate({"resize": step}).resolved("opencv")
+    assert isinstance(resize, ResizeStep)
+    assert resized_size(resize, height, width) == wanted
 
 
 @pytest.mark.parametrize(
@@ -113,28 +126,28 @@ def test_sizes_are_rounded_down(step: dict[str, Any], height: int, width: int, w
 def test_a_crop_starts_where_each_library_starts_it(side: int, opencv: int, pillow: int) -> None:
     pixels = _noise(side, side)
     for library, offset in (("opencv", opencv), ("pillow", pillow)):
-        ours = cropped(pixels, Crop.model_validate({"size": 224, "library": library}))
+        ours = _step(pixels, crop={"size": 224, "library": library})
         np.testing.assert_array_equal(ours, pixels[offset : offset + 224, offset : offset + 224])
 
 
 def test_what_cannot_be_cut_is_a_bad_image() -> None:
     with pytest.raises(BadImageError, match="10x20 pixels: smaller than the crop of 16x16"):
-        cropped(_noise(20, 10), Crop.model_validate({"size": 16}))
+        _step(_noise(20, 10), crop={"size": 16})
     with pytest.raises(BadImageError, match="nothing is left"):
-        cropped(_noise(20, 1), Crop(fraction=0.5))
-    with pytest.raises(BadImageError, match="cannot be resized to 1280000x256"):
-        resized(_noise(1, 5000), Resize(short_side=256))
+        _step(_noise(20, 1), crop={"fraction": 0.5})
+    with pytest.raises(BadImageError, match="the resize would make the other side 1280000 pixels long"):
+        _step(_noise(1, 5000), resize={"short_side": 256})
 
 
 def test_normalize_takes_red_green_blue() -> None:
-    ours = normalized(np.array([[[30, 20, 10]]], np.uint8), Normalize(mean=(1, 2, 3), scale=(1, 2, 3)))
-    assert ours.dtype == np.float32
-    np.testing.assert_array_equal(ours, np.array([[[9, 9, 9]]], np.float32))
+    ours = _step(np.array([[[30, 20, 10]]], np.uint8), normalize={"mean": [1, 2, 3], "scale": [1, 2, 3]})
+    assert ours.dtype == np.float64
+    np.testing.assert_array_equal(ours, np.array([[[9, 9, 9]]]))
 
 
 def test_pillow_decodes_behind_the_same_checks() -> None:
     pixels = _noise(40, 50)
-    np.testing.assert_array_equal(decode_with_pillow(_png(pixels)), pixels[..., ::-1])
+    np.testing.assert_array_equal(decode_with_pillow(_png(pixels)), pixels)
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "JPEG")
     for data in (b"", b"no image", stream.getvalue()[:-200]):
@@ -145,26 +158,25 @@ def test_pillow_decodes_behind_the_same_checks() -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ({"steps": [{"resize": {"short_side": 256}}]}, "gives each image a size of its own"),
-        ({"steps": [{"resize": {"short_side": 256, "size": 2}}]}, "exactly one of size, short_side and long_side"),
-        ({"steps": [{"crop": {}}]}, "exactly one of size and fraction"),
-        ({"steps": [{"crop": {"size": 2}, "resize": {"size": 2}}]}, "exactly one of resize, crop and normalize"),
-        ({"steps": [{"resize": {"size": 2}}], "size": 3}, "keep one form"),
-        ({"decoder": "pillow"}, "write `steps` too"),
-        ({"preset": "caffe", "exif": "apply"}, "`preset` stands alone"),
-        ({"steps": [{"resize": {"size": [1, 2, 3]}}]}, "write one side in pixels"),
+        ({"steps": [{"resize": {"short_side": 256}}]}, "does not end at one size"),
+        ({"steps": [{"resize": {"short_side": 256, "size": 2}}]}, "exactly one of `size`, `short_side`, `long_side`"),
+        ({"steps": [{"crop": {}}]}, "exactly one of `size`, `fraction`"),
+        ({"steps": [{"crop": {"size": 2}, "resize": {"size": 2}}]}, "write one key a step"),
+        ({"steps": [{"resize": {"size": 2}}], "size": 3}, "write `size` as a step"),
+        ({"decoder": "pillow"}, "list the steps, too"),
+        ({"preset": "caffe", "crop_fraction": 0.5}, "which the preset decides; keep one of them"),
+        ({"steps": [{"resize": {"size": [1, 2, 3]}}]}, "write one whole number from 1 to 4096, or two of them"),
         ({"steps": [{"normalize": {"scale": 0}}, {"resize": {"size": 2}}]}, "divide by zero"),
     ],
 )
 def test_contradictions_are_refused(value: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
-        Preprocessing.model_validate(value)
+        Preprocess.model_validate(value)
 
 
 def test_torchvision_is_short_side_256_and_the_middle_224_of_pillow() -> None:
     pixels = _noise(301, 400)
-    plan = Preprocessing(preset="torchvision").plan
-    ours = after_steps(decoded(_png(pixels), plan), plan)
+    ours = prepare(_png(pixels), Preprocess(preset="torchvision"))
     small = Image.fromarray(pixels).resize((340, 256), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(ours[..., ::-1], np.array(small.crop((58, 16, 282, 240))))
 
@@ -216,9 +228,7 @@ def test_feed_refuses_misspelt_keys(config: Path, capsys: pytest.CaptureFixture[
     assert "did you mean `preprocess`?" in capsys.readouterr().err
 
 
-def test_other_commands_refuse_what_only_feed_carries_out(config: Path) -> None:
+def test_other_commands_take_the_same_preprocessing(config: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         load_config(config)
-    said = str(refused.value)
-    assert "net.yml:7: dataset.preprocess: `decoder` is of the long form, which only `harness feed` carries out" in said
-    assert "a model's own `preprocess` is carried out by `harness feed` only" in said
+    assert "preprocess" not in str(refused.value)  # only what `harness feed` does not need is missing

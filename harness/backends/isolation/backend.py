@@ -26,6 +26,8 @@ class IsolatedBackend(Backend):
     raises ModelError with how it died. Loading may take ten minutes (a device may compile for long the first time).
     """
 
+    takes_floating = True  # the backend in the child says what it takes
+
     def __init__(self, spec: ModelSpec, runner: str, seconds: float) -> None:
         super().__init__(spec)
         self._runner, self._seconds = runner, seconds
@@ -50,7 +52,6 @@ class IsolatedBackend(Backend):
         return result
 
     def _infer(self, pixels: Pixels) -> Probabilities:
-        pixels = np.ascontiguousarray(pixels)
         header, payload = self._ask({"shape": pixels.shape}, pixels.tobytes(), self._seconds)
         self._latencies += header["latencies"]
         self._inside = float(header["seconds"])

@@ -46,7 +46,9 @@ def _exactly(stream: IO[bytes], count: int) -> bytearray:
 
 def spec_from_json(plain: dict[str, Any]) -> ModelSpec:
     """Return the model's specification from its JSON form."""
-    return ModelSpec(**{**plain, "input": Input.model_validate(plain["input"])})
+    size = plain["size"]
+    size = size if isinstance(size, int) else tuple(size)
+    return ModelSpec(**{**plain, "input": Input.model_validate(plain["input"]), "size": size})
 
 
 def spec_to_json(spec: ModelSpec) -> dict[str, Any]:

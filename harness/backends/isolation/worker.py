@@ -23,11 +23,12 @@ def main() -> int:
     requests = sys.stdin.buffer
     try:
         header, _ = receive(requests)
-        with load_target(header["runner"])(spec_from_json(header["spec"])) as backend:
+        spec = spec_from_json(header["spec"])
+        with load_target(header["runner"])(spec) as backend:
             send(answers, {"loaded": backend.loaded.to_json()})
             while True:
                 header, payload = receive(requests)
-                pixels = np.frombuffer(payload, np.uint8).reshape(header["shape"])
+                pixels = np.frombuffer(payload, np.float32 if spec.floating else np.uint8).reshape(header["shape"])
                 result = np.ascontiguousarray(backend.infer(pixels), np.float32)
                 latencies = backend.take_latencies()
                 header = {

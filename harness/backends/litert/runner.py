@@ -80,8 +80,8 @@ class LiteRTBackend(Backend):
         shape = input_shape(self.spec, sides)
         self._source, self._layout = found["index"], shape.layout
         self._batch = shape.batch or self.spec.batch or 1
-        size = self.spec.size
-        whole = [self._batch, size, size, 3] if shape.layout == "NHWC" else [self._batch, 3, size, size]
+        height, width = self.spec.sides
+        whole = [self._batch, height, width, 3] if shape.layout == "NHWC" else [self._batch, 3, height, width]
         try:
             if None in sides:
                 self._interpreter.resize_tensor_input(self._source, whole, strict=True)

@@ -114,8 +114,7 @@ class ONNXRuntimeBackend(Backend):
 
     def _probe(self, ort: Any) -> WhatRan:
         """Run one black batch with ONNX Runtime's profile on; a second session, since a profile slows every run."""
-        size = self.spec.size
-        black = np.zeros((self._shape.batch or 1, size, size, 3), np.uint8)
+        black = np.zeros((self._shape.batch or 1, *self.spec.sides, 3), np.uint8)
         with tempfile.TemporaryDirectory() as folder:
             session = self._open(ort, str(Path(folder) / "profile"))
             try:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.base import Backend, Loaded, Pixels, Probabilities, wrong_width
+from harness.backends.base import Backend, Loaded, Pixels, Probabilities, size_key, wrong_width
 from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name
 from harness.backends.openvino.facts import FACTS
@@ -32,6 +32,8 @@ class OpenVINOBackend(Backend):
     Pixels enter as uint8 NHWC BGR. What else the model needs (f32, NCHW, RGB, mean and scale) is put in front of it
     inside OpenVINO, the normalisation as a table that is exact in every bit.
     """
+
+    takes_floating = True
 
     def load(self) -> Loaded:
         """Read and compile the IR. Raises ModelError for a bad file or name, DeviceError for device or precision."""
@@ -108,14 +110,14 @@ class OpenVINOBackend(Backend):
     def _set_batch(self, model: Any, source: Any) -> int:
         """Return the batch size; a free one is fixed to what is configured (1 otherwise)."""
         shape = source.get_partial_shape()
-        size = self.spec.size
+        height, width = self.spec.sides
         sides = [-1 if side.is_dynamic else side.get_length() for side in shape] if shape.rank.is_static else []
         self._layout = "NCHW" if len(sides) == 4 and sides[1] == 3 and sides[3] != 3 else "NHWC"
-        expected = (size, size, 3) if self._layout == "NHWC" else (3, size, size)
+        expected = (height, width, 3) if self._layout == "NHWC" else (3, height, width)
         if len(sides) != 4 or any(have not in (-1, want) for have, want in zip(sides[1:], expected, strict=True)):
             raise ModelError(
                 f"{self.spec.model}: the input '{self.spec.input.name}' has the shape {shape}, "
-                f"[1,{size},{size},3] or [1,3,{size},{size}] is configured (dataset.preprocess.size: {size})"
+                f"[1,{height},{width},3] or [1,3,{height},{width}] is configured ({size_key(height, width)})"
             )
         if sides[0] > 0 and self.spec.batch not in (None, sides[0]):
             raise ModelError(
@@ -145,7 +147,7 @@ class OpenVINOBackend(Backend):
 
         processor = PrePostProcessor(model)
         port = processor.input(model.inputs.index(source))
-        port.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+        port.tensor().set_element_type(ov.Type.f32 if self.spec.floating else ov.Type.u8).set_layout(ov.Layout("NHWC"))
         port.model().set_layout(ov.Layout(self._layout))
         contract = self.spec.input
         element = source.get_element_type()
@@ -161,6 +163,9 @@ class OpenVINOBackend(Backend):
                 ordered = opset13.gather(pixels, np.array([2, 1, 0], np.int32), np.int32(3))
             if is_identity(contract):
                 return opset13.convert(ordered, element.to_string()).output(0)
+            if self.spec.floating:
+                mean, scale = np.array((contract.mean_per_channel, contract.scale_per_channel), np.float32)
+                return opset13.divide(opset13.subtract(ordered, mean), scale).output(0)
             index = opset13.convert(ordered, "i32")
             index = opset13.add(index, np.array([0, 256, 512], np.int32))
             table = opset13.constant(pixel_table(contract).reshape(-1))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.base import Backend, Loaded, Pixels, Probabilities, wrong_width
+from harness.backends.base import Backend, Loaded, Pixels, Probabilities, size_key, wrong_width
 from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name
 from harness.backends.tensorflow.facts import FACTS
@@ -33,6 +33,8 @@ class TensorFlowBackend(Backend):
 
     Pixels enter as uint8; colour order, mean and scale are applied inside the graph by a table (exact in every bit).
     """
+
+    takes_floating = True
 
     def load(self) -> Loaded:
         """Load the graph. Raises ModelError for a bad file or name, DeviceError for another device or precision."""
@@ -66,7 +68,7 @@ class TensorFlowBackend(Backend):
             )
         graph = tf1.Graph()
         with graph.as_default():
-            pixels = tf1.placeholder(tf.uint8, [fixed, self.spec.size, self.spec.size, 3], name=_OWN)
+            pixels = tf1.placeholder(self._element(tf), [fixed, *self.spec.sides, 3], name=_OWN)
             fed = self._normalised(tf, pixels)
             try:
                 tf1.import_graph_def(graph_def, name="", input_map={f"{source.name}:0": fed})
@@ -107,21 +109,28 @@ class TensorFlowBackend(Backend):
         sides = [dimension.size for dimension in shape.dim]
         if shape.unknown_rank or not sides:
             return None
-        size = self.spec.size
+        height, width = self.spec.sides
         if len(sides) != 4 or any(
-            have not in (-1, want) for have, want in zip(sides[1:], (size, size, 3), strict=True)
+            have not in (-1, want) for have, want in zip(sides[1:], (height, width, 3), strict=True)
         ):
             raise ModelError(
                 f"{self.spec.model}: the input '{placeholder.name}' has the shape {sides}, "
-                f"[?, {size}, {size}, 3] is configured (dataset.preprocess.size: {size})"
+                f"[?, {height}, {width}, 3] is configured ({size_key(height, width)})"
             )
         return int(sides[0]) if sides[0] > 0 else None
+
+    def _element(self, tf: Any) -> Any:
+        return tf.float32 if self.spec.floating else tf.uint8
 
     def _normalised(self, tf: Any, pixels: Any) -> Any:
         """Add uint8 BGR to what the model expects: channels reversed for RGB, mean and scale by a table."""
         ordered = tf.reverse(pixels, [-1]) if is_reversed(self.spec.input) else pixels
         if is_identity(self.spec.input):
             return tf.cast(ordered, tf.float32)
+        if self.spec.floating:
+            contract = self.spec.input
+            mean, scale = np.array((contract.mean_per_channel, contract.scale_per_channel), np.float32)
+            return (ordered - tf.constant(mean)) / tf.constant(scale)
         table = pixel_table(self.spec.input)
         index = tf.cast(ordered, tf.int32)
         if (table == table[0]).all():

@@ -9,16 +9,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.config import Candidate, Config
 from harness.config.files import calibration_key
 from harness.conversion.contract import DIGESTS, IrContract
-from harness.dataset.image import BadImageError, Image, prepare
+from harness.dataset.image import BadImageError
 from harness.dataset.image_set import ImageSet, open_image_set
 from harness.dataset.sources.opening import ImageSetRequest, open_unlabelled
 from harness.dataset.sources.pictures import Pictures, size_in
 from harness.errors import ConfigError, DatasetError
+from harness.feeding.pipeline import Prepared, prepare
 from harness.metrics.sequential import random_order
 
 
@@ -26,13 +26,13 @@ from harness.metrics.sequential import random_order
 class Calibration:
     """The chosen images, in the order of the choice.
 
-    ``digests``: sha256 (hex) of each file's bytes; ``pixels``: uint8 (n, size, size, 3) BGR, prepared as the evaluated
+    ``digests``: sha256 (hex) of each file's bytes; ``pixels``: (n, height, width, 3) BGR, prepared as the evaluated
     images are; ``listed``: how many images the choice was made from; ``left_out``: how many were met that could not be
     used, by reason; ``notes``: what the user should know, in sentences.
     """
 
     digests: tuple[str, ...]
-    pixels: NDArray[np.uint8]
+    pixels: Prepared
     listed: int
     left_out: dict[str, int]
     notes: tuple[str, ...]
@@ -95,11 +95,11 @@ def _choose(
     Images whose digest is ``known`` are not decoded, so they have no pixels; ``only_known``: others are passed over.
     """
     asked = config.conversion_for(candidate).calibration
-    preprocess = config.dataset.preprocess
+    preprocess = config.preprocess_for(candidate)
     source, evaluated, notes = _sources(config, candidate, opened)
     there = _Evaluated(evaluated)
     digests: dict[str, None] = {}
-    pixels: list[Image] = []
+    pixels: list[Prepared] = []
     left_out: Counter[str] = Counter()
     for row in random_order(len(source.names), asked.seed):
         if len(digests) == asked.images:
@@ -128,7 +128,7 @@ def _choose(
             f"calibrated on {len(digests)} images, because the {len(source.names)} of the set have no more that can be "
             f"used; conversion.calibration.images asks for {asked.images}"
         )
-    shape = (len(pixels), preprocess.size, preprocess.size, 3)
+    shape = (len(pixels), *preprocess.output_size, 3)
     stacked = np.stack(pixels) if pixels else np.empty(shape, np.uint8)
     return Calibration(tuple(digests), stacked, len(source.names), dict(left_out), tuple(notes))
 

@@ -11,7 +11,14 @@ from pathlib import Path
 
 from harness.config.schema import BaselineGate, Config
 from harness.errors import BaselineError
-from harness.judging.baseline.schema import Baseline, FinishedRun, ModelRow, fingerprints_of, row_of
+from harness.judging.baseline.schema import (
+    Baseline,
+    FinishedRun,
+    ModelRow,
+    configured_preprocess,
+    fingerprints_of,
+    row_of,
+)
 from harness.judging.baseline.store import read_baseline
 from harness.judging.comparison import change_in_words
 from harness.record.figures import gate_part
@@ -105,7 +112,7 @@ def _short(then: str, now: str) -> str:
 
 
 def _changes(baseline: Baseline, run: FinishedRun) -> str:
-    then, now = baseline.preprocess, run.recorded_config.dataset.preprocess or {}
+    then, now = baseline.preprocess, configured_preprocess(run)
     names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
     return (
         ", ".join(f"{name} {then.get(name)} then, {now.get(name)} now" for name in names) or "its fingerprint differs"

@@ -100,7 +100,7 @@ def baseline_of(record: RunRecord) -> Baseline:
         images=record.dataset.evaluated,
         whole_set=record.dataset.images,
         fingerprints=prints,
-        preprocess=_preprocess(record),
+        preprocess=configured_preprocess(record),
         versions={"harness": record.harness_version or __version__, **_versions(record)},
         models={model.id: row_of(record, model) for model in record.models if model.status != "unavailable"},
     )
@@ -126,7 +126,7 @@ def fingerprints_of(run: FinishedRun) -> Fingerprints:
     return Fingerprints(
         data=run.dataset.fingerprint,
         content=run.dataset.content_fingerprint,
-        preprocess=_sha256(_preprocess(run)),
+        preprocess=_sha256(configured_preprocess(run)),
         reference=_sha256(
             {
                 "sha256": reference.model_sha256,
@@ -156,8 +156,10 @@ def row_of(run: FinishedRun, model: ModelPart) -> ModelRow:
     )
 
 
-def _preprocess(run: FinishedRun) -> dict[str, Any]:
-    found = run.recorded_config.dataset.preprocess
+def configured_preprocess(run: FinishedRun) -> dict[str, Any]:
+    """Return the reference's preprocessing, as configured: its own or the data set's."""
+    configured = run.recorded_config.reference
+    found = (configured and configured.preprocess) or run.recorded_config.dataset.preprocess
     if found is None:
         raise BaselineError(f"{run.folder or run.name}: the record does not say how images were preprocessed")
     return dict(found)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from harness.record.schema import Accuracy, ComparisonPart, GatePart, ModelPart, RunRecord, Verdict
 from harness.report.facts import gates, numbers
+from harness.report.facts.preprocessing import preprocessing_warnings
 from harness.report.facts.verdict import RunVerdict, judge
 from harness.text import visible
 
@@ -252,8 +253,9 @@ def _bad_images(record: RunRecord) -> str | None:
 
 
 def _warnings(record: RunRecord) -> tuple[str, ...]:
-    """Return the run's warnings, then the gates'; the same words once."""
+    """Return the run's warnings, those on the preprocessing, then the gates'; the same words once."""
     texts = [visible(warning) for warning in record.warnings]
+    texts += preprocessing_warnings(record)
     texts += [
         f"{visible(gate.gate)} on {visible(gate.model)}: {visible(gate.warning)}"
         for gate in record.gates

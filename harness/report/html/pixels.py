@@ -23,7 +23,7 @@ _LARGEST = 512  # a wider network's input is shown smaller, as a copy
 
 @dataclass(frozen=True)
 class Picture:
-    """A small copy as a data URI, and the prepared pixels, uint8 (size, size, 3) BGR."""
+    """A small copy as a data URI, and the prepared pixels, uint8 (height, width, 3) BGR."""
 
     thumbnail: str
     pixels: Any
@@ -41,7 +41,7 @@ def pictures(record: RunRecord, image_ids: Iterable[str]) -> tuple[dict[str, Pic
     found: dict[str, Picture] = {}
     try:
         from harness.config.schema import Dataset
-        from harness.dataset.image import prepare
+        from harness.feeding.pipeline import prepare
 
         dataset = Dataset.model_validate(record.recorded_config.dataset.raw)
         read = _reader(dataset, chosen_ids)
@@ -50,7 +50,7 @@ def pictures(record: RunRecord, image_ids: Iterable[str]) -> tuple[dict[str, Pic
     reason = None
     for image_id in chosen_ids:
         try:
-            prepared = prepare(read(image_id), dataset.preprocess)
+            prepared = _visible(prepare(read(image_id), dataset.preprocess))
             found[image_id] = Picture(_webp(_small(prepared), _THUMBNAIL_QUALITY), prepared)
         except (HarnessError, ValueError, OSError) as error:
             reason = f"{visible(image_id)}: {_reason(error)}"
@@ -97,11 +97,26 @@ def _read_below(folder: Path, image_id: str) -> bytes:
     return path.read_bytes()
 
 
+def _visible(pixels: Any) -> Any:
+    """Return uint8 pixels; floating ones are rounded, or stretched to 0..255 where a normalisation moved them."""
+    import numpy as np
+
+    if pixels.dtype == np.uint8:
+        return pixels
+    low, high = float(pixels.min()), float(pixels.max())
+    if low < 0 or high > 255 or high <= 1:
+        pixels = (pixels - low) * (255 / max(high - low, 1e-12))
+    return np.rint(pixels).clip(0, 255).astype(np.uint8)
+
+
 def _small(pixels: Any) -> Any:
     import cv2
 
     side = max(pixels.shape[:2])
-    return cv2.resize(pixels, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA) if side > THUMBNAIL else pixels
+    if side <= THUMBNAIL:
+        return pixels
+    height, width = (max(1, round(length * THUMBNAIL / side)) for length in pixels.shape[:2])
+    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _webp(pixels: Any, quality: int) -> str:

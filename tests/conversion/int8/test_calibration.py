@@ -15,8 +15,8 @@ import pytest
 from harness.config import Config, Preprocess, load_config
 from harness.conversion.contract import IrContract
 from harness.conversion.int8.calibration import Calibration, calibration_fault, choose_images
-from harness.dataset.image import prepare
 from harness.errors import ConfigError, DatasetError
+from harness.feeding.pipeline import prepare
 from tests.conftest import write_images
 
 Make = Callable[..., Config]

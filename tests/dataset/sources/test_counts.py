@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from harness import load_config, validate
 from harness.backends.opening import open_backend
 from harness.config import Config
-from harness.dataset.image import prepare
 from harness.engine.identity import plan_models
 from harness.engine.run import Options
+from harness.feeding.pipeline import prepare
 from harness.metrics.outcome import score
 from tests.dataset.sources.forms import FORMS, Facts, Picture
 from tests.dataset.sources.test_every_form import made

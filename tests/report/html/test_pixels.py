@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.config import Preprocess
-from harness.dataset.image import prepare
+from harness.feeding.pipeline import prepare
 from harness.report.html.pixels import pictures
 from tests.report import records, synthetic
 
@@ -34,6 +34,24 @@ def test_exact_pixels_are_those_of_the_models(folder: Path) -> None:
     expected = prepare((folder / name).read_bytes(), Preprocess(size=64))
     np.testing.assert_array_equal(_decoded(found[name].exact()), expected)
     assert _decoded(found[name].thumbnail).shape == expected.shape
+
+
+@pytest.mark.parametrize(("mean", "scale"), [(0, 1), (127.5, 127.5)])
+def test_floating_pixels_are_shown_as_an_image(folder: Path, mean: float, scale: float) -> None:
+    run, table = synthetic.run(4)
+    (name, *_) = table.column("image_id").to_pylist()
+    steps = [{"normalize": {"mean": mean, "scale": scale}}, {"resize": {"size": [320, 80]}}]
+    run = synthetic.with_images(run, folder)
+    run.config["dataset"]["preprocess"] = {"decoder": "opencv", "steps": steps}
+    found, _ = pictures(run, [name])
+    shown = _decoded(found[name].exact())
+    assert shown.shape == (320, 80, 3)
+    assert shown.std() > 10
+    assert _decoded(found[name].thumbnail).shape == (160, 40, 3)
+    if mean == 0:
+        image = cv2.imread(str(folder / name))
+        assert image is not None
+        assert np.abs(shown - cv2.resize(image.astype(np.float64), (80, 320))).max() <= 0.5 + 1e-6
 
 
 def test_one_image_gone_leaves_the_others(folder: Path) -> None:

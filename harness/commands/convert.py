@@ -95,14 +95,14 @@ def _with_weights(
 
 def _needed(config: Config, candidate: Candidate, lines: list[str]) -> bool:
     """Tell whether a candidate's file has to be made, and add to ``lines`` why or why not."""
-    from harness.conversion import read_contract, staleness, weights_file_fault
+    from harness.conversion.model_files import ModelFiles
+    from harness.conversion.staleness import is_foreign, staleness
 
-    if candidate.model.exists() and not weights_file_fault(candidate.model):
-        contract = read_contract(candidate.model)
-        if contract.source != "harness":
-            lines.append(f"{candidate.id}: {candidate.model} was made by another tool and is left as it is")
-            return False
-    reason = staleness(config, candidate)
+    files = ModelFiles()
+    if is_foreign(candidate, files):
+        lines.append(f"{candidate.id}: {candidate.model} was made by another tool and is left as it is")
+        return False
+    reason = staleness(config, candidate, files)
     if reason is None:
         lines.append(f"{candidate.id}: {candidate.model} is up to date")
         return False

@@ -3,16 +3,10 @@
 OpenVINO and pooch are imported only where they are used; TensorFlow never.
 """
 
+from harness.backends.openvino.contract import IrContract, calibrated_on, describe, read_contract
 from harness.backends.openvino.framework import import_openvino
-from harness.conversion.contract import (
-    IrContract,
-    calibrated_on,
-    contract_contradictions,
-    describe,
-    ir_sha256,
-    read_contract,
-    weights_file_fault,
-)
+from harness.backends.openvino.ir_files import ir_sha256, weights_file_fault
+from harness.conversion.contract import contract_contradictions
 from harness.conversion.convert import Converted, convert
 from harness.conversion.fetch.archive import fetch
 from harness.conversion.settings import is_convertible

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.backends.openvino.contract import IrContract, read_contract
 from harness.backends.openvino.framework import import_openvino, reason, without_telemetry
 from harness.backends.tensorflow.graph_def import Graph, read_graph, tensor_name
 from harness.config import Candidate, Config
-from harness.conversion.contract import IrContract, read_contract
 from harness.conversion.settings import LAYOUT, inside, key_of, remarks, require_convertible, settings
 from harness.errors import HarnessError, ModelError
 from harness.machine.digests import file_sha256

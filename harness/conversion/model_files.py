@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.backends.openvino.contract import IrContract, contract_of
 from harness.backends.openvino.ir_files import weights_fault
 from harness.backends.openvino.ir_xml import IrXml, read_ir_xml
-from harness.conversion.contract import IrContract, contract_of
 from harness.machine.digests import Digested, digested
 
 

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.backends.openvino.contract import IrContract, calibrated_on, describe
 from harness.backends.registry import facts_of
 from harness.config import Candidate, Config, Reference, require_calibration, require_files
-from harness.conversion.contract import IrContract, calibrated_on, contract_contradictions, describe
+from harness.conversion.contract import contract_contradictions
 from harness.conversion.convert import convert
 from harness.conversion.model_files import ModelFiles
-from harness.conversion.staleness import staleness
+from harness.conversion.staleness import is_foreign, staleness
 from harness.dataset.image_set import ImageSet
 from harness.errors import ModelError
 from harness.machine.digests import Digested
@@ -106,7 +107,7 @@ def _converted(
 
     An IR of another tool is never replaced: its contract shows what it is.
     """
-    if not config.conversion_for(candidate).automatic or _is_foreign(candidate, files):
+    if not config.conversion_for(candidate).automatic or is_foreign(candidate, files):
         return []
     reason = staleness(config, candidate, files, images)
     if reason is None:
@@ -118,9 +119,3 @@ def _converted(
     files.forget(converted.xml, converted.bin)
     notes = converted.calibration.notes if converted.calibration else ()
     return [f"{candidate.id}: {note}" for note in (f"converted before this run, because {reason}", *notes)]
-
-
-def _is_foreign(candidate: Candidate, files: ModelFiles) -> bool:
-    if not candidate.model.exists():
-        return False
-    return not files.weights_fault(candidate.model) and files.contract(candidate.model).source != "harness"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.backends.openvino.contract import IrContract
 from harness.config import Candidate, Config
-from harness.conversion.contract import IrContract
 from harness.conversion.model_files import ModelFiles
 from harness.conversion.settings import require_convertible, settings
 from harness.errors import ModelError
@@ -76,3 +76,10 @@ def _difference(config: Config, candidate: Candidate, contract: IrContract, sour
         return f"{xml} was compressed by NNCF {old}, this is NNCF {new}"
     listed = ", ".join(f"{key} was {old}, is {new} now" for key, (old, new) in changed.items())
     return f"{xml} was made with other settings: {listed}"
+
+
+def is_foreign(candidate: Candidate, files: ModelFiles) -> bool:
+    """Return whether a whole IR of another tool lies there: it is never replaced without being asked for."""
+    if not candidate.model.exists():
+        return False
+    return not files.weights_fault(candidate.model) and files.contract(candidate.model).source != "harness"

@@ -108,11 +108,10 @@ class Run:
 
 def write_results(run: Run) -> RunRecord:
     """Judge what was evaluated, write the per-image table and the finished record, and return it."""
+    answered = {model for table in run.tables for model in table.outcomes}
     for table in run.tables:  # a candidate that was unavailable then, and was not needed now
         run.failures |= {
-            model: failure
-            for model, failure in table.failures.items()
-            if failure.unavailable and not any(model in other.outcomes for other in run.tables)
+            model: failure for model, failure in table.failures.items() if failure.unavailable and model not in answered
         }
     judgement = judge(_evaluation(run))
     write_predictions(run.folder, judgement.predictions)

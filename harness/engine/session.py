@@ -18,7 +18,6 @@ from harness.dataset.image_set import open_image_set
 from harness.engine.cache import trim
 from harness.engine.checks import finished_tables, refuse_failures, refuse_suspect_labels, too_many_bad_images
 from harness.engine.identity import cache_folder, identity, plan_models, task_for
-from harness.engine.lane import Lane
 from harness.engine.local import open_engine, require_engine
 from harness.engine.progress import Progress
 from harness.engine.run import Options, Run, process_age, write_results, write_unfinished
@@ -27,7 +26,6 @@ from harness.engine.shard import Models, calibration_overlap, failure_of
 from harness.engine.task import ShardTask, Work, ordered
 from harness.errors import (
     EXIT_INTERRUPTED,
-    AbsentDeviceError,
     ConfigError,
     DeviceError,
     HarnessError,
@@ -220,13 +218,9 @@ def _load_what_is_needed(run: Run) -> None:
             except (ModelError, DeviceError) as error:
                 if lane.spec.id == run.reference:
                     raise
-                run.failures[lane.spec.id] = failure_of(error, unavailable=_may_be_absent(lane, error))
+                run.failures[lane.spec.id] = failure_of(error, optional=lane.optional)
     refuse_failures(run.reference, run.candidates, run.failures)
     run.timing["load_seconds"] = time.perf_counter() - start
-
-
-def _may_be_absent(lane: Lane, error: HarnessError) -> bool:
-    return lane.optional and isinstance(error, AbsentDeviceError)
 
 
 @contextlib.contextmanager

@@ -88,7 +88,7 @@ def evaluate_shard(
             row = decoded.rows.start + int(np.flatnonzero(good)[error.position])
             return failure_of(error.naming(manifest.image_ids[row]))
         except (ModelError, DeviceError) as error:
-            return failure_of(error, unavailable=lane.optional and isinstance(error, AbsentDeviceError))
+            return failure_of(error, optional=lane.optional)
 
     asked = [lane for lane in _in_turn(models.lanes, task.index) if lane.spec.id not in without]
     found = models.answers(asked, ask)
@@ -162,9 +162,9 @@ def calibration_overlap(
     )
 
 
-def failure_of(error: HarnessError, *, unavailable: bool = False) -> Failure:
-    """Return an error of a model as plain data."""
-    kind = type(error).__name__
+def failure_of(error: HarnessError, *, optional: bool = False) -> Failure:
+    """Return an error of a model as plain data. ``optional``: its device may be absent."""
+    kind, unavailable = type(error).__name__, optional and isinstance(error, AbsentDeviceError)
     return Failure(str(error), unavailable, kind if hasattr(errors, kind) else "ModelError")
 
 

@@ -33,6 +33,14 @@ def test_every_lazy_target_is_there(name: str) -> None:
         assert target is None or callable(load_target(target))
 
 
+@pytest.mark.parametrize("name", list(backends()))
+def test_every_lazy_target_lies_in_the_folder_of_its_backend(name: str) -> None:
+    values = dataclasses.asdict(facts_of(name)).values()
+    targets = [value for value in values if isinstance(value, str) and ":" in value]
+    assert targets
+    assert all(target.startswith(f"harness.backends.{name}.") for target in targets)
+
+
 def test_an_ir_is_its_xml_and_its_bin() -> None:
     assert facts_of("openvino").files_of(Path("a/b.xml")) == (Path("a/b.xml"), Path("a/b.bin"))
     assert facts_of("tensorflow").files_of(Path("a/b.pb")) == (Path("a/b.pb"),)

@@ -41,7 +41,7 @@ class Reads:
             return real_set(*arguments)
 
         real_set = image_set.open_image_set
-        for module in (model_files, __import__("harness.conversion.contract", fromlist=["x"])):
+        for module in (model_files, __import__("harness.backends.openvino.contract", fromlist=["x"])):
             patch.setattr(module, "read_ir_xml", parse)
         patch.setattr(Path, "open", opened)
         for name in ("harness.engine.session", "harness.conversion.int8.calibration"):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-import tempfile
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
+from harness.backends.native_output import without_lines
 from harness.errors import ModelError
 
-_BANNER = b"XNNPACK delegate for CPU"
+_BANNER = (b"XNNPACK delegate for CPU",)
 
 
 def import_litert() -> Any:
@@ -26,27 +23,9 @@ def import_litert() -> Any:
     return interpreter
 
 
-@contextlib.contextmanager
-def without_banner() -> Iterator[None]:
-    """Hold back what native code prints to stderr meanwhile, and pass on all but the banner, which no setting stops."""
-    sys.stderr.flush()
-    try:
-        kept = os.dup(2)
-    except OSError:  # no stderr at all
-        yield
-        return
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
-            held.seek(0)
-            for line in held:
-                if _BANNER not in line:
-                    os.write(2, line)
+def without_banner() -> AbstractContextManager[None]:
+    """Hold back the banner, which no setting stops."""
+    return without_lines(_BANNER)
 
 
 def reason(error: Exception) -> str:

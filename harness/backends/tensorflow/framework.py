@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
-import tempfile
-from collections.abc import Iterator
 from typing import Any
 
+from harness.backends.native_output import without_lines
 from harness.errors import ModelError
 
+# It comes from before TensorFlow reads its own log level, so that no setting turns it off.
 _BANNER = (b"absl::InitializeLog()", b"oneDNN custom operations are on", b"optimized to use available CPU instructions",
            b"To enable the following instructions")  # fmt: skip
 
@@ -19,7 +17,7 @@ def import_tensorflow() -> Any:
     """Import TensorFlow with its chatter off. Raises ModelError with what to install."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        with _without_banner():
+        with without_lines(_BANNER):
             import tensorflow as tf
     except ImportError as error:
         raise ModelError(
@@ -28,32 +26,6 @@ def import_tensorflow() -> Any:
         ) from None
     tf.get_logger().setLevel("ERROR")
     return tf
-
-
-@contextlib.contextmanager
-def _without_banner() -> Iterator[None]:
-    """Hold back what native code prints to stderr meanwhile, and pass on all but TensorFlow's banner.
-
-    The banner comes from before TensorFlow reads its own log level, so that no setting turns it off.
-    """
-    sys.stderr.flush()
-    try:
-        kept = os.dup(2)
-    except OSError:  # no stderr at all
-        yield
-        return
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
-            held.seek(0)
-            for line in held:
-                if not any(word in line for word in _BANNER):
-                    os.write(2, line)
 
 
 def reason(error: Exception) -> str:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.backends.openvino.contract import DIGESTS, IrContract
 from harness.config import Candidate, Config
 from harness.config.files import calibration_key
-from harness.conversion.contract import DIGESTS, IrContract
 from harness.dataset.image import BadImageError
 from harness.dataset.image_set import ImageSet, open_image_set
 from harness.dataset.sources.opening import ImageSetRequest, open_unlabelled

@@ -47,11 +47,6 @@ class Line:
     number: int
 
 
-def read_lines(path: Path) -> list[Line]:
-    """Read a list. Raises DatasetError with file and line for the first line that has no such form."""
-    return lines_of(path, numbered_lines(path))
-
-
 def numbered_lines(path: Path) -> list[tuple[int, str]]:
     """Return the lines of a text that are not empty, with their numbers from 1. Raises DatasetError."""
     return [(number, line.strip()) for number, line in enumerate(read_text(path).split("\n"), start=1) if line.strip()]

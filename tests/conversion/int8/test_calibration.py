@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.backends.openvino.contract import IrContract
 from harness.config import Config, Preprocess, load_config
-from harness.conversion.contract import IrContract
 from harness.conversion.int8.calibration import Calibration, calibration_fault, choose_images
 from harness.errors import ConfigError, DatasetError
 from harness.feeding.pipeline import prepare

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.dataset.labels.listing import classes_of, read_lines
+from harness.dataset.labels.listing import classes_of, lines_of, numbered_lines
 from harness.errors import DatasetError
 
 
@@ -15,7 +15,7 @@ def read(tmp_path: Path, data: str | bytes) -> list[tuple[str, int]]:
 
 
 def as_pairs(path: Path) -> list[tuple[str, int]]:
-    lines = read_lines(path)
+    lines = lines_of(path, numbered_lines(path))
     return list(zip([line.name for line in lines], classes_of(path, lines), strict=True))
 
 

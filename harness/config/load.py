@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,17 +131,32 @@ def _refused(message: str) -> ConfigError:
 
 
 def _read(file: Path) -> str:
+    return read_text(
+        file,
+        largest=_LARGEST,
+        kind="configuration",
+        missing=lambda: _no_such_file(file),
+        folder=lambda: f"{file}: a folder; name the YAML file{_one_of(file)}",
+    )
+
+
+def read_text(file: Path, *, largest: int, kind: str, missing: Callable[[], str], folder: Callable[[], str]) -> str:
+    """Return the text of a YAML file of at most ``largest`` bytes.
+
+    ``kind``: what it should be, in words; ``missing``, ``folder``: what is said where there is none, or a folder.
+    Raises ConfigError.
+    """
     try:
         with file.open("rb") as stream:
-            raw = stream.read(_LARGEST + 1)
+            raw = stream.read(largest + 1)
     except FileNotFoundError:
-        raise _refused(_no_such_file(file)) from None
+        raise _refused(missing()) from None
     except IsADirectoryError:
-        raise _refused(f"{file}: a folder; name the YAML file{_one_of(file)}") from None
+        raise _refused(folder()) from None
     except (OSError, ValueError) as error:
         raise _refused(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if len(raw) > _LARGEST:
-        raise _refused(f"{file}: larger than {_LARGEST:,} bytes; this is no configuration")
+    if len(raw) > largest:
+        raise _refused(f"{file}: larger than {largest:,} bytes; this is no {kind}")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from harness.config.load import read_text
 from harness.config.origin import Key, dotted
 from harness.config.yaml_text import YamlText
 from harness.errors import ConfigError, nearest
@@ -314,18 +315,10 @@ def numbers_in(value: Any) -> list[float] | None:
 
 
 def _read(file: Path) -> str:
-    try:
-        with file.open("rb") as stream:
-            raw = stream.read(_LARGEST + 1)
-    except FileNotFoundError:
-        raise ConfigError(f"{file}: no such file") from None
-    except IsADirectoryError:
-        raise ConfigError(f"{file}: a folder; name the accuracy-check.yml in it") from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if len(raw) > _LARGEST:
-        raise ConfigError(f"{file}: larger than {_LARGEST:,} bytes; this is no Accuracy Checker configuration")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    return read_text(
+        file,
+        largest=_LARGEST,
+        kind="Accuracy Checker configuration",
+        missing=lambda: f"{file}: no such file",
+        folder=lambda: f"{file}: a folder; name the accuracy-check.yml in it",
+    )

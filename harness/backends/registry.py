@@ -43,7 +43,8 @@ class BackendFacts:
     ``switches``: environment variables that change what is computed; ``extra``: what `pip install` needs;
     ``markers``: files that make a folder a model, such as ``saved_model.pb``; ``precisions``: those that may be pinned;
     ``other_devices``: whether there is any but the CPU; ``default_for``: roles of models whose configuration names no
-    backend; ``compiles``: compiled models are kept in a folder between runs.
+    backend; ``compiles``: compiled models are kept in a folder between runs; ``reads``: names of the other backends
+    whose models this one runs directly, too.
 
     The other fields are lazy targets, written ``module:object``:
 
@@ -55,6 +56,10 @@ class BackendFacts:
       that are missing are returned, too; a model that cannot be read gives itself alone. It must not import the
       framework;
     * ``reader``: reads what a file says of its own input;
+    * ``exporter``: ``(reference, folder) -> model``, gives what a converter reads, a path or an object in memory,
+      where that is not the model's own file; it may write into ``folder``, which is removed afterwards;
+    * ``guard``: ``(path) -> None``, raises ModelError for a model that must not be opened; other backends that read its
+      format call it before they open a file. It must not import the framework;
     * ``devices``: finds the devices;
     * ``editor``: edits a model's graph to plant faults.
     """
@@ -70,6 +75,8 @@ class BackendFacts:
     companions: tuple[tuple[str, tuple[str, ...]], ...] = ()
     switches: tuple[str, ...] = ()
     reader: str | None = None
+    exporter: str | None = None
+    guard: str | None = None
     devices: str | None = None
     importer: str | None = None
     default_for: frozenset[Role] = frozenset()
@@ -80,11 +87,33 @@ class BackendFacts:
     editor: str | None = None
     recogniser: str | None = None
     files: str | None = None
+    reads: tuple[str, ...] = ()
 
     @property
     def runs_folders(self) -> bool:
         """Whether a model of this backend can be a folder."""
-        return bool(self.markers)
+        return bool(self.folder_markers)
+
+    @property
+    def readable(self) -> tuple[BackendFacts, ...]:
+        """The backend itself, then those whose models it runs directly, too."""
+        known = backends()
+        return (self, *(known[name] for name in self.reads if name in known))
+
+    @property
+    def folder_markers(self) -> tuple[str, ...]:
+        """Files that make a folder a model that this backend runs; empty: it runs no folders."""
+        return tuple(marker for facts in self.readable for marker in facts.markers)
+
+    @property
+    def forms(self) -> str:
+        """The forms of models that this backend runs, in words."""
+        suffixes = [suffix for facts in self.readable for suffix in facts.suffixes]
+        return ", ".join((*suffixes, *(f"a folder with {marker}" for marker in self.folder_markers)))
+
+    def format_of(self, model: Path) -> BackendFacts:
+        """Return the backend whose own format a model has that this one runs; itself where none is recognised."""
+        return next((facts for facts in self.readable if facts.recognises(model)), self)
 
     def recognises(self, path: Path) -> bool:
         """Return whether the path is a model of this backend.
@@ -105,12 +134,20 @@ class BackendFacts:
 
         Of a folder, those are all files below it, sorted by their paths; of a file, it comes first.
         """
+        native = self.format_of(model)
+        if native is not self:
+            return native.files_of(model)
         if self.files:
             return tuple(load_target(self.files)(model))
         if is_folder(model):
             return tuple(sorted((path for path in model.rglob("*") if path.is_file()), key=Path.as_posix))
         beside = dict(self.companions).get(model.suffix, ())
         return (model, *(model.with_suffix(suffix) for suffix in beside))
+
+    def require_harmless(self, model: Path) -> None:
+        """Check a model before it is opened. Raises ModelError for one that must not be."""
+        if target := self.format_of(model).guard:
+            load_target(target)(model)
 
     def version(self) -> str:
         """Return the installed version of the framework without importing it; `absent` where there is none."""

@@ -29,8 +29,7 @@ def require_files(config: Config, *, dataset: bool = True, reference: bool = Tru
             faults += _fault(config, "checksums", config.checksums, "name a `sha256sum` list")
     if reference:
         facts = facts_of(config.reference.backend)
-        forms = ", ".join((*facts.suffixes, *(f"a folder with {marker}" for marker in facts.markers)))
-        named = f"name a {facts.title} model ({forms})"
+        named = f"name a {facts.title} model ({facts.forms})"
         mend = f"run `harness fetch {command}`" if config.archive else named
         faults += _model_faults(config, "reference.model", config.reference.model, facts, mend)
     if candidates:
@@ -85,11 +84,12 @@ def _model_faults(config: Config, key: str, model: Path, facts: BackendFacts, me
 
 def _folder_faults(config: Config, key: str, model: Path, facts: BackendFacts) -> list[str]:
     """Return why a folder is no model of this backend, and else the first file in it that cannot be read."""
-    if not facts.runs_folders:
+    markers = facts.folder_markers
+    if not markers:
         return [f"{config.where(key)}: {model} is a folder; name the file in it"]
-    if not any((model / marker).is_file() for marker in facts.markers):
-        markers = " or ".join(facts.markers)
-        return [f"{config.where(key)}: {model} is no {facts.title} model, it has no {markers}; name the model's folder"]
+    if not any((model / marker).is_file() for marker in markers):
+        listed = " or ".join(markers)
+        return [f"{config.where(key)}: {model} is no {facts.title} model, it has no {listed}; name the model's folder"]
     faults = (_fault(config, key, file, "export the model again") for file in facts.files_of(model))
     return next((found for found in faults if found), [])
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.backends.openvino.contract import IrContract, read_contract
-from harness.backends.openvino.framework import import_openvino, reason, without_telemetry
-from harness.backends.tensorflow.graph_def import Graph, read_graph, tensor_name
+from harness.backends.openvino.framework import import_openvino, reason
 from harness.config import Candidate, Config
 from harness.conversion.settings import LAYOUT, inside, key_of, remarks, require_convertible, settings
 from harness.errors import HarnessError, ModelError
@@ -57,24 +56,24 @@ def convert(
     its names is wrong, NNCF is missing, the file cannot be written, or a check fails; DatasetError where INT8 has no
     images to calibrate on.
     """
+    from harness.conversion.source import read_source, require_source, with_output
+
     begin = time.perf_counter()
     require_convertible(config, candidate)
     if not overwrite:
         _refuse_foreign(candidate)
-    graph = read_graph(config.reference.model)
-    source = graph.find_input(config.reference.input.name, config.where("reference.input.name"))
-    output = graph.find_output(config.reference.output, config.where("reference.output"))
+    graph = require_source(config)
     ov = import_openvino()
     int8 = _int8(config, candidate, images)
-    whole = _convert_graph(ov, config, candidate, source)
-    original = _cut(ov, whole, source, output, config.where("reference.output"))
-    model = _with_output(ov, config, candidate, graph, whole, original)
+    source = read_source(ov, config, candidate, graph)
+    original = source.original
+    model = with_output(ov, config, candidate, source)
     calibration, twin = None, original
     judged: tuple[Check, ...] = ()
     if int8:
         model, judged = int8.compress(ov, model, original, config, candidate)
         calibration, twin = int8.images, model.clone()
-    model = _with_contract(ov, config, candidate, model, graph.sha256, calibration)
+    model = _with_contract(ov, config, candidate, model, source.sha256, calibration)
     checks = (*_write(ov, config, candidate, model, twin), *judged)
     xml = candidate.model
     seconds = time.perf_counter() - begin
@@ -106,58 +105,6 @@ def _refuse_foreign(candidate: Candidate) -> None:
     raise ModelError(
         f"{xml}: {what} is there; name another file in `model`, or add --overwrite to `harness convert` to replace it"
     )
-
-
-def _convert_graph(ov: Any, config: Config, candidate: Candidate, source: str) -> Any:
-    """Return the whole graph as OpenVINO reads it, with a batch of 1."""
-    height, width = config.preprocess_for(candidate).output_size
-    try:
-        with without_telemetry():
-            return ov.convert_model(str(config.reference.model), input=[(source, [1, height, width, 3])])
-    except Exception as error:
-        raise ModelError(
-            f"{config.where('reference.model')}: OpenVINO cannot convert {config.reference.model} with the input "
-            f"{source} of 1x{height}x{width}x3: {reason(error, line=0)}"
-        ) from error
-
-
-def _cut(ov: Any, whole: Any, source: str, output: str, where: str) -> Any:
-    """Return a copy of the graph from one input to one tensor; ``where`` is the key that names the tensor."""
-    from openvino import opset13
-
-    model = whole.clone()
-    ports = [port for node in model.get_ordered_ops() if node.get_type_name() != "Result" for port in node.outputs()]
-    ends = [port for port in ports if output in port.get_names()]
-    starts = [node for node in model.get_parameters() if source in node.output(0).get_names()]
-    if not ends or not starts:
-        raise ModelError(
-            f"{where}: OpenVINO merged {output if starts else source} into its neighbours, so it is gone; name the "
-            "graph's last node"
-        )
-    try:
-        return ov.Model([opset13.result(ends[0])], [starts[0]], "graph")
-    except RuntimeError as error:
-        raise ModelError(
-            f"{where}: {output} needs more than the input {source}: {reason(error, line=0)}; freeze the graph for "
-            "inference"
-        ) from error
-
-
-def _with_output(ov: Any, config: Config, candidate: Candidate, graph: Graph, whole: Any, original: Any) -> Any:
-    """Return a copy of the graph whose output carries the candidate's output name.
-
-    Where that name is another node of the graph (a softmax before a reshape), that node becomes the output, and the
-    check by numbers decides whether it is the same; where it is no node, it is given to the reference's output.
-    """
-    name = tensor_name(candidate.output)
-    if name.rpartition(":")[0] not in graph.nodes or name in original.output(0).get_names():
-        model = original.clone()
-    else:
-        source = tensor_name(config.reference.input.name)
-        model = _cut(ov, whole, source, name, key_of(config, candidate, "output"))
-    tensor = model.output(0).get_tensor()
-    tensor.set_names({*tensor.get_names(), candidate.output})
-    return model
 
 
 def _with_contract(

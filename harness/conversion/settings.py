@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import harness
+from harness.backends.registry import facts_of
 from harness.backends.tensorflow.graph_def import tensor_name
 from harness.config import Candidate, Config, Preprocess
 from harness.config.color import Triple, in_order
@@ -95,6 +96,12 @@ def _calibration(config: Config, candidate: Candidate) -> dict[str, str]:
         "calibration_seed": str(calibration.seed),
         "calibration_preprocess": in_words(preprocess),
     }
+
+
+def source_files(config: Config) -> tuple[Path, ...]:
+    """Return the files of the reference, whose sha256 an IR made of it carries."""
+    reference = config.reference
+    return facts_of(reference.backend).files_of(reference.model)
 
 
 def remarks(config: Config) -> dict[str, str]:

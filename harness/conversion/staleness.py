@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.backends.openvino.contract import IrContract
 from harness.config import Candidate, Config
 from harness.conversion.model_files import ModelFiles
-from harness.conversion.settings import require_convertible, settings
+from harness.conversion.settings import require_convertible, settings, source_files
 from harness.errors import ModelError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def staleness(
         tool = {"model-optimizer": "the Model Optimizer", None: "another tool"}[contract.source]
         return f"{xml} was made by {tool} ({contract.tool or 'unknown'}), not by the harness"
     return (
-        _difference(config, candidate, contract, files.sha256(config.reference.model))
+        _difference(config, candidate, contract, files.sha256(*source_files(config)))
         or files.weights_fault(xml)
         or _images(config, candidate, contract, images)
     )

@@ -15,8 +15,8 @@ from harness.backends.base import Backend, Loaded, Pixels, Probabilities, wrong_
 from harness.backends.batches import in_batches
 from harness.backends.litert.facts import FACTS
 from harness.backends.litert.framework import import_litert, reason, without_banner
-from harness.backends.litert.quantization import quantization_of
 from harness.backends.names import find_by_name
+from harness.backends.quantization import quantization_of
 from harness.errors import DeviceError, ModelError
 from harness.feeding.contract import is_identity, pixel_table
 from harness.machine.environment import cpu_name

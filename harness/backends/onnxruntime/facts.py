@@ -13,5 +13,6 @@ FACTS = BackendFacts(
     precisions=("f32",),
     importer="harness.backends.onnxruntime.framework:import_onnxruntime",
     files="harness.backends.onnxruntime.external_data:files_of",
+    guard="harness.backends.onnxruntime.external_data:require_inside",
     runner="harness.backends.onnxruntime.runner:ONNXRuntimeBackend",
 )

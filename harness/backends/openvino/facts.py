@@ -17,6 +17,7 @@ FACTS = BackendFacts(
     reader="harness.backends.openvino.contract:read_contract",
     importer="harness.backends.openvino.framework:import_openvino",
     default_for=frozenset({"candidate"}),
+    reads=("onnxruntime", "litert", "saved_model"),
     precisions=("f32", "f16", "bf16"),
     other_devices=True,
     editor="harness.backends.openvino.editing:edited",

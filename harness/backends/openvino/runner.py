@@ -1,4 +1,4 @@
-"""An OpenVINO IR through the asynchronous queue; results joined by index, precision read back from what compiled."""
+"""A model through OpenVINO's asynchronous queue; results joined by index, precision read back from what compiled."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name
 from harness.backends.openvino.facts import FACTS
 from harness.backends.openvino.framework import import_openvino, reason
+from harness.backends.openvino.quantized import input_quantization, output_quantization, real, stored
 from harness.backends.openvino.report import Request, after_a_change, execution_devices, report
 from harness.errors import AbsentDeviceError, DeviceError, ModelError, nearest
 from harness.feeding.contract import is_identity, is_reversed, pixel_table
@@ -27,7 +28,7 @@ _SHAPE_ONLY = frozenset({"Reshape", "Squeeze", "Unsqueeze"})
 
 
 class OpenVINOBackend(Backend):
-    """Runs an IR (.xml with its .bin) on an OpenVINO device at a pinned precision.
+    """Runs an IR (.xml with its .bin), an ONNX or LiteRT file, or a SavedModel, on a device at a pinned precision.
 
     Pixels enter as uint8 NHWC BGR. What else the model needs (f32, NCHW, RGB, mean and scale) is put in front of it
     inside OpenVINO, the normalisation as a table that is exact in every bit.
@@ -36,18 +37,20 @@ class OpenVINOBackend(Backend):
     takes_floating = True
 
     def load(self) -> Loaded:
-        """Read and compile the IR. Raises ModelError for a bad file or name, DeviceError for device or precision."""
+        """Read and compile the model. Raises ModelError for a bad file or name, DeviceError for device or precision."""
         ov = import_openvino()
         self._latencies: list[float] = []
         core = ov.Core()
         self._require_device(core)
         xml = Path(self.spec.model)
+        FACTS.require_harmless(xml)
         sha256 = self.digest(FACTS)
         try:
             model = core.read_model(str(xml))
         except RuntimeError as error:
-            raise ModelError(f"{xml}: OpenVINO cannot read this IR: {reason(error)}") from None
-        source = find_by_name(self.spec.input.name, _input_names(model), what="input", model=str(xml))
+            kind = "IR" if xml.suffix == ".xml" else "model"
+            raise ModelError(f"{xml}: OpenVINO cannot read this {kind}: {reason(error)}") from None
+        source = find_by_name(self.spec.input.name, input_names(model), what="input", model=str(xml))
         if len(model.inputs) != 1:
             names = ", ".join(port.get_node().get_friendly_name() for port in model.inputs)
             raise ModelError(f"{xml}: has {len(model.inputs)} inputs ({names}); export it with one, for the pixels")
@@ -151,7 +154,8 @@ class OpenVINOBackend(Backend):
         port.model().set_layout(ov.Layout(self._layout))
         contract = self.spec.input
         element = source.get_element_type()
-        if not is_identity(contract) and not element.is_real():
+        quantization = input_quantization(source)
+        if quantization is None and not is_identity(contract) and not element.is_real():
             raise ModelError(
                 f"{self.spec.model}: the input '{contract.name}' takes {element.to_string()}, which cannot hold pixels "
                 "after mean and scale; leave `mean` and `scale` out of `input` where the model has them inside"
@@ -161,18 +165,24 @@ class OpenVINOBackend(Backend):
             ordered = pixels
             if is_reversed(contract):
                 ordered = opset13.gather(pixels, np.array([2, 1, 0], np.int32), np.int32(3))
-            if is_identity(contract):
+            if is_identity(contract) and quantization is None:
                 return opset13.convert(ordered, element.to_string()).output(0)
             if self.spec.floating:
                 mean, scale = np.array((contract.mean_per_channel, contract.scale_per_channel), np.float32)
-                return opset13.divide(opset13.subtract(ordered, mean), scale).output(0)
+                values = opset13.divide(opset13.subtract(ordered, mean), scale)
+                return (values if quantization is None else stored(values, quantization)).output(0)
             index = opset13.convert(ordered, "i32")
             index = opset13.add(index, np.array([0, 256, 512], np.int32))
-            table = opset13.constant(pixel_table(contract).reshape(-1))
+            values = pixel_table(contract).reshape(-1)
+            table = opset13.constant(values if quantization is None else quantization.stored(values))
             return opset13.gather(table, index, np.int32(0)).output(0)
 
-        if is_reversed(contract) or not is_identity(contract):
+        if is_reversed(contract) or not is_identity(contract) or quantization is not None:
             port.preprocess().custom(normalise)
+        if answers := output_quantization(model.outputs[self._index]):
+            tensor = processor.output(self._index)
+            tensor.postprocess().custom(lambda port: real(port, answers).output(0))
+            tensor.tensor().set_element_type(ov.Type.f32)
         return processor.build()
 
     def _compile(self, core: Any, model: Any) -> Any:
@@ -241,7 +251,8 @@ def output_names(model: Any) -> Mapping[str, Any]:
     return names
 
 
-def _input_names(model: Any) -> Mapping[str, Any]:
+def input_names(model: Any) -> Mapping[str, Any]:
+    """Return every name of every input: its tensors' names, and its node's."""
     names: dict[str, Any] = {}
     for source in model.inputs:
         for name in (*sorted(source.get_names()), source.get_node().get_friendly_name()):

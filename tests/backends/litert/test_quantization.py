@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.backends.litert.quantization import Quantization, quantization_of
+from harness.backends.quantization import Quantization, quantization_of
 
 
 @pytest.mark.parametrize(

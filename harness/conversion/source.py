@@ -1,0 +1,194 @@
+"""The reference as OpenVINO reads it, whatever its format: one f32 NHWC input, one f32 output, real values."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.backends.names import find_by_name
+from harness.backends.openvino.framework import reason, without_telemetry
+from harness.backends.openvino.quantized import input_quantization, output_quantization, real, stored
+from harness.backends.openvino.runner import input_names, output_names
+from harness.backends.registry import BackendFacts, facts_of, load_target
+from harness.backends.tensorflow.graph_def import Graph, read_graph, tensor_name
+from harness.config import Candidate, Config
+from harness.conversion.settings import LAYOUT, key_of, source_files
+from harness.errors import ModelError
+from harness.machine.digests import digested
+
+
+@dataclass(frozen=True)
+class Source:
+    """The reference, read.
+
+    ``sha256``: over its files; ``original``: ov.Model with the input f32 (1, height, width, 3) NHWC after mean and
+    scale, in the reference's colour order, and the output f32 (1, N); ``whole``, ``graph``: of a frozen graph alone,
+    all of it and its nodes.
+    """
+
+    sha256: str
+    original: Any
+    whole: Any = None
+    graph: Graph | None = None
+
+
+def require_source(config: Config) -> Graph | None:
+    """Check the reference before any framework loads; return the nodes of a frozen graph, None for other formats.
+
+    Raises ModelError where the file is missing, cut off or harmful, or where a name is wrong.
+    """
+    reference = config.reference
+    facts = facts_of(reference.backend)
+    if not _is_frozen_graph(facts):
+        facts.require_harmless(reference.model)
+        return None
+    graph = read_graph(reference.model)
+    graph.find_input(reference.input.name, config.where("reference.input.name"))
+    graph.find_output(reference.output, config.where("reference.output"))
+    return graph
+
+
+def read_source(ov: Any, config: Config, candidate: Candidate, graph: Graph | None) -> Source:
+    """Read the reference for a candidate. ``graph``: what ``require_source`` gave. Raises ModelError."""
+    if graph is not None:
+        source, output = tensor_name(config.reference.input.name), tensor_name(config.reference.output)
+        whole = _converted(ov, config, config.reference.model, _shape(config, candidate), source)
+        original = cut(ov, whole, source, output, config.where("reference.output"))
+        return Source(graph.sha256, original, whole, graph)
+    sha256 = digested(*source_files(config))[0].sha256
+    with _exported(config) as model:
+        original = _converted(ov, config, model, None, None)
+    return Source(sha256, _real_valued(ov, config, original, candidate))
+
+
+def _is_frozen_graph(facts: BackendFacts) -> bool:
+    return facts.name == "tensorflow"
+
+
+@contextlib.contextmanager
+def _exported(config: Config) -> Iterator[Any]:
+    """Give what OpenVINO's converter reads: the reference's own file, or what its backend makes of it."""
+    reference = config.reference
+    exporter = facts_of(reference.backend).exporter
+    if exporter is None:
+        yield reference.model
+        return
+    with tempfile.TemporaryDirectory(prefix=".convert-") as folder:
+        yield load_target(exporter)(reference, Path(folder))
+
+
+def _shape(config: Config, candidate: Candidate) -> list[int]:
+    height, width = config.preprocess_for(candidate).output_size
+    return [1, height, width, 3]
+
+
+def _converted(ov: Any, config: Config, model: Any, shape: list[int] | None, source: str | None) -> Any:
+    """Return a model as OpenVINO's converter reads it; ``shape`` fixes the input ``source`` on the way."""
+    read = str(model) if isinstance(model, Path) else model
+    inputs = {"input": [(source, shape)]} if shape else {}
+    sized = f" with the input {source} of {'x'.join(map(str, shape))}" if shape else ""
+    try:
+        with without_telemetry():
+            return ov.convert_model(read, **inputs)
+    except Exception as error:
+        raise ModelError(
+            f"{config.where('reference.model')}: OpenVINO cannot convert {config.reference.model}{sized}: "
+            f"{reason(error, line=0)}"
+        ) from error
+
+
+def _real_valued(ov: Any, config: Config, model: Any, candidate: Candidate) -> Any:
+    """Return the model with one f32 NHWC input of one image and one f32 (1, N) output, both of real values."""
+    from openvino import opset13
+    from openvino.preprocess import PrePostProcessor
+
+    reference = config.reference
+    name = str(reference.model)
+    source = find_by_name(reference.input.name, input_names(model), what="input", model=name)
+    if len(model.inputs) != 1:
+        raise ModelError(f"{name}: has {len(model.inputs)} inputs; export it with one, for the pixels")
+    output = find_by_name(reference.output, output_names(model), what="output", model=name)
+    names = {*output.get_names(), reference.output}
+    model = ov.Model([opset13.result(output.get_node().input_value(0))], model.get_parameters(), "original")
+    source = model.input(0)
+    layout = _fix_shape(config, model, source, _shape(config, candidate))
+    processor = PrePostProcessor(model)
+    port = processor.input()
+    port.tensor().set_element_type(ov.Type.f32).set_layout(ov.Layout(LAYOUT))
+    port.model().set_layout(ov.Layout(layout))
+    if pixels := input_quantization(source):
+        port.preprocess().custom(lambda values: stored(values, pixels).output(0))
+    answer = processor.output()
+    if answers := output_quantization(model.output(0)):
+        answer.postprocess().custom(lambda values: real(values, answers).output(0))
+    answer.tensor().set_element_type(ov.Type.f32)
+    model = processor.build()
+    result = model.get_results()[0]
+    flat = opset13.reshape(result.input_value(0), [1, -1], special_zero=False)
+    flat.output(0).get_tensor().set_names(names)
+    return ov.Model([opset13.result(flat)], model.get_parameters(), "original")
+
+
+def _fix_shape(config: Config, model: Any, source: Any, shape: list[int]) -> str:
+    """Fix the input to one image of the configured size; return its layout."""
+    free = source.get_partial_shape()
+    sides = [-1 if side.is_dynamic else side.get_length() for side in free] if free.rank.is_static else []
+    layout = "NCHW" if len(sides) == 4 and sides[1] == 3 and sides[3] != 3 else "NHWC"
+    expected = shape if layout == "NHWC" else [1, 3, *shape[1:3]]
+    if len(sides) != 4 or any(have not in (-1, want) for have, want in zip(sides[1:], expected[1:], strict=True)):
+        raise ModelError(
+            f"{config.where('reference.input.name')}: the input '{config.reference.input.name}' has the shape {free}, "
+            f"{expected} is configured; mend `dataset.preprocess.size`"
+        )
+    try:
+        model.reshape({source: expected})
+    except RuntimeError as error:
+        raise ModelError(
+            f"{config.where('reference.model')}: cannot be fixed to one image: {reason(error)}; export it with a free "
+            "batch size"
+        ) from None
+    return layout
+
+
+def cut(ov: Any, whole: Any, source: str, output: str, where: str) -> Any:
+    """Return a copy of the graph from one input to one tensor; ``where`` is the key that names the tensor."""
+    from openvino import opset13
+
+    model = whole.clone()
+    ports = [port for node in model.get_ordered_ops() if node.get_type_name() != "Result" for port in node.outputs()]
+    ends = [port for port in ports if output in port.get_names()]
+    starts = [node for node in model.get_parameters() if source in node.output(0).get_names()]
+    if not ends or not starts:
+        raise ModelError(
+            f"{where}: OpenVINO merged {output if starts else source} into its neighbours, so it is gone; name the "
+            "graph's last node"
+        )
+    try:
+        return ov.Model([opset13.result(ends[0])], [starts[0]], "graph")
+    except RuntimeError as error:
+        raise ModelError(
+            f"{where}: {output} needs more than the input {source}: {reason(error, line=0)}; freeze the graph for "
+            "inference"
+        ) from error
+
+
+def with_output(ov: Any, config: Config, candidate: Candidate, source: Source) -> Any:
+    """Return a copy of the original whose output carries the candidate's output name.
+
+    Where that name is another node of a frozen graph (a softmax before a reshape), that node becomes the output, and
+    the check by numbers decides whether it is the same; where it is no node, it is given to the reference's output.
+    """
+    name = tensor_name(candidate.output)
+    nodes = source.graph.nodes if source.graph else {}
+    if name.rpartition(":")[0] not in nodes or name in source.original.output(0).get_names():
+        model = source.original.clone()
+    else:
+        start = tensor_name(config.reference.input.name)
+        model = cut(ov, source.whole, start, name, key_of(config, candidate, "output"))
+    tensor = model.output(0).get_tensor()
+    tensor.set_names({*tensor.get_names(), candidate.output})
+    return model

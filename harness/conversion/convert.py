@@ -74,7 +74,7 @@ def convert(
         model, judged = int8.compress(ov, model, original, config, candidate)
         calibration, twin = int8.images, model.clone()
     model = _with_contract(ov, config, candidate, model, source.sha256, calibration)
-    checks = (*_write(ov, config, candidate, model, twin), *judged)
+    checks = (*_write(ov, config, candidate, model, twin, source.step), *judged)
     xml = candidate.model
     seconds = time.perf_counter() - begin
     return Converted(xml, xml.with_suffix(".bin"), read_contract(xml), checks, seconds, calibration)
@@ -137,10 +137,11 @@ def _with_contract(
     return model
 
 
-def _write(ov: Any, config: Config, candidate: Candidate, model: Any, twin: Any) -> tuple[Check, ...]:
+def _write(ov: Any, config: Config, candidate: Candidate, model: Any, twin: Any, step: float) -> tuple[Check, ...]:
     """Write both files beside their place, check them, and only then put them there.
 
-    ``twin``: what the IR has to compute, without the preprocessing: the unprocessed graph, or INT8 made of it.
+    ``twin``: what the IR has to compute, without the preprocessing: the unprocessed graph, or INT8 made of it;
+    ``step``: the distance of two values of a quantised output.
     """
     from harness.conversion.check import check
 
@@ -153,7 +154,7 @@ def _write(ov: Any, config: Config, candidate: Candidate, model: Any, twin: Any)
         compress = config.conversion_for(candidate).weights == "f16"
         ov.save_model(model, str(new), compress_to_fp16=compress)
         _record_weights(new)
-        checks = check(ov, new, twin, config, candidate)
+        checks = check(ov, new, twin, config, candidate, step)
         for path in (new.with_suffix(".bin"), new):  # the .xml last: it says which .bin belongs to it
             _sync(path)
             path.replace(xml.with_suffix(path.suffix))

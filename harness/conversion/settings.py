@@ -135,8 +135,9 @@ def _version(package: str) -> str:
 
 
 def is_convertible(candidate: Candidate) -> bool:
-    """Tell whether a candidate is of the backend whose models the harness can write."""
-    return candidate.backend == "openvino"
+    """Tell whether a candidate's file is one that the harness can write, and not one that its backend reads directly."""
+    facts = facts_of(candidate.backend)
+    return candidate.backend == "openvino" and facts.format_of(candidate.model) is facts
 
 
 def require_convertible(config: Config, candidate: Candidate) -> None:
@@ -147,7 +148,9 @@ def require_convertible(config: Config, candidate: Candidate) -> None:
             f"{candidate.id} has {candidate.backend}"
         )
     if candidate.model.suffix != ".xml":
-        raise ConfigError(f"{key_of(config, candidate, 'model')}: {candidate.model} must end in .xml")
+        raise ConfigError(
+            f"{key_of(config, candidate, 'model')}: {candidate.model} is no file that a conversion writes; name an .xml"
+        )
     mine = settings(config, candidate, "")
     for other in config.candidates:
         if other.model != candidate.model or other.backend != "openvino" or other.id == candidate.id:

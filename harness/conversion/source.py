@@ -27,13 +27,14 @@ class Source:
 
     ``sha256``: over its files; ``original``: ov.Model with the input f32 (1, height, width, 3) NHWC after mean and
     scale, in the reference's colour order, and the output f32 (1, N); ``whole``, ``graph``: of a frozen graph alone,
-    all of it and its nodes.
+    all of it and its nodes; ``step``: the distance of two values of a quantised output, 0 where it is none.
     """
 
     sha256: str
     original: Any
     whole: Any = None
     graph: Graph | None = None
+    step: float = 0.0
 
 
 def require_source(config: Config) -> Graph | None:
@@ -62,7 +63,8 @@ def read_source(ov: Any, config: Config, candidate: Candidate, graph: Graph | No
     sha256 = digested(*source_files(config))[0].sha256
     with _exported(config) as model:
         original = _converted(ov, config, model, None, None)
-    return Source(sha256, _real_valued(ov, config, original, candidate))
+    original, step = _real_valued(ov, config, original, candidate)
+    return Source(sha256, original, step=step)
 
 
 def _is_frozen_graph(facts: BackendFacts) -> bool:
@@ -101,8 +103,11 @@ def _converted(ov: Any, config: Config, model: Any, shape: list[int] | None, sou
         ) from error
 
 
-def _real_valued(ov: Any, config: Config, model: Any, candidate: Candidate) -> Any:
-    """Return the model with one f32 NHWC input of one image and one f32 (1, N) output, both of real values."""
+def _real_valued(ov: Any, config: Config, model: Any, candidate: Candidate) -> tuple[Any, float]:
+    """Return the model with one f32 NHWC input of one image and one f32 (1, N) output, both of real values.
+
+    With it, the distance of two values of a quantised output, 0 where it is none.
+    """
     from openvino import opset13
     from openvino.preprocess import PrePostProcessor
 
@@ -130,7 +135,7 @@ def _real_valued(ov: Any, config: Config, model: Any, candidate: Candidate) -> A
     result = model.get_results()[0]
     flat = opset13.reshape(result.input_value(0), [1, -1], special_zero=False)
     flat.output(0).get_tensor().set_names(names)
-    return ov.Model([opset13.result(flat)], model.get_parameters(), "original")
+    return ov.Model([opset13.result(flat)], model.get_parameters(), "original"), answers.scale if answers else 0.0
 
 
 def _fix_shape(config: Config, model: Any, source: Any, shape: list[int]) -> str:

@@ -10,6 +10,11 @@ from harness.errors import ModelError, nearest
 T = TypeVar("T")
 
 
+def with_aliases(named: Mapping[str, T], aliases: Mapping[str, str]) -> Mapping[str, T]:
+    """Return the entries under their own names and, where an alias names one of them, under that, too."""
+    return {**{alias: named[name] for alias, name in aliases.items() if name in named}, **named}
+
+
 def find_by_name(name: str, named: Mapping[str, T], *, what: str, model: str) -> T:
     """Return the entry called ``name``, with or without ``:0`` on either side.
 

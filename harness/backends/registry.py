@@ -58,8 +58,12 @@ class BackendFacts:
     * ``reader``: reads what a file says of its own input;
     * ``exporter``: ``(reference, folder) -> model``, gives what a converter reads, a path or an object in memory,
       where that is not the model's own file; it may write into ``folder``, which is removed afterwards;
+    * ``freezer``: ``(reference) -> Frozen``, gives a TensorFlow model as a graph without variables
+      (``backends/tensorflow/frozen.py``), from which other formats are made;
     * ``guard``: ``(path) -> None``, raises ModelError for a model that must not be opened; other backends that read its
       format call it before they open a file. It must not import the framework;
+    * ``aliases``: ``(path) -> {name: tensor}``, further names that a model's file gives to its inputs and outputs. It
+      must not import the framework, and gives nothing for a file that it cannot read;
     * ``devices``: finds the devices;
     * ``editor``: edits a model's graph to plant faults.
     """
@@ -76,7 +80,9 @@ class BackendFacts:
     switches: tuple[str, ...] = ()
     reader: str | None = None
     exporter: str | None = None
+    freezer: str | None = None
     guard: str | None = None
+    aliases: str | None = None
     devices: str | None = None
     importer: str | None = None
     default_for: frozenset[Role] = frozenset()
@@ -148,6 +154,11 @@ class BackendFacts:
         """Check a model before it is opened. Raises ModelError for one that must not be."""
         if target := self.format_of(model).guard:
             load_target(target)(model)
+
+    def aliases_of(self, model: Path) -> dict[str, str]:
+        """Return the further names that a model's file gives to its inputs and outputs, with their tensors' names."""
+        target = self.format_of(model).aliases
+        return dict(load_target(target)(model)) if target else {}
 
     def version(self) -> str:
         """Return the installed version of the framework without importing it; `absent` where there is none."""

@@ -38,6 +38,11 @@ def run(options: argparse.Namespace) -> Result:
     config = load_config(options.config, options.overrides, without_dataset=True)
     require_files(config, dataset=False, candidates=False)
     chosen, added = _chosen(config, options.candidate), None
+    if not chosen:
+        nothing = f"{printable(str(options.config))}: no candidate's file is converted, all are read as they are"
+        if options.if_needed:
+            return Result(text=f"{nothing}\n")
+        raise ConfigError(f"{nothing}; name an .xml for the backend openvino, or write `conversion: {{to: ...}}`")
     if options.weights is not None:
         config, chosen, added = _with_weights(config, chosen, options.weights)
     lines: list[str] = []
@@ -65,7 +70,7 @@ def _chosen(config: Config, name: str | None) -> list[Candidate]:
     """Return the candidates that can be converted, one for each file, or the one that was named."""
     from harness.conversion import is_convertible
 
-    candidates = [item for item in config.candidates if is_convertible(item)]
+    candidates = [item for item in config.candidates if is_convertible(config, item)]
     if name is None:
         return list({item.model: item for item in reversed(candidates)}.values())[::-1]
     chosen = [item for item in candidates if item.id == name]
@@ -119,8 +124,9 @@ def _convert(config: Config, candidate: Candidate, *, overwrite: bool) -> list[s
     else:
         print(f"{candidate.id}: converting", file=sys.stderr)
     converted = convert(config, candidate, overwrite=overwrite)
-    size = converted.xml.stat().st_size + converted.bin.stat().st_size
-    lines = [f"{candidate.id}: wrote {converted.xml} and .bin, {size / 1e6:.1f} MB, in {converted.seconds:.1f} s"]
+    size = sum(file.stat().st_size for file in converted.files)
+    beside = converted.files[1].name.removeprefix(converted.xml.stem)
+    lines = [f"{candidate.id}: wrote {converted.xml} and {beside}, {size / 1e6:.1f} MB, in {converted.seconds:.1f} s"]
     lines += [f"  {name}: {value}" for name, value in describe(converted.contract)]
     if converted.calibration:
         lines.append(f"  calibration images: {converted.calibration.summary}")

@@ -59,6 +59,11 @@ class Calibration(Strict):
 class Conversion(Strict):
     """How `harness convert` makes a candidate's file from the reference's."""
 
+    to: Literal["openvino", "onnx", "litert"] | None = Field(
+        None,
+        description="Format of the file: openvino (.xml), onnx (.onnx, by tf2onnx) or litert (.tflite); without it the "
+        "IR of a candidate of the backend openvino.",
+    )
     weights: Weights = Field("f32", description="Precision of the weights in the .bin file; int8 needs NNCF.")
     calibration: Calibration = Calibration()
     automatic: bool = Field(

@@ -7,7 +7,8 @@ from harness.backends.openvino.contract import IrContract, calibrated_on, descri
 from harness.backends.openvino.framework import import_openvino
 from harness.backends.openvino.ir_files import ir_sha256, weights_file_fault
 from harness.conversion.contract import contract_contradictions
-from harness.conversion.convert import Converted, convert
+from harness.conversion.convert import convert
+from harness.conversion.converted import Converted
 from harness.conversion.fetch.archive import fetch
 from harness.conversion.settings import is_convertible
 from harness.conversion.staleness import staleness

@@ -63,14 +63,14 @@ def check(
         found = np.array(written(feed(picture, candidate.input))[0], np.float32)
         expected = np.array(truth(feed(picture, config.reference.input))[0], np.float32)
         swapped = np.array(truth(feed(picture[..., ::-1], config.reference.input))[0], np.float32)
-        _require_probabilities(expected, f"{graph}'s `{config.reference.output}`", color, "reference.output", tolerance)
-        _require_probabilities(found, f"the IR's `{candidate.output}`", color, "output", tolerance)
+        require_probabilities(expected, f"{graph}'s `{config.reference.output}`", color, "reference.output", tolerance)
+        require_probabilities(found, f"the IR's `{candidate.output}`", color, "output", tolerance)
         difference = float(np.abs(found - expected).max())
         _require_agreement(difference, float(np.abs(found - swapped).max()), limit, color)
         worst = max(worst, difference)
         effects.append(float(np.abs(found - swapped).max()))
     effect = max(effects)
-    _require_color_order(worst, effect)
+    require_color_order(worst, effect)
     return (
         *done,
         Check("probabilities", "in [0, 1], sum 1", "in [0, 1], sum 1"),
@@ -166,7 +166,8 @@ def _listed(names: set[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _require_probabilities(values: Floats, what: str, color: str, key: str, tolerance: float) -> None:
+def require_probabilities(values: Floats, what: str, color: str, key: str, tolerance: float = _SUM_TOLERANCE) -> None:
+    """Raise ModelError where a model's answer to one picture is no probabilities; ``key`` names the output to mend."""
     if not np.isfinite(values).all():
         raise ModelError(f"check of the written IR failed: {what} is not finite for a {color} picture")
     low, high, total = float(values.min()), float(values.max()), float(values.sum(dtype=np.float64))
@@ -191,7 +192,8 @@ def _clear(difference: float) -> float:
     return max(3 * difference, _LEAST_EFFECT)
 
 
-def _require_color_order(difference: float, swapped: float) -> None:
+def require_color_order(difference: float, swapped: float) -> None:
+    """Raise ModelError where swapping red and blue changes no probability clearly more than ``difference``."""
     if swapped <= _clear(difference):
         raise ModelError(
             f"check of the written IR failed: colour order: with red and blue swapped a probability differs by "

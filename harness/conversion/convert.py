@@ -6,13 +6,13 @@ import os
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.backends.openvino.contract import IrContract, read_contract
+from harness.backends.openvino.contract import read_contract
 from harness.backends.openvino.framework import import_openvino, reason
 from harness.config import Candidate, Config
+from harness.conversion.converted import Converted
 from harness.conversion.settings import LAYOUT, inside, key_of, remarks, require_convertible, settings
 from harness.errors import HarnessError, ModelError
 from harness.machine.digests import file_sha256
@@ -26,30 +26,15 @@ if TYPE_CHECKING:
 _NO_SHA256 = "0" * 64
 
 
-@dataclass(frozen=True)
-class Converted:
-    """An IR that was written and checked: its files, its contract, what was checked, and how long it took (seconds).
-
-    ``calibration``: the images that INT8 was calibrated on; None for other weights.
-    """
-
-    xml: Path
-    bin: Path
-    contract: IrContract
-    checks: tuple[Check, ...]
-    seconds: float
-    calibration: Calibration | None = None
-
-
 def convert(
     config: Config, candidate: Candidate, *, overwrite: bool = False, images: ImageSet | None = None
 ) -> Converted:
-    """Write a candidate's IR (``candidate.model``, with its .bin) from ``config.reference.model``, and check it.
+    """Write a candidate's file (``candidate.model``) from ``config.reference.model``, and check it.
 
-    The input is f32 (1, height, width, 3) NHWC in the candidate's colour order; whatever of the reference's mean
-    and scale the candidate's contract leaves out goes inside. The output is f32 (1, dataset.outputs),
-    probabilities, and has the candidate's output name beside the graph's own. TensorFlow is not needed. Both files
-    appear only after every check passed. An IR that the harness did not write is replaced only with ``overwrite``.
+    Of an IR, with its .bin: the input is f32 (1, height, width, 3) NHWC in the candidate's colour order; whatever of
+    the reference's mean and scale the candidate's contract leaves out goes inside. The output is f32 (1,
+    dataset.outputs), probabilities, and has the candidate's output name beside the original's own. TensorFlow is
+    not needed, unless the reference's backend needs it to give what OpenVINO reads. Both files appear only after every check passed. An IR that the harness did not write is replaced only with ``overwrite``.
     ``images``: the evaluated images, where they are open already; INT8 is calibrated on others.
 
     Raises ConfigError where the configuration asks for what cannot be converted; ModelError where the graph or one of
@@ -59,7 +44,11 @@ def convert(
     from harness.conversion.source import read_source, require_source, with_output
 
     begin = time.perf_counter()
-    require_convertible(config, candidate)
+    target = require_convertible(config, candidate)
+    if target != "openvino":
+        from harness.conversion.formats.convert import convert_format
+
+        return convert_format(config, candidate, target, overwrite=overwrite)
     if not overwrite:
         _refuse_foreign(candidate)
     graph = require_source(config)
@@ -77,7 +66,7 @@ def convert(
     checks = (*_write(ov, config, candidate, model, twin, source.step), *judged)
     xml = candidate.model
     seconds = time.perf_counter() - begin
-    return Converted(xml, xml.with_suffix(".bin"), read_contract(xml), checks, seconds, calibration)
+    return Converted((xml, xml.with_suffix(".bin")), read_contract(xml), checks, seconds, calibration)
 
 
 def _int8(config: Config, candidate: Candidate, images: ImageSet | None) -> Int8 | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.backends.openvino.contract import IrContract, contract_of
 from harness.backends.openvino.ir_files import weights_fault
 from harness.backends.openvino.ir_xml import IrXml, read_ir_xml
+from harness.conversion.formats.contract_file import contract_file, read_contract_file
 from harness.machine.digests import Digested, digested
 
 
@@ -19,15 +20,33 @@ class ModelFiles:
         self._digests: dict[tuple[Path, ...], tuple[Digested, tuple[str, ...], int]] = {}
 
     def contract(self, xml: Path) -> IrContract:
-        """Return the contract that an IR carries. Raises ModelError where the .xml is missing, cut off, or no IR."""
+        """Return the contract that an IR carries, or that lies beside a model of another format.
+
+        Raises ModelError where the .xml is missing, cut off, or no IR, or where the contract file is none.
+        """
         if xml not in self._contracts:
-            self._contracts[xml] = contract_of(self._content(xml))
+            of_ir = xml.suffix == ".xml"
+            self._contracts[xml] = contract_of(self._content(xml)) if of_ir else read_contract_file(xml)
         return self._contracts[xml]
 
     def weights_fault(self, xml: Path) -> str | None:
-        """Say what is wrong with the .bin beside an IR's .xml; None where it fits. Raises as ``contract`` does."""
+        """Say what is wrong with the .bin beside an IR's .xml, or with a model that is not that of its contract file.
+
+        None where they fit. Raises as ``contract`` does.
+        """
+        if xml.suffix != ".xml":
+            return self._foreign_content(xml)
         weights = xml.with_suffix(".bin")
         return weights_fault(xml, self._content(xml), lambda: self._digest(xml, weights)[1][1])
+
+    def _foreign_content(self, model: Path) -> str | None:
+        recorded = self.contract(model).parameters.get("file_sha256")
+        if recorded is None or self.sha256(model) == recorded:
+            return None
+        return (
+            f"{model} was changed after its conversion: its sha256 is not the one in {contract_file(model).name}; run "
+            "`harness convert`, or remove that file"
+        )
 
     def sha256(self, *paths: Path) -> str:
         """Return the sha256 (hex) over the bytes of the files, one after the other. Raises ModelError."""

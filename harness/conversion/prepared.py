@@ -12,6 +12,8 @@ from harness.backends.registry import facts_of
 from harness.config import Candidate, Config, Reference, require_calibration, require_files
 from harness.conversion.contract import contract_contradictions
 from harness.conversion.convert import convert
+from harness.conversion.formats.contract_file import contract_file
+from harness.conversion.formats.target import target_of
 from harness.conversion.model_files import ModelFiles
 from harness.conversion.staleness import is_foreign, staleness
 from harness.dataset.image_set import ImageSet
@@ -62,7 +64,7 @@ def prepare_models(config: Config, *, images: ImageSet | None = None, quiet: boo
     belong together or a conversion fails.
     """
     files = ModelFiles()
-    carrying = [item for item in config.candidates if _carries_a_contract(item)]
+    carrying = [item for item in config.candidates if _carries_a_contract(config, item)]
     made = [note for item in carrying for note in _converted(config, item, files, images, quiet=quiet)]
     require_files(config)
     for candidate in carrying:
@@ -96,8 +98,8 @@ def _prepared(model: Reference | Candidate, files: ModelFiles, contract: IrContr
     )
 
 
-def _carries_a_contract(candidate: Candidate) -> bool:
-    return facts_of(candidate.backend).reader is not None and candidate.model.suffix == ".xml"
+def _carries_a_contract(config: Config, candidate: Candidate) -> bool:
+    return target_of(config, candidate) is not None or contract_file(candidate.model).exists()
 
 
 def _converted(
@@ -107,7 +109,8 @@ def _converted(
 
     An IR of another tool is never replaced: its contract shows what it is.
     """
-    if not config.conversion_for(candidate).automatic or is_foreign(candidate, files):
+    automatic = config.conversion_for(candidate).automatic and target_of(config, candidate) is not None
+    if not automatic or is_foreign(candidate, files):
         return []
     reason = staleness(config, candidate, files, images)
     if reason is None:
@@ -116,6 +119,6 @@ def _converted(
     if not quiet:
         print(f"{candidate.id}: converting, because {reason}", file=sys.stderr)
     converted = convert(config, candidate, images=images)
-    files.forget(converted.xml, converted.bin)
+    files.forget(*converted.files)
     notes = converted.calibration.notes if converted.calibration else ()
     return [f"{candidate.id}: {note}" for note in (f"converted before this run, because {reason}", *notes)]

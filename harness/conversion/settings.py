@@ -12,6 +12,7 @@ from harness.backends.registry import facts_of
 from harness.backends.tensorflow.graph_def import tensor_name
 from harness.config import Candidate, Config, Preprocess
 from harness.config.color import Triple, in_order
+from harness.conversion.formats.target import SUFFIXES, target_of
 from harness.errors import ConfigError
 
 CONTRACT_VERSION = "1"
@@ -68,7 +69,7 @@ def settings(config: Config, candidate: Candidate, source_sha256: str) -> dict[s
     return {
         "contract_version": CONTRACT_VERSION,
         "source_sha256": source_sha256,
-        "openvino_version": openvino_version(),
+        **_converter(target_of(config, candidate) or "openvino"),
         "weights": weights,
         "input_name": candidate.input.name,
         "input_shape": f"1,{height},{width},3",
@@ -84,6 +85,15 @@ def settings(config: Config, candidate: Candidate, source_sha256: str) -> dict[s
         "source_color": config.reference.input.color,
         **(_calibration(config, candidate) if weights == "int8" else {}),
     }
+
+
+def _converter(target: str) -> dict[str, str]:
+    """Return what decides besides the original: the format, where it is no IR, and the version of the converter."""
+    packages = {"openvino": ("openvino",), "onnx": ("tf2onnx", "onnx"), "litert": ("tensorflow-cpu", "tensorflow")}
+    versions = {f"{name.removesuffix('-cpu')}_version": _version(name) for name in packages[target] if _version(name)}
+    if target == "openvino":
+        return {"openvino_version": openvino_version()}
+    return {"to": target, **versions}
 
 
 def _calibration(config: Config, candidate: Candidate) -> dict[str, str]:
@@ -134,26 +144,36 @@ def _version(package: str) -> str:
         return ""
 
 
-def is_convertible(candidate: Candidate) -> bool:
-    """Tell whether a candidate's file is one that the harness can write, and not one that its backend reads directly."""
-    facts = facts_of(candidate.backend)
-    return candidate.backend == "openvino" and facts.format_of(candidate.model) is facts
+def is_convertible(config: Config, candidate: Candidate) -> bool:
+    """Tell whether a candidate's file is one that the harness can write, not one that its backend only reads."""
+    return target_of(config, candidate) is not None
 
 
-def require_convertible(config: Config, candidate: Candidate) -> None:
-    """Raise ConfigError where this candidate is nothing that a conversion could write."""
-    if candidate.backend != "openvino":
+def require_convertible(config: Config, candidate: Candidate) -> str:
+    """Return what a candidate is converted to. Raises ConfigError where no conversion could write it."""
+    target = target_of(config, candidate)
+    if target is None:
         raise ConfigError(
-            f"{key_of(config, candidate, 'backend')}: only a candidate of the backend openvino is converted, "
-            f"{candidate.id} has {candidate.backend}"
+            f"{key_of(config, candidate, 'model')}: {candidate.model} is read by {candidate.backend} as it is; name an "
+            ".xml for the backend openvino, or write `conversion: {to: ...}`"
         )
-    if candidate.model.suffix != ".xml":
+    if candidate.model.suffix != SUFFIXES[target]:
+        raise ConfigError(f"{key_of(config, candidate, 'model')}: {candidate.model} must end in {SUFFIXES[target]}")
+    weights = config.conversion_for(candidate).weights
+    if target != "openvino" and weights != "f32":
         raise ConfigError(
-            f"{key_of(config, candidate, 'model')}: {candidate.model} is no file that a conversion writes; name an .xml"
+            f"{key_of(config, candidate, 'conversion.weights')}: {weights} is written for the IR only; leave `weights` "
+            f"out for `to: {target}`"
         )
+    _require_one_wish(config, candidate, target)
+    return target
+
+
+def _require_one_wish(config: Config, candidate: Candidate, target: str) -> None:
+    """Raise ConfigError where another candidate wants the same file converted differently."""
     mine = settings(config, candidate, "")
     for other in config.candidates:
-        if other.model != candidate.model or other.backend != "openvino" or other.id == candidate.id:
+        if other.model != candidate.model or other.id == candidate.id or target_of(config, other) != target:
             continue
         theirs = settings(config, other, "")
         differing = [key for key in mine if mine[key] != theirs.get(key)]

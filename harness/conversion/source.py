@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.backends.names import find_by_name
+from harness.backends.names import find_by_name, with_aliases
 from harness.backends.openvino.framework import reason, without_telemetry
 from harness.backends.openvino.quantized import input_quantization, output_quantization, real, stored
 from harness.backends.openvino.runner import input_names, output_names
@@ -113,10 +113,12 @@ def _real_valued(ov: Any, config: Config, model: Any, candidate: Candidate) -> t
 
     reference = config.reference
     name = str(reference.model)
-    source = find_by_name(reference.input.name, input_names(model), what="input", model=name)
+    aliases = facts_of(reference.backend).aliases_of(reference.model)
+    sources, outputs = (with_aliases(found, aliases) for found in (input_names(model), output_names(model)))
+    source = find_by_name(reference.input.name, sources, what="input", model=name)
     if len(model.inputs) != 1:
         raise ModelError(f"{name}: has {len(model.inputs)} inputs; export it with one, for the pixels")
-    output = find_by_name(reference.output, output_names(model), what="output", model=name)
+    output = find_by_name(reference.output, outputs, what="output", model=name)
     names = {*output.get_names(), reference.output}
     model = ov.Model([opset13.result(output.get_node().input_value(0))], model.get_parameters(), "original")
     source = model.input(0)
@@ -197,3 +199,8 @@ def with_output(ov: Any, config: Config, candidate: Candidate, source: Source) -
     tensor = model.output(0).get_tensor()
     tensor.set_names({*tensor.get_names(), candidate.output})
     return model
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of another tool's message."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

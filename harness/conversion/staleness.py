@@ -71,6 +71,10 @@ def _difference(config: Config, candidate: Candidate, contract: IrContract, sour
     if "openvino_version" in changed:
         old, new = changed["openvino_version"]
         return f"{xml} was made by OpenVINO {old}, this is OpenVINO {new or 'none (not installed)'}"
+    for key, title in (("tf2onnx_version", "tf2onnx"), ("onnx_version", "onnx"), ("tensorflow_version", "TensorFlow")):
+        if key in changed:
+            old, new = changed[key]
+            return f"{xml} was made by {title} {old}, this is {title} {new}"
     if "nncf_version" in changed and "weights" not in changed:
         old, new = changed["nncf_version"]
         return f"{xml} was compressed by NNCF {old}, this is NNCF {new}"

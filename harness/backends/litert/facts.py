@@ -12,5 +12,6 @@ FACTS = BackendFacts(
     extra="litert",
     precisions=("f32",),
     importer="harness.backends.litert.framework:import_litert",
+    aliases="harness.backends.litert.signature:signature_names",
     runner="harness.backends.litert.runner:LiteRTBackend",
 )

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities, size_key, wrong_width
 from harness.backends.batches import in_batches
-from harness.backends.names import find_by_name
+from harness.backends.names import find_by_name, with_aliases
 from harness.backends.openvino.facts import FACTS
 from harness.backends.openvino.framework import import_openvino, reason
 from harness.backends.openvino.quantized import input_quantization, output_quantization, real, stored
@@ -50,11 +50,13 @@ class OpenVINOBackend(Backend):
         except RuntimeError as error:
             kind = "IR" if xml.suffix == ".xml" else "model"
             raise ModelError(f"{xml}: OpenVINO cannot read this {kind}: {reason(error)}") from None
-        source = find_by_name(self.spec.input.name, input_names(model), what="input", model=str(xml))
+        aliases = FACTS.aliases_of(xml)
+        sources, outputs = (with_aliases(found, aliases) for found in (input_names(model), output_names(model)))
+        source = find_by_name(self.spec.input.name, sources, what="input", model=str(xml))
         if len(model.inputs) != 1:
             names = ", ".join(port.get_node().get_friendly_name() for port in model.inputs)
             raise ModelError(f"{xml}: has {len(model.inputs)} inputs ({names}); export it with one, for the pixels")
-        output = find_by_name(self.spec.output, output_names(model), what="output", model=str(xml))
+        output = find_by_name(self.spec.output, outputs, what="output", model=str(xml))
         self._index = model.outputs.index(output)
         shape = source.get_partial_shape()
         self._batch = self._set_batch(model, source)

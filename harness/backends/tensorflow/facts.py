@@ -20,5 +20,6 @@ FACTS = BackendFacts(
     precisions=("f32",),
     importer="harness.backends.tensorflow.framework:import_tensorflow",
     default_for=frozenset({"reference"}),
+    freezer="harness.backends.tensorflow.frozen:frozen",
     runner="harness.backends.tensorflow.runner:TensorFlowBackend",
 )

@@ -1,0 +1,29 @@
+"""A model as a frozen graph in memory, as converters between formats read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.backends.tensorflow.framework import import_tensorflow
+from harness.backends.tensorflow.graph_def import read_graph, tensor_name
+from harness.config import Reference
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A ``tf.compat.v1.GraphDef`` without variables, and the names of the tensors (``x:0``) that are fed and read."""
+
+    graph_def: Any
+    input: str
+    output: str
+
+
+def frozen(reference: Reference) -> Frozen:
+    """Return a frozen graph (.pb) as it is. Raises ModelError where it is none or a name is wrong."""
+    graph = read_graph(reference.model)
+    source = graph.find_input(reference.input.name, "reference.input.name")
+    output = graph.find_output(reference.output, "reference.output")
+    tf = import_tensorflow()
+    graph_def = tf.compat.v1.GraphDef.FromString(reference.model.read_bytes())
+    return Frozen(graph_def, tensor_name(source), tensor_name(output))

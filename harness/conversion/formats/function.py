@@ -1,0 +1,48 @@
+"""The original as one TensorFlow function, with the preprocessing inside that a candidate's contract leaves to it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from harness.backends.registry import backends, facts_of, load_target
+from harness.config import Candidate, Config
+from harness.conversion.settings import inside, key_of
+from harness.errors import ModelError
+
+_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_./>-]*")
+
+
+def original_function(tf: Any, config: Config, candidate: Candidate) -> Any:
+    """Return the original as a ``tf.function``.
+
+    It takes f32 (n, height, width, 3) NHWC in the candidate's colour order under the candidate's input name, and
+    returns a dict of the candidate's output name and what the reference's output gives. Raises ModelError where the
+    reference is of no backend that can be frozen, or a name is none that TensorFlow takes.
+    """
+    reference = config.reference
+    facts = facts_of(reference.backend)
+    if facts.freezer is None:
+        able = ", ".join(name for name, other in backends().items() if other.freezer)
+        raise ModelError(
+            f"{config.where('reference.backend')}: only a TensorFlow model is converted to "
+            f"{config.conversion_for(candidate).to} (backends {able}), the reference is of {reference.backend}"
+        )
+    for key, name in (("input.name", candidate.input.name), ("output", candidate.output)):
+        if not _NAME.fullmatch(name.removesuffix(":0")):
+            raise ModelError(f"{key_of(config, candidate, key)}: TensorFlow takes no name such as '{name}'; rename it")
+    frozen = load_target(facts.freezer)(reference)
+    steps = inside(config, candidate)
+    height, width = config.preprocess_for(candidate).output_size
+    source, output = candidate.input.name.removesuffix(":0"), candidate.output.removesuffix(":0")
+
+    def run(pixels: Any) -> dict[str, Any]:
+        ordered = tf.reverse(pixels, [3]) if steps.reverse else pixels
+        centred = ordered - tf.constant(steps.mean, tf.float32) if any(steps.mean) else ordered
+        scaled = centred / tf.constant(steps.scale, tf.float32) if steps.scale != (1.0, 1.0, 1.0) else centred
+        (answer,) = tf.graph_util.import_graph_def(
+            frozen.graph_def, input_map={frozen.input: scaled}, return_elements=[frozen.output], name="original"
+        )
+        return {output: tf.identity(answer, name=output.rpartition("/")[2])}
+
+    return tf.function(run, input_signature=[tf.TensorSpec([None, height, width, 3], tf.float32, name=source)])

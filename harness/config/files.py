@@ -35,11 +35,17 @@ def require_files(config: Config, *, dataset: bool = True, reference: bool = Tru
     if candidates:
         for index, candidate in enumerate(config.candidates):
             facts = facts_of(candidate.backend)
-            mend = f"run `harness convert {command}`" if facts.reader else f"name the {facts.title} model"
+            converted = facts.reader is not None and candidate.model.suffix not in _read_as_they_are(facts)
+            converted = converted or config.conversion_for(candidate).to is not None
+            mend = f"run `harness convert {command}`" if converted else f"name the {facts.title} model"
             faults += _model_faults(config, f"candidates[{index}].model", candidate.model, facts, mend)
         faults = list(dict.fromkeys(faults))  # candidates of one matrix share a file
     if faults:
         raise ConfigError(_MISSING, faults)
+
+
+def _read_as_they_are(facts: BackendFacts) -> set[str]:
+    return {suffix for other in facts.readable[1:] for suffix in other.suffixes}
 
 
 def require_calibration(config: Config, candidates: Sequence[Candidate]) -> None:

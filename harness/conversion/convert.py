@@ -33,8 +33,9 @@ def convert(
 
     Of an IR, with its .bin: the input is f32 (1, height, width, 3) NHWC in the candidate's colour order; whatever of
     the reference's mean and scale the candidate's contract leaves out goes inside. The output is f32 (1,
-    dataset.outputs), probabilities, and has the candidate's output name beside the original's own. TensorFlow is
-    not needed, unless the reference's backend needs it to give what OpenVINO reads. Both files appear only after every check passed. An IR that the harness did not write is replaced only with ``overwrite``.
+    dataset.outputs), probabilities, and has the candidate's output name beside the original's own. TensorFlow is not
+    needed, unless the reference's backend needs it to give what OpenVINO reads. Both files appear only after every
+    check passed. A file that the harness did not write is replaced only with ``overwrite``.
     ``images``: the evaluated images, where they are open already; INT8 is calibrated on others.
 
     Raises ConfigError where the configuration asks for what cannot be converted; ModelError where the graph or one of

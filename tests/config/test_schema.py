@@ -54,7 +54,7 @@ def test_defaults_are_the_published_protocol() -> None:
     assert plain["candidates"][0]["device"] == "CPU"
     assert plain["candidates"][0]["precision"] == "f32"  # pinned, never the device's own choice
     calibration = {"path": None, "form": "auto", "images": 300, "seed": 0}
-    assert plain["conversion"] == {"weights": "f32", "calibration": calibration, "automatic": False}
+    assert plain["conversion"] == {"to": None, "weights": "f32", "calibration": calibration, "automatic": False}
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_candidate_overrides_only_what_it_states(base: Any, override: Any, exp
 
 def test_a_candidate_overrides_only_the_stated_keys_of_the_conversion() -> None:
     calibration = {"path": None, "form": "auto", "images": 300, "seed": 0}
-    plain = {"weights": "f16", "calibration": calibration, "automatic": False}
+    plain = {"to": None, "weights": "f16", "calibration": calibration, "automatic": False}
     whole = with_candidate({"conversion": {"weights": "f16"}})
     assert whole.conversion_for(whole.candidates[0]).model_dump() == plain
     whole = with_candidate({"conversion": {"weights": "f16"}}, conversion={"automatic": True})

@@ -3,7 +3,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from harness.backends.base import ModelSpec, Pixels
 from harness.backends.litert.runner import LiteRTBackend
 from harness.config import Input
 from harness.errors import DeviceError, HarnessError, ModelError
+from tests.backends.litert.tflite_files import write_tflite
 from tests.backends.real_runs import stopped
 from tests.conftest import CLASSES, MEAN, PROJECT, SCALE, SIZE, Network, write_images
 
@@ -26,32 +26,9 @@ Maker = Callable[..., Path]
 @pytest.fixture(scope="session")
 def make_tflite(tensorflow: Any, network: Network) -> Maker:
     """Return a function that writes the network as a LiteRT model; ``element``: of input and output."""
-    tf = tensorflow
 
-    def make(path: Path, *, batch: int | None = None, layout: str = "NHWC", element: str = "float32") -> Path:
-        sides = [batch, SIZE, SIZE, 3] if layout == "NHWC" else [batch, 3, SIZE, SIZE]
-
-        class Module(tf.Module):  # type: ignore[misc,name-defined]
-            @tf.function(input_signature=[tf.TensorSpec(sides, tf.float32, name="input")])  # type: ignore[untyped-decorator]
-            def run(self, x: Any) -> dict[str, Any]:
-                nhwc = tf.transpose(x, [0, 2, 3, 1]) if layout == "NCHW" else x
-                hidden = tf.nn.relu(tf.nn.conv2d(nhwc, network.first[None, None], 1, "SAME"))
-                return {"probabilities": tf.nn.softmax(tf.matmul(tf.reduce_mean(hidden, [1, 2]), network.second))}
-
-        module = Module()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            converter = tf.lite.TFLiteConverter.from_concrete_functions([module.run.get_concrete_function()], module)
-            if element != "float32":
-                generator = np.random.default_rng(3)
-                values = generator.integers(0, 256, (64, 1, 1, 1, 3)) * np.ones((1, 1, SIZE, SIZE, 1))
-                normalised = ((values - np.array(MEAN)) / np.array(SCALE)).astype(np.float32)
-                converter.optimizations = [tf.lite.Optimize.DEFAULT]
-                converter.representative_dataset = lambda: ([each] for each in normalised)
-                converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-                converter.inference_input_type = converter.inference_output_type = getattr(tf, element)
-            path.write_bytes(converter.convert())
-        return path
+    def make(path: Path, **wanted: Any) -> Path:
+        return write_tflite(tensorflow, path, network, **wanted)
 
     return make
 

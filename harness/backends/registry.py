@@ -44,7 +44,8 @@ class BackendFacts:
     ``markers``: files that make a folder a model, such as ``saved_model.pb``; ``precisions``: those that may be pinned;
     ``other_devices``: whether there is any but the CPU; ``default_for``: roles of models whose configuration names no
     backend; ``compiles``: compiled models are kept in a folder between runs; ``reads``: names of the other backends
-    whose models this one runs directly, too.
+    whose models this one runs directly, too; ``target``: as ``conversion.to`` names its format, where a conversion can
+    write it, with the first of ``suffixes``.
 
     The other fields are lazy targets, written ``module:object``:
 
@@ -94,6 +95,7 @@ class BackendFacts:
     recogniser: str | None = None
     files: str | None = None
     reads: tuple[str, ...] = ()
+    target: str | None = None
 
     @property
     def runs_folders(self) -> bool:
@@ -218,6 +220,12 @@ def built_in(role: Role) -> list[str]:
 def default_backend(role: Role) -> str:
     """Return the backend of a model whose configuration names none."""
     return next(name for name in _BUILT_IN if role in _built_in_facts(name).default_for)
+
+
+def targets() -> dict[str, str]:
+    """Return what a conversion can write: name of the format -> suffix of its files."""
+    facts = (_built_in_facts(name) for name in _BUILT_IN)
+    return {item.target: item.suffixes[0] for item in facts if item.target}
 
 
 def facts_of(name: str) -> BackendFacts:

@@ -39,10 +39,12 @@ def run(options: argparse.Namespace) -> Result:
     require_files(config, dataset=False, candidates=False)
     chosen, added = _chosen(config, options.candidate), None
     if not chosen:
-        nothing = f"{printable(str(options.config))}: no candidate's file is converted, all are read as they are"
+        from harness.conversion.formats.target import MEND, NOTHING
+
+        nothing = f"{printable(str(options.config))}: {NOTHING}"
         if options.if_needed:
             return Result(text=f"{nothing}\n")
-        raise ConfigError(f"{nothing}; name an .xml for the backend openvino, or write `conversion: {{to: ...}}`")
+        raise ConfigError(f"{nothing}; {MEND}")
     if options.weights is not None:
         config, chosen, added = _with_weights(config, chosen, options.weights)
     lines: list[str] = []

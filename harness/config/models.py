@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
 
-from harness.backends.registry import Role, backends, built_in, default_backend, facts_of
+from harness.backends.registry import Role, backends, built_in, default_backend, facts_of, targets
 from harness.config.dataset import Form
 from harness.config.gates import Gates
 from harness.config.preprocess import Preprocess
 from harness.config.types import Channels, Count, Location, ModelId, Number, Precision, Strict, Weights, Whole
-from harness.errors import ConfigError
+from harness.errors import ConfigError, nearest
 
 _WEEK = 7 * 24 * 3600  # seconds
 
@@ -56,13 +56,24 @@ class Calibration(Strict):
     seed: Annotated[Whole, Field(ge=0, le=2**63 - 1)] = Field(0, description="Another seed chooses other images.")
 
 
+def _known_target(name: str) -> str:
+    known = targets()
+    if name not in known:
+        close = nearest(name, known)
+        near = f"; did you mean '{close[0]}'?" if close else ";"
+        raise ValueError(f"there is no conversion to '{name}'{near} there are {', '.join(known)}")
+    return name
+
+
+Target = Annotated[str, AfterValidator(_known_target), WithJsonSchema({"type": "string", "enum": list(targets())})]
+
+
 class Conversion(Strict):
     """How `harness convert` makes a candidate's file from the reference's."""
 
-    to: Literal["openvino", "onnx", "litert"] | None = Field(
+    to: Target | None = Field(
         None,
-        description="Format of the file: openvino (.xml), onnx (.onnx, by tf2onnx) or litert (.tflite); without it the "
-        "IR of a candidate of the backend openvino.",
+        description="Format of the file that is written; without it the one of a backend whose files are converted.",
     )
     weights: Weights = Field("f32", description="Precision of the weights in the .bin file; int8 needs NNCF.")
     calibration: Calibration = Calibration()

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import harness
-from harness.backends.registry import facts_of
+from harness.backends.registry import facts_of, targets
 from harness.backends.tensorflow.graph_def import tensor_name
 from harness.config import Candidate, Config, Preprocess
 from harness.config.color import Triple, in_order
-from harness.conversion.formats.target import SUFFIXES, target_of
+from harness.conversion.formats.target import MEND, target_of
 from harness.errors import ConfigError
 
 CONTRACT_VERSION = "1"
@@ -154,11 +154,10 @@ def require_convertible(config: Config, candidate: Candidate) -> str:
     target = target_of(config, candidate)
     if target is None:
         raise ConfigError(
-            f"{key_of(config, candidate, 'model')}: {candidate.model} is read by {candidate.backend} as it is; name an "
-            ".xml for the backend openvino, or write `conversion: {to: ...}`"
+            f"{key_of(config, candidate, 'model')}: {candidate.model} is read by {candidate.backend} as it is; {MEND}"
         )
-    if candidate.model.suffix != SUFFIXES[target]:
-        raise ConfigError(f"{key_of(config, candidate, 'model')}: {candidate.model} must end in {SUFFIXES[target]}")
+    if candidate.model.suffix != targets()[target]:
+        raise ConfigError(f"{key_of(config, candidate, 'model')}: {candidate.model} must end in {targets()[target]}")
     weights = config.conversion_for(candidate).weights
     if target != "openvino" and weights != "f32":
         raise ConfigError(

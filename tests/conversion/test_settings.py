@@ -95,7 +95,11 @@ def test_two_candidates_may_share_one_ir_only_where_they_agree(configure: Make, 
 
 @pytest.mark.parametrize(
     ("key", "value", "message"),
-    [("model", "ir.onnx", r"must end in \.xml"), ("backend", "tensorflow", "only a candidate of the backend openvino")],
+    [
+        ("model", "ir.xlm", r"must end in \.xml"),
+        ("model", "ir.onnx", "is read by openvino as it is; name an .xml"),
+        ("backend", "tensorflow", "is read by tensorflow as it is"),
+    ],
 )
 def test_what_is_no_ir_is_not_converted(configure: Make, tmp_path: Path, key: str, value: str, message: str) -> None:
     config = configure(tmp_path / "net.pb", lambda data: data["candidates"][0].update({key: value}))

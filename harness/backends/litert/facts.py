@@ -13,5 +13,6 @@ FACTS = BackendFacts(
     precisions=("f32",),
     importer="harness.backends.litert.framework:import_litert",
     aliases="harness.backends.litert.signature:signature_names",
+    target="litert",
     runner="harness.backends.litert.runner:LiteRTBackend",
 )

@@ -14,5 +14,6 @@ FACTS = BackendFacts(
     importer="harness.backends.onnxruntime.framework:import_onnxruntime",
     files="harness.backends.onnxruntime.external_data:files_of",
     guard="harness.backends.onnxruntime.external_data:require_inside",
+    target="onnx",
     runner="harness.backends.onnxruntime.runner:ONNXRuntimeBackend",
 )

@@ -13,6 +13,7 @@ FACTS = BackendFacts(
     switches=("ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE"),
     extra="openvino",
     compiles=True,
+    target="openvino",
     runner="harness.backends.openvino.runner:OpenVINOBackend",
     reader="harness.backends.openvino.contract:read_contract",
     importer="harness.backends.openvino.framework:import_openvino",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from harness.backends.registry import facts_of
 from harness.config import Candidate, Config
 
-SUFFIXES = {"openvino": ".xml", "onnx": ".onnx", "litert": ".tflite"}
+NOTHING = "no candidate's file is converted, all are read as they are"
+MEND = "name an .xml for the backend openvino, or write `conversion: {to: ...}`"
 
 
 def target_of(config: Config, candidate: Candidate) -> str | None:

@@ -98,11 +98,15 @@ class Network:
         return self.of_normalised((rgb - np.array(MEAN)) / np.array(SCALE))
 
 
-@pytest.fixture(scope="session")
-def network() -> Network:
+def the_network() -> Network:
     generator = np.random.default_rng(7)
     first = generator.normal(size=(3, 8)).astype(np.float32)
     return Network(first, (3 * generator.normal(size=(8, CLASSES + 1))).astype(np.float32))
+
+
+@pytest.fixture(scope="session")
+def network() -> Network:
+    return the_network()
 
 
 @pytest.fixture
@@ -212,27 +216,46 @@ def tiny(make_graph: GraphMaker, make_ir: IrMaker, network: Network, tmp_path_fa
 def write_images(folder: Path, count: int, *, seed: int = 0, different: int | None = None) -> list[tuple[str, int]]:
     """Write ``count`` small JPEG and PNG files and their list, ``<folder>.txt``; return the (name, class) pairs.
 
-    ``different``: how many files are really written, the rest are hard links to them.
+    The network is right for at least five of six and takes none for background. ``different``: how many files are
+    really written, the rest are hard links to them.
     """
     from PIL import Image
 
+    network = the_network()
     generator = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    pairs = []
+    pairs: list[tuple[str, int]] = []
     for number in range(count):
         first = number % (different or count)
         suffix = "png" if first % 3 == 0 else "jpg"
         path = folder / f"image {number:05d}.{suffix}"
-        if number == first:
+        if number != first:
+            path.hardlink_to(folder / f"image {first:05d}.{suffix}")
+            pairs.append((path.name, pairs[first][1]))
+            continue
+        answer = 0
+        while answer == 0:
             height, width = generator.integers(SIZE, 2 * SIZE, 2)
             colour = generator.integers(0, 256, 3)
             noise = generator.integers(-40, 40, (height, width, 3))
             Image.fromarray(np.clip(colour + noise, 0, 255).astype(np.uint8)).save(path)
-        else:
-            path.hardlink_to(folder / f"image {first:05d}.{suffix}")
-        pairs.append((path.name, int(generator.integers(0, CLASSES))))
+            answer = _answer(network, path)
+        wrong = int(generator.integers(0, CLASSES))
+        pairs.append((path.name, wrong if number % 6 == 5 else answer - 1))
     write_list(folder, pairs)
     return pairs
+
+
+def _answer(network: Network, path: Path) -> int:
+    """Return the network's class, as numpy follows it, of an image after the published crop and resize."""
+    import cv2
+
+    image = cv2.imread(str(path))
+    assert image is not None
+    height, width = (int(side * 0.875) for side in image.shape[:2])
+    top, left = ((whole - part) // 2 for whole, part in zip(image.shape[:2], (height, width), strict=True))
+    pixels = cv2.resize(image[top : top + height, left : left + width], (SIZE, SIZE))
+    return int(network.of_pixels(pixels[None]).argmax())
 
 
 def write_list(folder: Path, pairs: Sequence[tuple[str, int]]) -> Path:
@@ -248,7 +271,7 @@ Change = Callable[[dict[str, Any]], None]
 def write_config(folder: Path, tiny: Tiny, change: Change | None = None) -> Path:
     """Write a configuration of the tiny network on ``folder/images``, its cache in ``folder/cache``; return its path.
 
-    The set is its own whole; no published accuracy. ``change`` may alter the plain data first.
+    The set is its own whole, and says so; no published accuracy. ``change`` may alter the plain data first.
     """
     data: dict[str, Any] = {
         "version": 1,
@@ -270,6 +293,9 @@ def write_config(folder: Path, tiny: Tiny, change: Change | None = None) -> Path
         ],
         "cache": {"folder": "cache"},
     }
+    there = len(list((folder / "images").glob("*"))) if (folder / "images").is_dir() else 0
+    if there:
+        data["dataset"]["images"] = there
     if change:
         change(data)
     path = folder / "config.yml"

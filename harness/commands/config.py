@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> Result:
 def check(options: argparse.Namespace) -> Result:
     """Check a configuration and that the files it names are there."""
     from harness.config import load_config, require_calibration, require_files
+    from harness.config.unstated import unstated
 
     config = load_config(options.config, options.overrides)
     made_by_validate = all(config.conversion_for(candidate).automatic for candidate in config.candidates)
@@ -39,7 +40,8 @@ def check(options: argparse.Namespace) -> Result:
         require_calibration(config, [candidate for candidate in config.candidates if not candidate.model.exists()])
     candidates = ", ".join(candidate.id for candidate in config.candidates)
     file = printable(str(options.config))
-    return Result(text=f"{file}: valid. Reference {config.reference.id}, candidates {candidates}.\n")
+    warnings = "".join(f"warning: {printable(text)}\n" for text in unstated(config))
+    return Result(text=f"{warnings}{file}: valid. Reference {config.reference.id}, candidates {candidates}.\n")
 
 
 def schema() -> Result:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
 from harness.config.preprocess import Preprocess
-from harness.config.types import Count, Location, Strict, Whole
+from harness.config.types import Count, Location, Number, Strict, Whole
 
 __all__ = ["BadImages", "Dataset", "Form", "Labels", "Preprocess", "Subset"]
 
@@ -35,6 +36,15 @@ class BadImages(Strict):
         description="fail: list them all, exit 3; wrong: count as wrong for every model; skip: leave out and say so.",
     )
     max: Annotated[Whole, Field(ge=0)] = Field(0, description="How many are tolerated under `wrong` and `skip`.")
+    max_percent: Annotated[Number, Field(ge=0, le=100)] = Field(
+        1.0, description="Which share of the images is tolerated besides, in percent."
+    )
+
+    def tolerated(self, images: int) -> int:
+        """Return how many bad ones among ``images`` do not end a run."""
+        if self.policy == "fail":
+            return 0
+        return min(self.max, int(Fraction(repr(self.max_percent)) * images / 100))
 
 
 class Labels(Strict):

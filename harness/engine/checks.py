@@ -51,9 +51,13 @@ def too_many_bad_images(config: Config, manifest: Manifest, bad: Mapping[int, st
     shown = "\n  ".join(names[:20]) + (
         f"\n  ... and {len(names) - 20} more, all in run.json" if len(names) > 20 else ""
     )
-    allowed = f" (bad_images.policy is {config.dataset.bad_images.policy}, {limit} allowed)"
+    asked = config.dataset.bad_images
+    by_share = f", which is {asked.max_percent:g} % of {len(manifest):,}" if limit < asked.max else ""
+    by_share = by_share if asked.policy != "fail" else ""
+    allowed = f" (bad_images.policy is {asked.policy}, {limit} allowed{by_share})"
     plural = "s" if len(names) > 1 else ""
-    return DatasetError(f"{len(names)} bad image{plural}{allowed}; mend them, or set dataset.bad_images\n  {shown}")
+    key = "dataset.bad_images.max_percent" if by_share else "dataset.bad_images"
+    return DatasetError(f"{len(names)} bad image{plural}{allowed}; mend them, or set {key}\n  {shown}")
 
 
 def finished_tables(images: ImageSet, folder: RunFolder, shards: Sequence[tuple[int, range]]) -> list[ShardTable]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.config import Config, require_files
 from harness.config.schema import Certify
+from harness.config.unstated import unstated
 from harness.conversion.prepared import prepare_models
 from harness.dataset.checksums import verify_checksums
 from harness.dataset.image_set import open_image_set
@@ -72,7 +73,7 @@ def validate(config: Config, options: Options | None = None) -> RunRecord:
         work = Work(config.dataset, certify, options.limit, images.manifest.fingerprint(), tasks)
         with Models(images, [task.lane() for task in tasks]) as models:
             run = Run(config, options, folder, planned, models, started, started_at)
-            run.warnings += [*prepared.warnings, *images.notes, *_certifying(run, certify)]
+            run.warnings += [*unstated(config), *prepared.warnings, *images.notes, *_certifying(run, certify)]
             write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "not finished: the process ended before the run did")
             try:
                 _evaluate(run, run_folder, work)
@@ -144,7 +145,7 @@ def _evaluate(run: Run, run_folder: RunFolder, work: Work) -> None:
 def _take_tables(run: Run, run_folder: RunFolder, missing: Sequence[ShardTask]) -> None:
     """Take in the tables that are there, then those that the engine makes of the missing shards."""
     policy = run.config.dataset.bad_images
-    limit = 0 if policy.policy == "fail" else policy.max
+    limit = policy.tolerated(len(run.images.manifest))
     run.bad = {row: reason for table in run.tables for row, reason in table.bad.items()}
     engine = open_engine(
         run.options.engine,

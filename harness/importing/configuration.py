@@ -108,7 +108,7 @@ def _model(check: Check, entry: Entry, lines: YamlLines, where: Places, *, inden
         lines.put("batch", runner.batch, runner.places["batch"], indent)
     if runner.properties:
         lines.put("properties", runner.properties, runner.places["properties"], indent)
-    _input(entry, model, lines, indent)
+    _input(entry, model, lines, indent, is_candidate=is_candidate)
     _output(entry, model, lines, indent)
     if entry.pixels.protocol() != check.leading.pixels.protocol():
         _preprocess(entry.pixels, lines, indent)
@@ -120,7 +120,7 @@ def _model(check: Check, entry: Entry, lines: YamlLines, where: Places, *, inden
         lines.null("target", f"its own published accuracy differs: {stated} {places}", indent + 2)
 
 
-def _input(entry: Entry, model: ModelYml | None, lines: YamlLines, indent: int) -> None:
+def _input(entry: Entry, model: ModelYml | None, lines: YamlLines, indent: int, *, is_candidate: bool) -> None:
     runner, pixels = entry.runner, entry.pixels
     lines.put("input", indent=indent)
     if runner.input_name is not None:
@@ -132,6 +132,9 @@ def _input(entry: Entry, model: ModelYml | None, lines: YamlLines, indent: int) 
         place = ", ".join(pixels.affine.places)
         lines.put("mean", one_or_three(pixels.affine.mean), place, indent + 2)
         lines.put("scale", one_or_three(pixels.affine.scale), place, indent + 2)
+    elif not is_candidate:  # a reference says what it gets, also where that is plain pixels
+        lines.put("mean", 0, "no `normalization` is written there", indent + 2)
+        lines.put("scale", 1, "no `normalization` is written there", indent + 2)
     if runner.layout is not None:
         lines.put("layout", runner.layout, runner.places["layout"], indent + 2)
     if runner.element not in (None, "f32"):

@@ -48,7 +48,7 @@ class Certifying:
         self._reference = config.reference.id
         self._parity = {item.id: config.gates_for(item).parity for item in config.candidates}
         bad = config.dataset.bad_images
-        left_out = bad.max if bad.policy == "skip" else 0
+        left_out = bad.tolerated(population) if bad.policy == "skip" else 0
         size = max(1, population)  # of an empty set nothing is ever taken, so nothing is decided
         self._certifiers = {
             item.id: Certifier(wanted.top1_max_drop_pp, wanted.confidence, size, left_out) for item in config.candidates

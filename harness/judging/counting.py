@@ -40,8 +40,8 @@ class Rows:
 
     ``tables``: in that order; ``kept``: bool, which of their rows count (the policy `skip` leaves bad images out);
     ``rows``: int64, the kept rows of the manifest; ``evaluated``: their ids and labels; ``bad``: every reason by row;
-    ``outcomes``: the kept rows of each model that did not fail; ``whole_set``: size of the whole set, without images
-    that are left out.
+    ``outcomes``: the kept rows of each model that did not fail; ``whole_set``: size of the whole set, from
+    which images that are left out are missing.
     """
 
     tables: tuple[ShardTable, ...]
@@ -86,7 +86,7 @@ def merged_rows(evaluation: Evaluation) -> Rows:
             for model in evaluation.models
             if model.failure is None
         },
-        whole_set=(config.dataset.images or images.listed) - int((~kept).sum()),
+        whole_set=config.dataset.images or images.listed,
     )
 
 

@@ -27,7 +27,8 @@ _OFF = "switched off in the configuration"
 class Judged:
     """What the gates look at: one model's rows, the reference's rows, and how much of the whole set they are.
 
-    ``whole_set``: size of the whole set. The rows of both outcomes belong to the same images in the same order.
+    ``whole_set``: size of the whole set; ``declared``: the configuration states it, and it is not just what was listed.
+    The rows of both outcomes belong to the same images in the same order.
     """
 
     model: str
@@ -35,6 +36,12 @@ class Judged:
     reference: Outcome | None
     precision: str
     whole_set: int
+    declared: bool = True
+
+    def weighs_too_much(self, limit_pp: float) -> bool:
+        """Whether nobody said that these images are the whole set, and one of them weighs more than a limit in pp."""
+        total = len(self.outcome)
+        return not self.declared and total > 0 and Fraction(100, total) > _exact(limit_pp)
 
 
 def judge_model(judged: Judged, gates: Gates, published: Published | None) -> list[GatePart]:
@@ -114,6 +121,10 @@ def judge_target(judged: Judged, gate: TargetGate | None, published: Published |
             f"published on {wanted:,} images, but {total:,} of {judged.whole_set:,} were evaluated",
             figures,
         )
+    least_tolerance = min(gate.top1_tolerance_pp, gate.top5_tolerance_pp)
+    if published.images is None and judged.weighs_too_much(least_tolerance):
+        reason = f"published on an unknown number of images: {weight_in_words(total, least_tolerance)}"
+        return _not_applicable("target", judged, reason, figures)
     short, above = [], []
     for k, value, tolerance in (
         (1, published.top1_percent, gate.top1_tolerance_pp),
@@ -157,11 +168,38 @@ def judge_drop(judged: Judged, gate: DropGate | None) -> GatePart:
         measured.append(figure.model_copy(update={"value": 100 * (broken - fixed) / total}))
         found.append(_DropOfOneK(k, broken, fixed, total, most))
     is_whole = total >= judged.whole_set
+    if is_whole and any(judged.weighs_too_much(item.most) for item in found):
+        return _drop_of_unknown_part(judged, found, measured)
     verdicts = [item.on_whole_set() if is_whole else item.on_subset() for item in found]
     order: tuple[Verdict, ...] = ("fail", "inconclusive", "pass")
     verdict = min(verdicts, key=order.index)
     deciding = [item for item, own in zip(found, verdicts, strict=True) if own == verdict]
     reason = "; ".join(map(str, deciding)) if is_whole else _on_subset(deciding, verdict, judged.whole_set)
+    return gate_part("drop", judged.model, verdict, reason, measured)
+
+
+def weight_in_words(total: int, limit_pp: float) -> str:
+    """Return what one of ``total`` images weighs, and what to state where they are the whole set."""
+    return (
+        f"one image weighs {100 / total:.3g} pp, more than the limit of {limit_pp:g} pp; "
+        f"write `dataset.images: {total}` if these {total:,} are the whole set"
+    )
+
+
+def _drop_of_unknown_part(judged: Judged, found: Sequence[_DropOfOneK], measured: Sequence[Figure]) -> GatePart:
+    """Judge images of which nobody said that they are the whole set by the paired interval, as any sample."""
+    verdicts = [item.on_subset() for item in found]
+    order: tuple[Verdict, ...] = ("fail", "inconclusive", "pass")
+    verdict = min(verdicts, key=order.index)
+    hardest = min(
+        (item for item, own in zip(found, verdicts, strict=True) if own == verdict), key=lambda item: item.most
+    )
+    low, high = hardest.interval
+    reason = f"Top-{hardest.k} drop: paired 95 % interval [{low:+.3f}, {high:+.3f}] pp on {hardest.total:,} images"
+    if verdict == "inconclusive":
+        reason = f"{reason}; {weight_in_words(hardest.total, hardest.most)}"
+    else:
+        reason += f", limit {hardest.most:g} pp; entirely {'within' if verdict == 'pass' else 'above'} the limit"
     return gate_part("drop", judged.model, verdict, reason, measured)
 
 

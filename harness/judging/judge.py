@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 from harness.config import Candidate
 from harness.judging.baseline import CountedRun, baseline_gates
 from harness.judging.certifying import answered
+from harness.judging.chance import chance_fault, held_back
 from harness.judging.counting import (
     Rows,
     comparison_parts,
@@ -17,7 +19,7 @@ from harness.judging.counting import (
     predictions_table,
 )
 from harness.judging.evaluation import EvaluatedModel, Evaluation, Judgement
-from harness.judging.gates import Judged, errors_for, exit_code, judge_model
+from harness.judging.gates import Judged, errors_for, exit_code, judge_model, weight_in_words
 from harness.judging.tradeoff import compare_candidates
 from harness.record.recorded_config import RecordedConfig
 from harness.record.schema import GatePart
@@ -28,17 +30,22 @@ def judge(evaluation: Evaluation) -> Judgement:
     """Count, compare and judge a finished evaluation.
 
     The gates of each model come first, with `certify` beside each drop where one is certified; those of baselines
-    follow. A baseline that cannot be read is a verdict of its gate and no exception.
+    follow. A baseline that cannot be read is a verdict of its gate and no exception. Where the reference is no
+    yardstick, the gate `chance` says so first, and no other passes.
     """
     rows = merged_rows(evaluation)
     dataset, models = dataset_part(evaluation, rows), model_parts(evaluation, rows)
     comparisons = comparison_parts(evaluation, rows)
     gates = model_gates(evaluation, rows)
     if evaluation.certified is not None:
-        gates = _with_certified(gates, evaluation.certified, rows)
+        gates = _with_certified(gates, evaluation, evaluation.certified, rows)
     config = evaluation.config
     counted = CountedRun(config.name, dataset, models, comparisons, RecordedConfig.of(config.resolved()))
     gates = (*gates, *baseline_gates(counted, config))
+    reference = rows.outcomes.get(config.reference.id)
+    if reference is not None:
+        fault = chance_fault(config.reference.id, "reference", reference, config.dataset.classes, config.published)
+        gates = held_back(gates, config.reference.id, fault) if fault else gates
     return Judgement(
         exit_code=exit_code(gates, evaluated=rows.good),
         dataset=dataset,
@@ -84,6 +91,7 @@ def _gates_of(model: EvaluatedModel, evaluation: Evaluation, rows: Rows) -> Sequ
         reference=rows.outcomes[config.reference.id] if candidate else None,
         precision=model.precision,
         whole_set=rows.whole_set,
+        declared=config.dataset.images is not None,
     )
     return judge_model(judged, config.gates_for(candidate), config.published)
 
@@ -94,7 +102,9 @@ def _gates_of_failed(model: EvaluatedModel, failure: Failure) -> Sequence[GatePa
     return errors_for([model.id], candidates, reason, "not_applicable" if failure.unavailable else "error")
 
 
-def _with_certified(gates: Sequence[GatePart], certified: Mapping[str, GatePart], rows: Rows) -> tuple[GatePart, ...]:
+def _with_certified(
+    gates: Sequence[GatePart], evaluation: Evaluation, certified: Mapping[str, GatePart], rows: Rows
+) -> tuple[GatePart, ...]:
     """Put the gate certify beside each drop, which it answers for as long as not the whole set was seen."""
     parts: list[GatePart] = []
     for part in gates:
@@ -102,7 +112,20 @@ def _with_certified(gates: Sequence[GatePart], certified: Mapping[str, GatePart]
         on = part.verdict not in ("error", "not_applicable")
         parts.append(answered(part) if is_drop and on and not rows.is_whole_set else part)
         if is_drop:
-            parts.append(certified[part.model])
+            parts.append(_certified(certified[part.model], evaluation, rows))
         elif part.gate == "drop":  # its candidate failed or is unavailable, and so is this gate
             parts.append(part.model_copy(update={"gate": "certify"}))
     return tuple(parts)
+
+
+def _certified(part: GatePart, evaluation: Evaluation, rows: Rows) -> GatePart:
+    """Return a certified drop, which is no pass where a small set that nobody called whole was exhausted."""
+    wanted, total = evaluation.config.certify, len(rows.rows)
+    exhausted = wanted is not None and part.verdict == "pass" and rows.is_whole_set and total > 0
+    if not exhausted or evaluation.config.dataset.images is not None:
+        return part
+    assert wanted is not None
+    if Fraction(100, total) <= Fraction(repr(wanted.top1_max_drop_pp)):
+        return part
+    reason = weight_in_words(total, wanted.top1_max_drop_pp)
+    return part.model_copy(update={"verdict": "inconclusive", "reason": f"{part.reason}; {reason}"})

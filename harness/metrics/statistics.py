@@ -13,8 +13,7 @@ def wilson(correct: int, total: int, z: float = Z95) -> tuple[float, float]:
 
     Source: E. B. Wilson (1927), J. Am. Stat. Assoc. 22, 209-212. Raises ValueError unless 0 <= correct <= total > 0.
     """
-    if total <= 0 or not 0 <= correct <= total:
-        raise ValueError(f"{correct} correct of {total}: no proportion")
+    _check_count(correct, total)
     share = correct / total
     denominator = 1 + z * z / total
     centre = (share + z * z / (2 * total)) / denominator
@@ -22,6 +21,33 @@ def wilson(correct: int, total: int, z: float = Z95) -> tuple[float, float]:
     low = 0.0 if correct == 0 else centre - half
     high = 1.0 if correct == total else centre + half
     return low, high
+
+
+def above_share(correct: int, total: int, share: float) -> float:
+    """Return the exact one-sided binomial p-value of "the true proportion is at most ``share``" (a fraction).
+
+    It is the probability of ``correct`` or more of ``total``. Raises ValueError unless 0 <= correct <= total > 0.
+    """
+    _check_count(correct, total)
+    from scipy.special import bdtrc
+
+    return 1.0 if correct == 0 else float(bdtrc(correct - 1, total, share))
+
+
+def below_share(correct: int, total: int, share: float) -> float:
+    """Return the exact one-sided binomial p-value of "the true proportion is at least ``share``" (a fraction).
+
+    It is the probability of ``correct`` or fewer of ``total``. Raises ValueError unless 0 <= correct <= total > 0.
+    """
+    _check_count(correct, total)
+    from scipy.special import bdtr
+
+    return float(bdtr(correct, total, share))
+
+
+def _check_count(correct: int, total: int) -> None:
+    if total <= 0 or not 0 <= correct <= total:
+        raise ValueError(f"{correct} correct of {total}: no proportion")
 
 
 def mcnemar_exact(broken: int, fixed: int) -> float:

@@ -45,7 +45,7 @@ def test_defaults_are_the_published_protocol() -> None:
         "exif": "ignore",
     }
     assert plain["dataset"]["background_class"] is True
-    assert plain["dataset"]["bad_images"] == {"policy": "fail", "max": 0}
+    assert plain["dataset"]["bad_images"] == {"policy": "fail", "max": 0, "max_percent": 1.0}
     assert {name: plain["gates"][name] for name in ("parity", "target", "drop")} == {
         "parity": PARITY,
         "target": TARGET,

@@ -92,7 +92,7 @@ def test_missing_images_are_bad_images(tmp_path: Path, fakes: Fakes) -> None:
     with pytest.raises(DatasetError, match=r"names 2 images that .* does not have: 003\.png, 030\.png"):
         run(tmp_path, path)
     for policy, total in (("wrong", 40), ("skip", 38)):
-        record = run(tmp_path, path, dataset={"bad_images": {"policy": policy, "max": 2}}, out=policy)
+        record = run(tmp_path, path, dataset={"bad_images": {"policy": policy, "max": 2, "max_percent": 5}}, out=policy)
         assert record.models[0].top1 is not None
         assert (record.models[0].top1.correct, record.models[0].top1.total) == (38, total)
         assert [(item.id, item.reason) for item in record.dataset.bad_images] == [

@@ -97,7 +97,7 @@ def test_an_image_that_is_unusable_for_one_is_bad_for_all(tiny: Tiny, tmp_path: 
     path = configured(tiny, tmp_path, {"size": SIZE}, cropped)
     first = min((tmp_path / "images").glob("*.*g"))
     Image.new("RGB", (SIZE - 1, SIZE)).save(first)
-    config = load_config(path, ["dataset.bad_images={policy: skip, max: 1}"])
+    config = load_config(path, ["dataset.bad_images={policy: skip, max: 1, max_percent: 100}"])
     record = validate(config, Options(out=tmp_path / "run", quiet=True, use_cache=False))
     (bad,) = record.dataset.bad_images
     assert "smaller than the crop" in bad.reason

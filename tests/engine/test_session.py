@@ -64,6 +64,7 @@ class Project:
             "cache": {"folder": "cache"},
             "gates": {"parity": {"max_abs_diff": 0.5}},
         }
+        data["dataset"]["images"] = len((self.folder / "images.txt").read_text().splitlines()) or None
         change(data)
         (self.folder / "config.yml").write_text(yaml.safe_dump(data))
         options.setdefault("reports", self.folder / "reports")
@@ -115,7 +116,7 @@ def test_the_record_on_disk_is_the_record(project: Project) -> None:
 
 def bad(policy: str, most: int) -> Change:
     def change(data: dict[str, Any]) -> None:
-        data["dataset"]["bad_images"] = {"policy": policy, "max": most}
+        data["dataset"]["bad_images"] = {"policy": policy, "max": most, "max_percent": 100}
 
     return change
 
@@ -157,14 +158,70 @@ def test_bad_images_count_as_wrong(project: Project) -> None:
 def test_bad_images_are_left_out(project: Project) -> None:
     project.images(WITH_BAD, LABELS)
     record = project.validate(bad("skip", 2))
-    assert record.exit_code == 0
+    assert record.exit_code == 5
     for model in record.models:
         assert model.top1 is not None
         assert (model.top1.correct, model.top1.total) == (7, 8)
     assert (record.dataset.evaluated, record.dataset.images, record.dataset.listed) == (8, 10, 10)
     assert len(record.to_pandas()) == 8
     drop = next(gate for gate in record.gates if gate.gate == "drop")
-    assert "on all 8 images" in drop.reason  # without the two, it is still the whole set
+    assert "on 8 of 10 images" in drop.reason  # without the two, it is a subset
+    assert drop.verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("policy", ["wrong", "skip"])
+def test_a_share_of_bad_images_ends_a_run_whatever_their_number(project: Project, policy: str) -> None:
+    project.images(WITH_BAD, LABELS)
+
+    def many(data: dict[str, Any]) -> None:
+        data["dataset"]["bad_images"] = {"policy": policy, "max": 1000}
+
+    with pytest.raises(
+        DatasetError, match=r"0 allowed, which is 1 % of 10\); mend them, or set .*max_percent"
+    ) as caught:
+        project.validate(many)
+    assert caught.value.exit_code == 3
+
+
+def undeclared(limit: float | None, images: int | None = None) -> Change:
+    def change(data: dict[str, Any]) -> None:
+        data["dataset"]["images"] = images
+        if limit is not None:
+            data["gates"]["drop"] = {"top1_max_pp": limit, "top5_max_pp": limit}
+
+    return change
+
+
+def drop_of(record: RunRecord) -> tuple[str, str]:
+    return next((gate.verdict, gate.reason) for gate in record.gates if gate.gate == "drop")
+
+
+def test_images_that_nobody_called_the_whole_set_are_none_where_one_weighs_more_than_the_limit(
+    project: Project,
+) -> None:
+    project.images(values_for(LABELS), LABELS)
+    verdict, reason = drop_of(project.validate(undeclared(None)))
+    assert verdict == "inconclusive"
+    assert "one image weighs 10 pp, more than the limit of 0.1 pp; write `dataset.images: 10` if these 10" in reason
+    assert drop_of(project.validate(undeclared(10.0)))[0] == "pass"  # one image weighs no more than the limit
+    assert drop_of(project.validate(undeclared(9.9)))[0] == "inconclusive"
+    assert drop_of(project.validate(undeclared(None, 10)))[0] == "pass"
+
+
+def test_nor_are_they_for_the_gates_certify_and_target(project: Project) -> None:
+    project.images(values_for(LABELS), LABELS)
+
+    def change(data: dict[str, Any]) -> None:
+        data["dataset"]["images"] = None
+        data["published"] = {"top1_percent": 100, "top5_percent": 100}
+
+    record = project.validate(change, certify_pp=0.1)
+    certify = next(gate for gate in record.gates if gate.gate == "certify")
+    assert certify.verdict == "inconclusive"
+    assert "one image weighs 10 pp, more than the limit of 0.1 pp" in certify.reason
+    targets = [gate for gate in record.gates if gate.gate == "target"]
+    assert {gate.verdict for gate in targets} == {"not_applicable"}
+    assert "published on an unknown number of images: one image weighs 10 pp" in targets[0].reason
 
 
 @pytest.mark.parametrize("policy", ["wrong", "skip"])

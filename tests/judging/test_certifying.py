@@ -144,7 +144,7 @@ def test_the_record_shows_limit_confidence_and_seed_of_the_command_line(tiny: Ti
 
 def test_bad_images_are_no_evidence_and_only_those_of_finished_shards_are_told(tiny: Tiny, tmp_path: Path) -> None:
     def tolerant(data: dict[str, Any]) -> None:
-        data["dataset"]["bad_images"] = {"policy": "wrong", "max": ROWS}
+        data["dataset"]["bad_images"] = {"policy": "wrong", "max": ROWS, "max_percent": 100}
 
     write_images(tmp_path / "images", ROWS, different=4)
     for path in (tmp_path / "images").iterdir():

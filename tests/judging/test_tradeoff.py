@@ -264,6 +264,6 @@ def test_the_best_against_brute_force(candidates: list[tuple[dict[str, Verdict],
         return
     assert matrix.best == matrix.order[0]
     speeds = [candidates[number][2] or 0.0 for number in wanted]
-    near = [n for n, speed in zip(wanted, speeds, strict=True) if speed >= max(speeds) * 19 / 20]
+    near = [n for n, speed in zip(wanted, speeds, strict=True) if 100 * speed >= 85 * max(speeds)]
     infinity = float("inf")
     assert matrix.best == f"c{min(near, key=lambda n: (candidates[n][1], candidates[n][3] or infinity, n))}"

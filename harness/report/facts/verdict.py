@@ -94,6 +94,16 @@ def _passed(record: RunRecord) -> str:
 
 
 def _failed(record: RunRecord) -> str:
+    no_yardstick = _no_yardstick(record)
+    return f"{no_yardstick}; {_failures(record)}" if no_yardstick else _failures(record)
+
+
+def _no_yardstick(record: RunRecord) -> str | None:
+    """Return why the reference's accuracy lets nothing pass; None where it does not."""
+    return next((_reason(gate) for gate in record.gates if gate.gate == "chance"), None)
+
+
+def _failures(record: RunRecord) -> str:
     failed = _gates(record, "fail")
     if not failed:
         return _error(record, "a gate failed, but the record does not say which")
@@ -110,6 +120,8 @@ def _failed(record: RunRecord) -> str:
 def _undecided(record: RunRecord) -> str:
     if record.dataset.evaluated == 0:
         return "no image was evaluated"
+    if no_yardstick := _no_yardstick(record):
+        return no_yardstick
     open_gates = _gates(record, "inconclusive")
     if not open_gates:
         reasons = {f"{visible(gate.gate)}: {_reason(gate)}": None for gate in _gates(record, "not_applicable")}

@@ -1,0 +1,88 @@
+"""No gate passes on a reference that is no better than guessing: exact tests against sums of binomial coefficients."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from harness.config.schema import Published
+from harness.judging.chance import chance_fault, held_back
+from harness.metrics.outcome import Outcome, score
+from harness.metrics.statistics import above_share, below_share
+from harness.record.schema import GatePart
+
+
+def outcome(correct: int, total: int) -> Outcome:
+    labels = np.ones(total, np.int32)
+    answers = np.zeros((total, 3), np.float32)
+    answers[:correct, 1] = answers[correct:, 2] = 1
+    return score(answers, labels)
+
+
+def tail(correct: int, total: int, share: Fraction) -> float:
+    terms = (math.comb(total, k) * share**k * (1 - share) ** (total - k) for k in range(correct, total + 1))
+    return float(sum(terms))
+
+
+@pytest.mark.parametrize(("correct", "total"), [(0, 5), (1, 1), (3, 64), (10, 650), (509, 650), (64, 64)])
+@pytest.mark.parametrize("share", [Fraction(1, 1000), Fraction(1, 10), Fraction(1, 2)])
+def test_the_tests_are_exact_sums(correct: int, total: int, share: Fraction) -> None:
+    assert above_share(correct, total, float(share)) == pytest.approx(tail(correct, total, share), rel=1e-9)
+    below = 1 - tail(correct + 1, total, share) if correct < total else 1.0
+    assert below_share(correct, total, float(share)) == pytest.approx(below, rel=1e-9, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("correct", "total", "classes", "reason"),
+    [
+        (0, 64, 1000, "not clearly better than guessing among 1,000 classes: 0 of 64"),
+        (1, 65, 1000, "not clearly better than guessing"),  # 1.54 %, as by a graph without mean and scale
+        (10, 650, 1000, "not clearly better than guessing"),  # 1.54 %, too, and above 1/1000 by any test
+        (26, 32, 1000, None),
+        (509, 650, 1000, None),
+        (100, 200, 2, "not clearly better than guessing among 2 classes"),
+        (150, 200, 2, None),
+        (1, 1, 1000, "too few images to tell it from guessing"),
+        (2, 2, 1000, None),
+        (3, 3, 4, "too few images to tell it from guessing"),
+        (4, 4, 4, None),
+    ],
+)
+def test_who_is_a_yardstick(correct: int, total: int, classes: int, reason: str | None) -> None:
+    found = chance_fault("tf", "reference", outcome(correct, total), classes, None)
+    assert (found is None) == (reason is None)
+    assert reason is None or reason in str(found)
+
+
+@pytest.mark.parametrize(
+    ("correct", "total", "far"),
+    [(509, 650, False), (36, 100, False), (20, 100, True), (3, 8, False), (0, 1000, True), (400, 1000, False)],
+)
+def test_far_below_the_published_accuracy(correct: int, total: int, far: bool) -> None:
+    published = Published(top1_percent=71.85, top5_percent=90.69)
+    found = chance_fault("tf", "reference", outcome(correct, total), 1000, published)
+    assert (found is not None) == far
+
+
+def test_nothing_is_said_of_no_image_or_one_class() -> None:
+    assert chance_fault("tf", "reference", outcome(0, 0), 1000, None) is None
+    assert chance_fault("tf", "reference", outcome(0, 64), 1, None) is None
+
+
+def test_no_pass_is_left_and_failures_stay() -> None:
+    gates = [
+        GatePart(gate="parity", model="ir", verdict="pass", reason="r"),
+        GatePart(gate="drop", model="ir", verdict="fail", reason="r"),
+        GatePart(gate="target", model="ir", verdict="not_applicable", reason="r"),
+    ]
+    found = held_back(gates, "tf", "why")
+    assert [(part.gate, part.model, part.verdict) for part in found] == [
+        ("chance", "tf", "inconclusive"),
+        ("parity", "ir", "inconclusive"),
+        ("drop", "ir", "fail"),
+        ("target", "ir", "not_applicable"),
+    ]
+    assert found[0].reason == "why"

@@ -7,7 +7,7 @@ SET ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup validate test test-shared lint bench demo-model zoo lock clean
+.PHONY: setup validate test test-shared lint bench campaign demo-model zoo lock audit clean
 
 setup: $(READY)
 
@@ -42,6 +42,11 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m harness.bench $(CONFIG) $(SET) $(ARGS)
+
+# Mutations of everything that is read, and runs killed at random moments: docs/reliability.md. About half an hour.
+campaign: $(READY)
+	$(BIN)/python -m tests.campaign.run $(ARGS)
+	$(BIN)/python -m tests.campaign.kills
 
 demo-model: $(READY)
 	$(BIN)/python datasets/demo/make.py

@@ -73,6 +73,16 @@ class Loaded:
     details: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
+    @property
+    def is_plausible(self) -> bool:
+        """Whether every field has its type: what was read from a file may hold anything."""
+        texts = (self.backend, self.device, self.device_name, self.effective_precision, self.model_sha256)
+        return (
+            all(isinstance(text, str) for text in (*texts, *self.warnings))
+            and isinstance(self.details, dict)
+            and all(isinstance(key, str) for key in self.details)
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         return {**dataclasses.asdict(self), "warnings": list(self.warnings)}

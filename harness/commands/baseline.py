@@ -49,9 +49,9 @@ def run(options: argparse.Namespace) -> Result:
 def update(options: argparse.Namespace) -> Result:
     """Save a finished run as the baseline; the result lists what changed, for whoever reviews the file."""
     from harness.judging.baseline import baseline_of, read_baseline, write_baseline
-    from harness.record.store import read_record
+    from harness.judging.recount import read_sound_record
 
-    record = read_record(options.folder)
+    record = read_sound_record(options.folder)
     accepted = baseline_of(record)
     before = read_baseline(options.file) if options.file.exists() else None
     write_baseline(options.file, accepted)
@@ -70,9 +70,9 @@ def check(options: argparse.Namespace) -> Result:
     from harness.judging.baseline import judge_baseline, read_baseline
     from harness.judging.baseline.schema import require_finished
     from harness.judging.gates import exit_code
-    from harness.record.store import read_record
+    from harness.judging.recount import read_sound_record
 
-    record = read_record(options.folder)
+    record = read_sound_record(options.folder)
     require_finished(record)
     baseline = read_baseline(options.file)
     gate = _limits(record, options)

@@ -6,7 +6,7 @@ from harness.config.schema import Config
 
 _USUAL = "127.5 and 127.5 for TF-Slim, 0 and 1 where the model has them inside"
 _LISTS = (
-    "[123.675, 116.28, 103.53] and [58.395, 57.12, 57.375] in RGB for torchvision, "
+    "[123.675, 116.28, 103.53] and [58.395, 57.12, 57.375] in RGB for ImageNet's own statistics, "
     "[123.68, 116.779, 103.939] and 1 for Caffe"
 )
 

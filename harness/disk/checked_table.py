@@ -22,7 +22,10 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 
 def read_table(path: Path) -> pa.Table | None:
-    """Read such a table; None where the file is missing, cut off, or differs from its checksum."""
+    """Read such a table; None where the file is missing, cut off, differs from its checksum, or is no valid Arrow data.
+
+    A checksum proves that nothing was damaged, not who wrote it: the data are validated in full before they are used.
+    """
     try:
         data = path.read_bytes()
     except OSError:
@@ -32,6 +35,8 @@ def read_table(path: Path) -> pa.Table | None:
     if not data.startswith(_MAGIC) or hashlib.sha256(payload).digest() != data[len(_MAGIC) : start]:
         return None
     try:
-        return pa.ipc.open_stream(pa.py_buffer(payload)).read_all()
-    except pa.ArrowException:
+        table = pa.ipc.open_stream(pa.py_buffer(payload)).read_all()
+        table.validate(full=True)  # else an offset beyond its buffer is a crash wherever the values are looked at
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, NotImplementedError, MemoryError):
         return None
+    return table

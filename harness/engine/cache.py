@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from harness.backends.base import Loaded, Probabilities
 from harness.disk.checked_table import read_table, write_table
+from harness.disk.private import foreign, make_private
 from harness.errors import RecordError
 
 
@@ -34,10 +35,12 @@ class Entry:
 class ProbabilityCache:
     """Entries of one model, in a folder of its own below ``folder``.
 
-    ``model_key``: JSON values that fix everything but the images.
+    ``model_key``: JSON values that fix everything but the images. Folders and entries that another user owns or that
+    others may write to are not used.
     """
 
     def __init__(self, folder: Path, model_key: dict[str, Any]) -> None:
+        self._root = folder
         self.folder = folder / hashlib.sha256(json.dumps(model_key, sort_keys=True).encode()).hexdigest()[:40]
 
     def _path(self, image_digests: tuple[bytes, ...]) -> Path:
@@ -45,11 +48,13 @@ class ProbabilityCache:
 
     def has_any(self) -> bool:
         """Tell whether there is any entry of this model, sound or not."""
-        return next(self.folder.glob("*.table"), None) is not None
+        return foreign(self.folder, self._root) is None and next(self.folder.glob("*.table"), None) is not None
 
     def get(self, image_digests: tuple[bytes, ...], outputs: int) -> Entry | None:
         """Return the entry for these images (sha256 of each one's bytes, in order), or None: absent or damaged."""
         path = self._path(image_digests)
+        if foreign(path, self._root):
+            return None
         table = read_table(path)
         if table is None or table.num_rows != len(image_digests):
             return None
@@ -60,7 +65,9 @@ class ProbabilityCache:
             flat = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in table["probabilities"].chunks]
             probabilities = np.concatenate([np.empty(0, np.float32), *flat]).reshape(len(image_digests), outputs)
             entry = Entry(probabilities, Loaded.from_json(notes))
-        except (KeyError, ValueError, TypeError):
+        except (KeyError, ValueError, TypeError, AttributeError, RecursionError, pa.ArrowException):
+            return None
+        if not np.isfinite(probabilities).all() or not entry.loaded.is_plausible:
             return None
         with contextlib.suppress(OSError):
             os.utime(path)
@@ -72,8 +79,10 @@ class ProbabilityCache:
         notes = json.dumps(loaded.to_json())
         table = pa.table({"probabilities": rows}).replace_schema_metadata({"loaded": notes})
         path = self._path(image_digests)
+        if foreign(path, self._root):
+            return
         with contextlib.suppress(OSError, RecordError):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(path.parent)
             write_table(path, table)
 
 

@@ -17,6 +17,7 @@ from harness.backends.registry import backends, facts_of
 from harness.config import Candidate, Config, Preprocess, Reference
 from harness.conversion.prepared import Prepared, PreparedModel, read_models
 from harness.dataset.manifest import Manifest
+from harness.disk.private import foreign
 from harness.engine.cache import touch
 from harness.engine.task import ModelTask
 from harness.feeding.pipeline import libraries
@@ -103,6 +104,13 @@ def cache_folder(config: Config) -> Path:
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("conversion-accuracy-harness", appauthor=False))
+
+
+def cache_warnings(config: Config) -> list[str]:
+    """Return a sentence for each part of the cache that is not used because others could have written it."""
+    folder = cache_folder(config)
+    faults = (foreign(folder / part) for part in ("probabilities", "compiled"))
+    return [f"the cache is not used: {fault}" for fault in faults if fault]
 
 
 def plan_models(

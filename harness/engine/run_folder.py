@@ -178,7 +178,7 @@ class RunFolder:
             return None
         try:
             shard = ShardTable.from_arrow(table)
-        except (KeyError, ValueError, TypeError):
+        except ValueError:
             return None
         return shard if shard.rows == rows and shard.index == index else None
 

@@ -18,7 +18,7 @@ from harness.dataset.checksums import verify_checksums
 from harness.dataset.image_set import open_image_set
 from harness.engine.cache import trim
 from harness.engine.checks import finished_tables, refuse_failures, refuse_suspect_labels, too_many_bad_images
-from harness.engine.identity import cache_folder, identity, plan_models, task_for
+from harness.engine.identity import cache_folder, cache_warnings, identity, plan_models, task_for
 from harness.engine.local import open_engine, require_engine
 from harness.engine.progress import Progress
 from harness.engine.run import Options, Run, process_age, write_results, write_unfinished
@@ -73,6 +73,8 @@ def validate(config: Config, options: Options | None = None) -> RunRecord:
         work = Work(config.dataset, certify, options.limit, images.manifest.fingerprint(), tasks)
         with Models(images, [task.lane() for task in tasks]) as models:
             run = Run(config, options, folder, planned, models, started, started_at)
+            if options.use_cache:
+                run.warnings += cache_warnings(config)
             run.warnings += [*unstated(config), *prepared.warnings, *images.notes, *_certifying(run, certify)]
             write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "not finished: the process ended before the run did")
             try:

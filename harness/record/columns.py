@@ -15,6 +15,17 @@ def flat(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
 
 
+def lists_of(column: pa.ChunkedArray) -> Any:
+    """Return a column of lists of one length as a numpy array (rows, length). Raises ValueError for other columns."""
+    import numpy as np
+    import pyarrow.types as kinds
+
+    array = flat(column)
+    if not kinds.is_fixed_size_list(array.type) or array.null_count or array.flatten().null_count:
+        raise ValueError("no column of lists of one length")
+    return np.from_dlpack(array.flatten()).reshape(len(array), array.type.list_size)
+
+
 def numbers_of(column: pa.ChunkedArray) -> Any:
     """Return a column of integers or floats as a read-only numpy array; null is NaN, or -1 among integers."""
     import numpy as np

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.disk.atomic import write_atomically
 from harness.errors import RecordError
@@ -24,9 +24,43 @@ def read_predictions(run: Path) -> pa.Table | None:
 
     try:
         with pq.ParquetFile(path) as file:
-            return file.read()
-    except (pa.ArrowException, OSError) as error:
-        raise RecordError(f"{path}: damaged ({error}); validate again") from None
+            table = file.read()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, NotImplementedError, MemoryError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise RecordError(f"{path}: damaged ({reason}); validate again") from None
+    return table
+
+
+def column_fault(table: pa.Table) -> str | None:
+    """Say which column has another type than the harness writes; None where all are right. Others are left alone."""
+    import pyarrow as pa
+
+    kinds = {"image_id": (pa.string(), pa.large_string()), "label": (pa.int32(), pa.int64())}
+    names = table.column_names
+    if len(set(names)) != len(names):
+        return "a column is there twice"
+    for name in names:
+        own = kinds.get(name) or _types(pa).get(name.rpartition(".")[2] if "." in name else "")
+        if own and table.schema.field(name).type not in own:
+            return f"the column {name[:80]} has the type {str(table.schema.field(name).type)[:80]}"
+    missing = [name for name in kinds if name not in names]
+    return f"there is no column {missing[0]}" if missing else None
+
+
+def _types(pa: Any) -> dict[str, tuple[Any, ...]]:
+    whole, single = (pa.int32(), pa.int64()), (pa.float32(), pa.float64())
+    five = tuple(pa.list_(kind, width) for kind in (*whole, *single) for width in range(1, 6))
+    return {
+        "top1": whole,
+        "rank_of_label": whole,
+        "top5": five,
+        "top5_probabilities": five,
+        "probability_of_label": single,
+        "top1_probability": single,
+        "max_abs_diff": single,
+        "mean_abs_diff": single,
+    }
 
 
 def write_predictions(folder: Path, table: pa.Table) -> Path:

@@ -14,6 +14,16 @@ from numpy.typing import NDArray
 
 from harness.metrics.outcome import Outcome
 
+_DTYPES: dict[str, type[np.generic]] = {
+    "top1": np.int32,
+    "top5": np.int32,
+    "top5_probabilities": np.float32,
+    "probability_of_label": np.float32,
+    "top1_probability": np.float32,
+    "rank_of_label": np.int32,
+    "max_abs_diff": np.float32,
+    "mean_abs_diff": np.float64,
+}
 _SINGLE = {"top1", "probability_of_label", "top1_probability", "rank_of_label", "max_abs_diff", "mean_abs_diff"}
 
 
@@ -97,20 +107,54 @@ class ShardTable:
 
     @classmethod
     def from_arrow(cls, table: pa.Table) -> ShardTable:
-        """Read back what ``to_arrow`` gave. Raises KeyError or ValueError where it is something else."""
-        notes = json.loads((table.schema.metadata or {})[b"harness"])
-        return cls(
-            index=notes["index"],
-            rows=range(*notes["rows"]),
-            image_digests=tuple(table["image_digest"].to_pylist()),
-            signatures=tuple(table["signature"].to_pylist()),
-            bad={int(row): reason for row, reason in notes["bad"].items()},
-            outcomes={model: outcome_from(table, model) for model in notes["models"]},
-            seconds=notes["seconds"],
-            cached=frozenset(notes["cached"]),
-            latencies=notes["latencies"],
-            failures={model: Failure(**failure) for model, failure in notes["failures"].items()},
-            reported=dict(notes["reported"]),
+        """Read back what ``to_arrow`` gave. Raises ValueError where it is anything else."""
+        try:
+            notes = json.loads((table.schema.metadata or {})[b"harness"])
+            shard = cls(
+                index=notes["index"],
+                rows=range(*notes["rows"]),
+                image_digests=tuple(table["image_digest"].to_pylist()),
+                signatures=tuple(table["signature"].to_pylist()),
+                bad={int(row): reason for row, reason in notes["bad"].items()},
+                outcomes={model: outcome_from(table, model) for model in notes["models"]},
+                seconds=notes["seconds"],
+                cached=frozenset(notes["cached"]),
+                latencies=notes["latencies"],
+                failures={model: Failure(**failure) for model, failure in notes["failures"].items()},
+                reported=dict(notes["reported"]),
+            )
+            sound = shard.is_plausible
+        except (
+            KeyError,
+            TypeError,
+            AttributeError,
+            IndexError,
+            OverflowError,
+            RecursionError,
+            pa.ArrowException,
+        ) as error:
+            raise ValueError(f"no shard table: {error}") from None
+        if not sound:
+            raise ValueError("no shard table: a value of another type or length")
+        return shard
+
+    @property
+    def is_plausible(self) -> bool:
+        """Whether everything has its type and its length: what was read from a file may hold anything."""
+        count = len(self.rows)
+        return (
+            type(self.index) is int
+            and self.rows.step == 1
+            and 0 <= self.rows.start <= self.rows.stop
+            and len(self.image_digests) == len(self.signatures) == count
+            and all(isinstance(item, bytes) and len(item) in (0, 32) for item in self.image_digests)
+            and all(isinstance(item, str) for item in (*self.signatures, *self.bad.values(), *self.cached))
+            and all(row in self.rows for row in self.bad)
+            and all(isinstance(model, str) and is_plausible(outcome, count) for model, outcome in self.outcomes.items())
+            and all(_are_numbers([value]) for value in self.seconds.values())
+            and all(isinstance(values, list) and _are_numbers(values) for values in self.latencies.values())
+            and all(_is_failure(failure) for failure in self.failures.values())
+            and all(isinstance(part, dict) for part in self.reported.values())
         )
 
 
@@ -143,6 +187,37 @@ def _as_numpy(column: pa.Array, *, single: bool) -> NDArray[np.generic]:
         return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
     width = column.type.list_size
     return column.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)  # type: ignore[no-any-return]
+
+
+def is_plausible(outcome: Outcome, count: int) -> bool:
+    """Return whether an outcome has ``count`` rows of the right types, with classes and numbers that can be.
+
+    A bad image has no answer; every other one has a rank from 1, probabilities that are numbers, and its best class
+    first among the five.
+    """
+    bad, good = outcome.is_bad, ~outcome.is_bad
+    for name, array in outcome.columns().items():
+        width = {"top5": outcome.top5.shape[1:], "top5_probabilities": outcome.top5.shape[1:]}.get(name, ())
+        if array.dtype != _DTYPES[name] or array.shape != (count, *width):
+            return False
+    numbers = (outcome.top5_probabilities, outcome.probability_of_label, outcome.top1_probability)
+    return bool(
+        (outcome.top1[bad] == -1).all()
+        and (outcome.top1[good] >= 0).all()
+        and (outcome.top5[good] >= -1).all()
+        and (outcome.top5.shape[1] == 0 or (outcome.top5[good, 0] == outcome.top1[good]).all())
+        and all(np.isfinite(array[good]).all() for array in numbers)
+        and not (outcome.max_abs_diff[good] < 0).any()
+        and not (outcome.mean_abs_diff[good] < 0).any()
+    )
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    return all(type(value) in (int, float) and 0 <= value < float("inf") for value in values)
+
+
+def _is_failure(failure: Failure) -> bool:
+    return isinstance(failure.message, str) and isinstance(failure.kind, str) and type(failure.unavailable) is bool
 
 
 def merge_outcomes(tables: Sequence[ShardTable], model: str) -> Outcome:

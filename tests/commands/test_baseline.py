@@ -9,8 +9,11 @@ import pytest
 
 from harness.commands.baseline import check, update
 from harness.errors import BaselineError, ConfigError
+from harness.record.schema import GatePart
 from harness.record.store import write_record
 from tests.judging.baseline.runs import CONFIG, model, run
+
+FAILED = GatePart(gate="drop", model="ir", verdict="fail", reason="too far")
 
 
 def options(folder: Path, file: Path, **changes: Any) -> argparse.Namespace:
@@ -83,7 +86,7 @@ def test_update_lists_which_models_are_left_out(tmp_path: Path) -> None:
 
 
 def test_update_warns_of_a_failed_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert update(options(saved(tmp_path, "failed", exit_code=1), tmp_path / "b.json")).exit_code == 0
+    assert update(options(saved(tmp_path, "failed", exit_code=1, gates=(FAILED,)), tmp_path / "b.json")).exit_code == 0
     assert "exit code 1" in capsys.readouterr().err
 
 

@@ -9,24 +9,18 @@ from pathlib import Path
 import pytest
 
 from harness.commands.compare import run
-from harness.record.store import write_predictions, write_record
 from tests.conftest import harness_environment
-from tests.judging.baseline.runs import model
-from tests.judging.baseline.runs import run as record_of
-from tests.judging.comparing.conftest import Row, table
+from tests.judging.comparing.conftest import Row, Saver, save
 
+__all__ = ["save"]
 HOSTILE = "a\x1b[31mb\u202e.jpg"
 BEFORE: list[Row] = [(HOSTILE, 5, {"tf": (5, 1, 0.5), "ir": (5, 1, 0.5)})]
 AFTER: list[Row] = [(HOSTILE, 5, {"tf": (5, 1, 0.5), "ir": (6, 2, 0.25)})]
 
 
 @pytest.fixture
-def runs(tmp_path: Path) -> tuple[Path, Path]:
-    for name, rows in (("a", BEFORE), ("b", AFTER)):
-        (tmp_path / name).mkdir()
-        write_record(tmp_path / name, record_of(model("ir", device="GPU" if name == "b" else "CPU")))
-        write_predictions(tmp_path / name, table(rows))
-    return tmp_path / "a", tmp_path / "b"
+def runs(save: Saver) -> tuple[Path, Path]:
+    return save("a", BEFORE), save("b", AFTER, device="GPU")
 
 
 def options(runs: tuple[Path, Path], *, as_json: bool = False) -> argparse.Namespace:

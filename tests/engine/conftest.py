@@ -128,7 +128,10 @@ def outcome(rows: int, seed: int) -> Outcome:
         max_abs_diff=floats(rows),
         mean_abs_diff=generator.random(rows),
     )
-    made.probability_of_label[0] = np.nan
+    made.top5[:, 0] = made.top1
+    empty = {"top1": -1, "top5": -1, "rank_of_label": 0}
+    for name, array in made.columns().items():
+        array[0] = empty.get(name, np.nan)
     return made
 
 

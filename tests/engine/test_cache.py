@@ -122,3 +122,27 @@ def test_nothing_but_the_caches_own_files_is_deleted(tmp_path: Path) -> None:
     trim(tmp_path, 0)
     assert all(path.exists() for path in others)
     assert not torn.exists()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_number_that_is_none_is_not_kept_as_an_answer(tmp_path: Path, value: float) -> None:
+    cache = ProbabilityCache(tmp_path, {"k": 1})
+    numbers = NUMBERS.copy()
+    numbers[2, 3] = value
+    cache.put(DIGESTS, numbers, LOADED)
+    assert cache.get(DIGESTS, 5) is None
+
+
+@pytest.mark.parametrize("place", ["", "folder", "entry"])
+def test_what_others_may_write_to_is_not_used(tmp_path: Path, place: str) -> None:
+    root = tmp_path / "probabilities"
+    cache = ProbabilityCache(root, {"k": 1})
+    cache.put(DIGESTS, NUMBERS, LOADED)
+    (entry,) = root.glob("*/*.table")
+    chosen = {"": root, "folder": entry.parent, "entry": entry}[place]
+    before = chosen.stat().st_mode
+    chosen.chmod(0o777)
+    assert cache.get(DIGESTS, 5) is None
+    assert cache.has_any() == (place == "entry")
+    chosen.chmod(before)
+    assert cache.get(DIGESTS, 5) is not None

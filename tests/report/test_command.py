@@ -45,8 +45,8 @@ def test_what_cannot_be_meant_is_refused(
 
 
 def test_a_size_is_a_number_of_megabytes(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", str(run), "--format", "html", "--max-mb", "0.1"]) == 0
-    assert (run / "report.html").stat().st_size <= 100_000
+    assert main(["report", str(run), "--format", "html", "--max-mb", "0.2"]) == 0
+    assert (run / "report.html").stat().st_size <= 200_000
     with pytest.raises(SystemExit) as stopped:
         main(["report", str(run), "--max-mb", "none"])
     assert stopped.value.code == 2

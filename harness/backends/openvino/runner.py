@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities, size_key, wrong_width
 from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name, with_aliases
+from harness.backends.openvino.blobs import checked
 from harness.backends.openvino.facts import FACTS
 from harness.backends.openvino.framework import import_openvino, reason
 from harness.backends.openvino.quantized import input_quantization, output_quantization, real, stored
@@ -191,12 +191,13 @@ class OpenVINOBackend(Backend):
         properties: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT"}
         if self.spec.precision in _HINTS:
             properties["INFERENCE_PRECISION_HINT"] = _HINTS[self.spec.precision]
-        if self.spec.cache_dir and _writable(Path(self.spec.cache_dir)):
-            properties["CACHE_DIR"] = self.spec.cache_dir
         if self.spec.threads and self.spec.device == "CPU":
             properties["INFERENCE_NUM_THREADS"] = self.spec.threads
         try:
-            return core.compile_model(model, self.spec.device, properties)
+            with checked(Path(self.spec.cache_dir) if self.spec.cache_dir else None) as folder:
+                if folder:
+                    properties["CACHE_DIR"] = folder
+                return core.compile_model(model, self.spec.device, properties)
         except RuntimeError as error:
             raise DeviceError(
                 f"{self.spec.id}: {self.spec.device} cannot compile {self.spec.model} at {self.spec.precision}: "
@@ -260,12 +261,3 @@ def input_names(model: Any) -> Mapping[str, Any]:
         for name in (*sorted(source.get_names()), source.get_node().get_friendly_name()):
             names.setdefault(name, source)
     return names
-
-
-def _writable(folder: Path) -> bool:
-    """Make a folder and return whether files can be written there; without a writable cache the model compiles anew."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return False
-    return os.access(folder, os.W_OK)

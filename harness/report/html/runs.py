@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from harness.errors import RecordError
+from harness.judging.recount import require_sound
 from harness.record.schema import RunRecord
 from harness.record.store import RECORD_FILE, read_record
 from harness.report.facts import numbers
@@ -49,6 +50,7 @@ def find_runs(folder: Path) -> tuple[list[Run], list[tuple[str, str]]]:
         place = found.relative_to(folder).as_posix()
         try:
             record = read_record(found)
+            require_sound(record, None)
         except RecordError as error:
             unreadable.append((visible(place), visible(str(error).removeprefix(f"{found / RECORD_FILE}: "))))
             continue

@@ -103,7 +103,7 @@ def test_models_of_one_run_only_are_named(save: Saver) -> None:
 
 
 def test_no_model_in_common_is_refused(save: Saver) -> None:
-    other: list[Row] = [(name, label, {"onnx": models["tf"]}) for name, label, models in AFTER]
+    other: list[Row] = [(name, label, {"onnx": models["tf"], "other": models["tf"]}) for name, label, models in AFTER]
     with pytest.raises(BaselineError, match="none is in both"):
         compare_runs(save("a", BEFORE), save("b", other))
 
@@ -115,7 +115,7 @@ def test_bad_images_are_wrong_and_agree_with_nobody(save: Saver) -> None:
     one = compare_runs(save("c", BEFORE), save("d", bad)).models[0]
     assert (one.flips.broken, one.top1_agreement.total) == (1, 3)
     assert one.max_label_probability_diff == 0
-    every: list[Row] = [(name, 5, {"tf": (-1, 0, NAN)}) for name in "xy"]
+    every: list[Row] = [(name, 5, {"tf": (-1, 0, NAN), "ir": (-1, 0, NAN)}) for name in "xy"]
     none = compare_runs(save("e", every), save("f", every)).models[0]
     assert none.max_label_probability_diff is None
     assert none.top1_agreement.percent is None

@@ -1,0 +1,87 @@
+"""Compiled models that OpenVINO keeps in a folder: believed only with the digest that was taken when they were made.
+
+OpenVINO checks neither who wrote a blob nor whether it is whole: one flipped or foreign blob gives other answers under
+the right model's name. So the folder has a list of digests, and a blob that is not in it is removed before OpenVINO
+looks there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock
+
+from harness.disk.atomic import write_atomically
+from harness.disk.private import foreign, make_private
+from harness.errors import HarnessError
+from harness.machine.digests import file_sha256
+
+LIST = "blobs.json"
+_LOCK = ".lock"
+_OURS = (LIST, _LOCK)
+
+
+@contextlib.contextmanager
+def checked(folder: Path | None) -> Iterator[str | None]:
+    """Give the folder where OpenVINO may keep what it compiles inside the block; None where it may not.
+
+    What cannot be believed there is removed before; what was compiled is listed after. It may not where there is no
+    folder, another user owns it, others may write there, or it cannot be written. One process compiles at a time.
+    """
+    if folder is None or not _made(folder):
+        yield None
+        return
+    with FileLock(folder / _LOCK):
+        sound = _cleaned(folder)
+        yield str(folder) if sound else None
+        if sound:
+            _keep_digests(folder)
+
+
+def _made(folder: Path) -> bool:
+    try:
+        make_private(folder)
+    except OSError:
+        return False
+    return not foreign(folder) and not foreign(folder.parent) and os.access(folder, os.W_OK)
+
+
+def _cleaned(folder: Path) -> bool:
+    known = _known(folder)
+    try:
+        for path in folder.iterdir():
+            if path.name not in _OURS and not _is_sound(path, known):
+                path.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _keep_digests(folder: Path) -> None:
+    """Write the digests of what OpenVINO compiled into a folder; what cannot be listed is compiled anew next time."""
+    with contextlib.suppress(OSError, HarnessError):
+        found = {path.name: file_sha256(path) for path in sorted(folder.iterdir()) if path.name not in _OURS}
+        write_atomically(folder / LIST, json.dumps(found, indent=1).encode())
+
+
+def _known(folder: Path) -> dict[str, str]:
+    if foreign(folder / LIST):
+        return {}
+    try:
+        plain = json.loads((folder / LIST).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return plain if isinstance(plain, dict) else {}
+
+
+def _is_sound(path: Path, known: dict[str, str]) -> bool:
+    if path.name not in known or foreign(path) or not path.is_file():
+        return False
+    try:
+        return file_sha256(path) == known[path.name]
+    except HarnessError:
+        return False

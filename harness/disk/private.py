@@ -1,0 +1,42 @@
+"""Folders that only this user writes to: what others could have put there is not believed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder, and the missing ones above it, which only this user may read and write. Raises OSError."""
+    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
+def foreign(path: Path, stop: Path | None = None) -> str | None:
+    """Say why a file or folder cannot be believed; None where only this user writes to it, or where it is missing.
+
+    Looked at are the path and the folders above it up to ``stop``, itself included (None: the path alone). Not known
+    on Windows, where it is always None.
+    """
+    if os.name != "posix":
+        return None
+    places = [path]
+    if stop is not None and path != stop:
+        places += [folder for folder in path.parents if folder == stop or folder.is_relative_to(stop)]
+    for place in places:
+        try:
+            status = place.lstat()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            return f"{place} cannot be looked at ({error.strerror})"
+        if status.st_uid != os.geteuid():
+            return f"{place} belongs to another user"
+        if stat.S_ISLNK(status.st_mode):
+            return f"{place} is a link"
+        if status.st_mode & _OTHERS_WRITE:
+            return f"others may write to {place}; run `chmod go-w {place}`, or remove it"
+    return None

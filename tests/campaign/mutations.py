@@ -1,0 +1,112 @@
+"""Changes of bytes, as accidents and attackers make them."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable
+
+Mutate = Callable[[bytes, random.Random], bytes]
+_NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x7FFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
+_MAGIC = b"harness table 1\n"
+
+
+def mutate_bytes(data: bytes, rng: random.Random) -> bytes:
+    """Change one to four places: flips, cuts, removed, doubled and inserted pieces, numbers at the limits of types."""
+    changed = bytearray(data)
+    for _ in range(rng.randint(1, 4)):
+        changed = _once(changed, rng)
+    return bytes(changed)
+
+
+def _once(data: bytearray, rng: random.Random) -> bytearray:
+    kind = rng.randrange(6)
+    if kind == 1 or not data:
+        return data + rng.randbytes(rng.randint(1, 64))
+    at = rng.randrange(len(data))
+    length = min(len(data) - at, rng.choice([1, 2, 4, 8, 64, 1024]))
+    if kind == 0:
+        for _ in range(rng.randint(1, 8)):
+            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    elif kind == 2:
+        del data[at:]
+    elif kind == 3:
+        del data[at : at + length]
+    elif kind == 4:
+        data[at:at] = data[at : at + length]
+    else:
+        width = rng.choice([1, 2, 4, 8])
+        number = rng.choice(_NUMBERS) & (256**width - 1)
+        data[at : at + width] = number.to_bytes(width, rng.choice(["little", "big"]))
+    return data
+
+
+def mutate_text(data: bytes, rng: random.Random) -> bytes:
+    """Change text by lines and words, now and then by bytes."""
+    if rng.random() < 0.3:
+        return mutate_bytes(data, rng)
+    lines = data.split(b"\n")
+    for _ in range(rng.randint(1, 3)):
+        at = rng.randrange(len(lines))
+        words = lines[at].split(b" ")
+        kind = rng.randrange(5)
+        if kind == 0:
+            words[rng.randrange(len(words))] = rng.choice(_WORDS)
+        elif kind == 1:
+            lines.insert(at, rng.choice(lines))
+        elif kind == 2 and len(lines) > 1:
+            del lines[at]
+            continue
+        elif kind == 3:
+            rng.shuffle(words)
+        else:
+            lines[at], other = rng.choice(lines), lines[at]
+            words = other.split(b" ")
+        lines[min(at, len(lines) - 1)] = b" ".join(words)
+    return b"\n".join(lines)
+
+
+_WORDS = (
+    *(b"", b"0", b"-1", b"1e309", b"nan", b".inf", b"null", b"~", b"true", b"[]", b"{}", b"[1]", b"{a: 1}", b"1:30:20"),
+    *(b"!!python/object:os.system", b"&a", b"*a", b"<<:", b"\xff\xfe", b"\x00", "é".encode(), b"../../x", b"9" * 400),
+)
+
+
+def mutate_checked_table(data: bytes, rng: random.Random) -> bytes:
+    """Change a table and make its checksum right again, as somebody would who wants it to be believed."""
+    payload = mutate_bytes(data[len(_MAGIC) + 32 :], rng)
+    return _MAGIC + hashlib.sha256(payload).digest() + payload
+
+
+def mutate_json(data: bytes, rng: random.Random) -> bytes:
+    """Replace values of a JSON document by others of any type, now and then its text."""
+    import json
+
+    if rng.random() < 0.2:
+        return mutate_text(data, rng)
+    plain = json.loads(data)
+    for _ in range(rng.randint(1, 3)):
+        _replace_somewhere(plain, rng)
+    return json.dumps(plain).encode()
+
+
+def _replace_somewhere(part: object, rng: random.Random) -> None:
+    for _ in range(rng.randint(1, 6)):
+        keys: list[object] = (
+            list(part) if isinstance(part, dict) else list(range(len(part))) if isinstance(part, list) else []
+        )
+        if not keys:
+            return
+        key = rng.choice(keys)
+        inner = part[key]  # type: ignore[index]
+        if isinstance(inner, (dict, list)) and inner and rng.random() < 0.8:
+            part = inner
+            continue
+        values = [None, True, -1, 0, 2**70, 0.5, 1e308, "", "x", "\ud800", [], {}, [1], {"a": 1}, "ir", "pass", "fail"]
+        if isinstance(inner, (int, float)) and not isinstance(inner, bool):
+            values += [inner + 1, inner - 1, -inner, inner * 2]
+        if isinstance(part, dict) and rng.random() < 0.2:
+            del part[key]
+        else:
+            part[key] = rng.choice(values)  # type: ignore[index]
+        return

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from harness.disk.private import foreign, make_private
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="owners and modes are those of POSIX")
+
+
+def test_new_folders_are_for_this_user_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    make_private(folder)
+    make_private(folder)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent)] == [0o700, 0o700]
+    assert foreign(folder, tmp_path / "a") is None
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+def test_what_others_may_write_to_is_foreign(tmp_path: Path, mode: int) -> None:
+    folder, file = tmp_path / "root" / "sub", tmp_path / "root" / "sub" / "file"
+    make_private(folder)
+    file.touch()
+    assert foreign(file, tmp_path / "root") is None
+    for place in (file, folder, tmp_path / "root"):
+        before = stat.S_IMODE(place.stat().st_mode)
+        place.chmod(mode)
+        assert "others may write" in str(foreign(file, tmp_path / "root"))
+        place.chmod(before)
+
+
+def test_what_another_user_owns_is_foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert "belongs to another user" in str(foreign(tmp_path / "file"))
+
+
+def test_a_link_is_foreign_and_nothing_is_not(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert "is a link" in str(foreign(tmp_path / "link"))
+    assert foreign(tmp_path / "missing", tmp_path) is None

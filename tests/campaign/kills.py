@@ -62,9 +62,7 @@ def main() -> int:
         kills, runs, faults = killed_runs(Path(text), options.kills)
     print(*faults, sep="\n")
     minutes = (time.monotonic() - begin) / 60
-    print(
-        f"{kills} kills, {runs} runs ended after them, {len(faults)} differences from the undisturbed run; {minutes:.0f} min"
-    )
+    print(f"{kills} kills, {runs} runs ended after them, {len(faults)} differences; {minutes:.0f} min")
     return int(bool(faults))
 
 

@@ -8,6 +8,7 @@ import random
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,7 +90,7 @@ def test_what_it_looks_for_is_noticed(tmp_path: Path, monkeypatch: pytest.Monkey
     )
     real = subprocess.run
 
-    def instead(command: list[str], **more: object) -> object:
+    def instead(command: list[str], **more: Any) -> object:
         name, folder, first, end = command[-4:]
         assert name == "planted"
         return real([command[0], str(script), first, end, folder], **{**more, "env": environment})

@@ -31,7 +31,8 @@ class ModelSpec:
     """What a backend needs to know to load a model; the same for references and candidates.
 
     ``size`` is the input's size in pixels: the side of a square, or (height, width). ``outputs`` is the width that the
-    labels need; ``floating`` says that pixels come as float32 and not as uint8.
+    labels need; ``floating`` says that pixels come as float32 and not as uint8. ``allow_ops``: types of operations that
+    the model may have besides those that only compute.
     """
 
     id: str
@@ -49,6 +50,7 @@ class ModelSpec:
     isolate: bool = False
     timeout_seconds: float = 300.0
     floating: bool = False
+    allow_ops: tuple[str, ...] = ()
 
     @property
     def sides(self) -> tuple[int, int]:
@@ -124,6 +126,9 @@ class Backend(abc.ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def stop(self) -> None:  # noqa: B027  # most backends end by themselves after the part that they are at
+        """Give up what is being computed, from another thread; the call that waits for it raises ModelError."""
 
     def infer(self, pixels: Pixels) -> Probabilities:
         """Return the model's output for decoded images.

@@ -63,6 +63,8 @@ class BackendFacts:
       (``backends/tensorflow/frozen.py``), from which other formats are made;
     * ``guard``: ``(path) -> None``, raises ModelError for a model that must not be opened; other backends that read its
       format call it before they open a file. It must not import the framework;
+    * ``may_loop``: ``(path) -> bool``, whether a model's file has loops, so that nobody knows whether it ends. It must
+      not import the framework;
     * ``aliases``: ``(path) -> {name: tensor}``, further names that a model's file gives to its inputs and outputs. It
       must not import the framework, and gives nothing for a file that it cannot read;
     * ``devices``: finds the devices;
@@ -83,6 +85,7 @@ class BackendFacts:
     exporter: str | None = None
     freezer: str | None = None
     guard: str | None = None
+    may_loop: str | None = None
     aliases: str | None = None
     devices: str | None = None
     importer: str | None = None
@@ -156,6 +159,11 @@ class BackendFacts:
         """Check a model before it is opened. Raises ModelError for one that must not be."""
         if target := self.format_of(model).guard:
             load_target(target)(model)
+
+    def has_loops(self, model: Path) -> bool:
+        """Return whether a model may have loops, so that it may never end."""
+        target = self.format_of(model).may_loop
+        return bool(target and load_target(target)(model))
 
     def aliases_of(self, model: Path) -> dict[str, str]:
         """Return the further names that a model's file gives to its inputs and outputs, with their tensors' names."""

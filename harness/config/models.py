@@ -116,11 +116,18 @@ IsOptional = Annotated[
 ]
 Isolate = Annotated[
     bool | None,
-    Field(description="Run in a process of its own, so that a crash costs only this candidate (default: not on CPU)."),
+    Field(
+        description="Run in a process of its own, so that a crash or an endless loop costs only this model (default: "
+        "on other devices than the CPU, and where the model has loops)."
+    ),
 ]
 TimeoutSeconds = Annotated[
     Number,
     Field(gt=0, le=_WEEK, description="The longest that one shard may take in a process of its own, at most a week."),
+]
+AllowOps = Annotated[
+    tuple[Annotated[str, Field(min_length=1)], ...],
+    Field(description="Operations that the model's file may have besides those that only compute on tensors."),
 ]
 GateOverrides = Annotated[
     Gates | None, Field(description="Overrides of the gates for this candidate: `{parity: null}` turns one off.")
@@ -148,6 +155,9 @@ class Model(Strict):
     preprocess: Preprocess | None = Field(
         None, description="How images become this model's pixels; without it as `dataset.preprocess` says."
     )
+    isolate: Isolate = None
+    timeout_seconds: TimeoutSeconds = 300.0
+    allow_ops: AllowOps = ()
 
 
 class Reference(Model):
@@ -165,7 +175,5 @@ class Candidate(Model):
     precision: Pinned = "f32"
     batch: Batch = None
     optional: IsOptional = False
-    isolate: Isolate = None
-    timeout_seconds: TimeoutSeconds = 300.0
     gates: GateOverrides = None
     conversion: ConversionOverrides = None

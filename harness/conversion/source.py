@@ -9,16 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.backends.names import find_by_name, with_aliases
 from harness.backends.openvino.framework import reason, without_telemetry
 from harness.backends.openvino.quantized import input_quantization, output_quantization, real, stored
 from harness.backends.openvino.runner import input_names, output_names
 from harness.backends.registry import BackendFacts, facts_of, load_target
-from harness.backends.tensorflow.graph_def import Graph, read_graph, tensor_name
+from harness.backends.tensorflow.graph_def import Graph, read_graph, tensor_name, with_placeholder
 from harness.config import Candidate, Config
 from harness.conversion.settings import LAYOUT, key_of, source_files
 from harness.errors import ModelError
+from harness.feeding.contract import is_identity
 from harness.machine.digests import digested
+
+_TRIALS = 4
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,8 @@ def read_source(ov: Any, config: Config, candidate: Candidate, graph: Graph | No
     """Read the reference for a candidate. ``graph``: what ``require_source`` gave. Raises ModelError."""
     if graph is not None:
         source, output = tensor_name(config.reference.input.name), tensor_name(config.reference.output)
-        whole = _converted(ov, config, config.reference.model, _shape(config, candidate), source)
+        with _with_placeholder(config, graph, source) as model:
+            whole = _converted(ov, config, model, _shape(config, candidate), source)
         original = cut(ov, whole, source, output, config.where("reference.output"))
         return Source(graph.sha256, original, whole, graph)
     sha256 = digested(*source_files(config))[0].sha256
@@ -81,6 +87,20 @@ def _exported(config: Config) -> Iterator[Any]:
         return
     with tempfile.TemporaryDirectory(prefix=".convert-") as folder:
         yield load_target(exporter)(reference, Path(folder))
+
+
+@contextlib.contextmanager
+def _with_placeholder(config: Config, graph: Graph, source: str) -> Iterator[Path]:
+    """Give the graph's file, or a copy whose input has no default: OpenVINO would take the default for the input."""
+    name = source.rpartition(":")[0]
+    model = config.reference.model
+    if graph.nodes[name].op != "PlaceholderWithDefault":
+        yield model
+        return
+    with tempfile.TemporaryDirectory(prefix=".convert-") as folder:
+        changed = Path(folder) / model.name
+        changed.write_bytes(with_placeholder(model.read_bytes(), name))
+        yield changed
 
 
 def _shape(config: Config, candidate: Candidate) -> list[int]:
@@ -181,6 +201,36 @@ def cut(ov: Any, whole: Any, source: str, output: str, where: str) -> Any:
             f"{where}: {output} needs more than the input {source}: {reason(error, line=0)}; freeze the graph for "
             "inference"
         ) from error
+
+
+def require_real_input(config: Config, model: Any) -> None:
+    """Refuse an input of an integer type where the reference's pixels are normalised before it. Raises ModelError."""
+    element = model.input(0).get_element_type()
+    if element.is_real() or is_identity(config.reference.input):
+        return
+    raise ModelError(
+        f"{config.where('reference.input.name')}: the input '{config.reference.input.name}' takes "
+        f"{element.to_string()}, which cannot hold pixels after mean and scale; write `mean: 0` and `scale: 1` in `input` where the model has "
+        "them inside"
+    )
+
+
+def rounding(ov: Any, model: Any, fed: Any) -> float:
+    """Return how far a network's own rounding moves its answer: what a change of its input below one rounding does.
+
+    ``fed``: float32 (1, height, width, 3). A network that computes in f32 moves by less than 1e-5; one with fake
+    quantisation may round to another step, and one in f16 has 11 bits.
+    """
+    half = any(port.get_element_type() == ov.Type.f16 for node in model.get_ops() for port in node.outputs())
+    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    first = np.array(compiled(fed)[0], np.float32)
+    generator = np.random.default_rng(0)
+    moved = 0.0
+    for _ in range(_TRIALS):
+        change = (2.0**-11 if half else 2.0**-22) * generator.uniform(-1, 1, fed.shape)
+        again = np.array(compiled((fed * (1 + change)).astype(np.float32))[0], np.float32)
+        moved = max(moved, float(np.abs(again - first).max()))
+    return moved
 
 
 def with_output(ov: Any, config: Config, candidate: Candidate, source: Source) -> Any:

@@ -65,6 +65,7 @@ class PlannedModel:
             "output": self.model.output,
             "outputs": self.spec.outputs,
             "batch": self.model.batch,
+            "allow_ops": list(self.model.allow_ops),
             "device": self.spec.device,
             "precision": self.spec.precision,
             "threads": self.spec.threads,
@@ -137,6 +138,7 @@ def _planned(config: Config, prepared: PreparedModel, use_cache: bool, threads: 
         output=model.output,
         size=_size(preprocess),
         floating=preprocess.is_float,
+        allow_ops=model.allow_ops,
         outputs=config.dataset.outputs,
         batch=model.batch,
         device=model.device if isinstance(model, Candidate) else "CPU",
@@ -160,9 +162,9 @@ def _size(preprocess: Preprocess) -> int | tuple[int, int]:
 
 
 def _isolation(model: Reference | Candidate) -> dict[str, Any]:
-    if not isinstance(model, Candidate):
-        return {}
-    isolate = model.device != "CPU" if model.isolate is None else model.isolate
+    device = model.device if isinstance(model, Candidate) else "CPU"
+    alone = device != "CPU" or facts_of(model.backend).has_loops(model.model)
+    isolate = alone if model.isolate is None else model.isolate
     return {"isolate": isolate, "timeout_seconds": model.timeout_seconds}
 
 

@@ -125,6 +125,11 @@ class Lane:
         """Return the probabilities without any cache, for measuring the model by itself."""
         return self.load().infer(pixels)
 
+    def stop(self) -> None:
+        """Give up what the model is computing, where that is possible."""
+        if self._backend is not None:
+            self._backend.stop()
+
     def close(self) -> None:
         """Free the model, and forget what was compiled where that may be of a file that was replaced."""
         self._stack.close()

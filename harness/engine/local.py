@@ -80,6 +80,10 @@ class LocalEngine:
                         yield finished()
                 while waiting:
                     yield finished()
+            except BaseException:  # interrupted, or given up: a model that never ends must not hold the others up
+                for lane in self.models.lanes:
+                    lane.stop()
+                raise
             finally:
                 _cancel(waiting)
 

@@ -156,9 +156,10 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _recounted(models: Mapping[str, ModelPart], outcomes: Mapping[str, Outcome]) -> Iterator[str]:
-    for model, part in models.items():
+    for model, outcome in outcomes.items():
+        part = models[model]
         for k, written in ((1, part.top1), (5, part.top5)):
-            found = accuracy(outcomes[model], k).correct
+            found = accuracy(outcome, k).correct
             if written is not None and written.correct != found:
                 yield f"it counts {written.correct} correct by Top-{k} for {model}, predictions.parquet has {found}"
 

@@ -73,3 +73,18 @@ def file_sha256(*paths: Path) -> str:
     Raises ModelError where one is unreadable.
     """
     return digest_files(*paths)[0]
+
+
+def contains(path: Path, *parts: bytes) -> bool:
+    """Return whether a file contains any of some bytes; False where it cannot be read."""
+    longest = max(map(len, parts))
+    try:
+        with path.open("rb") as stream:
+            before = b""
+            while block := stream.read(1 << 22):
+                if any(part in before + block for part in parts):
+                    return True
+                before = block[-longest:]
+    except OSError:
+        pass
+    return False

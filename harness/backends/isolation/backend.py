@@ -97,6 +97,11 @@ class IsolatedBackend(Backend):
             f"{self.spec.id}: the process that ran {device} died ({how}); its message is above, if it had one"
         )
 
+    def stop(self) -> None:
+        """Kill the child, whatever it is at."""
+        if self._child is not None:
+            self._child.kill()
+
     def close(self) -> None:
         """End the child."""
         child, self._child = self._child, None

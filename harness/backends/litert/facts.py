@@ -14,5 +14,6 @@ FACTS = BackendFacts(
     importer="harness.backends.litert.framework:import_litert",
     aliases="harness.backends.litert.signature:signature_names",
     target="litert",
+    may_loop="harness.backends.litert.signature:may_loop",
     runner="harness.backends.litert.runner:LiteRTBackend",
 )

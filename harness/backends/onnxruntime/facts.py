@@ -15,5 +15,6 @@ FACTS = BackendFacts(
     files="harness.backends.onnxruntime.external_data:files_of",
     guard="harness.backends.onnxruntime.external_data:require_inside",
     target="onnx",
+    may_loop="harness.backends.onnxruntime.external_data:may_loop",
     runner="harness.backends.onnxruntime.runner:ONNXRuntimeBackend",
 )

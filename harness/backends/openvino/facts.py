@@ -14,6 +14,7 @@ FACTS = BackendFacts(
     extra="openvino",
     compiles=True,
     target="openvino",
+    may_loop="harness.backends.openvino.ir_files:may_loop",
     runner="harness.backends.openvino.runner:OpenVINOBackend",
     reader="harness.backends.openvino.contract:read_contract",
     importer="harness.backends.openvino.framework:import_openvino",

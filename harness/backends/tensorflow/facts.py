@@ -21,5 +21,6 @@ FACTS = BackendFacts(
     importer="harness.backends.tensorflow.framework:import_tensorflow",
     default_for=frozenset({"reference"}),
     freezer="harness.backends.tensorflow.frozen:frozen",
+    may_loop="harness.backends.tensorflow.graph_def:may_loop",
     runner="harness.backends.tensorflow.runner:TensorFlowBackend",
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.backends.tensorflow.framework import import_tensorflow
 from harness.backends.tensorflow.graph_def import read_graph, tensor_name
+from harness.backends.tensorflow.operations import refuse_unknown_operations
 from harness.config import Reference
 
 
@@ -26,4 +27,6 @@ def frozen(reference: Reference) -> Frozen:
     output = graph.find_output(reference.output, "reference.output")
     tf = import_tensorflow()
     graph_def = tf.compat.v1.GraphDef.FromString(reference.model.read_bytes())
+    needed = tf.compat.v1.graph_util.extract_sub_graph(graph_def, [output.rpartition(":")[0]])
+    refuse_unknown_operations(needed, reference.model, frozenset(reference.allow_ops))
     return Frozen(graph_def, tensor_name(source), tensor_name(output))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import ModelError, nearest
+from harness.machine.digests import contains
 
 _LARGEST = 2**31 - 1  # a protocol buffer's own limit
 _VARINT, _BYTES = 0, 2
@@ -187,3 +188,41 @@ def _varint(data: memoryview, position: int, end: int) -> tuple[int, int]:
         if shift > 63:
             raise _NoGraphError(f"unknown content at byte {position}")
     raise _CutOffError(f"a number runs beyond its end at byte {end}")
+
+
+def with_placeholder(data: bytes, name: str) -> bytes:
+    """Return a graph in which one input with a default is an input without: converters fold such a default away.
+
+    ``data``: a GraphDef; ``name``: of the node, which may be a plain placeholder already. Its type and shape stay.
+    """
+    whole, out = memoryview(data), bytearray()
+    before = 0
+    for number, wire, start, end in _fields(whole, 0, len(data)):
+        if number == 1 and wire == _BYTES and (node := _node(whole, start, end)).name == name:
+            if node.op != "PlaceholderWithDefault":
+                return data
+            out += data[:before] + _field(1, _as_placeholder(whole, start, end)) + data[end:]
+            return bytes(out)
+        before = end
+    return data
+
+
+def _as_placeholder(data: memoryview, start: int, end: int) -> bytes:
+    out = bytearray(_field(2, b"Placeholder"))
+    for number, wire, first, last in _fields(data, start, end):
+        if wire == _BYTES and number not in (2, 3):  # its operation and its inputs
+            out += _field(number, bytes(data[first:last]))
+    return bytes(out)
+
+
+def _field(number: int, content: bytes) -> bytes:
+    out, length = bytearray([number << 3 | _BYTES]), len(content)
+    while length > 0x7F:
+        out.append(length & 0x7F | 0x80)
+        length >>= 7
+    return bytes([*out, length]) + content
+
+
+def may_loop(path: Path) -> bool:
+    """Return whether a graph has a loop: by the names of its operations, anywhere in the file."""
+    return contains(path, b"NextIteration", b"While")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import os
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,18 +14,13 @@ from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name
 from harness.backends.tensorflow.facts import FACTS
 from harness.backends.tensorflow.framework import import_tensorflow, reason
+from harness.backends.tensorflow.operations import refuse_training_mode, refuse_unknown_operations
 from harness.backends.tensorflow.precision import effective_precision
 from harness.errors import DeviceError, ModelError
 from harness.feeding.contract import is_identity, is_reversed, pixel_table
 from harness.machine.environment import cpu_name
 
-# Operations that reach outside the graph. A network that classifies pixels has no use for them; a hostile file has.
-_FORBIDDEN = frozenset({
-    "EagerPyFunc", "LoadAndRemapMatrix", "MatchingFiles", "PrintV2", "PyFunc", "PyFuncStateless", "ReadFile", "Restore",
-    "RestoreSlice", "RestoreV2", "Save", "SaveSlices", "SaveV2", "ShardedFilename", "WriteFile",
-})  # fmt: skip
-_FORBIDDEN_LIKE = re.compile(r"^Debug|^Rpc|^Remote|Checkpoint|Dataset|ImportEvent|Iterator|Reader|Summary|TextFile")
-_OWN = "harness_pixels"
+_PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 
 
 class TensorFlowBackend(Backend):
@@ -47,7 +42,7 @@ class TensorFlowBackend(Backend):
         sha256 = self.digest(FACTS)
         graph_def = _read_graph(tf1, self.spec.model)
         nodes = {node.name: node for node in graph_def.node}
-        placeholders = {f"{name}:0": node for name, node in nodes.items() if node.op == "Placeholder"}
+        placeholders = {f"{name}:0": node for name, node in nodes.items() if node.op in _PLACEHOLDERS}
         source = find_by_name(self.spec.input.name, placeholders, what="input", model=self.spec.model)
         fed_on = {name.lstrip("^").partition(":")[0] for node in graph_def.node for name in node.input}
         results_first = sorted(nodes, key=lambda name: name in fed_on)
@@ -61,15 +56,20 @@ class TensorFlowBackend(Backend):
         if absent:
             raise ModelError(f"{self.spec.model}: cut off, '{absent[0]}' is missing; fetch or freeze the graph again")
         graph_def = tf1.graph_util.extract_sub_graph(graph_def, [output.name])
-        _refuse_forbidden(graph_def, self.spec.model)
+        refuse_unknown_operations(graph_def, self.spec.model, frozenset(self.spec.allow_ops))
+        refuse_training_mode(graph_def, self.spec.model)
+        self._refuse_unfed(graph_def, source.name)
+        devices = _without_devices(graph_def)
         if all(node.name != source.name for node in graph_def.node):
             raise ModelError(
                 f"{self.spec.model}: the output '{output.name}' does not depend on the input '{source.name}'"
             )
         graph = tf1.Graph()
         with graph.as_default():
-            pixels = tf1.placeholder(self._element(tf), [fixed, *self.spec.sides, 3], name=_OWN)
-            fed = self._normalised(tf, pixels)
+            scope = _unused_scope(graph_def)
+            with tf1.name_scope(f"{scope}/"):
+                pixels = tf1.placeholder(self._element(tf), [fixed, *self.spec.sides, 3], name="pixels")
+                fed = self._as_placeholder(tf, self._normalised(tf, pixels), source)
             try:
                 tf1.import_graph_def(graph_def, name="", input_map={f"{source.name}:0": fed})
             except (ValueError, tf.errors.OpError) as error:
@@ -79,7 +79,7 @@ class TensorFlowBackend(Backend):
             intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1, device_count={"GPU": 0}
         )
         self._session = tf1.Session(graph=graph, config=options)
-        self._run: Callable[[Pixels], Any] = self._session.make_callable(f"{output.name}:0", [f"{_OWN}:0"])
+        self._run: Callable[[Pixels], Any] = self._session.make_callable(f"{output.name}:0", [pixels.name])
         self._errors = (tf.errors.OpError, ValueError)
         self._check_width(graph.get_tensor_by_name(f"{output.name}:0"))
         effective = effective_precision(graph_def, source.name, os.environ)
@@ -89,7 +89,7 @@ class TensorFlowBackend(Backend):
             device_name=cpu_name(),
             effective_precision=effective,
             model_sha256=sha256,
-            warnings=self._warnings(effective),
+            warnings=(*self._warnings(effective), *self._device_warnings(devices)),
             details={
                 "batch": self._batch,
                 "threads": threads,
@@ -102,6 +102,31 @@ class TensorFlowBackend(Backend):
         if asked in (effective, "device_default"):
             return ()
         return (f"{self.spec.id}: {asked} was asked, the graph computes in {effective}",)
+
+    def _device_warnings(self, devices: list[str]) -> tuple[str, ...]:
+        if not devices:
+            return ()
+        return (f"{self.spec.id}: the graph places operations on {', '.join(devices)}; they run on the CPU",)
+
+    def _refuse_unfed(self, graph_def: Any, source: str) -> None:
+        """Refuse a graph that waits for more than the image, such as a dropout's rate."""
+        unfed = [node for node in graph_def.node if node.op in ("Placeholder", "PlaceholderV2") and node.name != source]
+        if unfed:
+            names = ", ".join(f"'{node.name}'" for node in unfed[:5])
+            raise ModelError(
+                f"{self.spec.model}: the output '{self.spec.output}' also needs the input {names}, which nothing "
+                "feeds; freeze the graph for inference, with constants there (such as keep_prob 1, phase_train false)"
+            )
+
+    def _as_placeholder(self, tf: Any, fed: Any, placeholder: Any) -> Any:
+        """Return what is fed in the type that the graph's own input has."""
+        wanted = tf.dtypes.as_dtype(placeholder.attr["dtype"].type)
+        if wanted.is_integer and not is_identity(self.spec.input):
+            raise ModelError(
+                f"{self.spec.model}: the input '{placeholder.name}' takes {wanted.name}, which cannot hold pixels "
+                "after mean and scale; write `mean: 0` and `scale: 1` in `input` where the graph has them inside"
+            )
+        return fed if fed.dtype == wanted else tf.cast(fed, wanted)
 
     def _fixed_batch(self, placeholder: Any) -> int | None:
         """Return the batch size that the graph insists on, or None where it is free."""
@@ -138,9 +163,15 @@ class TensorFlowBackend(Backend):
         return tf.gather(tf.constant(table.reshape(-1)), index + tf.constant([0, 256, 512], tf.int32))
 
     def _check_width(self, tensor: Any) -> None:
-        width = tensor.shape[-1] if tensor.shape.rank else None
-        if width is not None and width != self.spec.outputs:
-            raise ModelError(wrong_width(self.spec.model, self.spec.output, int(width), self.spec.outputs))
+        """Compare the values of an image, whatever axes of length 1 the output has, with what the labels need."""
+        sides: list[int | None] = tensor.shape.as_list() if tensor.shape.rank else [None]
+        own = sides if len(sides) == 1 else sides[1:]
+        known = [side for side in own if side is not None]
+        if len(known) < len(own):
+            return
+        width = math.prod(known)
+        if width != self.spec.outputs:
+            raise ModelError(wrong_width(self.spec.model, self.spec.output, width, self.spec.outputs))
 
     def _infer(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), self.spec.outputs), np.float32)
@@ -160,6 +191,25 @@ class TensorFlowBackend(Backend):
             self._session.close()
 
 
+def _unused_scope(graph_def: Any) -> str:
+    """Return a name under which the graph has nothing: what is put in front of it must not bear a name of its own."""
+    scope = "harness_pixels"
+    while any(node.name == scope or node.name.startswith(f"{scope}/") for node in graph_def.node):
+        scope += "_"
+    return scope
+
+
+def _without_devices(graph_def: Any) -> list[str]:
+    """Take the devices from all operations, since none but the CPU is used; return those that were named."""
+    functions = [node for function in graph_def.library.function for node in function.node_def]
+    found = set()
+    for node in [*graph_def.node, *functions]:
+        if node.device:
+            found.add(node.device)
+            node.device = ""
+    return sorted(device for device in found if "CPU" not in device.upper())
+
+
 def _read_graph(tf1: Any, path: str) -> Any:
     from google.protobuf.message import DecodeError
 
@@ -174,12 +224,3 @@ def _read_graph(tf1: Any, path: str) -> Any:
     if not graph_def.node:
         raise ModelError(f"{path}: a graph without any operation; fetch or freeze it again")
     return graph_def
-
-
-def _refuse_forbidden(graph_def: Any, path: str) -> None:
-    functions = [node for function in graph_def.library.function for node in function.node_def]
-    for node in [*graph_def.node, *functions]:
-        if node.op in _FORBIDDEN or _FORBIDDEN_LIKE.search(node.op):
-            raise ModelError(f"{path}: refused, its operation '{node.name}' ({node.op}) reaches outside the graph")
-        if node.op in ("VariableV2", "VarHandleOp", "Variable"):
-            raise ModelError(f"{path}: not frozen ('{node.name}' is a variable); freeze the graph with its checkpoint")

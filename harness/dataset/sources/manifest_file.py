@@ -31,7 +31,8 @@ def read_parquet_list(path: Path) -> list[Line]:
                 f"({', '.join(CLASS_COLUMNS[:3])}, ...); it has {', '.join(columns)[:200]}"
             )
         table = opened.read(columns=[name, label], use_threads=False)
-    except (pa.ArrowException, OSError) as error:
+        table.validate(full=True)  # offsets of a damaged file may point anywhere
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
     rows = zip(table[name].to_pylist(), table[label].to_pylist(), strict=True)
     return [

@@ -66,7 +66,7 @@ class _Groups:
             wanted = [f"{column.name}.bytes" if column.is_struct else column.name]
             table = self._open[file].read_row_group(number, columns=wanted, use_threads=False)
             table.validate(full=True)  # offsets of a damaged file may point anywhere
-        except pa.ArrowException as error:
+        except (pa.ArrowException, UnicodeDecodeError) as error:
             raise OSError(f"row group {number} of {self.files[file].name}: {str(error).splitlines()[0]}") from None
         return image_bytes(table[column.name], column)
 
@@ -141,7 +141,7 @@ def _open(path: Path) -> tuple[Any, ImageColumn, str]:
     try:
         opened = pq.ParquetFile(path)
         schema = opened.schema_arrow
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
     column, label = image_column(schema, path), label_column(schema, path)
     if column is None or label is None:
@@ -165,6 +165,6 @@ def _rows(
         wanted = [label, *([f"{column.name}.path"] if column.has_path else [])]
         table = opened.read_row_group(number, columns=wanted, use_threads=False)
         table.validate(full=True)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: row group {number}: {str(error).splitlines()[0]}") from None
     append_rows(path, table, column, label, names, labels, by_name)

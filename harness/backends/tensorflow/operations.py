@@ -502,6 +502,8 @@ LISTS = frozenset(
 
 # They give something else at every call: what is left of a training graph.
 _RANDOM = re.compile(r"^(Stateless)?(Random|TruncatedNormal|ParameterizedTruncatedNormal|Multinomial|Stateful.*Random)")
+# Named first where there are several: the others only lead to it.
+_WORST = re.compile(r"File|Print|PyFunc|Restore|Save|Debug|Rpc|Remote|Reader|Dataset|Iterator|Summary|^Var")
 _VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp", "ReadVariableOp", "TemporaryVariable"})
 _NORMALISES = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
 
@@ -517,7 +519,7 @@ def refuse_unknown_operations(graph_def: Any, path: object, allow: frozenset[str
     unknown = [node for node in _nodes(graph_def) if node.op not in known]
     if not unknown:
         return
-    node = unknown[-1]  # the one that the others lead to
+    node = next((node for node in unknown if _WORST.search(node.op)), unknown[0])
     if node.op in _VARIABLES:
         raise ModelError(f"{path}: not frozen ('{node.name}' is a variable); freeze the graph with its checkpoint")
     if _RANDOM.match(node.op):

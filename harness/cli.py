@@ -81,7 +81,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(f"output cannot be written: {error.strerror}; make room")
             _drop_stdout()
             return EXIT_NOT_COMPLETED
+        if refusal := _refusal(error):
+            _say(refusal)
+            return EXIT_NOT_COMPLETED
         return _bug()
+
+
+def _refusal(error: Exception) -> str | None:
+    """Return what the system refused and the mend; None for what is a bug of ours."""
+    if isinstance(error, MemoryError):
+        return "not enough memory; allow the process more, or set a smaller `batch`"
+    if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
+        return "no folder for temporary files can be written; set TMPDIR to one"
+    if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        where = f": {error.filename}" if error.filename else ""
+        return f"the system refused: {error.strerror}{where}"
+    return None
 
 
 def _run(run: Callable[[argparse.Namespace], Result], options: argparse.Namespace) -> int:

@@ -14,11 +14,12 @@ def without_lines(words: Sequence[bytes]) -> Iterator[None]:
     """Hold back what native code prints to stderr meanwhile, and pass on all lines without any of ``words``."""
     sys.stderr.flush()
     try:
+        place = tempfile.TemporaryFile()  # noqa: SIM115  # closed below
         kept = os.dup(2)
-    except OSError:  # no stderr at all
+    except OSError:  # no stderr at all, or no folder for temporary files
         yield
         return
-    with tempfile.TemporaryFile() as held:
+    with place as held:
         os.dup2(held.fileno(), 2)
         try:
             yield

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import subprocess
+import sys
 from pathlib import Path
 
 from harness.commands.options import add_config, percentage_points, positive
@@ -69,7 +71,8 @@ def run(options: argparse.Namespace) -> Result:
         return Result(error.exit_code, text, error=str(error))
     folder = record.stored_in
     table = read_predictions(folder)
-    written = write_reports(folder, record, table, ("html", "md", "junit"), class_names(record))
+    html = _page(folder)
+    written = [*html, *write_reports(folder, record, table, ("md", "junit"), class_names(record))]
     publish(record, folder / "report.md")
     if options.json:
         return Result(record.exit_code, to_json(record))
@@ -80,6 +83,21 @@ def run(options: argparse.Namespace) -> Result:
     where = f"Record: {folder / 'run.json'}   Reports: {', '.join(str(path) for path in written)}"
     screen.write(f"{printable(where)}\n")
     return Result(record.exit_code, screen.getvalue())
+
+
+def _page(folder: Path) -> list[Path]:
+    """Write the HTML report in a process of its own: where drawing its charts ends by a signal, the verdict stands.
+
+    It does, for instance, where the address space is limited (`ulimit -v`).
+    """
+    command = [sys.executable, "-m", "harness", "report", str(folder), "--format", "html"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
+    if done.returncode == 0:
+        return [folder / "report.html"]
+    how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
+    message = f"report.html was not written ({how}); the verdict stands. Try `harness report {folder} --format html`"
+    print(f"harness: {printable(message)}", file=sys.stderr)
+    return []
 
 
 def _unfinished(folder: Path, *, as_json: bool) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,7 @@ from harness.backends.openvino.framework import import_openvino, reason
 from harness.config import Candidate, Config
 from harness.conversion.converted import Converted
 from harness.conversion.settings import LAYOUT, inside, key_of, remarks, require_convertible, settings
+from harness.disk.leftovers import work_folder
 from harness.errors import HarnessError, ModelError
 from harness.machine.digests import file_sha256
 
@@ -136,21 +135,13 @@ def _write(ov: Any, config: Config, candidate: Candidate, model: Any, twin: Any,
     ``twin``: what the IR has to compute, without the preprocessing: the unprocessed graph, or INT8 made of it;
     ``step``: the distance of two values of a quantised output.
     """
-    from harness.conversion.check import check
-
     xml = candidate.model
-    folder = None
     try:
-        xml.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".convert-", dir=xml.parent))
-        new = folder / "model.xml"
-        compress = config.conversion_for(candidate).weights == "f16"
-        ov.save_model(model, str(new), compress_to_fp16=compress)
-        _record_weights(new)
-        checks = check(ov, new, twin, config, candidate, step)
-        for path in (new.with_suffix(".bin"), new):  # the .xml last: it says which .bin belongs to it
-            _sync(path)
-            path.replace(xml.with_suffix(path.suffix))
+        with work_folder(xml.parent, "convert") as folder:
+            checks = _checked(ov, config, candidate, model, twin, step, folder)
+            for path in (folder / "model.bin", folder / "model.xml"):  # the .xml last: it says which .bin belongs to it
+                _sync(path)
+                path.replace(xml.with_suffix(path.suffix))
         if os.name == "posix":
             _sync(xml.parent)
     except HarnessError as error:
@@ -165,10 +156,19 @@ def _write(ov: Any, config: Config, candidate: Candidate, model: Any, twin: Any,
             f"{key_of(config, candidate, 'model')}: {xml} was not written: {reason(error, line=0)}; is there room on "
             "the disk?"
         ) from error
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
     return checks
+
+
+def _checked(
+    ov: Any, config: Config, candidate: Candidate, model: Any, twin: Any, step: float, folder: Path
+) -> tuple[Check, ...]:
+    """Write both files into ``folder`` and check them."""
+    from harness.conversion.check import check
+
+    new = folder / "model.xml"
+    ov.save_model(model, str(new), compress_to_fp16=config.conversion_for(candidate).weights == "f16")
+    _record_weights(new)
+    return check(ov, new, twin, config, candidate, step)
 
 
 def _record_weights(xml: Path) -> None:

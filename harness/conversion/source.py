@@ -210,8 +210,8 @@ def require_real_input(config: Config, model: Any) -> None:
         return
     raise ModelError(
         f"{config.where('reference.input.name')}: the input '{config.reference.input.name}' takes "
-        f"{element.to_string()}, which cannot hold pixels after mean and scale; write `mean: 0` and `scale: 1` in `input` "
-        "where the model has them inside"
+        f"{element.to_string()}, which cannot hold pixels after mean and scale; write `mean: 0` and `scale: 1` in "
+        "`input` where the model has them inside"
     )
 
 

@@ -25,6 +25,8 @@ from harness.machine.digests import file_sha256
 from harness.machine.environment import cores, cpu_name
 from harness.record.schema import Role
 
+_NOWHERE = Path(os.devnull) / "no home"  # where nothing can be written
+
 
 @dataclass(frozen=True)
 class PlannedModel:
@@ -104,12 +106,17 @@ def cache_folder(config: Config) -> Path:
         return Path(os.environ["HARNESS_CACHE"])
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("conversion-accuracy-harness", appauthor=False))
+    try:
+        return Path(platformdirs.user_cache_dir("conversion-accuracy-harness", appauthor=False))
+    except RuntimeError:  # a user without a home, as containers have them
+        return _NOWHERE
 
 
 def cache_warnings(config: Config) -> list[str]:
     """Return a sentence for each part of the cache that is not used because others could have written it."""
     folder = cache_folder(config)
+    if folder == _NOWHERE:
+        return ["the cache is not used: this user has no home folder for it; set HARNESS_CACHE or `cache.folder`"]
     faults = (foreign(folder / part) for part in ("probabilities", "compiled"))
     return [f"the cache is not used: {fault}" for fault in faults if fault]
 

@@ -31,10 +31,12 @@ from harness.errors import (
     DeviceError,
     HarnessError,
     ModelError,
+    RecordError,
 )
 from harness.judging.certifying import STRATIFIED, Certifying, limited, other_limits
 from harness.machine.environment import cores
 from harness.record.schema import RunRecord
+from harness.record.store import read_record
 
 
 class InterruptedRunError(HarnessError):
@@ -125,8 +127,16 @@ def _folder(config: Config, options: Options) -> Path:
         runs = [path for path in runs if path.name != "latest"]
         if not runs:
             raise ConfigError(f"{latest.parent}: no run to resume; start one without --resume, or name it with --out")
-        return runs[-1]
+        return next((path for path in reversed(runs) if not _is_finished(path)), runs[-1])
     return new_run_folder(options.reports, config.name)
+
+
+def _is_finished(folder: Path) -> bool:
+    """Return whether a run ended with a verdict; one that was interrupted or failed did not."""
+    try:
+        return read_record(folder).status == "complete"
+    except RecordError:
+        return False
 
 
 def _evaluate(run: Run, run_folder: RunFolder, work: Work) -> None:

@@ -524,8 +524,8 @@ def refuse_unknown_operations(graph_def: Any, path: object, allow: frozenset[str
         raise ModelError(f"{path}: not frozen ('{node.name}' is a variable); freeze the graph with its checkpoint")
     if _RANDOM.match(node.op):
         raise ModelError(
-            f"{path}: in training mode, '{node.name}' ({node.op}) gives other numbers at every call, as a dropout does; "
-            f"freeze the graph for inference, or write `allow_ops: [{node.op}]`"
+            f"{path}: in training mode, '{node.name}' ({node.op}) gives other numbers at every call, as a dropout "
+            f"does; freeze the graph for inference, or write `allow_ops: [{node.op}]`"
         )
     raise ModelError(
         f"{path}: refused, its operation '{node.name}' ({node.op}) reaches outside the graph, or is not known to stay "

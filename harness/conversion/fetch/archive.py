@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from harness.config import Config
 from harness.conversion.fetch.download import ResumingDownload
 from harness.conversion.fetch.unpack import unpack
+from harness.disk.leftovers import remove_temporary_files
 from harness.errors import ConfigError, DownloadError
 
 _ADD = """add to the configuration
@@ -37,6 +38,7 @@ def fetch(config: Config, *, quiet: bool = False) -> list[Path]:
     folder = wanted.folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        remove_temporary_files(folder)  # of downloads that were killed
         file = folder / _file_name(wanted.url)
         if file.exists():
             _require_right(file, wanted.bytes, wanted.sha384)

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from harness.disk.leftovers import remove_leftovers
 from harness.errors import DownloadError, nearest
 
 _MOST_MEMBERS = 10_000
@@ -31,7 +32,8 @@ def unpack(archive: Path, folder: Path, members: Sequence[str] = ()) -> list[Pat
         with tarfile.open(archive) as tar:
             wanted = _choose(archive, _listed(archive, tar), members)
             targets = {name: _target(archive, folder, name) for name in wanted}
-            staging = Path(tempfile.mkdtemp(prefix=".unpack-", dir=folder))
+            remove_leftovers(folder, "unpack")
+            staging = Path(tempfile.mkdtemp(prefix=f".unpack-{os.getpid()}-", dir=folder))
             for member in wanted.values():
                 _ask_python(archive, member, staging)
             staged = {name: staging / str(index) for index, name in enumerate(wanted)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from harness.conversion.formats.function import original_function
 from harness.conversion.formats.writers import litert_bytes, onnx_bytes
 from harness.conversion.settings import key_of, remarks, settings, source_files
 from harness.disk.atomic import write_atomically
+from harness.disk.leftovers import work_folder
 from harness.errors import HarnessError, ModelError
 from harness.machine.digests import digested, file_sha256
 
@@ -43,15 +42,13 @@ def convert_format(config: Config, candidate: Candidate, target: str, *, overwri
     sha256 = digested(*source_files(config))[0].sha256
     tf = import_tensorflow()
     data = _WRITERS[target](tf, original_function(tf, config, candidate), where)
-    folder = None
     try:
-        model.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".convert-", dir=model.parent))
-        new = folder / model.name
-        new.write_bytes(data)
-        checks = _check(config, candidate, new)
+        with work_folder(model.parent, "convert") as folder:
+            new = folder / model.name
+            new.write_bytes(data)
+            checks, written_sha256 = _check(config, candidate, new), file_sha256(new)
         written = {**settings(config, candidate, sha256), **remarks(config), "model_name": config.name}
-        text = contract_text({**written, "file_sha256": file_sha256(new)})
+        text = contract_text({**written, "file_sha256": written_sha256})
         # The contract first: until the file follows, its digest tells that the two do not belong together.
         write_atomically(contract_file(model), text.encode())
         write_atomically(model, data)
@@ -62,9 +59,6 @@ def convert_format(config: Config, candidate: Candidate, target: str, *, overwri
             f"{where}: {model} cannot be written: {error.strerror or error}; choose another folder, or mend its "
             "permissions"
         ) from error
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
     files = (model, contract_file(model))
     return Converted(files, read_contract_file(model), checks, time.perf_counter() - begin)
 

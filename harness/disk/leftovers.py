@@ -1,0 +1,66 @@
+"""Folders for work in progress, and those that a killed process left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+_OLD = 24 * 3600  # seconds; another machine may share the folder, and its processes cannot be asked
+
+
+@contextlib.contextmanager
+def work_folder(parent: Path, kind: str) -> Iterator[Path]:
+    """Make a folder ``.<kind>-<process>-...`` in ``parent`` and remove it afterwards, with those that were left there.
+
+    Raises OSError where it cannot be made.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(parent, kind)
+    folder = Path(tempfile.mkdtemp(prefix=f".{kind}-{os.getpid()}-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers(parent: Path, kind: str) -> None:
+    """Remove the work folders of processes that are no more, and those that are older than a day."""
+    own = re.compile(rf"\.{re.escape(kind)}-(?:(\d+)-)?[a-z0-9_]{{8}}")
+    with contextlib.suppress(OSError):
+        for path in parent.iterdir():
+            match = own.fullmatch(path.name)
+            if match and path.is_dir() and not path.is_symlink() and _is_left(path, match[1]):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_left(path: Path, process: str | None) -> bool:
+    if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
+        return False
+    if time.time() - path.stat().st_mtime > _OLD:
+        return True
+    if process is None or int(process) == os.getpid():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+def remove_temporary_files(parent: Path) -> None:
+    """Remove files called as Python's ``tempfile`` calls them that are empty or older than a day."""
+    own = re.compile(r"tmp[a-z0-9_]{8}")
+    with contextlib.suppress(OSError):
+        for path in parent.iterdir():
+            if own.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+                status = path.stat()
+                if status.st_size == 0 or time.time() - status.st_mtime > _OLD:
+                    path.unlink()

@@ -1,0 +1,179 @@
+"""Surroundings that containers and schedulers have: no home, no temporary folder, no streams, little memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROJECT, Tiny, harness_environment, write_config, write_images
+
+# A user id that no file of users knows, without HOME; `pwd` is asked by whoever looks for a home.
+NO_USER = """
+import os, pwd, sys
+for name in ("HOME", "HARNESS_CACHE", "USER", "LOGNAME", "XDG_CACHE_HOME"):
+    os.environ.pop(name, None)
+def unknown(uid):
+    raise KeyError(f"getpwuid(): uid not found: {uid}")
+pwd.getpwuid = unknown
+from harness.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+NO_TEMPORARY_FOLDER = """
+import sys, tempfile
+tempfile._candidate_tempdir_list = lambda: ["/nonexistent"]
+from harness.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def config(tiny: Tiny, tmp_path: Path) -> Path:
+    write_images(tmp_path / "images", 12)
+
+    def change(data: dict[str, object]) -> None:
+        del data["cache"]
+
+    return write_config(tmp_path, tiny, change)
+
+
+def run(code: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=cwd,
+        env=harness_environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+
+
+def test_an_unknown_user_without_a_home(config: Path, tmp_path: Path) -> None:
+    done = run(NO_USER, "validate", config, "--out", tmp_path / "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    warnings = json.loads((tmp_path / "run" / "run.json").read_text())["warnings"]
+    assert "the cache is not used: this user has no home folder for it; set HARNESS_CACHE or `cache.folder`" in warnings
+    assert not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize("command", ["validate", "selftest"])
+def test_no_folder_for_temporary_files(config: Path, tmp_path: Path, command: str) -> None:
+    done = run(NO_TEMPORARY_FOLDER, command, config, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "no folder for temporary files can be written; set TMPDIR to one" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_address_space_costs_the_page_and_not_the_verdict(config: Path, tmp_path: Path) -> None:
+    """Drawing charts reserves more address space than there is, and ends by a signal."""
+    limit = 12 * 2**30
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "validate", str(config), "--out", str(tmp_path / "run")],
+        cwd=tmp_path,
+        env=harness_environment(),
+        capture_output=True,
+        encoding="utf-8",
+        preexec_fn=limited,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "PASS (exit 0)" in done.stdout
+    assert (tmp_path / "run" / "junit.xml").exists()
+    if not (tmp_path / "run" / "report.html").exists():
+        assert "report.html was not written" in done.stderr
+
+
+def test_a_page_that_cannot_be_drawn_is_said(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from harness.commands import validate
+
+    def killed(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess([], -signal.SIGABRT, "", "")
+
+    monkeypatch.setattr(subprocess, "run", killed)
+    assert validate._page(tmp_path) == []
+    assert "report.html was not written (signal 6); the verdict stands. Try `harness report" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_closed_streams(closed: tuple[int, ...], tmp_path: Path) -> None:
+    def close() -> None:
+        for number in closed:
+            os.close(number)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "config", "schema"],
+        cwd=PROJECT,
+        env=harness_environment(),
+        preexec_fn=close,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_read_only_file_system_is_one_message(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import errno
+
+    from harness.cli import main
+    from harness.engine import session
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "/reports")
+
+    monkeypatch.setattr(session, "prepare_models", read_only)
+    assert main(["validate", str(config), "--out", str(tmp_path / "run")]) == 3
+    assert capsys.readouterr().err.endswith("harness: the system refused: Read-only file system: /reports\n")
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def call(*_: object, **__: object) -> None:
+        raise error
+
+    return call
+
+
+def test_too_little_memory_is_one_message(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from harness.cli import main
+    from harness.engine import session
+
+    monkeypatch.setattr(session, "prepare_models", raising(MemoryError()))
+    assert main(["validate", str(config), "--out", str(tmp_path / "run")]) == 3
+    assert "not enough memory" in capsys.readouterr().err
+
+
+def test_resume_takes_the_run_that_was_interrupted(config: Path, tmp_path: Path) -> None:
+    from harness import load_config, validate
+    from harness.engine.run import Options
+    from harness.record import read_record
+
+    loaded = load_config(config)
+    first = validate(loaded, Options(reports=tmp_path / "reports", quiet=True)).stored_in
+    interrupted = first.with_name("0-interrupted")
+    first.rename(interrupted)
+    text = (interrupted / "run.json").read_text()
+    (interrupted / "run.json").write_text(text.replace('"status": "complete"', '"status": "incomplete"'))
+    last = validate(loaded, Options(reports=tmp_path / "reports", quiet=True)).stored_in
+    again = validate(loaded, Options(reports=tmp_path / "reports", quiet=True, resume=True)).stored_in
+    assert (again, last > again) == (interrupted, True)
+    assert read_record(interrupted).status == "complete"
+    assert validate(loaded, Options(reports=tmp_path / "reports", quiet=True, resume=True)).stored_in == last

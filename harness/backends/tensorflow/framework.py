@@ -16,6 +16,8 @@ _BANNER = (b"absl::InitializeLog()", b"oneDNN custom operations are on", b"optim
 def import_tensorflow() -> Any:
     """Import TensorFlow with its chatter off. Raises ModelError with what to install."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if os.path.expanduser("~") == "~":  # noqa: PTH111  # Keras would make a folder of that name
+        os.environ.setdefault("KERAS_HOME", os.devnull)
     try:
         with without_lines(_BANNER):
             import tensorflow as tf

@@ -43,7 +43,8 @@ class BackendFacts:
     ``switches``: environment variables that change what is computed; ``extra``: what `pip install` needs;
     ``markers``: files that make a folder a model, such as ``saved_model.pb``; ``precisions``: those that may be pinned;
     ``other_devices``: whether there is any but the CPU; ``default_for``: roles of models whose configuration names no
-    backend; ``compiles``: compiled models are kept in a folder between runs.
+    backend; ``compiles``: compiled models are kept in a folder between runs; ``also_called``:
+    other names that people type, for the hint only.
 
     The other fields are lazy targets, written ``module:object``:
 
@@ -78,6 +79,7 @@ class BackendFacts:
     precisions: tuple[str, ...] = ()
     other_devices: bool = False
     editor: str | None = None
+    also_called: tuple[str, ...] = ()
     recogniser: str | None = None
     files: str | None = None
 
@@ -177,7 +179,8 @@ def facts_of(name: str) -> BackendFacts:
     known = backends()
     if name in known:
         return known[name]
-    close = nearest(name, known)
+    called = [facts.name for facts in known.values() if name.casefold() in facts.also_called]
+    close = called or nearest(name, known)
     near = f"; did you mean '{close[0]}'?" if close else ";"
     raise ConfigError(f"there is no backend '{name}'{near} there are {', '.join(known)}")
 

@@ -11,6 +11,8 @@ FACTS = BackendFacts(
     distributions=("ai-edge-litert",),
     extra="litert",
     precisions=("f32",),
+    also_called=("tflite", "tensorflow_lite"),
+    other_devices=True,
     importer="harness.backends.litert.framework:import_litert",
     runner="harness.backends.litert.runner:LiteRTBackend",
 )

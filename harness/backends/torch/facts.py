@@ -11,6 +11,7 @@ FACTS = BackendFacts(
     distributions=("torch",),
     extra="torch",
     precisions=("f32",),
+    also_called=("pytorch", "torchscript"),
     other_devices=True,
     importer="harness.backends.torch.framework:import_torch",
     runner="harness.backends.torch.runner:TorchBackend",

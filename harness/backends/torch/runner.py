@@ -46,7 +46,7 @@ class TorchBackend(Backend):
         black = np.zeros((self._shape.batch or 1, *self.spec.sides, 3), np.uint8)
         with self._torch.inference_mode():
             effective = types_of(self._torch, lambda: self._rows(black))
-        warnings = ()
+        warnings: tuple[str, ...] = ()
         if self.spec.precision not in (effective, "device_default"):
             warnings = (f"{self.spec.id}: {self.spec.precision} was asked, the model computes in {effective}",)
         return Loaded(

@@ -21,14 +21,14 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed; it is the
 TOLERANCE = 1e-5
 
 
-class Tiny(torch.nn.Module):  # type: ignore[misc]
+class Tiny(torch.nn.Module):  # type: ignore[misc, name-defined]
     def __init__(self, network: Network, layout: str = "NCHW") -> None:
         super().__init__()
         self.first = torch.nn.Parameter(torch.from_numpy(network.first))
         self.second = torch.nn.Parameter(torch.from_numpy(network.second))
         self.nchw = layout == "NCHW"
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[name-defined]
         if self.nchw:
             x = x.permute(0, 2, 3, 1)
         return torch.softmax(torch.relu(x @ self.first).mean((1, 2)) @ self.second, 1)

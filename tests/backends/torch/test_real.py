@@ -28,9 +28,9 @@ def weights(path: Path) -> list[Any]:
             arrays[parts[8]] = parts.get(9, b"")
     for number, value in _fields(graph):
         if number == 1 and value is not None:
-            parts = [(key, bytes(part)) for key, part in _fields(value) if part is not None]
-            if dict(parts)[4] in (b"Conv", b"Mul", b"Add"):
-                found += [arrays[part] for key, part in parts if key == 1 and part in arrays]
+            listed = [(key, bytes(part)) for key, part in _fields(value) if part is not None]
+            if dict(listed)[4] in (b"Conv", b"Mul", b"Add"):
+                found += [arrays[part] for key, part in listed if key == 1 and part in arrays]
     return [torch.from_numpy(np.frombuffer(data, np.float32).copy()) for data in found]
 
 

@@ -45,7 +45,7 @@ class BackendFacts:
     ``other_devices``: whether there is any but the CPU; ``default_for``: roles of models whose configuration names no
     backend; ``compiles``: compiled models are kept in a folder between runs; ``reads``: names of the other backends
     whose models this one runs directly, too; ``target``: as ``conversion.to`` names its format, where a conversion can
-    write it, with the first of ``suffixes``.
+    write it, with the first of ``suffixes``; ``also_called``: other names that people type, for the hint only.
 
     The other fields are lazy targets, written ``module:object``:
 
@@ -95,6 +95,7 @@ class BackendFacts:
     precisions: tuple[str, ...] = ()
     other_devices: bool = False
     editor: str | None = None
+    also_called: tuple[str, ...] = ()
     recogniser: str | None = None
     files: str | None = None
     reads: tuple[str, ...] = ()
@@ -241,7 +242,8 @@ def facts_of(name: str) -> BackendFacts:
     known = backends()
     if name in known:
         return known[name]
-    close = nearest(name, known)
+    called = [facts.name for facts in known.values() if name.casefold() in facts.also_called]
+    close = called or nearest(name, known)
     near = f"; did you mean '{close[0]}'?" if close else ";"
     raise ConfigError(f"there is no backend '{name}'{near} there are {', '.join(known)}")
 

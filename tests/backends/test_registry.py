@@ -143,3 +143,12 @@ def test_another_distribution_adds_a_backend_by_an_entry_point(tmp_path: Path) -
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.strip() == "Theirs theirs 1.0"
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [("onnx", "onnxruntime"), ("ort", "onnxruntime"), ("tflite", "litert"), ("PyTorch", "torch"), ("litret", "litert")],
+)
+def test_names_that_people_type_get_a_hint_and_are_not_accepted(word: str, name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"there is no backend '{word}'; did you mean '{name}'\? there are"):
+        facts_of(word)

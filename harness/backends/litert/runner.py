@@ -23,6 +23,7 @@ from harness.machine.environment import cpu_name
 
 _SHORT = {"int8": "int8", "uint8": "int8", "int16": "int16", "float16": "f16", "float32": "f32"}
 _ERRORS = (RuntimeError, ValueError)
+_DEVICES = {"CPU": "AUTO", "CPU.BUILTIN": "BUILTIN_WITHOUT_DEFAULT_DELEGATES"}  # with XNNPACK, and without
 
 
 class LiteRTBackend(Backend):
@@ -35,8 +36,11 @@ class LiteRTBackend(Backend):
         """Load the model. Raises ModelError for a bad file or name, DeviceError for another device or precision."""
         if self.spec.precision not in ("f32", "device_default"):
             raise DeviceError(f"{self.spec.id}: the backend litert runs f32, not {self.spec.precision}")
-        if self.spec.device != "CPU":
-            raise DeviceError(f"{self.spec.id}: the backend litert runs on the CPU, not on {self.spec.device}")
+        if self.spec.device not in _DEVICES:
+            devices = " and ".join(_DEVICES)
+            raise DeviceError(
+                f"{self.spec.id}: the backend litert runs on the CPU, not on {self.spec.device}; it has {devices}"
+            )
         litert = import_litert()
         sha256 = self.digest(FACTS)
         threads = self.spec.threads or os.cpu_count() or 1
@@ -49,7 +53,7 @@ class LiteRTBackend(Backend):
             warnings.append(f"{self.spec.id}: {self.spec.precision} was asked, the model computes in {effective}")
         return Loaded(
             backend=f"litert {FACTS.version().rpartition(' ')[2]}",
-            device="CPU",
+            device=self.spec.device,
             device_name=cpu_name(),
             effective_precision=effective,
             model_sha256=sha256,
@@ -64,7 +68,10 @@ class LiteRTBackend(Backend):
         except OSError as error:
             raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
         try:
-            return litert.Interpreter(model_content=content, num_threads=threads)
+            resolver = getattr(litert.OpResolverType, _DEVICES[self.spec.device])
+            return litert.Interpreter(
+                model_content=content, num_threads=threads, experimental_op_resolver_type=resolver
+            )
         except _ERRORS:
             raise ModelError(f"{path}: not a LiteRT model, or cut off; fetch or convert it again") from None
 

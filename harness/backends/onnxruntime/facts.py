@@ -11,6 +11,7 @@ FACTS = BackendFacts(
     distributions=("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml"),
     extra="onnx",
     precisions=("f32",),
+    also_called=("onnx", "ort"),
     importer="harness.backends.onnxruntime.framework:import_onnxruntime",
     files="harness.backends.onnxruntime.external_data:files_of",
     guard="harness.backends.onnxruntime.external_data:require_inside",

@@ -171,3 +171,10 @@ def test_what_stops_a_whole_run_with_exit_code_3(model: Path, tmp_path: Path) ->
     (absent / "__init__.py").write_text("raise ImportError('it is not there')\n")
     code, message = stopped(tmp_path, good, dataset, PYTHONPATH=f"{absent.parent}:{PROJECT}")
     assert (code, "run `pip install 'conversion-accuracy-harness[litert]'`" in message) == (3, True)
+
+
+def test_with_and_without_xnnpack(model: Path, network: Network, pixels: Pixels) -> None:
+    with LiteRTBackend(spec(model, device="CPU.BUILTIN")) as backend:
+        assert backend.loaded.device == "CPU.BUILTIN"
+        np.testing.assert_allclose(backend.infer(pixels), network.of_pixels(pixels), atol=TOLERANCE)
+    assert "not on GPU; it has CPU and CPU.BUILTIN" in refused(spec(model, device="GPU"), DeviceError)

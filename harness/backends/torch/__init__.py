@@ -1,0 +1,1 @@
+"""PyTorch models: programs of `torch.export` and TorchScript."""

@@ -1,0 +1,19 @@
+"""What is known of PyTorch without importing it."""
+
+from harness.backends.registry import BackendFacts
+
+FACTS = BackendFacts(
+    name="torch",
+    title="PyTorch",
+    roles=frozenset({"reference", "candidate"}),
+    suffixes=(".pt2", ".pt"),
+    module="torch",
+    distributions=("torch",),
+    extra="torch",
+    precisions=("f32",),
+    also_called=("pytorch", "torchscript"),
+    other_devices=True,
+    importer="harness.backends.torch.framework:import_torch",
+    may_loop="harness.backends.torch.untrusted:may_loop",
+    runner="harness.backends.torch.runner:TorchBackend",
+)

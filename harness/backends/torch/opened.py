@@ -1,0 +1,86 @@
+"""A PyTorch file as a function of one tensor, with what the file says of its input and outputs."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.backends.torch.framework import reason
+from harness.backends.torch.untrusted import kind_of
+from harness.errors import ModelError
+
+_FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+_one_at_a_time = threading.Lock()  # the variable belongs to the whole process
+
+
+@dataclass(frozen=True)
+class Opened:
+    """``sides``: of the input, None for a free side, or None where the file does not say; ``dtype``: of the input.
+
+    ``outputs``: position by name; an empty mapping where the file names none. ``kind``: program or script.
+    """
+
+    run: Callable[[Any], Any]
+    inputs: tuple[str, ...]
+    sides: tuple[int | None, ...] | None
+    dtype: Any
+    outputs: dict[str, int]
+    kind: str
+
+
+def open_file(torch: Any, model: str, device: str) -> Opened:
+    """Open a file that was checked first. Raises ModelError where PyTorch cannot."""
+    kind = kind_of(Path(model))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript's, of PyTorch itself
+            return _program(torch, model, device) if kind == "program" else _script(torch, model, device)
+    except ModelError:
+        raise
+    except Exception as error:  # noqa: BLE001  (PyTorch raises all kinds for a file that it cannot read)
+        raise ModelError(f"{model}: PyTorch cannot load this model: {reason(error)}") from None
+
+
+@contextmanager
+def _tensors_only() -> Iterator[None]:
+    """Let PyTorch unpickle tensors only, also where its own code asks for more."""
+    with _one_at_a_time:
+        before = os.environ.get(_FORCE)
+        os.environ[_FORCE] = "1"
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[_FORCE]
+            else:
+                os.environ[_FORCE] = before
+
+
+def _program(torch: Any, model: str, device: str) -> Opened:
+    with _tensors_only():
+        program = torch.export.load(model)
+    signature = program.graph_signature
+    names = tuple(str(name) for name in signature.user_inputs)
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
+    value = values.get(names[0]) if names else None
+    sides = None if value is None else tuple(side if isinstance(side, int) else None for side in value.shape)
+    outputs = {str(name): at for at, name in enumerate(signature.user_outputs)}
+    run = program.module(check_guards=False).to(device)
+    return Opened(run, names, sides, torch.float32 if value is None else value.dtype, outputs, "program")
+
+
+def _script(torch: Any, model: str, device: str) -> Opened:
+    module = torch.jit.load(model, map_location=device).eval()
+    arguments = [each for each in module.forward.schema.arguments if each.name != "self"]
+    needed = tuple(each.name for each in arguments if not each.has_default_value())
+    answers = next(iter(module.graph.outputs())).type()
+    width = len(answers.elements()) if answers.kind() == "TupleType" else 1
+    outputs = {"output": 0} if width == 1 else {f"output_{at}": at for at in range(width)}
+    first = next((each for each in module.parameters() if each.is_floating_point()), None)
+    return Opened(module, needed, None, torch.float32 if first is None else first.dtype, outputs, "script")

@@ -1,0 +1,125 @@
+"""A PyTorch model on the CPU or a CUDA device: whole batches, the types read back from a run."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from harness.backends.arrays import InputShape, Layout, fed, input_shape, rows_of
+from harness.backends.base import Backend, Loaded, Pixels, Probabilities
+from harness.backends.batches import in_batches
+from harness.backends.names import find_by_name
+from harness.backends.torch.facts import FACTS
+from harness.backends.torch.framework import import_torch, reason
+from harness.backends.torch.opened import Opened, open_file
+from harness.backends.torch.precision import types_of
+from harness.errors import DeviceError, ModelError
+from harness.feeding.contract import is_identity, pixel_table
+from harness.machine.environment import cpu_name
+
+
+class TorchBackend(Backend):
+    """Runs a program of `torch.export` (.pt2) or TorchScript (.pt), in the types that its tensors have.
+
+    Colour order, mean and scale are applied by a table in numpy. No Python code and no library of custom operators is
+    loaded. The number of threads belongs to the whole process, as PyTorch has it.
+    """
+
+    def load(self) -> Loaded:
+        """Load the model. Raises ModelError for a bad file or name, DeviceError for an absent device or precision."""
+        if self.spec.precision not in ("f32", "device_default"):
+            raise DeviceError(f"{self.spec.id}: the backend torch runs f32, not {self.spec.precision}")
+        self._torch = import_torch()
+        self._device, device_name = self._find_device()
+        threads = self.spec.threads or os.cpu_count() or 1
+        self._torch.set_num_threads(threads)
+        if self.spec.precision == "f32":
+            self._torch.set_float32_matmul_precision("highest")  # no TF32, no bf16 inside f32
+            self._torch.backends.cudnn.allow_tf32 = False
+        sha256 = self.digest(FACTS)
+        opened = open_file(self._torch, self.spec.model, self._device)
+        self._run = opened.run
+        self._set_ports(opened)
+        self._shape = self._layout_of(opened)
+        self._batch = self._shape.batch or self.spec.batch or 32
+        black = np.zeros((self._shape.batch or 1, *self.spec.sides, 3), np.uint8)
+        with self._torch.inference_mode():
+            effective = types_of(self._torch, lambda: self._rows(black))
+        warnings: tuple[str, ...] = ()
+        if self.spec.precision not in (effective, "device_default"):
+            warnings = (f"{self.spec.id}: {self.spec.precision} was asked, the model computes in {effective}",)
+        return Loaded(
+            backend=f"torch {self._torch.__version__}",
+            device=self.spec.device,
+            device_name=device_name,
+            effective_precision=effective,
+            model_sha256=sha256,
+            warnings=warnings,
+            details={"batch": self._batch, "threads": threads, "layout": self._shape.layout, "format": opened.kind},
+        )
+
+    def _find_device(self) -> tuple[str, str]:
+        """Return PyTorch's name of the device, and what it is."""
+        asked, cuda = self.spec.device, self._torch.cuda
+        if asked == "CPU":
+            return "cpu", cpu_name()
+        count = cuda.device_count() if cuda.is_available() else 0
+        there = {"CUDA": 0} | {f"CUDA.{number}": number for number in range(count)} if count else {}
+        if asked in there:
+            return f"cuda:{there[asked]}", str(cuda.get_device_name(there[asked]))
+        raise DeviceError(
+            f"{self.spec.id}: PyTorch has no device '{asked}' on this machine; it has {', '.join(['CPU', *there])}"
+        )
+
+    def _set_ports(self, opened: Opened) -> None:
+        contract, path = self.spec.input, self.spec.model
+        find_by_name(contract.name, dict.fromkeys(opened.inputs), what="input", model=path)
+        if len(opened.inputs) != 1:
+            names = ", ".join(opened.inputs)
+            raise ModelError(f"{path}: has {len(opened.inputs)} inputs ({names}); export it with one, the pixels")
+        self._output = find_by_name(self.spec.output, opened.outputs, what="output", model=path)
+        table = pixel_table(contract)
+        if opened.dtype in (self._torch.float32, self._torch.float64, self._torch.float16, self._torch.bfloat16):
+            self._table, self._type = table.astype(np.float32), opened.dtype
+        elif opened.dtype == self._torch.uint8 and is_identity(contract):
+            self._table, self._type = table.astype(np.uint8), opened.dtype
+        else:
+            raise ModelError(
+                f"{path}: the input '{contract.name}' takes {opened.dtype}, which cannot hold pixels after mean and "
+                "scale; leave `mean` and `scale` out of `input` where the model has them inside"
+            )
+
+    def _layout_of(self, opened: Opened) -> InputShape:
+        """Return the layout: of the configuration, else of the shape; TorchScript has no shapes and is NCHW then."""
+        declared: Layout | None = getattr(self.spec.input, "layout", None)
+        if opened.sides is None:
+            return InputShape(declared or "NCHW", None)
+        shape = input_shape(self.spec, opened.sides)
+        if declared and declared != shape.layout:
+            raise ModelError(f"{self.spec.model}: the input is {shape.layout}, `layout: {declared}` is configured")
+        return shape
+
+    def _rows(self, part: Pixels) -> Probabilities:
+        """Return float32 (len(part), outputs)."""
+        given = self._torch.from_numpy(fed(self.spec, self._table, part, self._shape.layout))
+        try:
+            answer = self._run(given.to(self._device, self._type))
+        except Exception as error:  # noqa: BLE001  (PyTorch raises all kinds where a network cannot run)
+            raise ModelError(f"{self.spec.model}: PyTorch failed: {reason(error)}") from None
+        chosen = answer[self._output] if isinstance(answer, (tuple, list)) else answer
+        if not isinstance(chosen, self._torch.Tensor):
+            raise ModelError(f"{self.spec.model}: the output '{self.spec.output}' is no tensor; export it with one")
+        real = chosen.dequantize() if chosen.is_quantized else chosen
+        return rows_of(self.spec, real.to("cpu", self._torch.float32).numpy(), len(part))
+
+    def _infer(self, pixels: Pixels) -> Probabilities:
+        result = np.empty((len(pixels), self.spec.outputs), np.float32)
+        with self._torch.inference_mode():
+            for start, count, part in in_batches(pixels, self._batch, fixed=self._shape.batch is not None):
+                result[start : start + count] = self._rows(part)[:count]
+        return result
+
+    def close(self) -> None:
+        """Free the model."""
+        self.__dict__.pop("_run", None)

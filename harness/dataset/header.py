@@ -53,7 +53,7 @@ def read_header(data: bytes) -> Header:
     if not data:
         raise HeaderError("empty file")
     for start, reader in _READERS:
-        if data.startswith(start):
+        if data.startswith(start) or (start == _AVIF and data[4:8] == start and data[8:12] in _AVIF_BRANDS):
             try:
                 header = reader(data)
             except HeaderError:
@@ -62,7 +62,7 @@ def read_header(data: bytes) -> Header:
                 raise HeaderError("not an image that can be decoded: its header is not whole") from None
             _check_size(header)
             return header
-    raise HeaderError("not an image that can be decoded (JPEG, PNG, WebP, BMP, GIF or TIFF)")
+    raise HeaderError("not an image that can be decoded (JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF)")
 
 
 def _check_size(header: Header) -> None:
@@ -198,7 +198,7 @@ def _bmp(data: bytes) -> Header:
 
 def _webp(data: bytes) -> Header:
     if data[8:12] != b"WEBP":
-        raise HeaderError("not an image that can be decoded (JPEG, PNG, WebP, BMP, GIF or TIFF)")
+        raise HeaderError("not an image that can be decoded (JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF)")
     if struct.unpack_from("<I", data, 4)[0] + 8 > len(data) + 1:  # a last odd chunk may lack its padding
         raise HeaderError("cut off: the WebP has fewer bytes than its header says")
     kind, place = data[12:16], 20
@@ -244,6 +244,26 @@ def _tiff(data: bytes) -> Header:
     return Header("TIFF", width, height, mode if bits <= 8 else f"{mode} {bits} bit")
 
 
+def _avif(data: bytes) -> Header:
+    """Read an AVIF: boxes of ISO/IEC 14496-12, the size in the first `ispe` (ISO/IEC 23008-12)."""
+    place = 0
+    while place < len(data):
+        (size,) = struct.unpack_from(">I", data, place)
+        if size == 1:
+            (size,) = struct.unpack_from(">Q", data, place + 8)
+        size = size or len(data) - place  # to the end of the file
+        if size < 8 or place + size > len(data):
+            raise HeaderError("cut off: the AVIF has fewer bytes than its header says")
+        place += size
+    found = data.find(b"ispe")
+    if found < 0 or b"mdat" not in data:
+        raise HeaderError("not an image that can be decoded: an AVIF without size or pixels")
+    width, height = struct.unpack_from(">II", data, found + 8)
+    return Header("AVIF", width, height, "RGB", animated=data[8:12] == b"avis")
+
+
+_AVIF = b"ftyp"
+_AVIF_BRANDS = (b"avif", b"avis")
 _READERS: tuple[tuple[bytes, Callable[[bytes], Header]], ...] = (
     (b"\xff\xd8", _jpeg),
     (_PNG, _png),
@@ -252,4 +272,5 @@ _READERS: tuple[tuple[bytes, Callable[[bytes], Header]], ...] = (
     (b"RIFF", _webp),
     (b"II*\0", _tiff),
     (b"MM\0*", _tiff),
+    (_AVIF, _avif),
 )

@@ -205,3 +205,18 @@ def test_a_tiff_with_an_empty_list_of_bit_depths() -> None:
         decode(bytes(data))
     except BadImageError as error:
         assert str(error)  # noqa: PT017
+
+
+def test_an_avif_is_read_and_no_cut_is_taken_for_a_whole_one() -> None:
+    """Colours are compared with Pillow's: both decode by libavif, and convert from YUV by themselves."""
+    data = encode(blocks(), "AVIF", quality=95)
+    from PIL import Image
+
+    header = read_header(data)
+    assert (header.format, header.width, header.height) == ("AVIF", *blocks().size)
+    with Image.open(io.BytesIO(data)) as picture:
+        theirs = np.asarray(picture.convert("RGB")).astype(np.int64)
+    assert np.abs(ours(data) - theirs).max() <= 3
+    for cut in range(12, len(data), max(1, len(data) // 200)):
+        with pytest.raises(BadImageError):
+            decode(data[:cut])

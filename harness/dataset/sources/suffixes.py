@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 
 DECODED = frozenset(
-    {".jpeg", ".jpg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"}
+    {".jpeg", ".jpg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".avif"}
 )
 # Images too, which are not decoded: they are listed as bad images with their names instead of left out.
 NOT_DECODED = frozenset(
-    {".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpx", ".jxl", ".ppm", ".pgm", ".pnm", ".pbm", ".tga", ".ico", ".psd"}
+    {".heic", ".heif", ".jp2", ".j2k", ".jpx", ".jxl", ".ppm", ".pgm", ".pnm", ".pbm", ".tga", ".ico", ".psd"}
 )
 IMAGE_SUFFIXES = DECODED | NOT_DECODED
 _CLUTTER = frozenset(

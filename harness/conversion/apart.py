@@ -6,6 +6,7 @@ import multiprocessing
 from multiprocessing.connection import Connection
 
 from harness import errors
+from harness.backends.registry import load_target
 from harness.config import Candidate, Config
 from harness.conversion.converted import Converted
 from harness.errors import HarnessError, ModelError
@@ -38,9 +39,9 @@ def convert_apart(config: Config, candidate: Candidate, *, overwrite: bool, seco
 
 
 def _work(pipe: Connection, config: Config, candidate: Candidate, overwrite: bool) -> None:
-    from harness.conversion.convert import convert_here
-
     try:
-        pipe.send(convert_here(config, candidate, overwrite=overwrite, images=None))
+        pipe.send(
+            load_target("harness.conversion.convert:convert_here")(config, candidate, overwrite=overwrite, images=None)
+        )
     except HarnessError as error:
         pipe.send((type(error).__name__, str(error)))

@@ -23,9 +23,7 @@ def verdict(report: dict[str, Any]) -> tuple[int, str]:
     ]
     lines.append(f"audited: {len(audited)} of {len(packages)} packages, {len(found)} known vulnerabilities")
     if len(audited) < len(packages):
-        lines.append(
-            f"NOT AUDITED: {len(packages) - len(audited)} packages; the advisory service does not answer"
-        )
+        lines.append(f"NOT AUDITED: {len(packages) - len(audited)} packages; the advisory service does not answer")
     return int(bool(found)), "\n".join(lines)
 
 

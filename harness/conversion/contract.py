@@ -34,7 +34,7 @@ def _shape_fault(contract: IrContract, config: Config, candidate: Candidate) -> 
 
 
 def _color_fault(contract: IrContract, config: Config, candidate: Candidate) -> list[str]:
-    original = config.reference.input.color
+    original = config.original.input.color
     if contract.color is not None:
         wants, why = contract.color, f"it was converted for {contract.color}"
     elif contract.reversed_channels is None:
@@ -61,7 +61,7 @@ def _normalisation_fault(contract: IrContract, config: Config, candidate: Candid
         written = {key: value for key, value in contract.parameters.items() if "mean" in key or "scale" in key}
         listed = ", ".join(f"{key}: {value!r}" for key, value in written.items())
         return [f"the mean and scale inside the IR cannot be read ({listed}); run `harness convert`"]
-    reference, asked = config.reference.input, candidate.input
+    reference, asked = config.original.input, candidate.input
     mean = in_order(asked.mean_per_channel, asked.color, reference.color)
     scale = in_order(asked.scale_per_channel, asked.color, reference.color)
     # (((x - mean) / scale) - inside mean) / inside scale  =  (x - whole mean) / whole scale

@@ -134,7 +134,7 @@ def test_all_faults_at_once_with_file_line_key_and_mend(example: Example) -> Non
         ("images: 50000", "images: many"),
         ("color: RGB", "color: rgb"),
         ("device: CPU", "device: CPU\n    device: GPU"),
-        ("  output: MobilenetV2/Predictions/Reshape_1\n", ""),
+        ("  model: build/mobilenet_v2_1.0_224_frozen.pb\n", ""),
         ("drop: ", "drp: "),
         ("top5_percent: 90.69", "top5_percent: 190.69"),
     )
@@ -155,7 +155,7 @@ def test_all_faults_at_once_with_file_line_key_and_mend(example: Example) -> Non
     assert one("color").endswith("'rgb' is none of 'RGB' or 'BGR'; did you mean 'RGB'?")
     assert one("device").startswith(f"{path}:{line_of(path, 'device: GPU')}: candidates[0].device: written twice")
     assert f"first in line {line_of(path, 'device: CPU')}" in one("device")
-    assert one("reference.output").startswith(f"{path}:{line_of(path, 'reference:')}: reference.output: is missing: ")
+    assert one("reference.model").startswith(f"{path}:{line_of(path, 'reference:')}: reference.model: is missing: ")
     assert one("gates.drp").endswith("unknown key; did you mean `drop`?")
     assert "less than or equal to 100 (it is 190.69)" in one("top5_percent")
 

@@ -166,6 +166,10 @@ class Config(Strict):
                     f"{place}: `{stated[0]}` compares with the reference, and `reference: null` says that there is "
                     f"none; leave `{stated[0]}` out, or name a reference"
                 )
+        if any(self.conversion_for(candidate).automatic for candidate in self.candidates):
+            raise ValueError(
+                "`conversion.automatic` converts the reference, and `reference: null` says that there is none; leave it out"
+            )
         if self.certify is not None:
             raise ValueError("`certify` needs a reference, and `reference: null` says that there is none; leave it out")
         return self

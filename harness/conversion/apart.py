@@ -22,13 +22,13 @@ def convert_apart(config: Config, candidate: Candidate, *, overwrite: bool, seco
     try:
         if not here.poll(seconds):
             raise ModelError(
-                f"{config.reference.model}: has loops, and was not converted and checked within {seconds:g} s; freeze "
+                f"{config.original.model}: has loops, and was not converted and checked within {seconds:g} s; freeze "
                 "it without loops, or raise `reference.timeout_seconds`"
             )
         answer = here.recv()
     except EOFError:
         process.join()
-        raise ModelError(f"{config.reference.model}: its conversion died (exit code {process.exitcode})") from None
+        raise ModelError(f"{config.original.model}: its conversion died (exit code {process.exitcode})") from None
     finally:
         process.kill()
         process.join()

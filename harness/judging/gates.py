@@ -43,6 +43,11 @@ class Judged:
         return not self.declared and total > 0 and Fraction(100, total) > _exact(limit_pp)
 
 
+def without_reference(gate: str, model: str, on: object) -> GatePart:
+    """Return the verdict of a gate that needs a reference where none is configured. ``on``: None: switched off."""
+    return gate_part(gate, model, "not_applicable", _OFF if on is None else "no reference is configured", ())
+
+
 def judge_model(judged: Judged, gates: Gates, published: Published | None) -> list[GatePart]:
     """Return the verdicts on one model: `target` for every model, `parity` and `drop` for candidates."""
     verdicts = []

@@ -160,8 +160,8 @@ class Config(Strict):
                 )
         if any(self.conversion_for(candidate).automatic for candidate in self.candidates):
             raise ValueError(
-                "`conversion.automatic` converts the reference, and `reference: null` says that there is none; leave it "
-                "out"
+                "`conversion.automatic` converts the reference, and `reference: null` says that there is none; "
+                "leave it out"
             )
         if self.certify is not None:
             raise ValueError("`certify` needs a reference, and `reference: null` says that there is none; leave it out")

@@ -32,7 +32,7 @@ class ModelSpec:
 
     ``size`` is the input's size in pixels: the side of a square, or (height, width). ``outputs`` is the width that the
     labels need; ``floating`` says that pixels come as float32 and not as uint8. ``allow_ops``: types of operations that
-    the model may have besides those that only compute.
+    the model may have besides those that only compute. ``signature``: the one to run, where a model has several.
     """
 
     id: str
@@ -51,6 +51,7 @@ class ModelSpec:
     timeout_seconds: float = 300.0
     floating: bool = False
     allow_ops: tuple[str, ...] = ()
+    signature: str | None = None
 
     @property
     def sides(self) -> tuple[int, int]:

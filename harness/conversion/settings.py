@@ -83,6 +83,7 @@ def settings(config: Config, candidate: Candidate, source_sha256: str) -> dict[s
         "source_input": tensor_name(config.reference.input.name),
         "source_output": tensor_name(config.reference.output),
         "source_color": config.reference.input.color,
+        **({"source_signature": config.reference.signature} if config.reference.signature else {}),
         **(_calibration(config, candidate) if weights == "int8" else {}),
     }
 

@@ -40,6 +40,15 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Known vulnerabilities of what the lock file pins; pip-audit lives in a folder of its own.
+AUDIT := build/audit/bin/pip-audit
+audit: $(AUDIT)
+	$(PYTHON) .ci/audit.py $(AUDIT) requirements.lock
+
+$(AUDIT):
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+
 bench: $(READY)
 	$(BIN)/python -m harness.bench $(CONFIG) $(SET) $(ARGS)
 

@@ -19,7 +19,7 @@ from harness.config import Reference
 from harness.errors import ModelError
 
 
-def open_keras(path: Path, *, names: tuple[str, str]) -> Frozen:
+def open_keras(path: Path, *, names: tuple[str, str], allow: frozenset[str]) -> Frozen:
     """Return a model as a frozen graph whose input and output bear the configured names. Raises ModelError."""
     tf = import_tensorflow()
     model = _loaded(path)
@@ -46,7 +46,7 @@ def open_keras(path: Path, *, names: tuple[str, str]) -> Frozen:
         raise ModelError(f"{path}: Keras cannot run this model: {reason(error)}") from None
     tensors = (constant.inputs[0].name, constant.outputs[0].name)
     part = needed(tf, constant.graph.as_graph_def(), tensors[1], path)
-    return renamed(tf, part, path, tensors, names)
+    return renamed(tf, part, path, tensors, names, allow)
 
 
 def ports(path: Path) -> Ports:
@@ -56,7 +56,8 @@ def ports(path: Path) -> Ports:
 
 def frozen(reference: Reference) -> Frozen:
     """Return the model as a frozen graph. Raises ModelError."""
-    return open_keras(reference.model, names=(reference.input.name, reference.output))
+    names = (reference.input.name, reference.output)
+    return open_keras(reference.model, names=names, allow=frozenset(reference.allow_ops))
 
 
 def exported(reference: Reference, folder: Path) -> Path:

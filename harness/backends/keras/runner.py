@@ -25,4 +25,5 @@ class KerasBackend(TensorFlowBackend):
         return super()._imported()
 
     def _opened(self, _tf: Any) -> Frozen:
-        return open_keras(Path(self.spec.model), names=(self.spec.input.name, self.spec.output))
+        names = (self.spec.input.name, self.spec.output)
+        return open_keras(Path(self.spec.model), names=names, allow=frozenset(self.spec.allow_ops))

@@ -45,7 +45,7 @@ def open_saved_model(
         raise ModelError(f"{where}: has {len(ports.inputs)} inputs ({listed}); export it with one, the pixels")
     part = needed(tf, meta.graph_def, output.tensor, folder)
     constant = freeze(tf, part, folder, folder / VARIABLES, stored_values(meta), allow)
-    return renamed(tf, constant, folder, (source.tensor, output.tensor), names)
+    return renamed(tf, constant, folder, (source.tensor, output.tensor), names, allow)
 
 
 def ports(folder: Path, signature: str | None = None) -> Ports:

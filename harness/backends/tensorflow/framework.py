@@ -31,5 +31,14 @@ def import_tensorflow(backend: str = "tensorflow") -> Any:
 
 
 def reason(error: Exception) -> str:
-    """Return the first line of TensorFlow's message."""
-    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+    """Return the line of TensorFlow's message that says what is wrong.
+
+    An error while a graph runs begins with "Graph execution error:" and a trace; the cause stands before its node.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    place = next((number for number, line in enumerate(lines) if line.startswith("[[{{node")), None)
+    if place:
+        node = lines[place].removeprefix("[[{{node ").partition("}}")[0]
+        return f"{lines[place - 1][:300]} (in '{node}')"
+    plain = [line for line in lines if line != "Graph execution error:" and not line.startswith("Detected at node")]
+    return (plain or lines or [type(error).__name__])[0][:300]

@@ -11,7 +11,7 @@ import numpy as np
 from harness.backends.tensorflow.checkpoint import Checkpoint
 from harness.backends.tensorflow.framework import reason
 from harness.backends.tensorflow.frozen import Frozen
-from harness.backends.tensorflow.operations import refuse_unknown_operations
+from harness.backends.tensorflow.operations import refuse_training_mode, refuse_unknown_operations
 from harness.backends.tensorflow.restoring import Stored
 from harness.errors import ModelError
 
@@ -102,11 +102,16 @@ def _with_constants(tf: Any, graph_def: Any, values: Mapping[str, Any], path: Pa
         raise ModelError(f"{path}: TensorFlow cannot freeze this graph: {reason(error)}; freeze it before") from None
 
 
-def renamed(tf: Any, graph_def: Any, path: object, tensors: tuple[str, str], names: tuple[str, str]) -> Frozen:
-    """Return a graph whose input and output bear other names.
+def renamed(
+    tf: Any, graph_def: Any, path: object, tensors: tuple[str, str], names: tuple[str, str], allow: frozenset[str]
+) -> Frozen:
+    """Return a graph without variables, checked, whose input and output bear other names.
 
-    ``tensors``: of the input, a placeholder, and of the output, such as ``x:0``; ``names``: those that they get.
+    ``tensors``: of the input, a placeholder, and of the output, such as ``x:0``; ``names``: those that they get;
+    ``allow``: further types of operations. Raises ModelError where the graph is not one for inference.
     """
+    refuse_unknown_operations(graph_def, path, allow)
+    refuse_training_mode(graph_def, path)
     source, output = tensors
     given, asked = (name.removesuffix(":0") for name in names)
     node = next((node for node in graph_def.node if node.name == source.partition(":")[0]), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,6 +24,7 @@ from harness.errors import DeviceError, ModelError
 from harness.feeding.contract import is_identity, is_reversed, pixel_table
 from harness.machine.environment import cpu_name
 
+_DEPENDENCE = 1e-2  # of the largest value; rounding in another order changes 1e-5
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 
 
@@ -83,6 +85,8 @@ class TensorFlowBackend(Backend):
         self._run: Callable[[Pixels], Any] = self._session.make_callable(f"{output.name}:0", [pixels.name])
         self._errors = (tf.errors.OpError, ValueError)
         self._check_width(graph.get_tensor_by_name(f"{output.name}:0"))
+        if not self.spec.allow_ops and not self.facts.has_loops(Path(self.spec.model)):
+            self._refuse_dependence()
         effective = effective_precision(graph_def, source.name, os.environ)
         return Loaded(
             backend=self._framework(tf),
@@ -183,6 +187,31 @@ class TensorFlowBackend(Backend):
         if (table == table[0]).all():
             return tf.gather(tf.constant(table[0]), index)
         return tf.gather(tf.constant(table.reshape(-1)), index + tf.constant([0, 256, 512], tf.int32))
+
+    def _refuse_dependence(self) -> None:
+        """Refuse a graph whose answer to an image changes with the other images of its batch, or from call to call.
+
+        A batch normalisation over the batch, or a dropout, may be built of any operations.
+        """
+        generator = np.random.default_rng(0)
+        shape = (self._batch if self._pad else 2, *self.spec.sides, 3)
+        one = generator.integers(0, 256, shape).astype(np.uint8)
+        other = generator.integers(0, 40, shape).astype(np.uint8)  # with another mean and variance
+        if self.spec.floating:
+            one, other = one.astype(np.float32), other.astype(np.float32)
+        other[0] = one[0]
+        try:
+            first, second = (np.asarray(self._run(part), np.float32).reshape(len(part), -1)[0] for part in (one, other))
+        except ValueError:  # an output of another shape, which `infer` names
+            return
+        except self._errors as error:
+            raise ModelError(f"{self.spec.model}: TensorFlow failed: {reason(error)}") from None
+        difference = float(np.abs(first - second).max()) if first.size else 0.0
+        if difference > _DEPENDENCE * max(1.0, float(np.abs(first).max(initial=0))):
+            raise ModelError(
+                f"{self.spec.model}: in training mode, its answer to an image changes by {difference:.2g} with the "
+                "other images of the batch, or from call to call; freeze the graph for inference"
+            )
 
     def _check_width(self, tensor: Any) -> None:
         """Compare the values of an image, whatever axes of length 1 the output has, with what the labels need."""

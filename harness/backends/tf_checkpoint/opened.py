@@ -39,7 +39,7 @@ def open_checkpoint(tf: Any, path: Path, *, names: tuple[str, str], allow: froze
         _as_placeholder(tf, graph_def, source, path)
     part = needed(tf, graph_def, output.name, path)
     constant = freeze(tf, part, path, prefix_of(path), stored, allow)
-    return renamed(tf, constant, path, (f"{source.name}:0", f"{output.name}:0"), names)
+    return renamed(tf, constant, path, (f"{source.name}:0", f"{output.name}:0"), names, allow)
 
 
 def ports(path: Path) -> Ports:

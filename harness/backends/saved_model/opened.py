@@ -95,7 +95,7 @@ def _read(folder: Path) -> Any:
 
 def _signature(meta: Any, folder: Path, asked: str | None) -> str:
     """Return the name of the signature: the one asked for, else the only one or TensorFlow's default."""
-    known: dict[str, str] = {name: name for name in meta.signature_def if not name.startswith(_INTERNAL)}
+    known: dict[str, str] = {name: name for name in sorted(meta.signature_def) if not name.startswith(_INTERNAL)}
     if asked is not None:
         return find_by_name(asked, known, what="signature", model=str(folder))
     if len(known) == 1:
@@ -109,7 +109,7 @@ def _signature(meta: Any, folder: Path, asked: str | None) -> str:
 
 def _ports(tf: Any, signature: Any) -> Ports:
     return Ports(
-        *({key: _port(tf, info) for key, info in side.items()} for side in (signature.inputs, signature.outputs))
+        *({key: _port(tf, side[key]) for key in sorted(side)} for side in (signature.inputs, signature.outputs))
     )
 
 

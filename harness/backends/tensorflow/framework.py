@@ -13,8 +13,8 @@ _BANNER = (b"absl::InitializeLog()", b"oneDNN custom operations are on", b"optim
            b"To enable the following instructions")  # fmt: skip
 
 
-def import_tensorflow() -> Any:
-    """Import TensorFlow with its chatter off. Raises ModelError with what to install."""
+def import_tensorflow(backend: str = "tensorflow") -> Any:
+    """Import TensorFlow with its chatter off, for a backend of that name. Raises ModelError with what to install."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if os.path.expanduser("~") == "~":  # noqa: PTH111  # Keras would make a folder of that name
         os.environ.setdefault("KERAS_HOME", os.devnull)
@@ -23,7 +23,7 @@ def import_tensorflow() -> Any:
             import tensorflow as tf
     except ImportError as error:
         raise ModelError(
-            f"the backend tensorflow needs TensorFlow, which cannot be imported ({error}); "
+            f"the backend {backend} needs TensorFlow, which cannot be imported ({error}); "
             "install it, for instance with `pip install 'conversion-accuracy-harness[tensorflow]'`"
         ) from None
     tf.get_logger().setLevel("ERROR")

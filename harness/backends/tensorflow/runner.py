@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,8 +13,11 @@ from harness.backends.arrays import input_shape, require_width, rows_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
 from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name
+from harness.backends.registry import BackendFacts
 from harness.backends.tensorflow.facts import FACTS
 from harness.backends.tensorflow.framework import import_tensorflow, reason
+from harness.backends.tensorflow.frozen import Frozen
+from harness.backends.tensorflow.graph_def import tensor_name
 from harness.backends.tensorflow.operations import refuse_training_mode, refuse_unknown_operations
 from harness.backends.tensorflow.precision import effective_precision
 from harness.config.models import ElementType
@@ -34,27 +37,23 @@ class TensorFlowBackend(Backend):
     """
 
     takes_floating = True
+    facts: ClassVar[BackendFacts] = FACTS
 
     def load(self) -> Loaded:
         """Load the graph. Raises ModelError for a bad file or name, DeviceError for another device or precision."""
+        name = self.facts.name
         if self.spec.precision not in ("f32", "device_default"):
-            raise DeviceError(f"{self.spec.id}: the backend tensorflow runs f32, not {self.spec.precision}")
+            raise DeviceError(f"{self.spec.id}: the backend {name} runs f32, not {self.spec.precision}")
         if self.spec.device != "CPU":
-            raise DeviceError(f"{self.spec.id}: the backend tensorflow runs on the CPU, not on {self.spec.device}")
-        tf = import_tensorflow()
+            raise DeviceError(f"{self.spec.id}: the backend {name} runs on the CPU, not on {self.spec.device}")
+        tf = self._imported()
         tf1 = tf.compat.v1
-        sha256 = self.digest(FACTS)
-        graph_def = _read_graph(tf1, self.spec.model)
+        sha256 = self.digest(self.facts)
+        opened = self._opened(tf)
+        graph_def = opened.graph_def
         nodes = {node.name: node for node in graph_def.node}
-        placeholders = {f"{name}:0": node for name, node in nodes.items() if node.op in _PLACEHOLDERS}
-        source = find_by_name(self.spec.input.name, placeholders, what="input", model=self.spec.model)
+        source, output = nodes[tensor_name(opened.input)[:-2]], nodes[tensor_name(opened.output)[:-2]]
         fed_on = {name.lstrip("^").partition(":")[0] for node in graph_def.node for name in node.input}
-        results_first = sorted(nodes, key=lambda name: name in fed_on)
-        if self.spec.output is None:
-            results_first = [name for name in nodes if name not in fed_on and nodes[name].op not in _NO_RESULTS]
-        output = find_by_name(
-            self.spec.output, {f"{name}:0": nodes[name] for name in results_first}, what="output", model=self.spec.model
-        )
         fixed = self._fixed_batch(source)
         self._batch = fixed or self.spec.batch or 32
         self._fixed, self._pad = fixed, fixed is not None
@@ -88,11 +87,11 @@ class TensorFlowBackend(Backend):
         self._run: Callable[[Pixels], Any] = self._session.make_callable(f"{output.name}:0", [pixels.name])
         self._errors = (tf.errors.OpError, ValueError)
         self._check_width(graph.get_tensor_by_name(f"{output.name}:0"))
-        if not self.spec.allow_ops and not FACTS.has_loops(Path(self.spec.model)):
+        if not self.spec.allow_ops and not self.facts.has_loops(Path(self.spec.model)):
             self._refuse_dependence()
         effective = effective_precision(graph_def, source.name, os.environ)
         return Loaded(
-            backend=f"tensorflow {tf.__version__}",
+            backend=self._framework(tf),
             device="CPU",
             device_name=cpu_name(),
             effective_precision=effective,
@@ -104,6 +103,29 @@ class TensorFlowBackend(Backend):
                 "onednn_opts": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
             },
         )
+
+    def _imported(self) -> Any:
+        """Import TensorFlow, and what the model needs besides. Raises ModelError with what to install."""
+        return import_tensorflow(self.facts.name)
+
+    def _framework(self, tf: Any) -> str:
+        """Return the name and version of what runs the model, for the record."""
+        return f"tensorflow {tf.__version__}"
+
+    def _opened(self, tf: Any) -> Frozen:
+        """Read the model as a frozen graph, with the names of its input and output (``x:0``). Raises ModelError."""
+        graph_def = _read_graph(tf.compat.v1, self.spec.model)
+        nodes = {node.name: node for node in graph_def.node}
+        placeholders = {f"{name}:0": node for name, node in nodes.items() if node.op in _PLACEHOLDERS}
+        source = find_by_name(self.spec.input.name, placeholders, what="input", model=self.spec.model)
+        fed_on = {name.lstrip("^").partition(":")[0] for node in graph_def.node for name in node.input}
+        results_first = sorted(nodes, key=lambda name: name in fed_on)
+        if self.spec.output is None:
+            results_first = [name for name in nodes if name not in fed_on and nodes[name].op not in _NO_RESULTS]
+        output = find_by_name(
+            self.spec.output, {f"{name}:0": nodes[name] for name in results_first}, what="output", model=self.spec.model
+        )
+        return Frozen(graph_def, f"{source.name}:0", f"{output.name}:0")
 
     def _warnings(self, effective: str) -> tuple[str, ...]:
         asked = self.spec.precision

@@ -5,45 +5,19 @@ from __future__ import annotations
 import io
 import shutil
 import tarfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tests.campaign.kind import PROJECT, Kind, picture
+from tests.campaign.models import MODELS
 from tests.campaign.mutations import (
-    Mutate,
     mutate_bytes,
     mutate_checked_table,
     mutate_json,
     mutate_text,
 )
-
-PROJECT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """``make`` writes a sound folder and returns the file to be mutated; ``use`` reads it as the harness does.
-
-    ``use`` may raise HarnessError; anything else that it raises is a bug.
-    """
-
-    name: str
-    make: Callable[[Path], Path]
-    mutate: Mutate
-    use: Callable[[Path], object]
-
-
-def picture(number: int, suffix: str = "JPEG") -> bytes:
-    from PIL import Image
-
-    generator = np.random.default_rng(number)
-    pixels = np.kron(generator.integers(0, 256, (4, 5, 3)), np.ones((6, 6, 1))).astype(np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, suffix)
-    return out.getvalue()
 
 
 def _configuration(folder: Path) -> Path:
@@ -284,4 +258,5 @@ KINDS: tuple[Kind, ...] = (
     Kind("IR", _ir, mutate_text, _use_ir),
     Kind("graph", _graph, mutate_bytes, _use_graph),
     Kind("ONNX", _onnx, mutate_bytes, _use_onnx),
+    *MODELS,
 )

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,13 +19,15 @@ PROJECT = Path(__file__).resolve().parents[2]
 class Kind:
     """``make`` writes a sound folder and returns the file to be mutated; ``use`` reads it as the harness does.
 
-    ``use`` may raise HarnessError; anything else that it raises is a bug.
+    ``use`` may raise HarnessError; anything else that it raises is a bug. ``needs``: modules without which it says
+    nothing.
     """
 
     name: str
     make: Callable[[Path], Path]
     mutate: Mutate
     use: Callable[[Path], object]
+    needs: tuple[str, ...] = ()
 
 
 def picture(number: int, suffix: str = "JPEG") -> bytes:
@@ -35,3 +38,16 @@ def picture(number: int, suffix: str = "JPEG") -> bytes:
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, suffix)
     return out.getvalue()
+
+
+def read_all(path: Path, **keys: Any) -> int:
+    """Open an image set and decode every image, as a run does; bad images are part of the answer."""
+    from harness.config import Preprocess
+    from harness.config.schema import Dataset
+    from harness.dataset.image_set import open_image_set
+    from harness.feeding.decode import Decoder
+
+    dataset = Dataset(path=path, **keys)
+    images = open_image_set(dataset)
+    with Decoder(images, Preprocess(size=16), threads=1) as decoder:
+        return sum(len(part.bad) for part in decoder.shards(list(enumerate(images.manifest.shards()))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from tests.campaign.kind import Kind
 from tests.campaign.mutations import mutate_bytes, mutate_text
 
 
-def _run(backend: str, model: Path, output: str) -> object:
+def _run(backend: str, model: Path) -> object:
     """Load a model of the tiny network and let it compute one batch."""
     from harness.backends.base import ModelSpec
     from harness.backends.opening import open_backend
@@ -18,7 +19,7 @@ def _run(backend: str, model: Path, output: str) -> object:
     from tests.conftest import CLASSES, MEAN, SCALE, SIZE
 
     contract = Input(name="input", color="RGB", mean=MEAN, scale=SCALE)
-    spec = ModelSpec("model", str(model), contract, output, SIZE, CLASSES + 1, batch=2, threads=1)
+    spec = ModelSpec("model", str(model), contract, "probabilities", SIZE, CLASSES + 1, batch=2, threads=1)
     with open_backend(backend, spec) as opened:
         return opened.infer(np.zeros((2, SIZE, SIZE, 3), np.uint8))
 
@@ -68,14 +69,20 @@ def _litert(folder: Path) -> Path:
 
 
 def _use_ir(path: Path) -> object:
-    return _run("openvino", path.with_suffix(".xml"), "probabilities")
+    return _run("openvino", path.with_suffix(".xml"))
 
 
+def _used_by(backend: str) -> Callable[[Path], object]:
+    return lambda path: _run(backend, path)
+
+
+_LITERT = ("tensorflow", "ai_edge_litert")
 MODELS: tuple[Kind, ...] = (
-    Kind("IR, run by OpenVINO", _ir, mutate_text, _use_ir),
-    Kind("weights of an IR, run by OpenVINO", _ir_weights, mutate_bytes, _use_ir),
-    Kind("graph, run by TensorFlow", _graph, mutate_bytes, lambda path: _run("tensorflow", path, "probabilities")),
-    Kind("ONNX, run by ONNX Runtime", _onnx, mutate_bytes, lambda path: _run("onnxruntime", path, "probabilities")),
-    Kind("ONNX, run by OpenVINO", _onnx, mutate_bytes, lambda path: _run("openvino", path, "probabilities")),
-    Kind("LiteRT, run by LiteRT", _litert, mutate_bytes, lambda path: _run("litert", path, "probabilities")),
+    Kind("IR, run by OpenVINO", _ir, mutate_text, _use_ir, ("openvino",)),
+    Kind("weights of an IR, run by OpenVINO", _ir_weights, mutate_bytes, _use_ir, ("openvino",)),
+    Kind("graph, run by TensorFlow", _graph, mutate_bytes, _used_by("tensorflow"), ("tensorflow",)),
+    Kind("ONNX, run by ONNX Runtime", _onnx, mutate_bytes, _used_by("onnxruntime"), ("onnxruntime",)),
+    Kind("ONNX, run by OpenVINO", _onnx, mutate_bytes, _used_by("openvino"), ("openvino",)),
+    Kind("LiteRT, run by LiteRT", _litert, mutate_bytes, _used_by("litert"), _LITERT),
+    Kind("LiteRT, run by OpenVINO", _litert, mutate_bytes, _used_by("openvino"), (*_LITERT, "openvino")),
 )

@@ -16,7 +16,7 @@ from PIL import ImageOps
 from harness.config import Preprocess
 from harness.dataset import image as image_module
 from harness.dataset.header import LARGEST_PIXELS, HeaderError, read_header
-from harness.dataset.image import BadImageError, decode
+from harness.dataset.image import BadImageError, decode, decode_with_pillow
 from harness.feeding.pipeline import prepare
 
 Pixels = NDArray[np.uint8]
@@ -220,6 +220,14 @@ def test_an_avif_is_read_and_no_cut_is_taken_for_a_whole_one() -> None:
     for cut in range(12, len(data), max(1, len(data) // 200)):
         with pytest.raises(BadImageError):
             decode(data[:cut])
+
+
+@pytest.mark.parametrize("decoder", [decode, decode_with_pillow])
+def test_an_avif_whose_pixels_are_damaged(decoder: Any) -> None:
+    data = encode(blocks(), "AVIF")
+    start = data.index(b"mdat") + 4
+    with pytest.raises(BadImageError, match=r"^(unreadable|not an image that can be decoded)"):
+        decoder(data[:start] + bytes(len(data) - start))
 
 
 def boxed(kind: bytes, *content: bytes) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,10 +11,9 @@ import pytest
 
 from harness.config import Dataset
 from harness.dataset.image_set import ImageSet, open_image_set
-from harness.dataset.sources.example_wire import masked_crc32c
 from harness.errors import DatasetError
+from tests.dataset.sources.tfrecord_files import Row, write_tfrecord
 
-Row = tuple[str, bytes, int]
 Write = Callable[[Path, Sequence[Row]], None]
 
 
@@ -34,25 +32,7 @@ def _arrow(folder: Path, rows: Sequence[Row]) -> None:
         writer.write_table(_table(rows), max_chunksize=2)
 
 
-def _field(number: int, data: bytes) -> bytes:
-    """Return a length-delimited field of Protocol Buffers, of less than 128 bytes."""
-    return bytes([number << 3 | 2, len(data)]) + data
-
-
-def _tfrecord(folder: Path, rows: Sequence[Row]) -> None:
-    """Write `tf.train.Example`s: features {1: map {1: key, 2: feature {1: bytes list | 3: integers}}}."""
-    records = []
-    for name, data, label in rows:
-        values = {b"image": _field(1, _field(1, data)), b"file_name": _field(1, _field(1, name.encode()))}
-        values[b"label"] = _field(3, _field(1, bytes([label])))
-        entries = (_field(1, _field(1, key) + _field(2, value)) for key, value in values.items())
-        example = _field(1, b"".join(entries))
-        length = struct.pack("<Q", len(example))
-        records += [length, struct.pack("<I", masked_crc32c(length)), example, b"\0\0\0\0"]
-    (folder / "a-validation.tfrecord-00000-of-00001").write_bytes(b"".join(records))
-
-
-@pytest.fixture(params=[_parquet, _arrow, _tfrecord], ids=["parquet", "arrow", "tfrecord"])
+@pytest.fixture(params=[_parquet, _arrow, write_tfrecord], ids=["parquet", "arrow", "tfrecord"])
 def write(request: pytest.FixtureRequest) -> Write:
     made: Write = request.param
     return made

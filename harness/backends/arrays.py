@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 
 from harness.backends.base import ModelSpec, Pixels, Probabilities, size_key, wrong_width
 from harness.errors import ModelError
-from harness.feeding.contract import is_reversed
+from harness.feeding.contract import holds, is_reversed, normalised
+from harness.feeding.outputs import as_rows
 
 Layout = Literal["NHWC", "NCHW"]
+_LAYOUTS: tuple[Layout, ...] = ("NHWC", "NCHW")
 
 
 @dataclass(frozen=True)
@@ -25,28 +28,66 @@ class InputShape:
 
 
 def input_shape(spec: ModelSpec, sides: Sequence[int | None]) -> InputShape:
-    """Return what the shape of the input says; None stands for a free side.
+    """Return what the shape of the input says; None stands for a free side. No sides: the rank is free, too.
 
-    Raises ModelError where it does not hold (n, height, width, 3) or (n, 3, height, width).
+    The layout is the configured one where the shape allows it, else NCHW where only that fits. Raises ModelError where
+    it does not hold (n, height, width, 3) or (n, 3, height, width), or another layout is configured.
     """
     height, width = spec.sides
-    nchw = len(sides) == 4 and sides[1] == 3 and sides[3] != 3
+    wanted = spec.input.layout
+    if not sides:
+        return InputShape(wanted or "NHWC", None)
+    fits = {
+        layout for layout in _LAYOUTS if _fits(sides, (3, height, width) if layout == "NCHW" else (height, width, 3))
+    }
+    if wanted and fits and wanted not in fits:
+        raise ModelError(f"{spec.model}: the input is {fits.pop()}, `layout: {wanted}` is configured; mend it")
+    nchw = wanted == "NCHW" or (wanted is None and len(sides) == 4 and sides[1] == 3 and sides[3] != 3)
     expected = (3, height, width) if nchw else (height, width, 3)
     if len(sides) != 4 or any(have not in (None, side) for have, side in zip(sides[1:], expected, strict=True)):
         shape = ", ".join("?" if side is None else str(side) for side in sides)
         raise ModelError(
-            f"{spec.model}: the input '{spec.input.name}' has the shape [{shape}], [?, {height}, {width}, 3] "
+            f"{spec.model}: the input '{spec.input.tensor}' has the shape [{shape}], [?, {height}, {width}, 3] "
             f"or [?, 3, {height}, {width}] is configured ({size_key(height, width)})"
         )
     return InputShape("NCHW" if nchw else "NHWC", sides[0])
 
 
-def fed(spec: ModelSpec, table: NDArray[Any], pixels: Pixels, layout: Layout) -> NDArray[Any]:
-    """Return what a model is fed for pixels, uint8 (n, h, w, 3) BGR.
+def _fits(sides: Sequence[int | None], expected: tuple[int, int, int]) -> bool:
+    return len(sides) == 4 and all(have in (None, side) for have, side in zip(sides[1:], expected, strict=True))
+
+
+def table_of(spec: ModelSpec, table: NDArray[np.float32], dtype: Any, shown: str) -> NDArray[Any]:
+    """Return a pixel table in the element type of a model's input, as numpy has it.
+
+    ``shown``: the type in the framework's words. Raises ModelError for an integer type that cannot hold the values, or
+    any where pixels are floating.
+    """
+    if np.issubdtype(dtype, np.integer) and (spec.floating or not holds(dtype, table)):
+        raise ModelError(
+            f"{spec.model}: the input '{spec.input.tensor}' takes {shown}, which cannot hold pixels after mean and "
+            "scale; leave `mean` and `scale` out of `input` where the model has them inside"
+        )
+    return table.astype(dtype)
+
+
+def fed(
+    spec: ModelSpec,
+    table: NDArray[Any],
+    pixels: Pixels,
+    layout: Layout,
+    stored: Callable[[NDArray[np.float32]], NDArray[Any]] | None = None,
+) -> NDArray[Any]:
+    """Return what a model is fed for pixels (n, h, w, 3) BGR: uint8, or float32 where the specification is floating.
 
     ``table``: (3, 256), by channel in the model's own colour order; the result has its type and the model's layout.
+    ``stored``: what a quantised input stores for real values, for floating pixels; the table has it already.
     OpenCV looks the values up, exactly and in a third of the time of numpy's indexing.
     """
+    if pixels.dtype != np.uint8:
+        values = normalised(spec.input, pixels[..., ::-1] if is_reversed(spec.input) else pixels)
+        given = stored(values) if stored else values.astype(table.dtype)
+        return np.ascontiguousarray(given.transpose(0, 3, 1, 2) if layout == "NCHW" else given)
     import cv2
 
     flat = np.ascontiguousarray(pixels).reshape(-1, pixels.shape[2], 3)
@@ -57,19 +98,34 @@ def fed(spec: ModelSpec, table: NDArray[Any], pixels: Pixels, layout: Layout) ->
 
 
 def rows_of(spec: ModelSpec, answer: NDArray[Any], count: int) -> Probabilities:
-    """Return an output of shape (n, C), (C,) for one image, or (n, C, 1, 1) as float32 (n, C).
+    """Return an output as float32 (n, C): `[n,C]`, `[C]` for one image, `[n,C,1,1]`, `[n,1,C]`, or the images last.
 
     ``count``: n, the images that were fed. Raises ModelError for another shape.
     """
     sides = answer.shape
-    if sides and sides[0] != count and answer.size == spec.outputs and count == 1:
-        return np.asarray(answer, np.float32).reshape(1, -1)
-    if not sides or sides[0] != count:
-        raise ModelError(
-            f"{spec.model}: the output '{spec.output}' has the shape {list(sides)} for {count} images; "
-            "its first side has to count the images"
-        )
-    rows = np.asarray(answer, np.float32).reshape(count, -1)
-    if rows.shape[1] != spec.outputs:
-        raise ModelError(wrong_width(spec.model, spec.output, rows.shape[1], spec.outputs))
-    return rows
+    if answer.size != count * spec.outputs and answer.size and answer.size % count == 0 and count in (*sides, 1):
+        raise ModelError(wrong_width(spec.model, spec.output, answer.size // count, spec.outputs))
+    try:
+        rows = as_rows(answer, count, (spec.outputs,), spec.output_layout)
+    except ModelError as error:
+        named = f"the output '{spec.output}'" if spec.output else "the output"
+        raise ModelError(f"{spec.model}: {str(error).replace('the output', named, 1)}") from None
+    return np.asarray(rows, np.float32)
+
+
+def require_width(spec: ModelSpec, sides: Sequence[int | None], batch: int | None) -> None:
+    """Raise ModelError where the shape of an output says already that it cannot hold the labels.
+
+    None stands for a free side; ``batch``: the fixed number of images, None where it is free.
+    """
+    known = [side for side in sides if side is not None]
+    free = len(sides) - len(known)
+    if not sides or free > 1 or (free == 1 and len(known) == 0):
+        return  # it says too little
+    values = math.prod(known)
+    images = 1 if free else batch or 1
+    if values == spec.outputs or (values % images == 0 and values // images == spec.outputs):
+        return
+    if free == 0 and batch is None:  # the shape of an example batch, or one that the framework does not know
+        return
+    raise ModelError(wrong_width(spec.model, spec.output, values // images, spec.outputs))

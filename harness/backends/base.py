@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from harness.backends.registry import BackendFacts
 from harness.config import Input
+from harness.config.models import Activation, OutputLayout
 from harness.errors import HarnessError, ModelError
+from harness.feeding.contract import pixel_table
 from harness.machine.digests import file_sha256
 
 Pixels = NDArray[Any]  # uint8, or float32 where the specification is floating
-Probabilities = NDArray[np.float32]
+Probabilities = NDArray[np.float32]  # of a backend: what its model gives, perhaps logits
 
 
 class CannotEditError(HarnessError):
@@ -30,15 +32,17 @@ class CannotEditError(HarnessError):
 class ModelSpec:
     """What a backend needs to know to load a model; the same for references and candidates.
 
-    ``size`` is the input's size in pixels: the side of a square, or (height, width). ``outputs`` is the width that the
-    labels need; ``floating`` says that pixels come as float32 and not as uint8. ``allow_ops``: types of operations that
+    ``output``: None for the only one; ``output_layout``: which axis counts the images, None: as its length says;
+    ``activation``: what makes probabilities of it, for whoever takes the answers. ``size`` is the input's size in
+    pixels: the side of a square, or (height, width). ``outputs`` is the width that the labels need, with ``background``
+    as class 0; ``floating`` says that pixels come as float32 and not as uint8. ``allow_ops``: types of operations that
     the model may have besides those that only compute.
     """
 
     id: str
     model: str
     input: Input
-    output: str
+    output: str | None
     size: int | tuple[int, int]
     outputs: int
     batch: int | None = None
@@ -51,6 +55,9 @@ class ModelSpec:
     timeout_seconds: float = 300.0
     floating: bool = False
     allow_ops: tuple[str, ...] = ()
+    output_layout: OutputLayout | None = None
+    activation: Activation | None = "none"
+    background: bool = True
 
     @property
     def sides(self) -> tuple[int, int]:
@@ -116,6 +123,7 @@ class Backend(abc.ABC):
                 f"{self.spec.id}: this backend takes whole pixel values only; leave `normalize` out of `preprocess`"
             )
         try:
+            self._require_element()
             self.loaded = self.load()
         except UnicodeDecodeError:  # frameworks decode names only when they are asked for them
             self.close()
@@ -135,15 +143,29 @@ class Backend(abc.ABC):
     def stop(self) -> None:  # noqa: B027  # most backends end by themselves after the part that they are at
         """Give up what is being computed, from another thread; the call that waits for it raises ModelError."""
 
+    def _require_element(self) -> None:
+        """Refuse a configured element type that cannot hold what the model is fed."""
+        pixel_table(self.spec.input)
+        if self.spec.floating and self.spec.input.element_type in ("u8", "i8", "i16", "i32"):
+            raise ModelError(
+                f"{self.spec.id}: `element_type: {self.spec.input.element_type}` cannot hold what a `normalize` in "
+                "`preprocess` gives; leave one of them out"
+            )
+
+    @property
+    def element(self) -> type[np.uint8 | np.float32]:
+        """The element type in which pixels come."""
+        return np.float32 if self.spec.floating else np.uint8
+
     def infer(self, pixels: Pixels) -> Probabilities:
-        """Return the model's output for decoded images.
+        """Return the model's output for decoded images, before any activation that is not inside the model.
 
         ``pixels``: uint8 (n, height, width, 3), **BGR** as decoded, 0..255, n >= 0; float32 where the specification is
         ``floating``. The backend itself applies the model's colour order, mean and scale. Returns float32 (n, outputs),
         a new array that the caller owns, row i for image i. Raises ModelError where the pixels do not have that form or
         the model does not answer in that form.
         """
-        (height, width), element = self.spec.sides, "float32" if self.spec.floating else "uint8"
+        (height, width), element = self.spec.sides, np.dtype(self.element).name
         if pixels.dtype != element or pixels.ndim != 4 or pixels.shape[1:] != (height, width, 3):
             raise ModelError(
                 f"{self.spec.id}: pixels of {pixels.dtype} {pixels.shape} given, "
@@ -186,9 +208,12 @@ def size_key(height: int, width: int) -> str:
     return f"dataset.preprocess.size: {height if height == width else [height, width]}"
 
 
-def wrong_width(model: str, output: str, width: int, needed: int) -> str:
+def wrong_width(model: str, output: str | None, width: int, needed: int) -> str:
     """Return the message for an output that cannot hold the labels."""
     hint = (
-        "; set dataset.background_class" if abs(width - needed) == 1 else "; is it the right output, dataset.classes?"
+        "; set dataset.background_class, or this model's own `background_class`"
+        if abs(width - needed) == 1
+        else "; is it the right output, dataset.classes?"
     )
-    return f"{model}: the output '{output}' has {width} values an image, the labels need {needed}{hint}"
+    named = f" '{output}'" if output else ""
+    return f"{model}: the output{named} has {width} values an image, the labels need {needed}{hint}"

@@ -15,17 +15,38 @@ def with_aliases(named: Mapping[str, T], aliases: Mapping[str, str]) -> Mapping[
     return {**{alias: named[name] for alias, name in aliases.items() if name in named}, **named}
 
 
-def find_by_name(name: str, named: Mapping[str, T], *, what: str, model: str) -> T:
-    """Return the entry called ``name``, with or without ``:0`` on either side.
+def find_by_name(name: str | None, named: Mapping[str, T], *, what: str, model: str) -> T:
+    """Return the entry called ``name``, with or without ``:0`` on either side; for None the only one there is.
 
-    Raises ModelError with the nearest name and the list of names, the first twenty of them.
+    Names of one and the same entry count once; of several inputs, the one called `input` is taken. Raises ModelError
+    with the nearest name and the list of names, the first twenty of them.
     """
+    if name is None:
+        return _only(named, what=what, model=model)
     bare = name.removesuffix(":0")
     for spelling in (name, bare, f"{bare}:0"):
         if spelling in named:
             return named[spelling]
-    choices = list(dict.fromkeys(other.removesuffix(":0") for other in named))
+    choices = _choices(named)
     close = nearest(bare, choices)
     near = f"; did you mean '{close[0]}'? There" if close else "; there"
-    shown = ", ".join(choices[:20]) + (", ..." if len(choices) > 20 else "") if choices else "none"
-    raise ModelError(f"{model}: has no {what} '{name}'{near} are: {shown}")
+    raise ModelError(f"{model}: has no {what} '{name}'{near} are: {_shown(choices)}")
+
+
+def _only(named: Mapping[str, T], *, what: str, model: str) -> T:
+    distinct = {id(entry): entry for entry in named.values()}
+    if len(distinct) == 1:
+        return next(iter(distinct.values()))
+    usual = next((named[name] for name in ("input", "input:0") if name in named and what == "input"), None)
+    if usual is not None:
+        return usual
+    key = "`input: {name: ...}`" if what == "input" else "`output: NAME`"
+    raise ModelError(f"{model}: has {len(distinct)} {what}s, name one with {key}; there are: {_shown(_choices(named))}")
+
+
+def _choices(named: Mapping[str, T]) -> list[str]:
+    return list(dict.fromkeys(other.removesuffix(":0") for other in named))
+
+
+def _shown(choices: list[str]) -> str:
+    return ", ".join(choices[:20]) + (", ..." if len(choices) > 20 else "") if choices else "none"

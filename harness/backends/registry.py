@@ -63,6 +63,7 @@ class BackendFacts:
       (``backends/tensorflow/frozen.py``), from which other formats are made;
     * ``guard``: ``(path) -> None``, raises ModelError for a model that must not be opened; other backends that read its
       format call it before they open a file. It must not import the framework;
+    * ``describer``: ``(path) -> Description``, gives inputs, outputs and what the file says of its preprocessing;
     * ``may_loop``: ``(path) -> bool``, whether a model's file has loops, so that nobody knows whether it ends. It must
       not import the framework;
     * ``aliases``: ``(path) -> {name: tensor}``, further names that a model's file gives to its inputs and outputs. It
@@ -84,6 +85,7 @@ class BackendFacts:
     reader: str | None = None
     exporter: str | None = None
     freezer: str | None = None
+    describer: str | None = None
     guard: str | None = None
     may_loop: str | None = None
     aliases: str | None = None

@@ -41,7 +41,8 @@ def check(options: argparse.Namespace) -> Result:
     candidates = ", ".join(candidate.id for candidate in config.candidates)
     file = printable(str(options.config))
     warnings = "".join(f"warning: {printable(text)}\n" for text in unstated(config))
-    return Result(text=f"{warnings}{file}: valid. Reference {config.reference.id}, candidates {candidates}.\n")
+    named = f"Reference {config.reference.id}" if config.reference else "No reference"
+    return Result(text=f"{warnings}{file}: valid. {named}, candidates {candidates}.\n")
 
 
 def schema() -> Result:

@@ -25,7 +25,8 @@ def run(options: argparse.Namespace) -> Result:
     from harness.config import load_config
 
     config = load_config(options.config, options.overrides, without_dataset=True)
-    if options.if_needed and (config.archive is None or config.reference.model.exists()):
+    wanted = [config.reference] if config.reference else config.candidates
+    if options.if_needed and (config.archive is None or all(model.model.exists() for model in wanted)):
         return Result()
     from harness.conversion import fetch
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
 
@@ -17,15 +17,37 @@ from harness.errors import ConfigError, nearest
 _WEEK = 7 * 24 * 3600  # seconds
 
 
+Activation = Literal["none", "softmax", "sigmoid", "auto"]
+InputLayout = Literal["NHWC", "NCHW"]
+OutputLayout = Literal["NC", "CN"]
+ElementType = Literal["f32", "f16", "bf16", "u8", "i8", "i16", "i32"]
+
+
 class Input(Strict):
     """A model's input contract: what it must be fed."""
 
-    name: str = Field("input", min_length=1, description="Name of the input, with or without `:0`.")
+    name: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of the input, with or without `:0`; without it the only one, or the one called `input`.",
+    )
     color: Literal["RGB", "BGR"] = Field(description="Order of the colour channels that the model expects.")
     mean: Channels = Field(
         0.0, description="Subtracted from each channel before the model, in the model's colour order."
     )
     scale: Channels = Field(1.0, description="Divides each channel after the mean, in the model's colour order.")
+    layout: InputLayout | None = Field(
+        None, description="Order of the input's axes; without it as its shape says, and NHWC where that says nothing."
+    )
+    element_type: ElementType | None = Field(
+        None,
+        description="Type that the values after mean and scale are fed in; without it the type of the model's input.",
+    )
+
+    @property
+    def tensor(self) -> str:
+        """Name of the input where one has to be written or looked up before the model is read."""
+        return self.name or "input"
 
     @field_validator("scale")
     @classmethod
@@ -43,6 +65,24 @@ class Input(Strict):
     def scale_per_channel(self) -> tuple[float, float, float]:
         """The scale of each channel, in the model's colour order."""
         return self.scale if isinstance(self.scale, tuple) else (self.scale,) * 3
+
+
+class Output(Strict):
+    """A model's output contract: which output it is, and what makes probabilities of it."""
+
+    name: str | None = Field(
+        None, min_length=1, description="Name of the output, with or without `:0`; without it the only one."
+    )
+    activation: Activation | None = Field(
+        None,
+        description="What is applied to the output: none, softmax or sigmoid; auto: softmax where the values of the "
+        "first shard are logits, none where they are probabilities. Without it a candidate has what the reference has, "
+        "and the reference auto.",
+    )
+    layout: OutputLayout | None = Field(
+        None,
+        description="The axis that counts the images, the first (NC) or the last (CN); without it by its length.",
+    )
 
 
 class Calibration(Strict):
@@ -136,7 +176,7 @@ ConversionOverrides = Annotated[
     Conversion | None, Field(description="Overrides of the conversion for this candidate, key by key.")
 ]
 OutputName = Annotated[
-    str, Field(min_length=1, description="Name of the output with the probabilities, with or without `:0`.")
+    str, Field(min_length=1, description="Name of the output with the probabilities or logits, with or without `:0`.")
 ]
 Device = Annotated[
     str, Field(min_length=1, description="Device of the backend, such as CPU, GPU.1, AUTO, HETERO:GPU,CPU.")
@@ -151,13 +191,52 @@ class Model(Strict):
     backend: CandidateBackend = default_backend("candidate")
     model: Location = Field(description="The model's file or folder, in a form that its backend runs.")
     input: Input
-    output: OutputName
+    output: OutputName | Output = Field(
+        Output(), description="Name of the output, or `{name, activation, layout}`; without it the only output."
+    )
+    background_class: bool | None = Field(
+        None,
+        description="Whether this network's class 0 is background; without it as `dataset.background_class` says. "
+        "Where models differ, all are evaluated over the common classes.",
+    )
     preprocess: Preprocess | None = Field(
         None, description="How images become this model's pixels; without it as `dataset.preprocess` says."
     )
     isolate: Isolate = None
     timeout_seconds: TimeoutSeconds = 300.0
     allow_ops: AllowOps = ()
+
+    @field_validator("output", mode="before")
+    @classmethod
+    def _output_is_text_or_mapping(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            unknown = [str(key) for key in value if key not in Output.model_fields]
+            if unknown:
+                close = nearest(unknown[0], list(Output.model_fields))
+                known = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(Output.model_fields)}"
+                raise ValueError(f"has the unknown key `{unknown[0]}`; {known}")
+            return Output.model_validate(value)
+        if not isinstance(value, (str, Output)):
+            raise ValueError("should be text, the name of the output, or a mapping {name: ..., activation: ...}")
+        return value
+
+    @property
+    def output_contract(self) -> Output:
+        """The output contract; a name alone stands for its mapping."""
+        return self.output if isinstance(self.output, Output) else Output(name=self.output)
+
+    @property
+    def output_name(self) -> str | None:
+        """Name of the output; None: the only one."""
+        return self.output_contract.name
+
+    @property
+    def named_output(self) -> str:
+        """Name of the output, for what cannot go without. Raises ConfigError where none is stated."""
+        name = self.output_name
+        if name is None:
+            raise ConfigError(f"{self.id}: a conversion needs the name of the output; write `output: NAME`")
+        return name
 
 
 class Reference(Model):

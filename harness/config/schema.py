@@ -16,13 +16,14 @@ from pydantic import (
 )
 
 from harness.config.dataset import Dataset
-from harness.config.gates import BaselineGate, Certify, DropGate, Gates, ParityGate, TargetGate
+from harness.config.gates import BaselineGate, Certify, DropGate, Gates, ParityGate, Published, TargetGate
 from harness.config.matrix import Matrix, expand
 from harness.config.models import Candidate, Conversion, Input, Reference
 from harness.config.origin import Origin
 from harness.config.preprocess import Preprocess
 from harness.config.secrets import redact_all
-from harness.config.types import Count, Location, ModelId, Number, Percent, Strict, Whole, not_truth
+from harness.config.types import Location, ModelId, Number, Strict, Whole, not_truth
+from harness.errors import ConfigError
 
 __all__ = [
     "BaselineGate",
@@ -46,12 +47,7 @@ __all__ = [
 EXPANDED = "expanded"
 
 
-class Published(Strict):
-    """The published accuracy, in percent, and the number of images that it was measured on."""
-
-    top1_percent: Percent
-    top5_percent: Percent
-    images: Count | None = Field(None, description="Size of the set that was measured; without it dataset.images.")
+_AGAINST_REFERENCE = ("parity", "drop")
 
 
 class Archive(Strict):
@@ -91,12 +87,15 @@ class Cache(Strict):
 
 
 class Config(Strict):
-    """A validation: one image set, one reference, any number of candidates, the gates."""
+    """A validation: one image set, a reference or none, any number of candidates, the gates."""
 
     version: Annotated[Literal[1], BeforeValidator(not_truth)]
     name: ModelId
     dataset: Dataset
-    reference: Reference
+    reference: Reference | None = Field(
+        description="The original model; `null` where there is none: candidates are then judged by published accuracy "
+        "and baselines, and shown beside the first of them."
+    )
     candidates: tuple[Candidate, ...] = Field((), validate_default=True)
     matrix: Matrix | None = Field(
         None, description="Candidates by combination, besides those listed: models x devices x precisions."
@@ -133,7 +132,7 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Config:
-        ids = [self.reference.id, *(candidate.id for candidate in self.candidates)]
+        ids = [model.id for model in self.models]
         repeated = sorted({name for name in ids if ids.count(name) > 1})
         if repeated:
             raise ValueError(f"two models have the id '{repeated[0]}'; each id must be unique")
@@ -143,6 +142,52 @@ class Config(Strict):
         """Return the gates with a candidate's overrides laid over them (None: the reference's)."""
         overrides = candidate.gates if candidate else None
         return _laid_over(self.gates, overrides) if overrides else self.gates
+
+    @model_validator(mode="after")
+    def _gates_have_their_reference(self) -> Config:
+        if self.reference is not None:
+            return self
+        for place, gates in [
+            ("gates", self.gates),
+            *((f"the gates of {candidate.id}", candidate.gates) for candidate in self.candidates),
+        ]:
+            stated = [name for name in _AGAINST_REFERENCE if gates and name in gates.model_fields_set]
+            stated = [name for name in stated if getattr(gates, name) is not None]
+            if stated:
+                raise ValueError(
+                    f"{place}: `{stated[0]}` compares with the reference, and `reference: null` says that there is "
+                    f"none; leave `{stated[0]}` out, or name a reference"
+                )
+        if any(self.conversion_for(candidate).automatic for candidate in self.candidates):
+            raise ValueError(
+                "`conversion.automatic` converts the reference, and `reference: null` says that there is none; "
+                "leave it out"
+            )
+        if self.certify is not None:
+            raise ValueError("`certify` needs a reference, and `reference: null` says that there is none; leave it out")
+        return self
+
+    @property
+    def models(self) -> tuple[Reference | Candidate, ...]:
+        """The reference, where there is one, and the candidates."""
+        return (*([self.reference] if self.reference else []), *self.candidates)
+
+    @property
+    def original(self) -> Reference:
+        """The reference, for what cannot be done without one. Raises ConfigError where there is none."""
+        if self.reference is None:
+            raise ConfigError(f"{self.where('reference')}: is null, and this needs the original model; name it there")
+        return self.reference
+
+    @property
+    def yardstick(self) -> Reference | Candidate:
+        """The model that the others are compared with: the reference, or without one the first candidate."""
+        return self.reference or self.candidates[0]
+
+    def has_background(self, model: Reference | Candidate) -> bool:
+        """Return whether a network's class 0 is background: as the model says, or the data set."""
+        own = model.background_class
+        return self.dataset.background_class if own is None else own
 
     def preprocess_for(self, model: Reference | Candidate) -> Preprocess:
         """Return how images become a model's pixels: its own preprocessing, or the data set's."""
@@ -163,9 +208,11 @@ class Config(Strict):
         for candidate, dumped in zip(self.candidates, plain["candidates"], strict=True):
             dumped["gates"] = self.gates_for(candidate).model_dump(mode="json")
             dumped["conversion"] = self.conversion_for(candidate).model_dump(mode="json")
-        for dumped in (plain["reference"], *plain["candidates"]):
-            if dumped["preprocess"] is None:
-                del dumped["preprocess"]  # the data set's
+        for dumped in filter(None, (plain["reference"], *plain["candidates"])):
+            for key in ("preprocess", "background_class"):
+                if dumped[key] is None:
+                    del dumped[key]  # the data set's
+            dumped["input"] = {name: value for name, value in dumped["input"].items() if value is not None}
         return redact_all(plain)
 
     def conversion_for(self, candidate: Candidate) -> Conversion:

@@ -13,6 +13,8 @@ _LISTS = (
 
 def unstated(config: Config) -> list[str]:
     """Return a warning where the reference's mean or scale is not written down; without them it gets plain pixels."""
+    if config.reference is None:  # what a conversion left to do is 0 and 1 as a rule
+        return []
     contract = config.reference.input
     missing = [name for name in ("mean", "scale") if name not in contract.model_fields_set]
     if not missing:

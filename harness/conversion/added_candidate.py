@@ -17,7 +17,7 @@ def with_added_candidate(config: Config, candidate: Candidate, weights: str) -> 
 
     The file is never the given candidate's own; whether a third one wants it differently is the conversion's question.
     """
-    ids = {config.reference.id, *(item.id for item in config.candidates)}
+    ids = {model.id for model in config.models}
     names = (f"{candidate.id[:70]}-{weights}{end}" for end in ("", *(f"-{count}" for count in range(2, 1000))))
     model = candidate.model.with_name(f"{candidate.model.stem}-{weights}.xml")
     own = candidate.conversion.model_dump(exclude_unset=True) if candidate.conversion else {}

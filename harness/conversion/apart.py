@@ -6,6 +6,7 @@ import multiprocessing
 from multiprocessing.connection import Connection
 
 from harness import errors
+from harness.backends.registry import load_target
 from harness.config import Candidate, Config
 from harness.conversion.converted import Converted
 from harness.errors import HarnessError, ModelError
@@ -21,13 +22,13 @@ def convert_apart(config: Config, candidate: Candidate, *, overwrite: bool, seco
     try:
         if not here.poll(seconds):
             raise ModelError(
-                f"{config.reference.model}: has loops, and was not converted and checked within {seconds:g} s; freeze "
+                f"{config.original.model}: has loops, and was not converted and checked within {seconds:g} s; freeze "
                 "it without loops, or raise `reference.timeout_seconds`"
             )
         answer = here.recv()
     except EOFError:
         process.join()
-        raise ModelError(f"{config.reference.model}: its conversion died (exit code {process.exitcode})") from None
+        raise ModelError(f"{config.original.model}: its conversion died (exit code {process.exitcode})") from None
     finally:
         process.kill()
         process.join()
@@ -38,9 +39,9 @@ def convert_apart(config: Config, candidate: Candidate, *, overwrite: bool, seco
 
 
 def _work(pipe: Connection, config: Config, candidate: Candidate, overwrite: bool) -> None:
-    from harness.conversion.convert import convert_here
-
     try:
-        pipe.send(convert_here(config, candidate, overwrite=overwrite, images=None))
+        pipe.send(
+            load_target("harness.conversion.convert:convert_here")(config, candidate, overwrite=overwrite, images=None)
+        )
     except HarnessError as error:
         pipe.send((type(error).__name__, str(error)))

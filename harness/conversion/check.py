@@ -58,7 +58,7 @@ def check(
     truth = core.compile_model(original, "CPU", _F32)
     weights = config.conversion_for(candidate).weights
     some = list(pictures(*config.preprocess_for(candidate).output_size).values())[:2]
-    own = max(rounding(ov, original, feed(shown, config.reference.input)) for shown in some)
+    own = max(rounding(ov, original, feed(shown, config.original.input)) for shown in some)
     limit = LIMITS[weights] + step + _SAFETY * own
     tolerance = _SUM_TOLERANCE + config.dataset.outputs * step / 2
     graph = "the quantised graph" if weights == "int8" else "the original graph"
@@ -66,10 +66,12 @@ def check(
     effects: list[float] = []
     for color, picture in pictures(*config.preprocess_for(candidate).output_size).items():
         found = np.array(written(feed(picture, candidate.input))[0], np.float32)
-        expected = np.array(truth(feed(picture, config.reference.input))[0], np.float32)
-        swapped = np.array(truth(feed(picture[..., ::-1], config.reference.input))[0], np.float32)
-        require_probabilities(expected, f"{graph}'s `{config.reference.output}`", color, "reference.output", tolerance)
-        require_probabilities(found, f"the IR's `{candidate.output}`", color, "output", tolerance)
+        expected = np.array(truth(feed(picture, config.original.input))[0], np.float32)
+        swapped = np.array(truth(feed(picture[..., ::-1], config.original.input))[0], np.float32)
+        require_probabilities(
+            expected, f"{graph}'s `{config.original.named_output}`", color, "reference.output", tolerance
+        )
+        require_probabilities(found, f"the IR's `{candidate.named_output}`", color, "output", tolerance)
         difference = float(np.abs(found - expected).max())
         _require_agreement(difference, float(np.abs(found - swapped).max()), limit, color)
         worst = max(worst, difference)
@@ -146,11 +148,11 @@ def _form(ov: Any, model: Any, config: Config, candidate: Candidate) -> list[Che
     source, output = model.input(0), model.output(0)
     layout = str(source.node.layout)
     found = [
-        Check("input name", _listed(source.get_names()), candidate.input.name),
+        Check("input name", _listed(source.get_names()), candidate.input.tensor),
         Check("input shape", str(source.partial_shape), f"[1,{height},{width},3]"),
         Check("input type", source.get_element_type().to_string(), "f32"),
         Check("input layout", layout, str(ov.Layout("NHWC"))),
-        Check("output name", _listed(output.get_names()), candidate.output),
+        Check("output name", _listed(output.get_names()), candidate.named_output),
         Check("output shape", str(output.partial_shape), f"[1,{classes}]"),
     ]
     names = {"input name": source.get_names(), "output name": output.get_names()}

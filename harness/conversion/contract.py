@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harness.backends.openvino.contract import IrContract, numbers, read_contract
 from harness.config import Candidate, Config, Input
-from harness.config.color import Color, in_order
+from harness.config.color import Color, Triple, in_order
 
 
 def contract_contradictions(config: Config, candidate: Candidate, contract: IrContract | None = None) -> list[str]:
@@ -34,10 +34,10 @@ def _shape_fault(contract: IrContract, config: Config, candidate: Candidate) -> 
 
 
 def _color_fault(contract: IrContract, config: Config, candidate: Candidate) -> list[str]:
-    original = config.reference.input.color
+    original = config.reference.input.color if config.reference else None
     if contract.color is not None:
         wants, why = contract.color, f"it was converted for {contract.color}"
-    elif contract.reversed_channels is None:
+    elif contract.reversed_channels is None or original is None:
         return []
     elif contract.reversed_channels:
         wants = _swapped(original)
@@ -61,7 +61,10 @@ def _normalisation_fault(contract: IrContract, config: Config, candidate: Candid
         written = {key: value for key, value in contract.parameters.items() if "mean" in key or "scale" in key}
         listed = ", ".join(f"{key}: {value!r}" for key, value in written.items())
         return [f"the mean and scale inside the IR cannot be read ({listed}); run `harness convert`"]
-    reference, asked = config.reference.input, candidate.input
+    asked = candidate.input
+    if config.reference is None:
+        return _applied_twice(contract.mean, contract.scale, asked)
+    reference = config.reference.input
     mean = in_order(asked.mean_per_channel, asked.color, reference.color)
     scale = in_order(asked.scale_per_channel, asked.color, reference.color)
     # (((x - mean) / scale) - inside mean) / inside scale  =  (x - whole mean) / whole scale
@@ -80,6 +83,14 @@ def _normalisation_fault(contract: IrContract, config: Config, candidate: Candid
     }[inside, outside]
     together = f"together {numbers(whole_mean)} and {numbers(whole_scale)}"
     return [f"mean and scale {kind} ({together}, the reference has {numbers(wanted_mean)} and {numbers(wanted_scale)})"]
+
+
+def _applied_twice(mean: Triple, scale: Triple, asked: Input) -> list[str]:
+    """Return what can be said without a reference: that a normalisation is inside the IR and in `input` as well."""
+    plain = ((0.0,) * 3, (1.0,) * 3)
+    if (mean, scale) == plain or (asked.mean_per_channel, asked.scale_per_channel) == plain:
+        return []
+    return ["mean and scale would be applied twice, inside the IR and by `input`; leave them out of `input`"]
 
 
 def _same(left: Sequence[float], right: Sequence[float]) -> bool:

@@ -29,7 +29,7 @@ _NO_SHA256 = "0" * 64
 def convert(
     config: Config, candidate: Candidate, *, overwrite: bool = False, images: ImageSet | None = None
 ) -> Converted:
-    """Write a candidate's file (``candidate.model``) from ``config.reference.model``, and check it.
+    """Write a candidate's file (``candidate.model``) from ``config.original.model``, and check it.
 
     Of an IR, with its .bin: the input is f32 (1, height, width, 3) NHWC in the candidate's colour order; whatever of
     the reference's mean and scale the candidate's contract leaves out goes inside. The output is f32 (1,
@@ -42,7 +42,7 @@ def convert(
     its names is wrong, NNCF is missing, the file cannot be written, or a check fails; DatasetError where INT8 has no
     images to calibrate on.
     """
-    reference = config.reference
+    reference = config.original
     if facts_of(reference.backend).has_loops(reference.model):
         from harness.conversion.apart import convert_apart
 
@@ -129,8 +129,8 @@ def _with_contract(
     if steps.scale != (1.0, 1.0, 1.0):
         port.preprocess().scale(list(steps.scale))
     model = processor.build()
-    bare = candidate.input.name.removesuffix(":0")
-    model.input(0).get_tensor().set_names({candidate.input.name, bare, f"{bare}:0"})
+    bare = candidate.input.tensor.removesuffix(":0")
+    model.input(0).get_tensor().set_names({candidate.input.tensor, bare, f"{bare}:0"})
     model.input(0).get_node().set_friendly_name(bare)
     model.set_friendly_name(config.name)
     written = {**settings(config, candidate, source_sha256), **remarks(config), "bin_sha256": _NO_SHA256}

@@ -84,7 +84,7 @@ def read_models(config: Config) -> Prepared:
 
 
 def _models(config: Config) -> tuple[Reference | Candidate, ...]:
-    return (config.reference, *config.candidates)
+    return config.models
 
 
 def _prepared(model: Reference | Candidate, files: ModelFiles, contract: IrContract | None) -> PreparedModel:

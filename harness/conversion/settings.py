@@ -45,7 +45,7 @@ def inside(config: Config, candidate: Candidate) -> PreprocessingInside:
     """
     from harness.feeding.contract import left_inside  # numpy, which importing the conversions must not load
 
-    reference, asked = config.reference.input, candidate.input
+    reference, asked = config.original.input, candidate.input
     mean = in_order(asked.mean_per_channel, asked.color, reference.color)
     scale = in_order(asked.scale_per_channel, asked.color, reference.color)
     none, one = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
@@ -71,7 +71,7 @@ def settings(config: Config, candidate: Candidate, source_sha256: str) -> dict[s
         "source_sha256": source_sha256,
         **_converter(target_of(config, candidate) or "openvino"),
         "weights": weights,
-        "input_name": candidate.input.name,
+        "input_name": candidate.input.tensor,
         "input_shape": f"1,{height},{width},3",
         "input_type": "f32",
         "layout": LAYOUT,
@@ -79,10 +79,10 @@ def settings(config: Config, candidate: Candidate, source_sha256: str) -> dict[s
         "channels_reversed": str(steps.reverse).lower(),
         "mean_inside": str(list(steps.mean)),
         "scale_inside": str(list(steps.scale)),
-        "output_name": candidate.output,
-        "source_input": tensor_name(config.reference.input.name),
-        "source_output": tensor_name(config.reference.output),
-        "source_color": config.reference.input.color,
+        "output_name": candidate.named_output,
+        "source_input": tensor_name(config.original.input.tensor),
+        "source_output": tensor_name(config.original.named_output),
+        "source_color": config.original.input.color,
         **(_calibration(config, candidate) if weights == "int8" else {}),
     }
 
@@ -110,7 +110,7 @@ def _calibration(config: Config, candidate: Candidate) -> dict[str, str]:
 
 def source_files(config: Config) -> tuple[Path, ...]:
     """Return the files of the reference, whose sha256 an IR made of it carries."""
-    reference = config.reference
+    reference = config.original
     return facts_of(reference.backend).files_of(reference.model)
 
 
@@ -120,7 +120,7 @@ def remarks(config: Config) -> dict[str, str]:
     short = {"crop_fraction": repr(preprocess.crop_fraction), "interpolation": preprocess.interpolation}
     return {
         "harness_version": harness.__version__,
-        "source_file": Path(config.reference.model).name,
+        "source_file": Path(config.original.model).name,
         **(short if preprocess.is_short else {"preprocess": in_words(preprocess)}),
     }
 

@@ -48,14 +48,14 @@ def require_source(config: Config) -> Graph | None:
 
     Raises ModelError where the file is missing, cut off or harmful, or where a name is wrong.
     """
-    reference = config.reference
+    reference = config.original
     facts = facts_of(reference.backend)
     if not _is_frozen_graph(facts):
         facts.require_harmless(reference.model)
         return None
     graph = read_graph(reference.model)
-    graph.find_input(reference.input.name, config.where("reference.input.name"))
-    output = graph.find_output(reference.output, config.where("reference.output"))
+    graph.find_input(reference.input.tensor, config.where("reference.input.name"))
+    output = graph.find_output(reference.named_output, config.where("reference.output"))
     needed = graph.operations_for(output.rpartition(":")[0])
     refuse_operations(needed, reference.model, frozenset(reference.allow_ops))
     refuse_training(needed, reference.model)
@@ -65,7 +65,7 @@ def require_source(config: Config) -> Graph | None:
 def read_source(ov: Any, config: Config, candidate: Candidate, graph: Graph | None) -> Source:
     """Read the reference for a candidate. ``graph``: what ``require_source`` gave. Raises ModelError."""
     if graph is not None:
-        source, output = tensor_name(config.reference.input.name), tensor_name(config.reference.output)
+        source, output = tensor_name(config.original.input.tensor), tensor_name(config.original.named_output)
         with _with_placeholder(config, graph, source) as model:
             whole = _converted(ov, config, model, _shape(config, candidate), source)
         original = cut(ov, whole, source, output, config.where("reference.output"))
@@ -84,7 +84,7 @@ def _is_frozen_graph(facts: BackendFacts) -> bool:
 @contextlib.contextmanager
 def _exported(config: Config) -> Iterator[Any]:
     """Give what OpenVINO's converter reads: the reference's own file, or what its backend makes of it."""
-    reference = config.reference
+    reference = config.original
     exporter = facts_of(reference.backend).exporter
     if exporter is None:
         yield reference.model
@@ -97,7 +97,7 @@ def _exported(config: Config) -> Iterator[Any]:
 def _with_placeholder(config: Config, graph: Graph, source: str) -> Iterator[Path]:
     """Give the graph's file, or a copy whose input has no default: OpenVINO would take the default for the input."""
     name = source.rpartition(":")[0]
-    model = config.reference.model
+    model = config.original.model
     if graph.nodes[name].op != "PlaceholderWithDefault":
         yield model
         return
@@ -122,7 +122,7 @@ def _converted(ov: Any, config: Config, model: Any, shape: list[int] | None, sou
             return ov.convert_model(read, **inputs)
     except Exception as error:
         raise ModelError(
-            f"{config.where('reference.model')}: OpenVINO cannot convert {config.reference.model}{sized}: "
+            f"{config.where('reference.model')}: OpenVINO cannot convert {config.original.model}{sized}: "
             f"{reason(error, line=0)}"
         ) from error
 
@@ -135,15 +135,15 @@ def _real_valued(ov: Any, config: Config, model: Any, candidate: Candidate) -> t
     from openvino import opset13
     from openvino.preprocess import PrePostProcessor
 
-    reference = config.reference
+    reference = config.original
     name = str(reference.model)
     aliases = facts_of(reference.backend).aliases_of(reference.model)
     sources, outputs = (with_aliases(found, aliases) for found in (input_names(model), output_names(model)))
-    source = find_by_name(reference.input.name, sources, what="input", model=name)
+    source = find_by_name(reference.input.tensor, sources, what="input", model=name)
     if len(model.inputs) != 1:
         raise ModelError(f"{name}: has {len(model.inputs)} inputs; export it with one, for the pixels")
-    output = find_by_name(reference.output, outputs, what="output", model=name)
-    names = {*output.get_names(), reference.output}
+    output = find_by_name(reference.named_output, outputs, what="output", model=name)
+    names = {*output.get_names(), reference.named_output}
     model = ov.Model([opset13.result(output.get_node().input_value(0))], model.get_parameters(), "original")
     source = model.input(0)
     layout = _fix_shape(config, model, source, _shape(config, candidate))
@@ -172,7 +172,7 @@ def _fix_shape(config: Config, model: Any, source: Any, shape: list[int]) -> str
     expected = shape if layout == "NHWC" else [1, 3, *shape[1:3]]
     if len(sides) != 4 or any(have not in (-1, want) for have, want in zip(sides[1:], expected[1:], strict=True)):
         raise ModelError(
-            f"{config.where('reference.input.name')}: the input '{config.reference.input.name}' has the shape {free}, "
+            f"{config.where('reference.input.name')}: the input '{config.original.input.tensor}' has the shape {free}, "
             f"{expected} is configured; mend `dataset.preprocess.size`"
         )
     try:
@@ -210,10 +210,10 @@ def cut(ov: Any, whole: Any, source: str, output: str, where: str) -> Any:
 def require_real_input(config: Config, model: Any) -> None:
     """Refuse an input of an integer type where the reference's pixels are normalised before it. Raises ModelError."""
     element = model.input(0).get_element_type()
-    if element.is_real() or is_identity(config.reference.input):
+    if element.is_real() or is_identity(config.original.input):
         return
     raise ModelError(
-        f"{config.where('reference.input.name')}: the input '{config.reference.input.name}' takes "
+        f"{config.where('reference.input.name')}: the input '{config.original.input.tensor}' takes "
         f"{element.to_string()}, which cannot hold pixels after mean and scale; write `mean: 0` and `scale: 1` in "
         "`input` where the model has them inside"
     )
@@ -243,15 +243,15 @@ def with_output(ov: Any, config: Config, candidate: Candidate, source: Source) -
     Where that name is another node of a frozen graph (a softmax before a reshape), that node becomes the output, and
     the check by numbers decides whether it is the same; where it is no node, it is given to the reference's output.
     """
-    name = tensor_name(candidate.output)
+    name = tensor_name(candidate.named_output)
     nodes = source.graph.nodes if source.graph else {}
     if name.rpartition(":")[0] not in nodes or name in source.original.output(0).get_names():
         model = source.original.clone()
     else:
-        start = tensor_name(config.reference.input.name)
+        start = tensor_name(config.original.input.tensor)
         model = cut(ov, source.whole, start, name, key_of(config, candidate, "output"))
     tensor = model.output(0).get_tensor()
-    tensor.set_names({*tensor.get_names(), candidate.output})
+    tensor.set_names({*tensor.get_names(), candidate.named_output})
     return model
 
 

@@ -67,7 +67,7 @@ def _difference(config: Config, candidate: Candidate, contract: IrContract, sour
         return f"{xml} was made by another version of the harness ({written.get('harness_version', 'unknown')})"
     if "source_sha256" in changed:
         old, new = changed["source_sha256"]
-        return f"{xml} was made from another graph: sha256 {old[:12]}..., {config.reference.model} has {new[:12]}..."
+        return f"{xml} was made from another graph: sha256 {old[:12]}..., {config.original.model} has {new[:12]}..."
     if "openvino_version" in changed:
         old, new = changed["openvino_version"]
         return f"{xml} was made by OpenVINO {old}, this is OpenVINO {new or 'none (not installed)'}"

@@ -18,12 +18,13 @@ from harness.backends.registry import backends, facts_of, load_target
 from harness.config import Candidate, Config, Preprocess
 from harness.dataset.image_set import ImageSet, open_image_set
 from harness.diagnosis.faults import FAULTS, Fault
+from harness.engine.answers import Classes, settled
 from harness.engine.identity import PlannedModel, plan_models, task_for
 from harness.errors import ConfigError, DatasetError, DeviceError, ModelError
 from harness.feeding.contract import fed_instead
 from harness.feeding.pipeline import Prepared
 from harness.judging.gates import Judged, judge_model
-from harness.metrics.outcome import Outcome, as_decimal, score
+from harness.metrics.outcome import Outcome, as_decimal
 from harness.record.schema import GatePart
 
 _MOST_IMAGES = 4096
@@ -106,6 +107,8 @@ class _Bench:
         self._config, self._candidate, self._images, self._planned = config, candidate, images, planned
         self.count = min(len(images.manifest), _MOST_IMAGES)
         self._labels = images.manifest.labels[: self.count]
+        both = [planned[model].spec.background for model in (config.original.id, candidate.id)]
+        self._classes = Classes.common(config.dataset.background_class, both)
         self._whole = config.dataset.images or len(images.manifest)
         self._gates = config.gates_for(candidate)
         parity = self._gates.parity
@@ -115,32 +118,34 @@ class _Bench:
     def evaluate_faithful(self) -> None:
         """Run reference and candidate as configured."""
         self._preprocess = self._config.preprocess_for(self._candidate)
-        reference_preprocess = self._config.preprocess_for(self._config.reference)
+        reference_preprocess = self._config.preprocess_for(self._config.original)
         pixels = self._pixels(reference_preprocess, self.count)
         digests = tuple(_no_digest(row) for row in range(self.count))
-        lane = task_for(self._config, self._planned[self._config.reference.id], use_cache=False).lane()
+        lane = task_for(self._config, self._planned[self._config.original.id], use_cache=False).lane()
         try:
-            self._reference = np.concatenate(
-                [
-                    lane.answer(pixels[start : start + _SHARD], digests).probabilities
-                    for start in range(0, self.count, _SHARD)
-                ]
+            reference = np.concatenate(
+                [lane.answer(pixels[start : start + _SHARD], digests).raw for start in range(0, self.count, _SHARD)]
             )
         finally:
             lane.close()
         if reference_preprocess.pixels_key != self._preprocess.pixels_key:
             pixels = self._pixels(self._preprocess, self.count)
-        self._faithful = self._infer(self._planned[self._candidate.id].spec, pixels)
+        first, second = self._planned[self._config.original.id].spec, self._planned[self._candidate.id].spec
+        faithful = self._raw(second, pixels)
+        raw = {first.id: reference[:_SHARD], second.id: faithful[:_SHARD]}
+        self._applied = settled([first, second], raw, {}, first.id)
+        self._reference = self._classes.of(first, reference, self._applied.get(first.id))
+        self._faithful = self._classes.of(second, faithful, self._applied.get(second.id))
         self._pixels_as_configured = pixels
 
     def judge_faithful(self) -> list[GatePart]:
         """Return the verdicts on the faithful candidate and on the reference."""
-        outcome = score(self._faithful, self._labels, self._reference)
-        reference = score(self._reference, self._labels)
+        outcome = self._classes.scored(self._faithful, self._labels, self._reference)
+        reference = self._classes.scored(self._reference, self._labels)
         return [
             *self._judge(outcome, reference),
             *judge_model(
-                self._judged(self._config.reference.id, reference, None), self._config.gates, self._config.published
+                self._judged(self._config.original.id, reference, None), self._config.gates, self._config.published
             ),
         ]
 
@@ -166,9 +171,10 @@ class _Bench:
         count = len(probabilities)
         labels = self._labels[:count]
         if fault.label_shift:
-            labels = ((labels + fault.label_shift) % probabilities.shape[1]).astype(np.int32)
-        outcome = score(probabilities, labels, self._reference[:count])
-        reference = score(self._reference[:count], labels)
+            shifted = (labels - self._classes.offset + fault.label_shift) % probabilities.shape[1]
+            labels = (shifted + self._classes.offset).astype(np.int32)
+        outcome = self._classes.scored(probabilities, labels, self._reference[:count])
+        reference = self._classes.scored(self._reference[:count], labels)
         for gate in self._judge(outcome, reference):
             if gate.verdict in ("fail", "error"):
                 return Finding(
@@ -213,7 +219,7 @@ class _Bench:
             pixels = fault.pixels(pixels)
         spec = dataclasses.replace(self._planned[self._candidate.id].spec, cache_dir=None)
         if fault.normalisation:
-            true = self._config.reference.input
+            true = self._config.original.input
             mean, scale = fault.normalisation(true.mean_per_channel, true.scale_per_channel)
             spec = dataclasses.replace(spec, input=fed_instead(spec.input, true, mean, scale))
         if fault.precision:
@@ -224,12 +230,15 @@ class _Bench:
             probabilities = self._infer(spec, pixels)
         else:
             with tempfile.TemporaryDirectory(prefix="harness-selftest-") as folder:
-                model, output = self._editor(spec.model, spec.output, fault.edit, Path(folder))
-                spec = dataclasses.replace(spec, model=model, output=output, model_sha256=None)
+                model, output = self._editor(spec.model, spec.output or "", fault.edit, Path(folder))
+                spec = dataclasses.replace(spec, model=model, output=output or None, model_sha256=None)
                 probabilities = self._infer(spec, pixels)
         return fault.probabilities(probabilities) if fault.probabilities else probabilities
 
     def _infer(self, spec: ModelSpec, pixels: Prepared) -> NDArray[np.float32]:
+        return self._classes.of(spec, self._raw(spec, pixels), self._applied.get(spec.id))
+
+    def _raw(self, spec: ModelSpec, pixels: Prepared) -> NDArray[np.float32]:
         with open_backend(self._candidate.backend, spec) as backend:
             return backend.infer(pixels)
 

@@ -23,19 +23,26 @@ def refuse_suspect_labels(config: Config, manifest: Manifest, source: str, table
     dataset = config.dataset
     if table.index != 0 or dataset.labels_trusted:
         return
-    reason = suspicion(
-        table.outcomes[config.reference.id].top1,
-        manifest.labels[table.rows.start : table.rows.stop],
-        classes=dataset.classes,
-        background_class=dataset.background_class,
-    )
-    if reason:
-        raise DatasetError(f"{source}: {reason}")
+    # Without a reference all candidates have to agree: one alone may be what is wrong.
+    asked = [config.reference] if config.reference else config.candidates
+    reasons = [
+        suspicion(
+            table.outcomes[model.id].top1,
+            manifest.labels[table.rows.start : table.rows.stop],
+            classes=dataset.classes,
+            background_class=dataset.background_class,
+            model="the reference" if config.reference else model.id,
+        )
+        for model in asked
+        if model.id in table.outcomes
+    ]
+    if reasons and all(reasons):
+        raise DatasetError(f"{source}: {reasons[0]}")
 
 
-def refuse_failures(reference: str, candidates: Sequence[str], failures: Mapping[str, Failure]) -> None:
+def refuse_failures(reference: str | None, candidates: Sequence[str], failures: Mapping[str, Failure]) -> None:
     """Raise where the reference failed, or every candidate: what is wrong with each, required ones first."""
-    if reference in failures:
+    if reference is not None and reference in failures:
         raise error_of(failures[reference])
     failed = [failures[model] for model in candidates if model in failures]
     if len(failed) < len(candidates):

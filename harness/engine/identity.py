@@ -64,7 +64,7 @@ class PlannedModel:
             "framework": facts_of(self.model.backend).version(),
             "sha256": self.sha256,
             "input": self.model.input.model_dump(mode="json"),
-            "output": self.model.output,
+            "output": [self.spec.output, self.spec.output_layout],
             "outputs": self.spec.outputs,
             "batch": self.model.batch,
             "allow_ops": list(self.model.allow_ops),
@@ -142,11 +142,14 @@ def _planned(config: Config, prepared: PreparedModel, use_cache: bool, threads: 
         id=model.id,
         model=str(model.model),
         input=model.input,
-        output=model.output,
+        output=model.output_name,
+        output_layout=model.output_contract.layout,
+        activation=model.output_contract.activation,
+        background=config.has_background(model),
         size=_size(preprocess),
         floating=preprocess.is_float,
         allow_ops=model.allow_ops,
-        outputs=config.dataset.outputs,
+        outputs=config.dataset.classes + int(config.has_background(model)),
         batch=model.batch,
         device=model.device if isinstance(model, Candidate) else "CPU",
         precision=model.precision if isinstance(model, Candidate) else "f32",
@@ -201,7 +204,7 @@ def identity(config: Config, planned: list[PlannedModel], manifest: Manifest) ->
     kept["dataset"].pop("path")
     kept["dataset"].pop("labels")
     kept["dataset"].pop("class_names")
-    for model in (kept["reference"], *kept["candidates"]):
+    for model in filter(None, (kept["reference"], *kept["candidates"])):
         for key in ("model", "gates", "conversion", "optional", "isolate", "timeout_seconds"):
             model.pop(key, None)
     used = [name for item in planned for name in libraries(config.preprocess_for(item.model))]

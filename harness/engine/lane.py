@@ -13,21 +13,23 @@ import numpy as np
 from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities
 from harness.backends.opening import open_backend
 from harness.config import Preprocess
+from harness.engine.answers import with_applied
 from harness.engine.cache import ProbabilityCache
 from harness.errors import ModelError
+from harness.feeding.outputs import Applied
 from harness.machine.digests import Digested
 from harness.record.schema import Role
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Probabilities of a shard's good images, the seconds of inference, and whether they came from the cache.
+    """What a model gave for a shard's good images, (n, classes), the seconds that took, and whether it was cached.
 
     ``reported``: what the model says of itself now; ``latencies``: of each request, in milliseconds, where the backend
     measures them.
     """
 
-    probabilities: Probabilities
+    raw: Probabilities
     reported: Loaded
     seconds: float
     cached: bool
@@ -41,7 +43,7 @@ class Lane:
     ``calibrated_on``: sha256 digests of the images that an INT8 model says it was calibrated on. ``optional``: its
     device may be absent. ``files``: its files as they were digested; where they are other ones once the model is loaded
     or has answered, the model fails, because nobody could say which of them answered. ``preprocess``: its own, None:
-    the data set's.
+    the data set's. ``applied``: what makes probabilities of its answers, None until the first shard decides.
     """
 
     spec: ModelSpec
@@ -53,6 +55,7 @@ class Lane:
     files: Digested | None = None
     load_seconds: float = 0.0
     preprocess: Preprocess | None = None
+    applied: Applied | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
     _backend: Backend | None = None
     _loaded: Loaded | None = None
@@ -77,7 +80,7 @@ class Lane:
         """What the model reports of itself; from the cache where it was never loaded."""
         if self._loaded is None:
             raise ModelError(f"{self.spec.id}: never loaded")
-        return self._loaded
+        return with_applied(self._loaded, self.applied)
 
     @property
     def known(self) -> bool:
@@ -90,7 +93,7 @@ class Lane:
         return self._backend is not None
 
     def answer(self, pixels: Pixels, image_digests: tuple[bytes, ...]) -> Answer:
-        """Return the probabilities of decoded images, (n, height, width, 3) BGR.
+        """Return what the model gives for decoded images, (n, height, width, 3) BGR, perhaps logits.
 
         Raises ModelError where the model fails or gives a number that is not finite.
         """
@@ -99,16 +102,16 @@ class Lane:
                 self._loaded = entry.loaded
             return Answer(entry.probabilities, self._loaded, 0.0, cached=True)
         backend = self.load()
-        probabilities = backend.infer(pixels)
+        raw = backend.infer(pixels)
         self._loaded = backend.loaded  # the device may have changed
-        finite = np.isfinite(probabilities).all(axis=1)
+        finite = np.isfinite(raw).all(axis=1)
         if not finite.all():
             raise NonFiniteError(self.spec.id, int((~finite).sum()), int(np.argmin(finite)))
         self.refuse_replaced_files()
         if self.cache:
-            self.cache.put(image_digests, probabilities, self.loaded)
+            self.cache.put(image_digests, raw, self._loaded)
         seconds, latencies = backend.infer_seconds, tuple(backend.take_latencies())
-        return Answer(probabilities, self._loaded, seconds, cached=False, latencies=latencies)
+        return Answer(raw, self._loaded, seconds, cached=False, latencies=latencies)
 
     def refuse_replaced_files(self) -> None:
         """Raise ModelError where a file of the model was replaced or changed since it was digested."""
@@ -122,7 +125,7 @@ class Lane:
         )
 
     def infer_alone(self, pixels: Pixels) -> Probabilities:
-        """Return the probabilities without any cache, for measuring the model by itself."""
+        """Return what the model gives, without any cache, for measuring the model by itself."""
         return self.load().infer(pixels)
 
     def stop(self) -> None:

@@ -76,8 +76,8 @@ class LocalEngine:
                     task, without = by_index[decoded.index], frozenset(failed)
                     table = pool.submit(evaluate_shard, task, self.models, decoded, without)
                     waiting.append(_Evaluating(decoded, table))
-                    if len(waiting) >= 2:
-                        yield finished()
+                    while len(waiting) >= 2 or (waiting and not self.models.is_settled(failed)):
+                        yield finished()  # the first shard decides how outputs are read in all others
                 while waiting:
                     yield finished()
             except BaseException:  # interrupted, or given up: a model that never ends must not hold the others up

@@ -74,9 +74,9 @@ class Run:
         return self.models.images
 
     @property
-    def reference(self) -> str:
-        """The reference's id."""
-        return self.config.reference.id
+    def reference(self) -> str | None:
+        """The reference's id; None where there is none."""
+        return self.config.reference.id if self.config.reference else None
 
     @property
     def candidates(self) -> list[str]:
@@ -93,7 +93,7 @@ class Run:
         absent = {model for model, failure in table.failures.items() if failure.unavailable}
         if any(lane.is_loaded or lane.spec.id in self.failures for lane in self.models.lanes):
             absent = set()  # what is there today was found out by loading
-        wanted = {self.reference, *self.candidates} - absent - set(self.failures)
+        wanted = {model.id for model in self.config.models} - absent - set(self.failures)
         return wanted <= set(table.outcomes)
 
     def reported(self, lane: Lane) -> Loaded | None:

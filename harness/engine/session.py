@@ -16,6 +16,7 @@ from harness.config.unstated import unstated
 from harness.conversion.prepared import prepare_models
 from harness.dataset.checksums import verify_checksums
 from harness.dataset.image_set import open_image_set
+from harness.engine.answers import applied_in
 from harness.engine.cache import trim
 from harness.engine.checks import finished_tables, refuse_failures, refuse_suspect_labels, too_many_bad_images
 from harness.engine.identity import cache_folder, cache_warnings, identity, plan_models, task_for
@@ -57,6 +58,11 @@ def validate(config: Config, options: Options | None = None) -> RunRecord:
     started = datetime.now(UTC).isoformat(timespec="seconds")
     require_engine(options.engine)
     certify = limited(config.certify, options.certify_pp)
+    if certify is not None and config.reference is None:
+        raise ConfigError(
+            f"{config.where('reference')}: is null, and certifying a drop needs a reference; name one, or leave out "
+            "--certify and `certify`"
+        )
     config = config.model_copy(update={"certify": certify})  # the record shows limit, confidence and seed
     require_files(config, candidates=False)
     if config.checksums:
@@ -146,12 +152,20 @@ def _evaluate(run: Run, run_folder: RunFolder, work: Work) -> None:
         return
     if run.options.resume:
         run.tables = finished_tables(run.images, run_folder, [(task.index, task.rows) for task in tasks])
+        _read_outputs_as_before(run)
     if len(run.tables) < len(tasks) or not all(map(run.is_whole, run.tables)):
         _load_what_is_needed(run)
     run.tables = [table for table in run.tables if run.is_whole(table)]
     _refuse_calibrated(run)
     done = {table.index for table in run.tables}
     _take_tables(run, run_folder, [task for task in tasks if task.index not in done])
+
+
+def _read_outputs_as_before(run: Run) -> None:
+    """Take over from finished shards what makes probabilities of each model's answers."""
+    for table in sorted(run.tables, key=lambda table: table.index):
+        for lane in run.models.lanes:
+            lane.applied = lane.applied or applied_in(table.reported.get(lane.spec.id, {}))
 
 
 def _take_tables(run: Run, run_folder: RunFolder, missing: Sequence[ShardTask]) -> None:
@@ -199,7 +213,7 @@ def _refuse_calibrated(run: Run) -> None:
     """Leave out a candidate that was calibrated on an image of the tables that are there already."""
     rows = [row for table in run.tables for row in table.rows]
     digests = [digest for table in run.tables for digest in table.image_digests]
-    for lane in run.models.lanes[1:]:
+    for lane in run.models.lanes:
         overlap = calibration_overlap(lane, run.images.manifest, rows, digests)
         if overlap and lane.spec.id not in run.failures:
             run.failures[lane.spec.id] = failure_of(overlap)

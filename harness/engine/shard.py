@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -16,17 +16,18 @@ from harness import errors
 from harness.config import Dataset, Preprocess
 from harness.dataset.image_set import ImageSet
 from harness.dataset.manifest import Manifest
+from harness.engine.answers import Classes, settled, with_applied
 from harness.engine.lane import Answer, Lane, NonFiniteError
 from harness.engine.task import ShardTask, Work
 from harness.errors import AbsentDeviceError, DeviceError, HarnessError, ModelError
 from harness.feeding.decode import Decoded, Decoder
-from harness.metrics.outcome import Outcome, score, with_bad_rows
+from harness.metrics.outcome import Outcome, with_bad_rows
 from harness.record.shard_table import Failure, ShardTable
 
 
 @dataclass
 class Models:
-    """The opened image set and the models of a run in one process, the reference first.
+    """The opened image set and the models of a run in one process, the reference first, if there is one.
 
     ``in_turns``: one model infers at a time, with all cores; otherwise all at the same time. Use as a context manager:
     leaving it frees the models.
@@ -45,6 +46,10 @@ class Models:
     ) -> None:
         for lane in self.lanes:
             lane.close()
+
+    def is_settled(self, without: Collection[str]) -> bool:
+        """Whether it is decided for every model that takes part what makes probabilities of its answers."""
+        return all(lane.applied for lane in self.lanes if lane.spec.id not in without)
 
     def answers(self, lanes: Sequence[Lane], ask: Callable[[Lane], Answer | Failure]) -> dict[str, Answer | Failure]:
         """Ask the given models, in that order."""
@@ -94,18 +99,24 @@ def evaluate_shard(
     found = models.answers(asked, ask)
     answers = {lane.spec.id: found[lane.spec.id] for lane in models.lanes if lane.spec.id in found}
     given = {model: answer for model, answer in answers.items() if isinstance(answer, Answer)}
+    _settle(models.lanes, given)
+    labels = manifest.labels[task.rows.start : task.rows.stop]
     return ShardTable(
         index=decoded.index,
         rows=decoded.rows,
         image_digests=decoded.image_digests,
         signatures=decoded.signatures,
         bad=decoded.bad,
-        outcomes=_outcomes(given, models.lanes[0].spec.id, manifest.labels[task.rows.start : task.rows.stop], good),
+        outcomes=_outcomes(models.lanes, given, labels, good, task.work.dataset),
         seconds={model: answer.seconds for model, answer in given.items() if not answer.cached},
         cached=frozenset(model for model, answer in given.items() if answer.cached),
         latencies={model: list(answer.latencies) for model, answer in given.items() if answer.latencies},
         failures={model: answer for model, answer in answers.items() if isinstance(answer, Failure)},
-        reported={model: answer.reported.to_json() for model, answer in given.items()},
+        reported={
+            lane.spec.id: with_applied(given[lane.spec.id].reported, lane.applied).to_json()
+            for lane in models.lanes
+            if lane.spec.id in given
+        },
     )
 
 
@@ -119,16 +130,41 @@ def scanned(decoded: Decoded) -> ShardTable:
     return ShardTable(decoded.index, decoded.rows, decoded.image_digests, decoded.signatures, decoded.bad, {})
 
 
+def reference_of(lanes: Sequence[Lane]) -> str | None:
+    """Return the id of the reference; None where a run has none."""
+    return next((lane.spec.id for lane in lanes if lane.role == "reference"), None)
+
+
+def _settle(lanes: Sequence[Lane], given: Mapping[str, Answer]) -> None:
+    """Decide, once a model, what makes probabilities of its answers."""
+    if all(lane.applied for lane in lanes):
+        return
+    known = {lane.spec.id: lane.applied for lane in lanes if lane.applied}
+    raw = {model: answer.raw for model, answer in given.items()}
+    found = settled([lane.spec for lane in lanes], raw, known, reference_of(lanes))
+    for lane in lanes:
+        lane.applied = found.get(lane.spec.id)
+
+
 def _outcomes(
-    answers: dict[str, Answer], reference: str, labels: NDArray[np.int32], good: NDArray[np.bool_]
+    lanes: Sequence[Lane],
+    answers: Mapping[str, Answer],
+    labels: NDArray[np.int32],
+    good: NDArray[np.bool_],
+    dataset: Dataset,
 ) -> dict[str, Outcome]:
-    """Return every model's rows; the probabilities of candidates are compared with the reference's."""
-    compared = answers.get(reference)
-    outcomes = {}
-    for model, answer in answers.items():
-        other = compared.probabilities if compared and model != reference else None
-        outcomes[model] = with_bad_rows(score(answer.probabilities, labels[good], other), good)
-    return outcomes
+    """Return every model's rows; probabilities are compared with those of the first model, the reference if any."""
+    classes = Classes.common(dataset.background_class, [lane.spec.background for lane in lanes])
+    values = {
+        lane.spec.id: classes.of(lane.spec, answers[lane.spec.id].raw, lane.applied)
+        for lane in lanes
+        if lane.spec.id in answers
+    }
+    first = lanes[0].spec.id
+    return {
+        model: with_bad_rows(classes.scored(found, labels[good], values.get(first) if model != first else None), good)
+        for model, found in values.items()
+    }
 
 
 def _in_turn(lanes: Sequence[Lane], shard: int) -> list[Lane]:
@@ -136,9 +172,10 @@ def _in_turn(lanes: Sequence[Lane], shard: int) -> list[Lane]:
 
     The first turn runs while the next shard is decoded, so that a fixed order would make one candidate look slow.
     """
-    reference, *candidates = lanes
+    first = [lane for lane in lanes if lane.role == "reference"]
+    candidates = [lane for lane in lanes if lane.role != "reference"]
     start = shard % len(candidates) if candidates else 0
-    return [reference, *candidates[start:], *candidates[:start]]
+    return [*first, *candidates[start:], *candidates[:start]]
 
 
 def calibration_overlap(

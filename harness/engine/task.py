@@ -13,6 +13,7 @@ from harness.dataset.image_set import ImageSet, open_image_set
 from harness.engine.cache import ProbabilityCache
 from harness.engine.lane import Lane
 from harness.errors import DatasetError
+from harness.feeding.outputs import Applied
 from harness.judging.certifying import in_random_order
 from harness.machine.digests import Digested
 from harness.record.schema import Role
@@ -23,7 +24,8 @@ class ModelTask:
     """One model. ``cache_folder``, ``cache_key``: where its probabilities are kept and under what; None: nowhere.
 
     ``calibrated_on``: sha256 digests of the images that it must not be evaluated on; ``optional``: its device may be
-    absent; ``preprocess``: its own, None: the data set's; ``files``: its files as they were digested.
+    absent; ``preprocess``: its own, None: the data set's; ``files``: its files as they were digested;
+    ``applied``: what makes probabilities of its output, where the first shard decided that already.
     """
 
     spec: ModelSpec
@@ -35,6 +37,7 @@ class ModelTask:
     optional: bool = False
     preprocess: Preprocess | None = None
     files: Digested | None = None
+    applied: Applied | None = None
 
     def lane(self) -> Lane:
         """Return the model with its cache, not loaded."""
@@ -49,6 +52,7 @@ class ModelTask:
             self.optional,
             self.files,
             preprocess=self.preprocess,
+            applied=self.applied,
         )
 
 

@@ -6,24 +6,63 @@ A pixel has 256 values, so 256 numbers a channel are the whole normalisation, ex
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.config import Input
 from harness.config.color import Color, Triple, in_order
+from harness.config.models import ElementType
+from harness.errors import ModelError
 
 DECODED: Color = "BGR"  # the colour order of decoded pixels
+_INTEGERS: dict[ElementType, Any] = {"u8": np.uint8, "i8": np.int8, "i16": np.int16, "i32": np.int32}
 
 
 def pixel_table(contract: Input) -> NDArray[np.float32]:
     """Return float32 (3, 256): what each pixel value becomes, by channel in the model's own colour order.
 
-    Computed as the published preprocessing does, in float32: ``(value - mean) / scale``.
+    Computed as the published preprocessing does, in float32: ``(value - mean) / scale``; then as ``element_type`` holds
+    it. Raises ModelError where an integer type cannot hold it.
     """
     values = np.arange(256, dtype=np.float32)
     mean = np.asarray(contract.mean_per_channel, np.float32)[:, None]
     scale = np.asarray(contract.scale_per_channel, np.float32)[:, None]
-    return ((values - mean) / scale).astype(np.float32)
+    return as_element(((values - mean) / scale).astype(np.float32), contract.element_type)
+
+
+def normalised(contract: Input, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return float32 pixels (..., 3) in the model's own colour order, after its mean and scale, as it is fed.
+
+    Raises ModelError where ``element_type`` is an integer type, which cannot hold them.
+    """
+    mean, scale = np.array((contract.mean_per_channel, contract.scale_per_channel), np.float32)
+    return as_element((pixels - mean) / scale, contract.element_type)
+
+
+def as_element(values: NDArray[np.float32], element: ElementType | None) -> NDArray[np.float32]:
+    """Return values as an element type holds them, in float32. Raises ModelError where an integer type cannot."""
+    if element is None or element == "f32":
+        return values
+    if element == "f16":
+        return values.astype(np.float16).astype(np.float32)
+    if element == "bf16":  # the upper half of float32, rounded half to even
+        bits = np.ascontiguousarray(values).view(np.uint32)
+        rounded = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
+        return np.asarray(rounded & np.uint32(0xFFFF0000)).view(np.float32)
+    if not holds(_INTEGERS[element], values):
+        raise ModelError(
+            f"`element_type: {element}` cannot hold pixels after mean and scale, {values.min():g} to {values.max():g}; "
+            "leave it out, or write the mean and scale that the model has inside as 0 and 1"
+        )
+    return values
+
+
+def holds(dtype: Any, values: NDArray[np.float32]) -> bool:
+    """Return whether an integer type of numpy holds every one of the values exactly."""
+    limits = np.iinfo(dtype)
+    return bool((values == np.rint(values)).all() and values.min() >= limits.min and values.max() <= limits.max)
 
 
 def is_identity(contract: Input) -> bool:

@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.config.models import Activation, OutputLayout
 from harness.errors import ModelError
 
-Activation = Literal["none", "softmax", "sigmoid", "auto"]
 Applied = Literal["none", "softmax", "sigmoid"]
-Layout = Literal["NC", "CN"]
+Layout = OutputLayout
 
 VALUE_TOLERANCE = 1e-3  # how far a probability may lie outside [0, 1]
 SUM_TOLERANCE = 0.02  # how far a sum of probabilities may be off 1: bf16 has 8 bits, so its values are 0.4 % off
@@ -63,6 +63,15 @@ def recognise(outputs: NDArray[np.floating], step: float = 0.0) -> Applied:
     in_range = rows.min() >= -VALUE_TOLERANCE and rows.max() <= 1 + VALUE_TOLERANCE
     off = np.abs(rows.sum(axis=1) - 1).max()
     return "none" if in_range and off <= SUM_TOLERANCE + rows.shape[1] * step / 2 else "softmax"
+
+
+def step_of(outputs: NDArray[np.floating]) -> float:
+    """Return the distance of two values of an 8-bit quantised output (n, classes), 0 where it has more than 256 values.
+
+    Real probabilities of many classes never share so few values.
+    """
+    values = np.unique(outputs[np.isfinite(outputs)].astype(np.float64))
+    return float(np.diff(values).min()) if 2 <= len(values) <= 256 and outputs.size > 256 else 0.0
 
 
 def probabilities(outputs: NDArray[np.floating], applied: Applied) -> NDArray[np.float32]:

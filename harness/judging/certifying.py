@@ -45,7 +45,7 @@ class Certifying:
     """
 
     def __init__(self, config: Config, wanted: Certify, population: int) -> None:
-        self._reference = config.reference.id
+        self._reference = config.original.id
         self._parity = {item.id: config.gates_for(item).parity for item in config.candidates}
         bad = config.dataset.bad_images
         left_out = bad.tolerated(population) if bad.policy == "skip" else 0

@@ -186,11 +186,14 @@ def _latency(rows: Rows, model: str) -> Latency | None:
 
 
 def comparison_parts(evaluation: Evaluation, rows: Rows) -> tuple[ComparisonPart, ...]:
-    """Return every candidate's comparison with the reference."""
-    reference = evaluation.config.reference.id
+    """Return every candidate's comparison with the reference, or without one with the first candidate."""
+    first = evaluation.config.yardstick.id
+    if first not in rows.outcomes:
+        return ()
     return tuple(
-        compare(reference, rows.outcomes[reference], name, rows.outcomes[name], rows.evaluated.image_ids)
+        compare(first, rows.outcomes[first], name, rows.outcomes[name], rows.evaluated.image_ids)
         for name in _compared(evaluation, rows)
+        if name != first
     )
 
 

@@ -19,7 +19,8 @@ from harness.judging.counting import (
     predictions_table,
 )
 from harness.judging.evaluation import EvaluatedModel, Evaluation, Judgement
-from harness.judging.gates import Judged, errors_for, exit_code, judge_model, weight_in_words
+from harness.judging.exit_codes import exit_code
+from harness.judging.gates import Judged, errors_for, judge_model, weight_in_words, without_reference
 from harness.judging.tradeoff import compare_candidates
 from harness.record.recorded_config import RecordedConfig
 from harness.record.schema import GatePart
@@ -42,10 +43,7 @@ def judge(evaluation: Evaluation) -> Judgement:
     config = evaluation.config
     counted = CountedRun(config.name, dataset, models, comparisons, RecordedConfig.of(config.resolved()))
     gates = (*gates, *baseline_gates(counted, config))
-    reference = rows.outcomes.get(config.reference.id)
-    if reference is not None:
-        fault = chance_fault(config.reference.id, "reference", reference, config.dataset.classes, config.published)
-        gates = held_back(gates, config.reference.id, fault) if fault else gates
+    gates = _without_chance(gates, evaluation, rows)
     return Judgement(
         exit_code=exit_code(gates, evaluated=rows.good),
         dataset=dataset,
@@ -88,12 +86,37 @@ def _gates_of(model: EvaluatedModel, evaluation: Evaluation, rows: Rows) -> Sequ
     judged = Judged(
         model=model.id,
         outcome=rows.outcomes[model.id],
-        reference=rows.outcomes[config.reference.id] if candidate else None,
+        reference=rows.outcomes[config.reference.id] if candidate and config.reference else None,
         precision=model.precision,
         whole_set=rows.whole_set,
         declared=config.dataset.images is not None,
     )
-    return judge_model(judged, config.gates_for(candidate), config.published)
+    gates = config.gates_for(candidate)
+    verdicts = judge_model(judged, gates, config.published)
+    if config.reference is None:
+        parity, drop = (
+            without_reference(name, model.id, on) for name, on in (("parity", gates.parity), ("drop", gates.drop))
+        )
+        return [parity, *verdicts, drop]
+    return verdicts
+
+
+def _without_chance(gates: tuple[GatePart, ...], evaluation: Evaluation, rows: Rows) -> tuple[GatePart, ...]:
+    """Let no gate pass on a reference that is no better than guessing; without one, none of such a candidate."""
+    config = evaluation.config
+    for model in [config.reference] if config.reference else config.candidates:
+        outcome = rows.outcomes.get(model.id)
+        role = "reference" if config.reference else "candidate"
+        fault = outcome and chance_fault(model.id, role, outcome, config.dataset.classes, config.published)
+        if not fault:
+            continue
+        if config.reference:
+            gates = held_back(gates, model.id, fault)
+            continue
+        own = tuple(part for part in gates if part.model == model.id)
+        rest = tuple(part for part in gates if part.model != model.id)
+        gates = (*held_back(own, model.id, fault), *rest) if any(part.verdict == "pass" for part in own) else gates
+    return gates
 
 
 def _gates_of_failed(model: EvaluatedModel, failure: Failure) -> Sequence[GatePart]:

@@ -42,9 +42,9 @@ def test_the_example_of_the_design_loads_word_for_word(example: Example) -> None
         "interpolation": "bilinear",
         "exif": "ignore",
     }
-    assert config.reference.id == "tf"
-    assert config.reference.input.mean_per_channel == (127.5, 127.5, 127.5)
-    assert config.reference.input.scale_per_channel == (127.5, 127.5, 127.5)
+    assert config.original.id == "tf"
+    assert config.original.input.mean_per_channel == (127.5, 127.5, 127.5)
+    assert config.original.input.scale_per_channel == (127.5, 127.5, 127.5)
     assert config.candidates[0].input.mean_per_channel == (0, 0, 0)
     assert config.candidates[0].input.scale_per_channel == (1, 1, 1)
     assert (config.candidates[0].input.color, config.candidates[0].precision) == ("BGR", "f32")
@@ -70,7 +70,7 @@ def test_paths_are_relative_to_the_file(example: Example, tmp_path: Path, monkey
     config = load_config(path)
     assert config.dataset.path == tmp_path / "images/val"
     assert config.dataset.labels == str(tmp_path.parent / "lists/val.txt")
-    assert config.reference.model == tmp_path / "build/mobilenet_v2_1.0_224_frozen.pb"
+    assert config.original.model == tmp_path / "build/mobilenet_v2_1.0_224_frozen.pb"
     assert config.candidates[0].model == tmp_path / "build/mobilenet-v2-1.0-224.xml"
 
 
@@ -80,7 +80,7 @@ def test_a_file_named_relatively_still_gives_absolute_paths(
     example()
     monkeypatch.chdir(tmp_path)
     config = load_config("c.yml", environment=ENVIRONMENT)
-    assert config.reference.model == tmp_path / "build/mobilenet_v2_1.0_224_frozen.pb"
+    assert config.original.model == tmp_path / "build/mobilenet_v2_1.0_224_frozen.pb"
     assert config.where("reference.model").startswith("c.yml:")
 
 
@@ -88,7 +88,7 @@ def test_the_archives_default_folder_is_beside_the_models(example: Example, tmp_
     archive = "archive: {url: https://example.org/a.tgz, bytes: 1, sha384: " + "a" * 96 + "}\ngates:"
     config = load_config(example(("gates:", archive)), environment=ENVIRONMENT)
     assert config.archive is not None
-    assert config.archive.folder == tmp_path / "build" == config.reference.model.parent
+    assert config.archive.folder == tmp_path / "build" == config.original.model.parent
 
 
 def test_overridden_paths_are_relative_to_the_current_folder(
@@ -103,7 +103,7 @@ def test_overridden_paths_are_relative_to_the_current_folder(
     assert config.dataset.labels == str(elsewhere / "val.txt")
     assert config.candidates[0].model == elsewhere / "new/ir.xml"
     assert config.cache.folder == elsewhere / "c"
-    assert config.reference.model.parent == tmp_path / "build"  # not overridden
+    assert config.original.model.parent == tmp_path / "build"  # not overridden
 
 
 def test_a_home_folder_is_expanded_and_a_stranger_s_is_left(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ def test_a_home_folder_is_expanded_and_a_stranger_s_is_left(example: Example, mo
 def test_what_needs_no_images_needs_no_variable_for_them(example: Example) -> None:
     path = example()
     config = load_config(path, environment={}, without_dataset=True)
-    assert config.reference.id == "tf"
+    assert config.original.id == "tf"
     assert load_config(path, ["dataset.path=/x"], {}, without_dataset=True).dataset.path == Path("/x")
     with pytest.raises(ConfigError, match=r"1 fault[^s]"):  # any other fault is still one
         load_config(example(("color: RGB", "color: rgb")), environment={}, without_dataset=True)
@@ -134,7 +134,7 @@ def test_all_faults_at_once_with_file_line_key_and_mend(example: Example) -> Non
         ("images: 50000", "images: many"),
         ("color: RGB", "color: rgb"),
         ("device: CPU", "device: CPU\n    device: GPU"),
-        ("  output: MobilenetV2/Predictions/Reshape_1\n", ""),
+        ("  model: build/mobilenet_v2_1.0_224_frozen.pb\n", ""),
         ("drop: ", "drp: "),
         ("top5_percent: 90.69", "top5_percent: 190.69"),
     )
@@ -155,7 +155,7 @@ def test_all_faults_at_once_with_file_line_key_and_mend(example: Example) -> Non
     assert one("color").endswith("'rgb' is none of 'RGB' or 'BGR'; did you mean 'RGB'?")
     assert one("device").startswith(f"{path}:{line_of(path, 'device: GPU')}: candidates[0].device: written twice")
     assert f"first in line {line_of(path, 'device: CPU')}" in one("device")
-    assert one("reference.output").startswith(f"{path}:{line_of(path, 'reference:')}: reference.output: is missing: ")
+    assert one("reference.model").startswith(f"{path}:{line_of(path, 'reference:')}: reference.model: is missing: ")
     assert one("gates.drp").endswith("unknown key; did you mean `drop`?")
     assert "less than or equal to 100 (it is 190.69)" in one("top5_percent")
 
@@ -239,7 +239,7 @@ def test_a_registered_backend_can_be_named_in_its_roles(example: Example) -> Non
         assert "tensorflow" in told.rpartition("those that can are")[2]
         register(dataclasses.replace(facts, roles=frozenset({"candidate", "reference"})))
         config = load_config(example(("backend: tensorflow", "backend: own")), environment=ENVIRONMENT)
-        assert config.reference.backend == "own"
+        assert config.original.backend == "own"
     finally:
         unregister("own")
 
@@ -270,7 +270,7 @@ def test_numbers_as_people_write_them(example: Example) -> None:
     config = load_config(path, environment=ENVIRONMENT)
     assert config.gates.parity is not None
     assert config.gates.parity.max_abs_diff == 0.001
-    assert config.reference.input.mean == 127.5
+    assert config.original.input.mean == 127.5
 
 
 def test_a_date_or_a_sign_is_text(example: Example) -> None:

@@ -65,7 +65,7 @@ def test_overrides_take_yaml_values_and_later_ones_win(example: Example) -> None
     assert config.gates.target is None
     assert config.gates.drop is not None
     assert (config.gates.drop.top1_max_pp, config.gates.drop.top5_max_pp) == (0.5, 0.1)
-    assert config.reference.input.mean_per_channel == (1, 2, 9)
+    assert config.original.input.mean_per_channel == (1, 2, 9)
     assert config.dataset.outputs == 1000
     assert config.candidates[0].batch == 16
     assert config.cache.max_gb == 1.5

@@ -112,7 +112,7 @@ def test_ids_are_unique(ids: tuple[str, str]) -> None:
 
 def test_one_number_is_for_every_channel_and_three_stay_in_order() -> None:
     model = {"model": "m", "output": "o", "input": {"color": "BGR", "mean": [1, 2.5, 3], "scale": [58]}}
-    reference = config(reference=model).reference
+    reference = config(reference=model).original
     assert reference.input.mean_per_channel == (1, 2.5, 3)
     assert reference.input.scale_per_channel == (58, 58, 58)
 

@@ -17,7 +17,7 @@ Make = Callable[..., Config]
 
 def original(config: Config) -> Any:
     ov = import_openvino()
-    return ov.convert_model(str(config.reference.model), input=[("input:0", [1, 16, 16, 3])], output="Net/Reshape_1:0")
+    return ov.convert_model(str(config.original.model), input=[("input:0", [1, 16, 16, 3])], output="Net/Reshape_1:0")
 
 
 def spoiled(config: Config, folder: Path, **steps: Any) -> Path:

@@ -94,7 +94,7 @@ def test_an_ir_of_each_format_computes_the_network(
     expected = network.of_pixels(pixels)
     if kind.endswith(QUANTISED):
         # The framework's own run of the quantised file; OpenVINO computes it in f32 between the rounded values.
-        expected = answers("litert", models[kind][1], config.reference.input, "probabilities", pixels)
+        expected = answers("litert", models[kind][1], config.original.input, "probabilities", pixels)
     np.testing.assert_allclose(found, expected, atol=4 * STEP if kind.endswith(QUANTISED) else 1e-5)
     wrong = Input(name="pixels", color="BGR" if color == "RGB" else "RGB")
     assert np.abs(answers("openvino", done.xml, wrong, "answer", pixels) - expected).max() > 0.1
@@ -240,8 +240,8 @@ def test_a_bad_original_is_named(models: Models, tmp_path: Path, kind: str, faul
         tmp_path, {"bad": (backend, bad, "outptu" if fault == "output" else output)}, "bad", {"model": "ir.xml"}
     )
     if fault == "input":
-        contract = config.reference.input.model_copy(update={"name": "inptu"})
-        config = config.model_copy(update={"reference": config.reference.model_copy(update={"input": contract})})
+        contract = config.original.input.model_copy(update={"name": "inptu"})
+        config = config.model_copy(update={"reference": config.original.model_copy(update={"input": contract})})
     with pytest.raises(ModelError, match=rf"has no {fault} '" if fault in ("input", "output") else r"bad\."):
         convert(config, config.candidates[0])
     assert not (tmp_path / "ir.xml").exists()

@@ -38,7 +38,7 @@ def test_the_cache_answers_without_the_model(fakes: Fakes, tmp_path: Path) -> No
     second = lane("reference", ProbabilityCache(tmp_path, {"a": 1}))
     found = second.answer(PIXELS, DIGESTS)
     assert (found.cached, found.seconds) == (True, 0.0)
-    np.testing.assert_array_equal(found.probabilities, probabilities_of(PIXELS))
+    np.testing.assert_array_equal(found.raw, probabilities_of(PIXELS))
     assert fakes.loads["reference"] == 1
     assert (second.is_loaded, second.known) == (False, True)
     assert second.loaded == first.loaded
@@ -55,7 +55,7 @@ def test_other_images_are_not_in_the_cache(fakes: Fakes, tmp_path: Path) -> None
 def test_a_shard_without_a_good_image(fakes: Fakes, tmp_path: Path) -> None:
     for _ in range(2):
         reference = lane("reference", ProbabilityCache(tmp_path, {"a": 1}))
-        assert reference.answer(PIXELS[:0], ()).probabilities.shape == (0, 5)
+        assert reference.answer(PIXELS[:0], ()).raw.shape == (0, 5)
 
 
 def test_numbers_that_are_not_finite_are_an_error_and_never_cached(fakes: Fakes, tmp_path: Path) -> None:

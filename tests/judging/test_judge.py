@@ -70,11 +70,11 @@ def table(index: int, rows: range, names: tuple[str, ...]) -> ShardTable:
 def evaluation(settings: Config | None = None, failed: dict[str, Failure] | None = None, **changes: Any) -> Evaluation:
     settings, failed = settings or config(), failed or {}
     names = tuple(name for name in ANSWERS if name not in failed)
-    configured: tuple[Reference | Candidate, ...] = (settings.reference, *settings.candidates)
+    configured: tuple[Reference | Candidate, ...] = settings.models
     models = tuple(
         EvaluatedModel(
             configured=item,
-            spec=ModelSpec(item.id, str(item.model), item.input, item.output, size=224, outputs=CLASSES),
+            spec=ModelSpec(item.id, str(item.model), item.input, item.output_name, size=224, outputs=CLASSES),
             sha256=item.id * 8,
             bytes=10,
             reported=None if item.id in failed else Loaded("fake", "CPU", "a CPU", "bf16", item.id * 8),

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.backends.arrays import fed, input_shape, rows_of
-from harness.backends.base import Backend, Loaded, Pixels, Probabilities, wrong_width
+from harness.backends.arrays import fed, input_shape, require_width, rows_of, table_of
+from harness.backends.base import Backend, Loaded, Pixels, Probabilities
 from harness.backends.batches import in_batches
 from harness.backends.litert.facts import FACTS
 from harness.backends.litert.framework import import_litert, reason, without_banner
 from harness.backends.names import find_by_name
 from harness.backends.quantization import quantization_of
 from harness.errors import DeviceError, ModelError
-from harness.feeding.contract import is_identity, pixel_table
+from harness.feeding.contract import pixel_table
 from harness.machine.environment import cpu_name
 
 _SHORT = {"int8": "int8", "uint8": "int8", "int16": "int16", "float16": "f16", "float32": "f32"}
@@ -31,6 +31,8 @@ class LiteRTBackend(Backend):
 
     Colour order, mean, scale and the input's own scale and zero point are applied by one table in numpy.
     """
+
+    takes_floating = True
 
     def load(self) -> Loaded:
         """Load the model. Raises ModelError for a bad file or name, DeviceError for another device or precision."""
@@ -101,6 +103,7 @@ class LiteRTBackend(Backend):
         contract = self.spec.input
         table = pixel_table(contract)
         quantization = quantization_of(source)
+        self._stored = quantization.stored if quantization else None
         self._table: NDArray[Any]
         if quantization:
             self._table = quantization.stored(table)
@@ -109,18 +112,12 @@ class LiteRTBackend(Backend):
                 held = f"scale {quantization.scale:g}, zero point {quantization.zero_point}"
                 warning = (
                     f"{self.spec.id}: {outside} of {table.size} pixel values are outside what the input "
-                    f"'{contract.name}' can hold ({held}); check `mean` and `scale`"
+                    f"'{contract.name or source['name']}' can hold ({held}); check `mean` and `scale`"
                 )
                 return [warning]
-        elif source["dtype"] in (np.float32, np.float16):
-            self._table = table.astype(source["dtype"])
-        elif source["dtype"] == np.uint8 and is_identity(contract):
-            self._table = table.astype(np.uint8)
         else:
-            raise ModelError(
-                f"{self.spec.model}: the input '{contract.name}' takes {np.dtype(source['dtype'])} without one scale "
-                "and zero point, which cannot hold pixels after mean and scale; leave `mean` and `scale` out of `input`"
-            )
+            dtype = np.dtype(source["dtype"])
+            self._table = table_of(self.spec, table, dtype, f"{dtype} without one scale and zero point")
         return []
 
     def _set_output(self) -> None:
@@ -129,14 +126,11 @@ class LiteRTBackend(Backend):
         self._output, self._quantization = found["index"], quantization_of(found)
         if self._quantization is None and found["dtype"] not in (np.float32, np.float16):
             raise ModelError(
-                f"{self.spec.model}: the output '{self.spec.output}' has {np.dtype(found['dtype'])} without one scale "
+                f"{self.spec.model}: the output '{found['name']}' has {np.dtype(found['dtype'])} without one scale "
                 "and zero point; name the one with the probabilities"
             )
-        sides = [int(side) for side in found["shape_signature"]]
-        sides = sides[1:] if len(sides) > 1 else sides
-        width = int(np.prod(sides))
-        if sides and min(sides) > 0 and width != self.spec.outputs:
-            raise ModelError(wrong_width(self.spec.model, self.spec.output, width, self.spec.outputs))
+        sides = [int(side) if side > 0 else None for side in found["shape_signature"]]
+        require_width(self.spec, sides, self._batch)
 
     def _by_name(self, tensors: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
         """Return the tensors by their own names and by those that the model's signatures give them."""
@@ -166,7 +160,9 @@ class LiteRTBackend(Backend):
         result = np.empty((len(pixels), self.spec.outputs), np.float32)
         for start, count, part in in_batches(pixels, self._batch, fixed=True):
             try:
-                self._interpreter.set_tensor(self._source, fed(self.spec, self._table, part, self._layout))
+                self._interpreter.set_tensor(
+                    self._source, fed(self.spec, self._table, part, self._layout, self._stored)
+                )
                 self._interpreter.invoke()
                 answer = self._interpreter.get_tensor(self._output)
             except _ERRORS as error:

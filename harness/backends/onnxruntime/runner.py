@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.backends.arrays import InputShape, fed, input_shape, rows_of
-from harness.backends.base import Backend, Loaded, Pixels, Probabilities, wrong_width
+from harness.backends.arrays import InputShape, fed, input_shape, require_width, rows_of, table_of
+from harness.backends.base import Backend, Loaded, Pixels, Probabilities
 from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name
 from harness.backends.onnxruntime.external_data import require_inside
@@ -19,11 +19,14 @@ from harness.backends.onnxruntime.facts import FACTS
 from harness.backends.onnxruntime.framework import errors, import_onnxruntime, reason
 from harness.backends.onnxruntime.profile import WhatRan, what_ran
 from harness.errors import DeviceError, ModelError
-from harness.feeding.contract import is_identity, pixel_table
+from harness.feeding.contract import pixel_table
 from harness.machine.environment import cpu_name
 
 _PROVIDER = "CPUExecutionProvider"
 _REAL: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
+_WHOLE: dict[str, Any] = {
+    f"tensor({name})": getattr(np, name) for name in ("uint8", "int8", "uint16", "int16", "int32", "int64")
+}
 
 
 class ONNXRuntimeBackend(Backend):
@@ -31,6 +34,8 @@ class ONNXRuntimeBackend(Backend):
 
     Colour order, mean and scale are applied by a table in numpy. No library of custom operators is ever loaded.
     """
+
+    takes_floating = True
 
     def load(self) -> Loaded:
         """Load the model. Raises ModelError for a bad file or name, DeviceError for another device or precision."""
@@ -86,16 +91,10 @@ class ONNXRuntimeBackend(Backend):
         if len(inputs) != 1:
             raise ModelError(f"{path}: has {len(inputs)} inputs ({', '.join(inputs)}); export it with one, the pixels")
         self._source = port.name
-        table: NDArray[Any] = pixel_table(contract)
-        if port.type in _REAL:
-            self._table = table.astype(_REAL[port.type])
-        elif port.type == "tensor(uint8)" and is_identity(contract):
-            self._table = table.astype(np.uint8)
-        else:
-            raise ModelError(
-                f"{path}: the input '{port.name}' takes {port.type}, which cannot hold pixels after mean and scale; "
-                "leave `mean` and `scale` out of `input` where the model has them inside"
-            )
+        element = (_REAL | _WHOLE).get(port.type)
+        if element is None:
+            raise ModelError(f"{path}: the input '{port.name}' takes {port.type}, not numbers; export it for pixels")
+        self._table: NDArray[Any] = table_of(self.spec, pixel_table(contract), element, port.type)
         return input_shape(self.spec, [side if isinstance(side, int) and side > 0 else None for side in port.shape])
 
     def _check_output(self) -> None:
@@ -106,15 +105,12 @@ class ONNXRuntimeBackend(Backend):
             raise ModelError(
                 f"{self.spec.model}: the output '{port.name}' has {port.type}; name the one with the probabilities"
             )
-        sides = port.shape[1:] if len(port.shape) > 1 else port.shape
-        if sides and all(isinstance(side, int) for side in sides):
-            width = int(np.prod(sides))
-            if width != self.spec.outputs:
-                raise ModelError(wrong_width(self.spec.model, self.spec.output, width, self.spec.outputs))
+        sides = [side if isinstance(side, int) and side > 0 else None for side in port.shape]
+        require_width(self.spec, sides, self._shape.batch)
 
     def _probe(self, ort: Any) -> WhatRan:
         """Run one black batch with ONNX Runtime's profile on; a second session, since a profile slows every run."""
-        black = np.zeros((self._shape.batch or 1, *self.spec.sides, 3), np.uint8)
+        black = np.zeros((self._shape.batch or 1, *self.spec.sides, 3), self.element)
         with tempfile.TemporaryDirectory() as folder:
             session = self._open(ort, str(Path(folder) / "profile"))
             try:

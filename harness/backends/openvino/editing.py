@@ -21,6 +21,8 @@ _SEED = 20240607
 def edited(xml: str, output: str, edit: str, folder: Path) -> tuple[str, str]:
     """Write the IR ``xml`` with one edit into ``folder``; return its path and the name of its output.
 
+    ``output``: its name, empty for the only one.
+
     Raises CannotEditError where there is no such edit, or the IR has nothing that could be edited so.
     """
     if edit not in EDITS:
@@ -89,7 +91,12 @@ def _map_weights(ov: Any, model: Any, change: Callable[[NDArray[np.float32]], ND
 
 def _last(model: Any, output: str, *kinds: str) -> Any:
     """Return the nearest operation of one of ``kinds`` before the configured output."""
-    node = find_by_name(output, output_names(model), what="output", model="the IR").get_node().input_value(0).get_node()
+    node = (
+        find_by_name(output or None, output_names(model), what="output", model="the IR")
+        .get_node()
+        .input_value(0)
+        .get_node()
+    )
     for _ in range(64):
         if node.get_type_name() in kinds:
             return node

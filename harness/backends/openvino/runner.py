@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.base import Backend, Loaded, Pixels, Probabilities, size_key, wrong_width
+from harness.backends.arrays import require_width, rows_of
+from harness.backends.base import Backend, Loaded, Pixels, Probabilities, size_key
 from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name, with_aliases
 from harness.backends.openvino.blobs import checked
@@ -18,7 +19,7 @@ from harness.backends.openvino.framework import import_openvino, reason
 from harness.backends.openvino.quantized import input_quantization, output_quantization, real, stored
 from harness.backends.openvino.report import Request, after_a_change, execution_devices, report
 from harness.errors import AbsentDeviceError, DeviceError, ModelError, nearest
-from harness.feeding.contract import is_identity, is_reversed, pixel_table
+from harness.feeding.contract import holds, is_identity, is_reversed, pixel_table
 
 _HINTS = {"f32": "f32", "f16": "f16", "bf16": "bf16"}
 _CAPABILITIES = {"f32": "FP32", "f16": "FP16", "bf16": "BF16"}
@@ -40,6 +41,7 @@ class OpenVINOBackend(Backend):
         """Read and compile the model. Raises ModelError for a bad file or name, DeviceError for device or precision."""
         ov = import_openvino()
         self._latencies: list[float] = []
+        self._misshapen: ModelError | None = None  # an exception in a callback would end the process
         core = ov.Core()
         self._require_device(core)
         xml = Path(self.spec.model)
@@ -117,12 +119,16 @@ class OpenVINOBackend(Backend):
         shape = source.get_partial_shape()
         height, width = self.spec.sides
         sides = [-1 if side.is_dynamic else side.get_length() for side in shape] if shape.rank.is_static else []
-        self._layout = "NCHW" if len(sides) == 4 and sides[1] == 3 and sides[3] != 3 else "NHWC"
+        if not sides:  # no rank is stated
+            sides = [-1, -1, -1, -1]
+        wanted = self.spec.input.layout
+        self._layout = wanted or ("NCHW" if len(sides) == 4 and sides[1] == 3 and sides[3] != 3 else "NHWC")
         expected = (height, width, 3) if self._layout == "NHWC" else (3, height, width)
         if len(sides) != 4 or any(have not in (-1, want) for have, want in zip(sides[1:], expected, strict=True)):
             raise ModelError(
-                f"{self.spec.model}: the input '{self.spec.input.name}' has the shape {shape}, "
-                f"[1,{height},{width},3] or [1,3,{height},{width}] is configured ({size_key(height, width)})"
+                f"{self.spec.model}: the input '{self.spec.input.tensor}' has the shape {shape}, "
+                f"[1,{height},{width},3] or [1,3,{height},{width}] is configured ({size_key(height, width)}"
+                f"{f', input.layout: {wanted}' if wanted else ''})"
             )
         if sides[0] > 0 and self.spec.batch not in (None, sides[0]):
             raise ModelError(
@@ -140,10 +146,7 @@ class OpenVINOBackend(Backend):
     def _check_width(self, output: Any) -> None:
         shape = output.get_partial_shape()
         if shape.is_static:
-            values = int(np.prod([int(side) for side in output.get_shape()]))
-            width = values // self._batch
-            if width != self.spec.outputs:
-                raise ModelError(wrong_width(self.spec.model, self.spec.output, width, self.spec.outputs))
+            require_width(self.spec, [int(side) for side in output.get_shape()], self._batch)
 
     def _with_pixels(self, ov: Any, model: Any, source: Any) -> Any:
         """Put uint8 NHWC BGR in front of the model's own input."""
@@ -157,29 +160,36 @@ class OpenVINOBackend(Backend):
         contract = self.spec.input
         element = source.get_element_type()
         quantization = input_quantization(source)
-        if quantization is None and not is_identity(contract) and not element.is_real():
+        whole = quantization is None and not element.is_real()
+        if whole and (self.spec.floating or not holds(element.to_dtype(), pixel_table(contract))):
             raise ModelError(
-                f"{self.spec.model}: the input '{contract.name}' takes {element.to_string()}, which cannot hold pixels "
-                "after mean and scale; leave `mean` and `scale` out of `input` where the model has them inside"
+                f"{self.spec.model}: the input '{contract.tensor}' takes {element.to_string()}, which cannot hold "
+                "pixels after mean and scale; leave `mean` and `scale` out of `input` where the model has them inside"
             )
+
+        narrow = contract.element_type if contract.element_type in ("f16", "bf16") else None
 
         def normalise(pixels: Any) -> Any:
             ordered = pixels
             if is_reversed(contract):
                 ordered = opset13.gather(pixels, np.array([2, 1, 0], np.int32), np.int32(3))
-            if is_identity(contract) and quantization is None:
+            if is_identity(contract) and quantization is None and not narrow:
                 return opset13.convert(ordered, element.to_string()).output(0)
             if self.spec.floating:
                 mean, scale = np.array((contract.mean_per_channel, contract.scale_per_channel), np.float32)
                 values = opset13.divide(opset13.subtract(ordered, mean), scale)
+                if narrow:
+                    values = opset13.convert(opset13.convert(values, narrow), "f32")
+                values = opset13.convert(values, element.to_string()) if quantization is None else values
                 return (values if quantization is None else stored(values, quantization)).output(0)
             index = opset13.convert(ordered, "i32")
             index = opset13.add(index, np.array([0, 256, 512], np.int32))
             values = pixel_table(contract).reshape(-1)
             table = opset13.constant(values if quantization is None else quantization.stored(values))
-            return opset13.gather(table, index, np.int32(0)).output(0)
+            looked_up = opset13.gather(table, index, np.int32(0))
+            return (opset13.convert(looked_up, element.to_string()) if quantization is None else looked_up).output(0)
 
-        if is_reversed(contract) or not is_identity(contract) or quantization is not None:
+        if is_reversed(contract) or not is_identity(contract) or quantization is not None or narrow:
             port.preprocess().custom(normalise)
         if answers := output_quantization(model.outputs[self._index]):
             tensor = processor.output(self._index)
@@ -205,13 +215,18 @@ class OpenVINOBackend(Backend):
             ) from None
 
     def _keep(self, request: Any, row: int) -> None:
-        answer = request.get_output_tensor(self._index).data.reshape(self._batch, -1)
+        try:
+            answer = rows_of(self.spec, request.get_output_tensor(self._index).data, self._batch)
+        except ModelError as error:
+            self._misshapen = error
+            return
         rows = self._result[row : row + self._batch]
         rows[...] = answer[: len(rows)]
         self._latencies.append(float(request.latency))
 
     def _infer(self, pixels: Pixels) -> Probabilities:
         self._result = np.empty((len(pixels), self.spec.outputs), np.float32)
+        self._misshapen = None
         pixels = np.ascontiguousarray(pixels)
         try:
             for start, _, part in in_batches(pixels, self._batch, fixed=True):
@@ -219,6 +234,8 @@ class OpenVINOBackend(Backend):
             self._queue.wait_all()
         except RuntimeError as error:
             raise ModelError(f"{self.spec.id}: {self.spec.device} failed while it ran: {reason(error)}") from None
+        if self._misshapen:
+            raise self._misshapen
         if self.spec.device.partition(":")[0] in _CHANGING:
             self._notice_another_device()
         return self._result

@@ -23,8 +23,8 @@ class Frozen:
 def frozen(reference: Reference) -> Frozen:
     """Return a frozen graph (.pb) as it is. Raises ModelError where it is none or a name is wrong."""
     graph = read_graph(reference.model)
-    source = graph.find_input(reference.input.name, "reference.input.name")
-    output = graph.find_output(reference.output, "reference.output")
+    source = graph.find_input(reference.input.tensor, "reference.input.name")
+    output = graph.find_output(reference.named_output, "reference.output")
     tf = import_tensorflow()
     graph_def = tf.compat.v1.GraphDef.FromString(reference.model.read_bytes())
     needed = tf.compat.v1.graph_util.extract_sub_graph(graph_def, [output.rpartition(":")[0]])

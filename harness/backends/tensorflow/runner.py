@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,18 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.base import Backend, Loaded, Pixels, Probabilities, size_key, wrong_width
+from harness.backends.arrays import input_shape, require_width, rows_of
+from harness.backends.base import Backend, Loaded, Pixels, Probabilities
 from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name
 from harness.backends.tensorflow.facts import FACTS
 from harness.backends.tensorflow.framework import import_tensorflow, reason
 from harness.backends.tensorflow.operations import refuse_training_mode, refuse_unknown_operations
 from harness.backends.tensorflow.precision import effective_precision
+from harness.config.models import ElementType
 from harness.errors import DeviceError, ModelError
-from harness.feeding.contract import is_identity, is_reversed, pixel_table
+from harness.feeding.contract import holds, is_identity, is_reversed, pixel_table
 from harness.machine.environment import cpu_name
 
 _DEPENDENCE = 1e-2  # of the largest value; rounding in another order changes 1e-5
+_NO_RESULTS = ("Const", "NoOp", "Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 
 
@@ -48,12 +50,14 @@ class TensorFlowBackend(Backend):
         source = find_by_name(self.spec.input.name, placeholders, what="input", model=self.spec.model)
         fed_on = {name.lstrip("^").partition(":")[0] for node in graph_def.node for name in node.input}
         results_first = sorted(nodes, key=lambda name: name in fed_on)
+        if self.spec.output is None:
+            results_first = [name for name in nodes if name not in fed_on and nodes[name].op not in _NO_RESULTS]
         output = find_by_name(
             self.spec.output, {f"{name}:0": nodes[name] for name in results_first}, what="output", model=self.spec.model
         )
         fixed = self._fixed_batch(source)
         self._batch = fixed or self.spec.batch or 32
-        self._pad = fixed is not None
+        self._fixed, self._pad = fixed, fixed is not None
         absent = sorted(fed_on - set(nodes))
         if absent:
             raise ModelError(f"{self.spec.model}: cut off, '{absent[0]}' is missing; fetch or freeze the graph again")
@@ -125,28 +129,22 @@ class TensorFlowBackend(Backend):
     def _as_placeholder(self, tf: Any, fed: Any, placeholder: Any) -> Any:
         """Return what is fed in the type that the graph's own input has."""
         wanted = tf.dtypes.as_dtype(placeholder.attr["dtype"].type)
-        if wanted.is_integer and not is_identity(self.spec.input):
+        given = pixel_table(self.spec.input)
+        if wanted.is_integer and (self.spec.floating or not holds(wanted.as_numpy_dtype, given)):
             raise ModelError(
                 f"{self.spec.model}: the input '{placeholder.name}' takes {wanted.name}, which cannot hold pixels "
                 "after mean and scale; write `mean: 0` and `scale: 1` in `input` where the graph has them inside"
             )
-        return fed if fed.dtype == wanted else tf.cast(fed, wanted)
+        ordered = tf.transpose(fed, [0, 3, 1, 2]) if self._layout == "NCHW" else fed
+        return ordered if ordered.dtype == wanted else tf.cast(ordered, wanted)
 
     def _fixed_batch(self, placeholder: Any) -> int | None:
         """Return the batch size that the graph insists on, or None where it is free."""
         shape = placeholder.attr["shape"].shape
-        sides = [dimension.size for dimension in shape.dim]
-        if shape.unknown_rank or not sides:
-            return None
-        height, width = self.spec.sides
-        if len(sides) != 4 or any(
-            have not in (-1, want) for have, want in zip(sides[1:], (height, width, 3), strict=True)
-        ):
-            raise ModelError(
-                f"{self.spec.model}: the input '{placeholder.name}' has the shape {sides}, "
-                f"[?, {height}, {width}, 3] is configured ({size_key(height, width)})"
-            )
-        return int(sides[0]) if sides[0] > 0 else None
+        sides = [] if shape.unknown_rank else [side.size if side.size > 0 else None for side in shape.dim]
+        found = input_shape(self.spec, sides)
+        self._layout = found.layout
+        return found.batch
 
     def _element(self, tf: Any) -> Any:
         return tf.float32 if self.spec.floating else tf.uint8
@@ -155,11 +153,12 @@ class TensorFlowBackend(Backend):
         """Add uint8 BGR to what the model expects: channels reversed for RGB, mean and scale by a table."""
         ordered = tf.reverse(pixels, [-1]) if is_reversed(self.spec.input) else pixels
         if is_identity(self.spec.input):
-            return tf.cast(ordered, tf.float32)
+            return _rounded(tf, tf.cast(ordered, tf.float32), self.spec.input.element_type)
         if self.spec.floating:
             contract = self.spec.input
             mean, scale = np.array((contract.mean_per_channel, contract.scale_per_channel), np.float32)
-            return (ordered - tf.constant(mean)) / tf.constant(scale)
+            values = (ordered - tf.constant(mean)) / tf.constant(scale)
+            return _rounded(tf, values, contract.element_type)
         table = pixel_table(self.spec.input)
         index = tf.cast(ordered, tf.int32)
         if (table == table[0]).all():
@@ -179,8 +178,9 @@ class TensorFlowBackend(Backend):
             one, other = one.astype(np.float32), other.astype(np.float32)
         other[0] = one[0]
         try:
-            first, second = (np.asarray(self._run(part), np.float32).reshape(len(part), -1)[0] for part in (one, other))
-        except ValueError:  # an output of another shape, which `infer` names
+            answers = (rows_of(self.spec, np.asarray(self._run(part)), len(part)) for part in (one, other))
+            first, second = (answer[0].astype(np.float32) for answer in answers)
+        except (ValueError, ModelError):  # an output of another shape, which `infer` names
             return
         except self._errors as error:
             raise ModelError(f"{self.spec.model}: TensorFlow failed: {reason(error)}") from None
@@ -193,31 +193,28 @@ class TensorFlowBackend(Backend):
 
     def _check_width(self, tensor: Any) -> None:
         """Compare the values of an image, whatever axes of length 1 the output has, with what the labels need."""
-        sides: list[int | None] = tensor.shape.as_list() if tensor.shape.rank else [None]
-        own = sides if len(sides) == 1 else sides[1:]
-        known = [side for side in own if side is not None]
-        if len(known) < len(own):
-            return
-        width = math.prod(known)
-        if width != self.spec.outputs:
-            raise ModelError(wrong_width(self.spec.model, self.spec.output, width, self.spec.outputs))
+        require_width(self.spec, tensor.shape.as_list() if tensor.shape.rank else [], self._fixed)
 
     def _infer(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), self.spec.outputs), np.float32)
         for start, count, part in in_batches(pixels, self._batch, fixed=self._pad):
             try:
-                rows = np.asarray(self._run(part), np.float32).reshape(len(part), -1)
+                answer = np.asarray(self._run(part))
             except self._errors as error:
                 raise ModelError(f"{self.spec.model}: TensorFlow failed: {reason(error)}") from None
-            if rows.shape[1] != self.spec.outputs:
-                raise ModelError(wrong_width(self.spec.model, self.spec.output, rows.shape[1], self.spec.outputs))
-            result[start : start + count] = rows[:count]
+            result[start : start + count] = rows_of(self.spec, answer, len(part))[:count]
         return result
 
     def close(self) -> None:
         """Close the session."""
         if hasattr(self, "_session"):
             self._session.close()
+
+
+def _rounded(tf: Any, values: Any, element: ElementType | None) -> Any:
+    """Return f32 values as the configured element type holds them; integer types are checked before."""
+    narrow = {"f16": tf.float16, "bf16": tf.bfloat16}.get(element or "")
+    return values if narrow is None else tf.cast(tf.cast(values, narrow), tf.float32)
 
 
 def _unused_scope(graph_def: Any) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 
-from harness.backends.arrays import InputShape, Layout, fed, input_shape, rows_of
+from harness.backends.arrays import InputShape, fed, input_shape, rows_of, table_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
 from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name
@@ -15,8 +16,10 @@ from harness.backends.torch.framework import import_torch, reason
 from harness.backends.torch.opened import Opened, open_file
 from harness.backends.torch.precision import types_of
 from harness.errors import DeviceError, ModelError
-from harness.feeding.contract import is_identity, pixel_table
+from harness.feeding.contract import pixel_table
 from harness.machine.environment import cpu_name
+
+_WHOLE = ("uint8", "int8", "int16", "int32", "int64")
 
 
 class TorchBackend(Backend):
@@ -25,6 +28,8 @@ class TorchBackend(Backend):
     Colour order, mean and scale are applied by a table in numpy. No Python code and no library of custom operators is
     loaded. The number of threads belongs to the whole process, as PyTorch has it.
     """
+
+    takes_floating = True
 
     def load(self) -> Loaded:
         """Load the model. Raises ModelError for a bad file or name, DeviceError for an absent device or precision."""
@@ -43,7 +48,7 @@ class TorchBackend(Backend):
         self._set_ports(opened)
         self._shape = self._layout_of(opened)
         self._batch = self._shape.batch or self.spec.batch or 32
-        black = np.zeros((self._shape.batch or 1, *self.spec.sides, 3), np.uint8)
+        black = np.zeros((self._shape.batch or 1, *self.spec.sides, 3), self.element)
         with self._torch.inference_mode():
             effective = types_of(self._torch, lambda: self._rows(black))
         warnings: tuple[str, ...] = ()
@@ -80,25 +85,15 @@ class TorchBackend(Backend):
             raise ModelError(f"{path}: has {len(opened.inputs)} inputs ({names}); export it with one, the pixels")
         self._output = find_by_name(self.spec.output, opened.outputs, what="output", model=path)
         table = pixel_table(contract)
-        if opened.dtype in (self._torch.float32, self._torch.float64, self._torch.float16, self._torch.bfloat16):
-            self._table, self._type = table.astype(np.float32), opened.dtype
-        elif opened.dtype == self._torch.uint8 and is_identity(contract):
-            self._table, self._type = table.astype(np.uint8), opened.dtype
-        else:
-            raise ModelError(
-                f"{path}: the input '{contract.name}' takes {opened.dtype}, which cannot hold pixels after mean and "
-                "scale; leave `mean` and `scale` out of `input` where the model has them inside"
-            )
+        name = str(opened.dtype).removeprefix("torch.")
+        element: Any = getattr(np, name) if name in _WHOLE else np.float32  # f64, f16 and bf16 are made of float32
+        self._table, self._type = table_of(self.spec, table, element, str(opened.dtype)), opened.dtype
 
     def _layout_of(self, opened: Opened) -> InputShape:
         """Return the layout: of the configuration, else of the shape; TorchScript has no shapes and is NCHW then."""
-        declared: Layout | None = getattr(self.spec.input, "layout", None)
         if opened.sides is None:
-            return InputShape(declared or "NCHW", None)
-        shape = input_shape(self.spec, opened.sides)
-        if declared and declared != shape.layout:
-            raise ModelError(f"{self.spec.model}: the input is {shape.layout}, `layout: {declared}` is configured")
-        return shape
+            return InputShape(self.spec.input.layout or "NCHW", None)
+        return input_shape(self.spec, opened.sides)
 
     def _rows(self, part: Pixels) -> Probabilities:
         """Return float32 (len(part), outputs)."""

@@ -38,7 +38,7 @@ def convert_format(config: Config, candidate: Candidate, target: str, *, overwri
             f"{model}: a file that the harness did not write is there; name another file in `model`, or add "
             "--overwrite to `harness convert` to replace it"
         )
-    facts_of(config.reference.backend).require_harmless(config.reference.model)
+    facts_of(config.original.backend).require_harmless(config.original.model)
     sha256 = digested(*source_files(config))[0].sha256
     tf = import_tensorflow()
     data = _WRITERS[target](tf, original_function(tf, config, candidate), where)
@@ -68,12 +68,12 @@ def _check(config: Config, candidate: Candidate, new: Path) -> tuple[Check, ...]
     shown = pictures(*config.preprocess_for(candidate).output_size)
     bgr = np.stack([np.ascontiguousarray(picture[..., ::-1]) for picture in shown.values()])
     swapped = np.ascontiguousarray(bgr[..., ::-1])
-    expected = _answers(config, config.reference, config.reference.model, np.concatenate([bgr, swapped]))
+    expected = _answers(config, config.original, config.original.model, np.concatenate([bgr, swapped]))
     found = _answers(config, candidate, new, bgr)
     truth, exchanged = expected[: len(bgr)], expected[len(bgr) :]
     for row, color in enumerate(shown):
-        require_probabilities(truth[row], f"the original's `{config.reference.output}`", color, "reference.output")
-        require_probabilities(found[row], f"the file's `{candidate.output}`", color, "output")
+        require_probabilities(truth[row], f"the original's `{config.original.named_output}`", color, "reference.output")
+        require_probabilities(found[row], f"the file's `{candidate.named_output}`", color, "output")
     difference, effect = float(np.abs(found - truth).max()), float(np.abs(found - exchanged).max())
     if difference > LIMITS["f32"]:
         raise ModelError(
@@ -94,7 +94,7 @@ def _answers(config: Config, model: Reference | Candidate, path: Path, bgr: np.n
         id=model.id,
         model=str(path),
         input=model.input,
-        output=model.output,
+        output=model.output_name,
         size=config.preprocess_for(model).output_size,
         outputs=config.dataset.outputs,
     )

@@ -20,7 +20,7 @@ def original_function(tf: Any, config: Config, candidate: Candidate) -> Any:
     returns a dict of the candidate's output name and what the reference's output gives. Raises ModelError where the
     reference is of no backend that can be frozen, or a name is none that TensorFlow takes.
     """
-    reference = config.reference
+    reference = config.original
     facts = facts_of(reference.backend)
     if facts.freezer is None:
         able = ", ".join(name for name, other in backends().items() if other.freezer)
@@ -28,13 +28,13 @@ def original_function(tf: Any, config: Config, candidate: Candidate) -> Any:
             f"{config.where('reference.backend')}: only a TensorFlow model is converted to "
             f"{config.conversion_for(candidate).to} (backends {able}), the reference is of {reference.backend}"
         )
-    for key, name in (("input.name", candidate.input.name), ("output", candidate.output)):
+    for key, name in (("input.name", candidate.input.tensor), ("output", candidate.named_output)):
         if not _NAME.fullmatch(name.removesuffix(":0")):
             raise ModelError(f"{key_of(config, candidate, key)}: TensorFlow takes no name such as '{name}'; rename it")
     frozen = load_target(facts.freezer)(reference)
     steps = inside(config, candidate)
     height, width = config.preprocess_for(candidate).output_size
-    source, output = candidate.input.name.removesuffix(":0"), candidate.output.removesuffix(":0")
+    source, output = candidate.input.tensor.removesuffix(":0"), candidate.named_output.removesuffix(":0")
 
     def run(pixels: Any) -> dict[str, Any]:
         ordered = tf.reverse(pixels, [3]) if steps.reverse else pixels

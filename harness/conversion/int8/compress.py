@@ -77,14 +77,14 @@ class Int8:
         """
         compressed = self._quantise(model, config)
         try:
-            judged = check_quantised(ov, compressed, original, self.images.pixels, config.reference.input)
+            judged = check_quantised(ov, compressed, original, self.images.pixels, config.original.input)
         except ModelError as error:
             where = key_of(config, candidate, "model")
             raise ModelError(f"{where}: {candidate.model} was not written: {error}") from None
         return compressed, (judged,)
 
     def _quantise(self, model: Any, config: Config) -> Any:
-        contract = config.reference.input
+        contract = config.original.input
 
         def fed(bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
             return feed(bgr[..., ::-1], contract)
@@ -96,7 +96,7 @@ class Int8:
         except Exception as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
             raise ModelError(
-                f"NNCF {self.nncf.__version__} cannot compress {config.reference.model} to INT8: {reason}"
+                f"NNCF {self.nncf.__version__} cannot compress {config.original.model} to INT8: {reason}"
             ) from error
 
 

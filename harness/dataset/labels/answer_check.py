@@ -17,11 +17,16 @@ TIMES = 3  # how many times as many have to be right
 
 
 def suspicion(
-    answers: NDArray[np.integer], labels: NDArray[np.integer], *, classes: int, background_class: bool
+    answers: NDArray[np.integer],
+    labels: NDArray[np.integer],
+    *,
+    classes: int,
+    background_class: bool,
+    model: str = "the reference",
 ) -> str | None:
     """Return what is wrong with the labels, or None where nothing speaks against them.
 
-    ``answers``: int (n,), the reference's Top-1 class for the first images; ``labels``: int (n,), their labels;
+    ``answers``: int (n,), the Top-1 class of ``model`` for the first images; ``labels``: int (n,), their labels;
     both count as the network does. Rows with an answer below 0 (bad images) are left out. The labels are suspect
     where a known mistake, undone, makes at least 20 pp more of the answers right, and three times as many.
     """
@@ -42,7 +47,7 @@ def suspicion(
     if best is None or right - now < GAIN * len(given) or right < TIMES * now:
         return None
     return (
-        f"the labels look wrong: of the first {len(given)} images the reference gets {now} right "
+        f"the labels look wrong: of the first {len(given)} images {model} gets {now} right "
         f"({100 * now / len(given):.1f} %), but {right} ({100 * right / len(given):.1f} %) if {best.sentence}. "
         f"{_mend(best.name, background_class=background_class)}; {TRUST}"
     )

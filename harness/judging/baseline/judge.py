@@ -41,7 +41,7 @@ def baseline_gates(run: FinishedRun, config: Config) -> list[GatePart]:
             known[path] = read_baseline(path)
         except BaselineError as error:
             known[path] = error
-    configured = {config.reference.id, *overrides}
+    configured = {model.id for model in config.models}
     for path, baseline in known.items():
         judged = {model: gate for model, gate in gates.items() if gate is not None and gate.file == path}
         if isinstance(baseline, BaselineError):

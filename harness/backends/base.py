@@ -126,6 +126,11 @@ class Backend(abc.ABC):
         try:
             self._require_element()
             self.loaded = self.load()
+        except UnicodeDecodeError:  # frameworks decode names only when they are asked for them
+            self.close()
+            raise ModelError(
+                f"{self.spec.model}: damaged, a name in it is not UTF-8; fetch or convert it again"
+            ) from None
         except BaseException:
             self.close()
             raise

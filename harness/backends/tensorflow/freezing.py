@@ -112,8 +112,9 @@ def renamed(
 ) -> Frozen:
     """Return a graph without variables, checked, whose input and output bear other names.
 
-    ``tensors``: of the input, a placeholder, and of the output, such as ``x:0``; ``names``: those that they get, `input`
-    and `output` where they are None; ``allow``: further types of operations. Raises ModelError where the graph is not one for inference.
+    ``tensors``: of the input, a placeholder, and of the output, such as ``x:0``; ``names``: those that they get,
+    `input` and `output` where they are None; ``allow``: further types of operations. Raises ModelError where the graph
+    is not one for inference.
     """
     refuse_unknown_operations(graph_def, path, allow)
     refuse_training_mode(graph_def, path)

@@ -69,7 +69,7 @@ def check(
         expected = np.array(truth(feed(picture, config.original.input))[0], np.float32)
         swapped = np.array(truth(feed(picture[..., ::-1], config.original.input))[0], np.float32)
         require_probabilities(
-            expected, f"{graph}'s `{config.original.named_output}`", color, "reference.output", tolerance
+            expected, f"{graph}'s `{config.original.output_name or 'output'}`", color, "reference.output", tolerance
         )
         require_probabilities(found, f"the IR's `{candidate.named_output}`", color, "output", tolerance)
         difference = float(np.abs(found - expected).max())

@@ -81,7 +81,7 @@ def settings(config: Config, candidate: Candidate, source_sha256: str) -> dict[s
         "scale_inside": str(list(steps.scale)),
         "output_name": candidate.named_output,
         "source_input": tensor_name(config.original.input.tensor),
-        "source_output": tensor_name(config.original.named_output),
+        "source_output": tensor_name(config.original.output_name or "output"),
         "source_color": config.original.input.color,
         **({"source_signature": config.original.signature} if config.original.signature else {}),
         **(_calibration(config, candidate) if weights == "int8" else {}),

@@ -139,11 +139,11 @@ def _real_valued(ov: Any, config: Config, model: Any, candidate: Candidate) -> t
     name = str(reference.model)
     aliases = facts_of(reference.backend).aliases_of(reference.model)
     sources, outputs = (with_aliases(found, aliases) for found in (input_names(model), output_names(model)))
-    source = find_by_name(reference.input.tensor, sources, what="input", model=name)
+    source = find_by_name(reference.input.name, sources, what="input", model=name)
     if len(model.inputs) != 1:
         raise ModelError(f"{name}: has {len(model.inputs)} inputs; export it with one, for the pixels")
-    output = find_by_name(reference.named_output, outputs, what="output", model=name)
-    names = {*output.get_names(), reference.named_output}
+    output = find_by_name(reference.output_name, outputs, what="output", model=name)
+    names = {*output.get_names(), reference.output_name or "output"}
     model = ov.Model([opset13.result(output.get_node().input_value(0))], model.get_parameters(), "original")
     source = model.input(0)
     layout = _fix_shape(config, model, source, _shape(config, candidate))

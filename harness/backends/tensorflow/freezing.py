@@ -133,6 +133,7 @@ def renamed(
             fed = v1.placeholder(tf.dtypes.as_dtype(node.attr["dtype"].type), shape, name=given)
             (answer,) = v1.import_graph_def(graph_def, {source: fed}, [output], name=scope)
             end = tf.identity(answer, name=asked)
-        return Frozen(graph.as_graph_def(), fed.name, end.name)
+        needed = v1.graph_util.extract_sub_graph(graph.as_graph_def(), [end.op.name])  # without the old placeholder
+        return Frozen(needed, fed.name, end.name)
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise ModelError(f"{path}: the graph cannot be loaded: {reason(error)}") from None

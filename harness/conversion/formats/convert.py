@@ -72,7 +72,9 @@ def _check(config: Config, candidate: Candidate, new: Path) -> tuple[Check, ...]
     found = _answers(config, candidate, new, bgr)
     truth, exchanged = expected[: len(bgr)], expected[len(bgr) :]
     for row, color in enumerate(shown):
-        require_probabilities(truth[row], f"the original's `{config.original.named_output}`", color, "reference.output")
+        require_probabilities(
+            truth[row], f"the original's `{config.original.output_name or 'output'}`", color, "reference.output"
+        )
         require_probabilities(found[row], f"the file's `{candidate.named_output}`", color, "output")
     difference, effect = float(np.abs(found - truth).max()), float(np.abs(found - exchanged).max())
     if difference > LIMITS["f32"]:

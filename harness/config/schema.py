@@ -168,7 +168,8 @@ class Config(Strict):
                 )
         if any(self.conversion_for(candidate).automatic for candidate in self.candidates):
             raise ValueError(
-                "`conversion.automatic` converts the reference, and `reference: null` says that there is none; leave it out"
+                "`conversion.automatic` converts the reference, and `reference: null` says that there is none; "
+                "leave it out"
             )
         if self.certify is not None:
             raise ValueError("`certify` needs a reference, and `reference: null` says that there is none; leave it out")
@@ -219,6 +220,9 @@ class Config(Strict):
             for key in ("preprocess", "background_class"):
                 if dumped[key] is None:
                     del dumped[key]  # the data set's
+            if isinstance(dumped["output"], dict):
+                stated = {name: value for name, value in dumped["output"].items() if value is not None}
+                dumped["output"] = stated["name"] if [*stated] == ["name"] else stated
             dumped["input"] = {name: value for name, value in dumped["input"].items() if value is not None}
         return redact_all(plain)
 

@@ -1,7 +1,7 @@
 """Known vulnerabilities of the locked dependencies, by pip-audit: `python .ci/audit.py PIP_AUDIT LOCK_FILE`.
 
-Exit code 1 where one is known. Where the advisory service cannot be reached, or does not know a package, that is said and
-is no failure: the build must not depend on somebody else's server, and must not claim what was not looked at.
+Exit code 1 where one is known. Where the advisory service cannot be reached, or does not know a package, that is said
+and is no failure: the build must not depend on somebody else's server, and must not claim what was not looked at.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class ModelSpec:
     ``activation``: what makes probabilities of it, for whoever takes the answers. ``size`` is the input's size in
     pixels: the side of a square, or (height, width). ``outputs`` is the width that the labels need, with ``background``
     as class 0; ``floating`` says that pixels come as float32 and not as uint8. ``allow_ops``: types of operations that
-    the model may have besides those that only compute.
+    the model may have besides those that only compute; ``signature``: the one to run, where a model has several.
     """
 
     id: str
@@ -58,6 +58,7 @@ class ModelSpec:
     output_layout: OutputLayout | None = None
     activation: Activation | None = "none"
     background: bool = True
+    signature: str | None = None
 
     @property
     def sides(self) -> tuple[int, int]:
@@ -125,6 +126,11 @@ class Backend(abc.ABC):
         try:
             self._require_element()
             self.loaded = self.load()
+        except UnicodeDecodeError:  # frameworks decode names only when they are asked for them
+            self.close()
+            raise ModelError(
+                f"{self.spec.model}: damaged, a name in it is not UTF-8; fetch or convert it again"
+            ) from None
         except BaseException:
             self.close()
             raise

@@ -6,12 +6,25 @@ import contextlib
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
+
+# Models load in threads, and stderr is one: if two held it back at once, the second would put back the first's file.
+_one_at_a_time = threading.RLock()
 
 
 @contextlib.contextmanager
 def without_lines(words: Sequence[bytes]) -> Iterator[None]:
-    """Hold back what native code prints to stderr meanwhile, and pass on all lines without any of ``words``."""
+    """Hold back what native code prints to stderr meanwhile, and pass on all lines without any of ``words``.
+
+    Only one thread does that at a time; others wait.
+    """
+    with _one_at_a_time, _held_back(words):
+        yield
+
+
+@contextlib.contextmanager
+def _held_back(words: Sequence[bytes]) -> Iterator[None]:
     sys.stderr.flush()
     try:
         place = tempfile.TemporaryFile()  # noqa: SIM115  # closed below

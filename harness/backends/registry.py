@@ -43,8 +43,9 @@ class BackendFacts:
     ``switches``: environment variables that change what is computed; ``extra``: what `pip install` needs;
     ``markers``: files that make a folder a model, such as ``saved_model.pb``; ``precisions``: those that may be pinned;
     ``other_devices``: whether there is any but the CPU; ``default_for``: roles of models whose configuration names no
-    backend; ``compiles``: compiled models are kept in a folder between runs; ``reads``: names of the other backends
-    whose models this one runs directly, too; ``target``: as ``conversion.to`` names its format, where a conversion can
+    backend; ``signatures``: its models have named signatures, of which ``signature:`` chooses one; ``compiles``:
+    compiled models are kept in a folder between runs; ``reads``: names of the other backends whose models this one runs
+    directly, too; ``target``: as ``conversion.to`` names its format, where a conversion can
     write it, with the first of ``suffixes``; ``also_called``: other names that people type, for the hint only.
 
     The other fields are lazy targets, written ``module:object``:
@@ -63,6 +64,7 @@ class BackendFacts:
       (``backends/tensorflow/frozen.py``), from which other formats are made;
     * ``guard``: ``(path) -> None``, raises ModelError for a model that must not be opened; other backends that read its
       format call it before they open a file. It must not import the framework;
+    * ``describer``: ``(path) -> Description``, gives inputs, outputs and what the file says of its preprocessing;
     * ``may_loop``: ``(path) -> bool``, whether a model's file has loops, so that nobody knows whether it ends. It must
       not import the framework;
     * ``aliases``: ``(path) -> {name: tensor}``, further names that a model's file gives to its inputs and outputs. It
@@ -84,6 +86,7 @@ class BackendFacts:
     reader: str | None = None
     exporter: str | None = None
     freezer: str | None = None
+    describer: str | None = None
     guard: str | None = None
     may_loop: str | None = None
     aliases: str | None = None
@@ -100,6 +103,7 @@ class BackendFacts:
     files: str | None = None
     reads: tuple[str, ...] = ()
     target: str | None = None
+    signatures: bool = False
 
     @property
     def runs_folders(self) -> bool:

@@ -69,7 +69,7 @@ def check(options: argparse.Namespace) -> Result:
     """Compare a finished run with a baseline; exit 1 where it is worse, 4 where the two cannot be compared."""
     from harness.judging.baseline import judge_baseline, read_baseline
     from harness.judging.baseline.schema import require_finished
-    from harness.judging.gates import exit_code
+    from harness.judging.exit_codes import exit_code
     from harness.judging.recount import read_sound_record
 
     record = read_sound_record(options.folder)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from harness.config.types import Count, Location, Number, PercentagePoints, Strict, Whole
+from harness.config.types import Count, Location, Number, Percent, PercentagePoints, Strict, Whole
 
 
 def _can_fail(value: float) -> float:
@@ -63,3 +63,11 @@ class Gates(Strict):
     target: TargetGate | None = TargetGate()
     drop: DropGate | None = DropGate()
     baseline: BaselineGate | None = None
+
+
+class Published(Strict):
+    """The published accuracy, in percent, and the number of images that it was measured on."""
+
+    top1_percent: Percent
+    top5_percent: Percent
+    images: Count | None = Field(None, description="Size of the set that was measured; without it dataset.images.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from harness.backends.registry import Role, backends, built_in, default_backend, facts_of, targets
 from harness.config.dataset import Form
@@ -169,6 +169,10 @@ AllowOps = Annotated[
     tuple[Annotated[str, Field(min_length=1)], ...],
     Field(description="Operations that the model's file may have besides those that only compute on tensors."),
 ]
+Signature = Annotated[
+    Annotated[str, Field(min_length=1)] | None,
+    Field(description="The signature to run, where a model has several; without it the only one or `serving_default`."),
+]
 GateOverrides = Annotated[
     Gates | None, Field(description="Overrides of the gates for this candidate: `{parity: null}` turns one off.")
 ]
@@ -205,6 +209,17 @@ class Model(Strict):
     isolate: Isolate = None
     timeout_seconds: TimeoutSeconds = 300.0
     allow_ops: AllowOps = ()
+    signature: Signature = None
+
+    @field_validator("signature")
+    @classmethod
+    def _has_signatures(cls, value: str | None, info: ValidationInfo) -> str | None:
+        known = backends()
+        backend = info.data.get("backend")
+        if value is not None and backend in known and not known[backend].signatures:
+            able = ", ".join(name for name, facts in known.items() if facts.signatures)
+            raise ValueError(f"a model of the backend '{backend}' has no signatures; only those of {able} have")
+        return value
 
     @field_validator("output", mode="before")
     @classmethod

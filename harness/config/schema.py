@@ -16,13 +16,13 @@ from pydantic import (
 )
 
 from harness.config.dataset import Dataset
-from harness.config.gates import BaselineGate, Certify, DropGate, Gates, ParityGate, TargetGate
+from harness.config.gates import BaselineGate, Certify, DropGate, Gates, ParityGate, Published, TargetGate
 from harness.config.matrix import Matrix, expand
 from harness.config.models import Candidate, Conversion, Input, Reference
 from harness.config.origin import Origin
 from harness.config.preprocess import Preprocess
 from harness.config.secrets import redact_all
-from harness.config.types import Count, Location, ModelId, Number, Percent, Strict, Whole, not_truth
+from harness.config.types import Location, ModelId, Number, Strict, Whole, not_truth
 from harness.errors import ConfigError
 
 __all__ = [
@@ -48,14 +48,6 @@ EXPANDED = "expanded"
 
 
 _AGAINST_REFERENCE = ("parity", "drop")
-
-
-class Published(Strict):
-    """The published accuracy, in percent, and the number of images that it was measured on."""
-
-    top1_percent: Percent
-    top5_percent: Percent
-    images: Count | None = Field(None, description="Size of the set that was measured; without it dataset.images.")
 
 
 class Archive(Strict):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.backends.openvino.contract import read_contract
 from harness.backends.openvino.framework import import_openvino, reason
+from harness.backends.registry import facts_of
 from harness.config import Candidate, Config
 from harness.conversion.converted import Converted
 from harness.conversion.settings import LAYOUT, inside, key_of, remarks, require_convertible, settings
@@ -41,6 +42,16 @@ def convert(
     its names is wrong, NNCF is missing, the file cannot be written, or a check fails; DatasetError where INT8 has no
     images to calibrate on.
     """
+    reference = config.original
+    if facts_of(reference.backend).has_loops(reference.model):
+        from harness.conversion.apart import convert_apart
+
+        return convert_apart(config, candidate, overwrite=overwrite, seconds=reference.timeout_seconds)
+    return convert_here(config, candidate, overwrite=overwrite, images=images)
+
+
+def convert_here(config: Config, candidate: Candidate, *, overwrite: bool, images: ImageSet | None) -> Converted:
+    """Convert in this process, whatever the model has in it; otherwise as ``convert``."""
     from harness.conversion.source import read_source, require_source, with_output
 
     begin = time.perf_counter()

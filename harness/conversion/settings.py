@@ -83,6 +83,7 @@ def settings(config: Config, candidate: Candidate, source_sha256: str) -> dict[s
         "source_input": tensor_name(config.original.input.tensor),
         "source_output": tensor_name(config.original.named_output),
         "source_color": config.original.input.color,
+        **({"source_signature": config.original.signature} if config.original.signature else {}),
         **(_calibration(config, candidate) if weights == "int8" else {}),
     }
 

@@ -17,6 +17,7 @@ from harness.backends.openvino.quantized import input_quantization, output_quant
 from harness.backends.openvino.runner import input_names, output_names
 from harness.backends.registry import BackendFacts, facts_of, load_target
 from harness.backends.tensorflow.graph_def import Graph, read_graph, tensor_name, with_placeholder
+from harness.backends.tensorflow.operations import refuse_operations, refuse_training
 from harness.config import Candidate, Config
 from harness.conversion.settings import LAYOUT, key_of, source_files
 from harness.errors import ModelError
@@ -54,7 +55,10 @@ def require_source(config: Config) -> Graph | None:
         return None
     graph = read_graph(reference.model)
     graph.find_input(reference.input.tensor, config.where("reference.input.name"))
-    graph.find_output(reference.named_output, config.where("reference.output"))
+    output = graph.find_output(reference.named_output, config.where("reference.output"))
+    needed = graph.operations_for(output.rpartition(":")[0])
+    refuse_operations(needed, reference.model, frozenset(reference.allow_ops))
+    refuse_training(needed, reference.model)
     return graph
 
 

@@ -245,20 +245,29 @@ def _tiff(data: bytes) -> Header:
 
 
 def _avif(data: bytes) -> Header:
-    """Read an AVIF: boxes of ISO/IEC 14496-12, the size in the first `ispe` (ISO/IEC 23008-12)."""
-    place = 0
+    """Read an AVIF: boxes of ISO/IEC 14496-12, the largest size in any `ispe` (ISO/IEC 23008-12) or track header.
+
+    A file may hold several sizes, and which one is decoded depends on references between its items.
+    """
+    place, found, pixels = 0, b"", False
     while place < len(data):
-        (size,) = struct.unpack_from(">I", data, place)
+        size, kind = struct.unpack_from(">I4s", data, place)
         if size == 1:
             (size,) = struct.unpack_from(">Q", data, place + 8)
         size = size or len(data) - place  # to the end of the file
         if size < 8 or place + size > len(data):
             raise HeaderError("cut off: the AVIF has fewer bytes than its header says")
+        pixels |= kind == b"mdat"
+        found += b"" if kind == b"mdat" else data[place : place + size]
         place += size
-    found = data.find(b"ispe")
-    if found < 0 or b"mdat" not in data:
+    sizes = [struct.unpack_from(">II", found, match.end() + 4) for match in re.finditer(b"ispe", found)]
+    if not sizes or not (pixels or b"idat" in found):
         raise HeaderError("not an image that can be decoded: an AVIF without size or pixels")
-    width, height = struct.unpack_from(">II", data, found + 8)
+    for match in re.finditer(b"tkhd", found):  # of a sequence; its last numbers, in units of 1/65536
+        (length,) = struct.unpack_from(">I", found, match.start() - 4)
+        width, height = struct.unpack_from(">II", found, match.start() - 4 + length - 8)
+        sizes.append((width >> 16, height >> 16))
+    width, height = max(sizes, key=lambda sides: sides[0] * sides[1])
     return Header("AVIF", width, height, "RGB", animated=data[8:12] == b"avis")
 
 

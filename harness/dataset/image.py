@@ -74,7 +74,7 @@ def decode_with_pillow(data: bytes, *, exif: bool = False) -> Image:
                 turned.load()
                 del turned.info["transparency"]
             return np.asarray(turned.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, EOFError, pillow.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError, pillow.DecompressionBombError) as error:
         raise BadImageError(f"unreadable: {error}") from None
 
 

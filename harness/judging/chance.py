@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.config.schema import Published
+from harness.config.gates import Published
 from harness.metrics.compare import correct_at
 from harness.metrics.outcome import Outcome
 from harness.metrics.statistics import above_share, below_share

@@ -67,6 +67,11 @@ def agreement(first: Outcome, second: Outcome) -> Agreement:
     return Agreement(count=same, total=compared, percent=100 * same / compared if compared else None)
 
 
+def largest_difference(candidate: Outcome) -> float | None:
+    """Return the largest absolute difference of any probability; None where there is none that is a number."""
+    return _differences(candidate)[0]
+
+
 def _differences(candidate: Outcome) -> tuple[float | None, float | None, int | None]:
     """Return the largest and the mean absolute difference over all images but bad ones, and the row of the largest.
 

@@ -7,12 +7,11 @@ a percentage decides.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from harness.config.schema import DropGate, Gates, ParityGate, Published, TargetGate
-from harness.errors import EXIT_BASELINE, EXIT_GATE_FAILED, EXIT_NOT_COMPLETED, EXIT_NOTHING_DECIDED, EXIT_OK
+from harness.config.gates import DropGate, Gates, ParityGate, Published, TargetGate
 from harness.judging.comparison import change_in_words
 from harness.metrics.compare import correct_at, flip_counts
 from harness.metrics.outcome import Outcome, as_decimal
@@ -258,21 +257,6 @@ def _on_subset(drops: Sequence[_DropOfOneK], verdict: Verdict, whole: int) -> st
     needed = hardest.needed(whole)
     images = f"about {needed:,} images" if needed else f"only the whole set of {whole:,} images"
     return f"{measured}; {images} would decide (`harness plan --drop {hardest.most:g} --whole {whole}`)"
-
-
-def exit_code(gates: Iterable[GatePart], *, evaluated: int) -> int:
-    """Return the exit code that the verdicts mean; the more serious wins, and nothing evaluated never passes."""
-    found = {(gate.verdict, gate.gate == "baseline") for gate in gates}
-    verdicts = {verdict for verdict, _ in found}
-    if ("error", False) in found:
-        return EXIT_NOT_COMPLETED
-    if "fail" in verdicts:
-        return EXIT_GATE_FAILED
-    if ("error", True) in found:  # below a failed gate, which stands whatever a baseline might say; docs/baselines.md
-        return EXIT_BASELINE
-    if evaluated == 0 or "inconclusive" in verdicts or "pass" not in verdicts:
-        return EXIT_NOTHING_DECIDED
-    return EXIT_OK
 
 
 def errors_for(

@@ -19,7 +19,8 @@ from harness.judging.counting import (
     predictions_table,
 )
 from harness.judging.evaluation import EvaluatedModel, Evaluation, Judgement
-from harness.judging.gates import Judged, errors_for, exit_code, judge_model, weight_in_words, without_reference
+from harness.judging.exit_codes import exit_code
+from harness.judging.gates import Judged, errors_for, judge_model, weight_in_words, without_reference
 from harness.judging.tradeoff import compare_candidates
 from harness.record.recorded_config import RecordedConfig
 from harness.record.schema import GatePart

@@ -8,6 +8,11 @@ from pathlib import Path
 
 from harness.errors import ModelError
 
+# Bytes of which it is known, once a file was digested, whether it has them: the names of loops in models' files.
+MARKS = (b"NextIteration", b"While", b"Loop", b"Scan", b'"Loop"', b'"TensorIterator"')
+_LONGEST = max(map(len, MARKS))
+_marks: dict[tuple[Path, str], frozenset[bytes]] = {}
+
 
 @dataclass(frozen=True)
 class Digested:
@@ -54,16 +59,19 @@ def digest_files(*paths: Path) -> tuple[str, tuple[str, ...], int]:
     """
     together, each, count = hashlib.sha256(), [], 0
     for path in paths:
-        alone = hashlib.sha256()
+        alone, before, marks, signature = hashlib.sha256(), b"", set(), _signature(path)
         try:
             with path.open("rb") as stream:
                 while block := stream.read(1 << 20):
                     together.update(block)
                     alone.update(block)
                     count += len(block)
+                    marks |= {mark for mark in MARKS if mark in block or mark in before + block[:_LONGEST]}
+                    before = block[-_LONGEST:]
         except OSError as error:
             raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
         each.append(alone.hexdigest())
+        _marks[path, signature] = frozenset(marks)
     return together.hexdigest(), tuple(each), count
 
 
@@ -76,7 +84,13 @@ def file_sha256(*paths: Path) -> str:
 
 
 def contains(path: Path, *parts: bytes) -> bool:
-    """Return whether a file contains any of some bytes; False where it cannot be read."""
+    """Return whether a file contains any of some bytes; False where it cannot be read.
+
+    A file that was digested as it is now is not read again for MARKS.
+    """
+    found = _marks.get((path, _signature(path)))
+    if found is not None and set(parts) <= set(MARKS):
+        return bool(found & set(parts))
     longest = max(map(len, parts))
     try:
         with path.open("rb") as stream:

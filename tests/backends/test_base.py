@@ -51,6 +51,18 @@ def test_a_load_that_fails_frees_what_it_took() -> None:
     assert backend.closed
 
 
+def test_a_name_that_is_not_utf8_is_damage_and_no_bug() -> None:
+    class Damaged(Fake):
+        def load(self) -> Loaded:
+            b"name \xff".decode()
+            raise AssertionError
+
+    backend = Damaged(SPEC)
+    with pytest.raises(ModelError, match="m: damaged, a name in it is not UTF-8"), backend:
+        pass
+    assert backend.closed
+
+
 def test_no_image_is_no_call() -> None:
     backend = Fake(SPEC)
     backend.width = 99

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.campaign.kinds import PROJECT
+from tests.campaign.kind import PROJECT
 from tests.records_equal import compare_runs
 
 _LONGEST = 8.0  # seconds until a kill; an undisturbed run of the demo takes about as long

@@ -5,45 +5,19 @@ from __future__ import annotations
 import io
 import shutil
 import tarfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from tests.campaign.forms import FORMS
+from tests.campaign.kind import PROJECT, Kind, picture, read_all
+from tests.campaign.models import MODELS
 from tests.campaign.mutations import (
-    Mutate,
     mutate_bytes,
     mutate_checked_table,
     mutate_json,
     mutate_text,
 )
-
-PROJECT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """``make`` writes a sound folder and returns the file to be mutated; ``use`` reads it as the harness does.
-
-    ``use`` may raise HarnessError; anything else that it raises is a bug.
-    """
-
-    name: str
-    make: Callable[[Path], Path]
-    mutate: Mutate
-    use: Callable[[Path], object]
-
-
-def picture(number: int, suffix: str = "JPEG") -> bytes:
-    from PIL import Image
-
-    generator = np.random.default_rng(number)
-    pixels = np.kron(generator.integers(0, 256, (4, 5, 3)), np.ones((6, 6, 1))).astype(np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, suffix)
-    return out.getvalue()
 
 
 def _configuration(folder: Path) -> Path:
@@ -73,20 +47,7 @@ def _list(folder: Path) -> Path:
 
 
 def _use_list(path: Path) -> object:
-    return _read_all(path.parent / "images", labels=str(path))
-
-
-def _read_all(path: Path, **keys: Any) -> int:
-    """Open an image set and decode every image, as a run does; bad images are part of the answer."""
-    from harness.config import Preprocess
-    from harness.config.schema import Dataset
-    from harness.dataset.image_set import open_image_set
-    from harness.feeding.decode import Decoder
-
-    dataset = Dataset(path=path, **keys)
-    images = open_image_set(dataset)
-    with Decoder(images, Preprocess(size=16), threads=1) as decoder:
-        return sum(len(part.bad) for part in decoder.shards(list(enumerate(images.manifest.shards()))))
+    return read_all(path.parent / "images", labels=str(path))
 
 
 def _tar(folder: Path) -> Path:
@@ -102,7 +63,7 @@ def _tar(folder: Path) -> Path:
 
 
 def _use_tar(path: Path) -> object:
-    return _read_all(path, labels=str(path.parent / "val.txt"))
+    return read_all(path, labels=str(path.parent / "val.txt"))
 
 
 def _webdataset(folder: Path) -> Path:
@@ -117,7 +78,7 @@ def _webdataset(folder: Path) -> Path:
 
 
 def _use_webdataset(path: Path) -> object:
-    return _read_all(path, form="webdataset")
+    return read_all(path, form="webdataset")
 
 
 def _parquet(folder: Path) -> Path:
@@ -131,25 +92,7 @@ def _parquet(folder: Path) -> Path:
 
 
 def _use_parquet(path: Path) -> object:
-    return _read_all(path, form="parquet")
-
-
-def _image(folder: Path) -> Path:
-    path = folder / "image"
-    path.write_bytes(picture(0))
-    return path
-
-
-def _png(folder: Path) -> Path:
-    path = folder / "image"
-    path.write_bytes(picture(0, "PNG"))
-    return path
-
-
-def _use_image(path: Path) -> object:
-    from harness.dataset.image import decode, decode_with_pillow
-
-    return decode(path.read_bytes()), decode_with_pillow(path.read_bytes())
+    return read_all(path, form="parquet")
 
 
 def _archive(folder: Path) -> Path:
@@ -279,9 +222,9 @@ KINDS: tuple[Kind, ...] = (
     Kind("WebDataset", _webdataset, mutate_bytes, _use_webdataset),
     Kind("Parquet", _parquet, mutate_bytes, _use_parquet),
     Kind("archive", _archive, mutate_bytes, _use_archive),
-    Kind("JPEG", _image, mutate_bytes, _use_image),
-    Kind("PNG", _png, mutate_bytes, _use_image),
     Kind("IR", _ir, mutate_text, _use_ir),
     Kind("graph", _graph, mutate_bytes, _use_graph),
     Kind("ONNX", _onnx, mutate_bytes, _use_onnx),
+    *FORMS,
+    *MODELS,
 )

@@ -17,10 +17,12 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tests.campaign.kinds import KINDS, PROJECT, Kind
+from tests.campaign.kind import PROJECT, Kind
+from tests.campaign.kinds import KINDS
 
 HANG = 20  # seconds
 
@@ -148,6 +150,9 @@ def main() -> int:
         folder = Path(text)
         prepare(folder)
         for kind in chosen:
+            if absent := [module for module in kind.needs if find_spec(module) is None]:
+                print(f"{kind.name}: left out, {', '.join(absent)} is not installed")
+                continue
             tallies.append(run_kind(kind, folder, options.mutations // len(chosen), options.start))
             kinds = Counter(bug.partition(": ")[2][:120] for bug in tallies[-1].bugs)
             print(

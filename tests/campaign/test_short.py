@@ -14,8 +14,9 @@ import pytest
 
 from harness.errors import DatasetError, HarnessError
 from tests.campaign import run as campaign
-from tests.campaign.kinds import KINDS, PROJECT, Kind
-from tests.conftest import Tiny, write_config, write_images
+from tests.campaign.kind import PROJECT, Kind
+from tests.campaign.kinds import KINDS
+from tests.conftest import Tiny, require, write_config, write_images
 
 FEW = 25
 
@@ -36,6 +37,8 @@ def folder(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_only_documented_errors(kind: Kind, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in kind.needs:
+        require(module)
     monkeypatch.setenv("IMAGENET_VAL", str(tmp_path))
     own = folder / kind.name
     own.mkdir()
@@ -79,7 +82,7 @@ def test_what_it_looks_for_is_noticed(tmp_path: Path, monkeypatch: pytest.Monkey
         "from pathlib import Path\n"
         "import tests.campaign.run as campaign\n"
         "import tests.campaign.test_short as here\n"
-        "from tests.campaign.kinds import Kind\n"
+        "from tests.campaign.kind import Kind\n"
         "campaign.HANG = 1\n"
         "class Seeds:\n"
         "    def __init__(self, text): self.text = str(text)\n"

@@ -16,7 +16,7 @@ from PIL import ImageOps
 from harness.config import Preprocess
 from harness.dataset import image as image_module
 from harness.dataset.header import LARGEST_PIXELS, HeaderError, read_header
-from harness.dataset.image import BadImageError, decode
+from harness.dataset.image import BadImageError, decode, decode_with_pillow
 from harness.feeding.pipeline import prepare
 
 Pixels = NDArray[np.uint8]
@@ -220,3 +220,34 @@ def test_an_avif_is_read_and_no_cut_is_taken_for_a_whole_one() -> None:
     for cut in range(12, len(data), max(1, len(data) // 200)):
         with pytest.raises(BadImageError):
             decode(data[:cut])
+
+
+@pytest.mark.parametrize("decoder", [decode, decode_with_pillow])
+def test_an_avif_whose_pixels_are_damaged(decoder: Any) -> None:
+    data = encode(blocks(), "AVIF")
+    start = data.index(b"mdat") + 4
+    with pytest.raises(BadImageError, match=r"^(unreadable|not an image that can be decoded)"):
+        decoder(data[:start] + bytes(len(data) - start))
+
+
+def boxed(kind: bytes, *content: bytes) -> bytes:
+    data = b"".join(content)
+    return (8 + len(data)).to_bytes(4, "big") + kind + data
+
+
+def sides(width: int, height: int) -> bytes:
+    return struct.pack(">II", width, height)
+
+
+def test_the_largest_size_in_an_avif_counts() -> None:
+    """Which of several sizes is decoded depends on references; a small one in front must not hide a large one."""
+    kind = boxed(b"ftyp", b"avif\0\0\0\0")
+    small, large = (boxed(b"ispe", bytes(4), sides(side, side)) for side in (8, 12_000))
+    pixels = boxed(b"mdat", b"ispe", bytes(4), sides(70_000, 70_000))
+    header = read_header(kind + boxed(b"meta", small) + pixels)
+    assert (header.width, header.height) == (8, 8)
+    with pytest.raises(HeaderError, match="absurd dimensions: 12000x12000"):
+        read_header(kind + boxed(b"meta", small, large) + pixels)
+    track = boxed(b"moov", boxed(b"tkhd", bytes(76), sides(12_000 << 16, 12_000 << 16)))
+    with pytest.raises(HeaderError, match="absurd dimensions: 12000x12000"):
+        read_header(boxed(b"ftyp", b"avis\0\0\0\0") + boxed(b"meta", small) + track + pixels)

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.config.schema import DropGate, Gates, ParityGate, Published, TargetGate
-from harness.judging.gates import Judged, errors_for, exit_code, judge_drop, judge_model, judge_parity, judge_target
+from harness.judging.exit_codes import exit_code
+from harness.judging.gates import Judged, errors_for, judge_drop, judge_model, judge_parity, judge_target
 from harness.metrics.outcome import Outcome, empty_outcome, with_bad_rows
 from harness.metrics.statistics import Z95
 from harness.record.schema import GatePart, Verdict

@@ -136,13 +136,21 @@ class LiteRTBackend(Backend):
         """Return the tensors by their own names and by those that the model's signatures give them."""
         by_name = {each["name"]: each for each in tensors}
         named = dict(by_name)
-        for signature in self._interpreter.get_signature_list():
-            runner = self._interpreter.get_signature_runner(signature)
-            details = runner.get_input_details() if kind == "input" else runner.get_output_details()
-            for name, each in details.items():
-                if each["name"] in by_name:
-                    named.setdefault(name, by_name[each["name"]])
+        for name, each in self._of_signatures(kind):
+            if each["name"] in by_name:
+                named.setdefault(name, by_name[each["name"]])
         return named
+
+    def _of_signatures(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
+        """Return the tensors that the model's signatures name. Raises ModelError where a signature is damaged."""
+        found: list[tuple[str, dict[str, Any]]] = []
+        try:
+            for signature in self._interpreter.get_signature_list():
+                runner = self._interpreter.get_signature_runner(signature)
+                found += (runner.get_input_details() if kind == "input" else runner.get_output_details()).items()
+        except _ERRORS as error:
+            raise ModelError(f"{self.spec.model}: LiteRT cannot read its signatures: {reason(error)}") from None
+        return found
 
     def _effective_precision(self) -> str:
         types = {np.dtype(each["dtype"]).name for each in self._interpreter.get_tensor_details()}

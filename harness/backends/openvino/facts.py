@@ -15,6 +15,7 @@ FACTS = BackendFacts(
     compiles=True,
     target="openvino",
     may_loop="harness.backends.openvino.ir_files:may_loop",
+    describer="harness.backends.openvino.describing:describe",
     runner="harness.backends.openvino.runner:OpenVINOBackend",
     reader="harness.backends.openvino.contract:read_contract",
     importer="harness.backends.openvino.framework:import_openvino",

@@ -13,8 +13,8 @@ _BANNER = (b"absl::InitializeLog()", b"oneDNN custom operations are on", b"optim
            b"To enable the following instructions")  # fmt: skip
 
 
-def import_tensorflow() -> Any:
-    """Import TensorFlow with its chatter off. Raises ModelError with what to install."""
+def import_tensorflow(backend: str = "tensorflow") -> Any:
+    """Import TensorFlow with its chatter off, for a backend of that name. Raises ModelError with what to install."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if os.path.expanduser("~") == "~":  # noqa: PTH111  # Keras would make a folder of that name
         os.environ.setdefault("KERAS_HOME", os.devnull)
@@ -23,7 +23,7 @@ def import_tensorflow() -> Any:
             import tensorflow as tf
     except ImportError as error:
         raise ModelError(
-            f"the backend tensorflow needs TensorFlow, which cannot be imported ({error}); "
+            f"the backend {backend} needs TensorFlow, which cannot be imported ({error}); "
             "install it, for instance with `pip install 'conversion-accuracy-harness[tensorflow]'`"
         ) from None
     tf.get_logger().setLevel("ERROR")
@@ -31,5 +31,14 @@ def import_tensorflow() -> Any:
 
 
 def reason(error: Exception) -> str:
-    """Return the first line of TensorFlow's message."""
-    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+    """Return the line of TensorFlow's message that says what is wrong.
+
+    An error while a graph runs begins with "Graph execution error:" and a trace; the cause stands before its node.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    place = next((number for number, line in enumerate(lines) if line.startswith("[[{{node")), None)
+    if place:
+        node = lines[place].removeprefix("[[{{node ").partition("}}")[0]
+        return f"{lines[place - 1][:300]} (in '{node}')"
+    plain = [line for line in lines if line != "Graph execution error:" and not line.startswith("Detected at node")]
+    return (plain or lines or [type(error).__name__])[0][:300]

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.backends.tensorflow.operations import Operation, Operations
 from harness.errors import ModelError, nearest
 from harness.machine.digests import contains
 
@@ -38,6 +39,8 @@ class Node:
     name: str
     op: str
     inputs: tuple[str, ...]
+    calls: frozenset[str] = frozenset()
+    is_training: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,17 @@ class Graph:
     path: Path
     nodes: dict[str, Node]
     sha256: str
+    functions: dict[str, tuple[Node, ...]] = field(default_factory=dict)
+
+    def operations_for(self, output: str) -> Operations:
+        """Return the operations that a node needs, with the library's functions."""
+        waiting, needed = [output], {output}
+        while waiting:
+            more = {name for name in self.nodes[waiting.pop()].inputs if name in self.nodes} - needed
+            needed |= more
+            waiting += more
+        nodes = tuple(_operation(node) for name, node in self.nodes.items() if name in needed)
+        return Operations(nodes, {name: tuple(map(_operation, inner)) for name, inner in self.functions.items()})
 
     @property
     def inputs(self) -> list[str]:
@@ -96,7 +110,30 @@ def read_graph(path: Path) -> Graph:
         raise ModelError(f"{path}: the graph is cut off: {error}; {_FETCH}") from None
     except _NoGraphError as error:
         raise ModelError(f"{path}: no frozen TensorFlow graph: {error}; name a frozen graph (.pb)") from None
-    return Graph(path, nodes, hashlib.sha256(data).hexdigest())
+    return Graph(path, nodes, hashlib.sha256(data).hexdigest(), dict(_functions(memoryview(data))))
+
+
+def _operation(node: Node) -> Operation:
+    return Operation(node.name, node.op, node.calls, node.is_training)
+
+
+def _functions(data: memoryview) -> Iterator[tuple[str, tuple[Node, ...]]]:
+    """Yield name and nodes of every function: GraphDef.library (2), its functions (1), signature (1), node_def (3)."""
+    for number, wire, start, end in _fields(data, 0, len(data)):
+        if number != 2 or wire != _BYTES:
+            continue
+        for kind, inner, first, last in _fields(data, start, end):
+            if kind == 1 and inner == _BYTES:
+                parts = [item for item in _fields(data, first, last) if item[1] == _BYTES]
+                names = [_text(data, *item[2:], 1) for item in parts if item[0] == 1]
+                yield (names or [""])[0], tuple(_node(data, *item[2:]) for item in parts if item[0] == 3)
+
+
+def _text(data: memoryview, start: int, end: int, wanted: int) -> str:
+    found = [
+        data[first:last] for number, wire, first, last in _fields(data, start, end) if (number, wire) == (wanted, 2)
+    ]
+    return str(found[-1], "utf-8", "replace") if found else ""
 
 
 def _read(path: Path) -> bytes:
@@ -133,6 +170,7 @@ def _nodes(data: memoryview) -> Iterator[Node]:
 
 def _node(data: memoryview, start: int, end: int) -> Node:
     texts: dict[int, list[str]] = {1: [], 2: [], 3: []}
+    calls, training = set(), None
     for number, wire, first, last in _fields(data, start, end):
         if last > end:
             raise _NoGraphError(f"unknown content at byte {first}")
@@ -141,10 +179,41 @@ def _node(data: memoryview, start: int, end: int) -> Node:
                 texts[number].append(str(data[first:last], "utf-8"))
             except UnicodeDecodeError:
                 raise _NoGraphError(f"unknown content at byte {first}") from None
+        elif number == 5 and wire == _BYTES:
+            key, functions, truth = _attribute(data, first, last)
+            calls |= functions
+            training = truth if key == "is_training" else training
     if not texts[1] or not texts[2]:
         raise _NoGraphError(f"unknown content at byte {start}")
     inputs = tuple(re.sub(r":\d+$", "", name.removeprefix("^")) for name in texts[3])
-    return Node(texts[1][-1], texts[2][-1], inputs)
+    return Node(texts[1][-1], texts[2][-1], inputs, frozenset(calls), training)
+
+
+def _attribute(data: memoryview, start: int, end: int) -> tuple[str, set[str], bool]:
+    """Return the name of an attribute, the functions that it names (`func`, `list.func`) and its truth value."""
+    try:
+        return _read_attribute(data, start, end)
+    except (_NoGraphError, _CutOffError):  # its inside is not needed to know the graph's nodes
+        return "", set(), False
+
+
+def _read_attribute(data: memoryview, start: int, end: int) -> tuple[str, set[str], bool]:
+    key, calls, truth = _text(data, start, end, 1), set(), False
+    for number, wire, first, last in _fields(data, start, end):
+        if (number, wire) != (2, _BYTES) or last > end:
+            continue
+        for kind, inner, begin, stop in _fields(data, first, last):
+            if kind == 5 and inner == _VARINT:
+                truth = data[begin] != 0
+            elif kind == 10 and inner == _BYTES and stop <= last:
+                calls.add(_text(data, begin, stop, 1))
+            elif kind == 1 and inner == _BYTES and stop <= last:
+                calls |= {
+                    _text(data, one, other, 1)
+                    for item, form, one, other in _fields(data, begin, stop)
+                    if (item, form) == (9, _BYTES) and other <= stop
+                }
+    return key, calls - {""}, truth
 
 
 def _require_whole(nodes: dict[str, Node]) -> None:

@@ -9,7 +9,8 @@ operations that TensorFlow registers: none takes text, a resource or a file, but
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import ModelError
@@ -508,15 +509,75 @@ _VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp", "ReadVariableOp
 _NORMALISES = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
 
 
+@dataclass(frozen=True)
+class Operation:
+    """A node: ``calls`` are the functions of the graph's library that it calls; ``is_training``: its attribute."""
+
+    name: str
+    op: str
+    calls: frozenset[str] = frozenset()
+    is_training: bool | None = None
+
+
+@dataclass(frozen=True)
+class Operations:
+    """The nodes of a graph, and those of each function in its library."""
+
+    nodes: tuple[Operation, ...]
+    functions: Mapping[str, tuple[Operation, ...]]
+
+    @classmethod
+    def of(cls, graph_def: Any) -> Operations:
+        """Return the operations of a GraphDef."""
+        return cls(
+            tuple(map(_operation, graph_def.node)),
+            {item.signature.name: tuple(map(_operation, item.node_def)) for item in graph_def.library.function},
+        )
+
+    def __iter__(self) -> Iterator[Operation]:
+        yield from self.nodes
+        for nodes in self.functions.values():
+            yield from nodes
+
+    def recursive(self) -> str | None:
+        """Return a function that calls itself, by whatever way; None where there is none."""
+        called = {
+            name: {other for node in nodes for other in (node.op, *node.calls) if other in self.functions}
+            for name, nodes in self.functions.items()
+        }
+        ended: set[str] = set()
+        while True:
+            more = {name for name, others in called.items() if name not in ended and others <= ended}
+            if not more:
+                return next((name for name in called if name not in ended), None)
+            ended |= more
+
+
+def _operation(node: Any) -> Operation:
+    attributes = node.attr.values()
+    calls = {value.func.name for value in attributes} | {each.name for value in attributes for each in value.list.func}
+    training = node.attr["is_training"].b if "is_training" in node.attr else None
+    return Operation(node.name, node.op, frozenset(calls - {""}), training)
+
+
 def refuse_unknown_operations(graph_def: Any, path: object, allow: frozenset[str] = frozenset()) -> None:
     """Refuse a graph that has an operation which is not known to do nothing but compute.
 
-    ``graph_def``: a GraphDef, whose library of functions is looked at, too; ``path``: named in the message; ``allow``:
-    types of operations that are allowed besides. Raises ModelError that names the node and its operation.
+    ``graph_def``: a GraphDef; as ``refuse_operations``.
     """
-    functions = {function.signature.name for function in graph_def.library.function}
-    known = PLAIN | CONTROL | LISTS | functions | allow
-    unknown = [node for node in _nodes(graph_def) if node.op not in known]
+    refuse_operations(Operations.of(graph_def), path, allow)
+
+
+def refuse_operations(found: Operations, path: object, allow: frozenset[str] = frozenset()) -> None:
+    """Refuse a graph that has an operation which is not known to do nothing but compute, or calls itself without end.
+
+    ``path``: named in the message; ``allow``: types of operations that are allowed besides. The library of functions is
+    looked at, too. Raises ModelError that names the node and its operation.
+    """
+    if endless := found.recursive():
+        raise ModelError(f"{path}: refused, its function '{endless}' calls itself, so nothing says that it ends")
+    known = PLAIN | CONTROL | LISTS | found.functions.keys() | allow
+    unknown = [node for node in found if node.op not in known]
     if not unknown:
         return
     node = next((node for node in unknown if _WORST.search(node.op)), unknown[0])
@@ -535,16 +596,15 @@ def refuse_unknown_operations(graph_def: Any, path: object, allow: frozenset[str
 
 def refuse_training_mode(graph_def: Any, path: object) -> None:
     """Refuse a graph whose batch normalisation takes mean and variance from each batch. Raises ModelError."""
-    for node in _nodes(graph_def):
+    refuse_training(Operations.of(graph_def), path)
+
+
+def refuse_training(found: Operations, path: object) -> None:
+    """Refuse a graph whose batch normalisation takes mean and variance from each batch. Raises ModelError."""
+    for node in found:
         # `is_training` is true where a node does not say it: tensorflow/core/ops/nn_ops.cc
-        if node.op in _NORMALISES and (node.attr["is_training"].b if "is_training" in node.attr else True):
+        if node.op in _NORMALISES and node.is_training is not False:
             raise ModelError(
                 f"{path}: in training mode, '{node.name}' ({node.op}) takes mean and variance from the images of each "
                 "batch, so an answer depends on the other images; freeze the graph for inference"
             )
-
-
-def _nodes(graph_def: Any) -> Iterator[Any]:
-    yield from graph_def.node
-    for function in graph_def.library.function:
-        yield from function.node_def

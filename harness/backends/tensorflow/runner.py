@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,8 +13,11 @@ from harness.backends.arrays import input_shape, require_width, rows_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
 from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name
+from harness.backends.registry import BackendFacts
 from harness.backends.tensorflow.facts import FACTS
 from harness.backends.tensorflow.framework import import_tensorflow, reason
+from harness.backends.tensorflow.frozen import Frozen
+from harness.backends.tensorflow.graph_def import tensor_name
 from harness.backends.tensorflow.operations import refuse_training_mode, refuse_unknown_operations
 from harness.backends.tensorflow.precision import effective_precision
 from harness.config.models import ElementType
@@ -21,6 +25,7 @@ from harness.errors import DeviceError, ModelError
 from harness.feeding.contract import holds, is_identity, is_reversed, pixel_table
 from harness.machine.environment import cpu_name
 
+_DEPENDENCE = 1e-2  # of the largest value; rounding in another order changes 1e-5
 _NO_RESULTS = ("Const", "NoOp", "Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 
@@ -32,27 +37,23 @@ class TensorFlowBackend(Backend):
     """
 
     takes_floating = True
+    facts: ClassVar[BackendFacts] = FACTS
 
     def load(self) -> Loaded:
         """Load the graph. Raises ModelError for a bad file or name, DeviceError for another device or precision."""
+        name = self.facts.name
         if self.spec.precision not in ("f32", "device_default"):
-            raise DeviceError(f"{self.spec.id}: the backend tensorflow runs f32, not {self.spec.precision}")
+            raise DeviceError(f"{self.spec.id}: the backend {name} runs f32, not {self.spec.precision}")
         if self.spec.device != "CPU":
-            raise DeviceError(f"{self.spec.id}: the backend tensorflow runs on the CPU, not on {self.spec.device}")
-        tf = import_tensorflow()
+            raise DeviceError(f"{self.spec.id}: the backend {name} runs on the CPU, not on {self.spec.device}")
+        tf = self._imported()
         tf1 = tf.compat.v1
-        sha256 = self.digest(FACTS)
-        graph_def = _read_graph(tf1, self.spec.model)
+        sha256 = self.digest(self.facts)
+        opened = self._opened(tf)
+        graph_def = opened.graph_def
         nodes = {node.name: node for node in graph_def.node}
-        placeholders = {f"{name}:0": node for name, node in nodes.items() if node.op in _PLACEHOLDERS}
-        source = find_by_name(self.spec.input.name, placeholders, what="input", model=self.spec.model)
+        source, output = nodes[tensor_name(opened.input)[:-2]], nodes[tensor_name(opened.output)[:-2]]
         fed_on = {name.lstrip("^").partition(":")[0] for node in graph_def.node for name in node.input}
-        results_first = sorted(nodes, key=lambda name: name in fed_on)
-        if self.spec.output is None:
-            results_first = [name for name in nodes if name not in fed_on and nodes[name].op not in _NO_RESULTS]
-        output = find_by_name(
-            self.spec.output, {f"{name}:0": nodes[name] for name in results_first}, what="output", model=self.spec.model
-        )
         fixed = self._fixed_batch(source)
         self._batch = fixed or self.spec.batch or 32
         self._fixed, self._pad = fixed, fixed is not None
@@ -86,9 +87,11 @@ class TensorFlowBackend(Backend):
         self._run: Callable[[Pixels], Any] = self._session.make_callable(f"{output.name}:0", [pixels.name])
         self._errors = (tf.errors.OpError, ValueError)
         self._check_width(graph.get_tensor_by_name(f"{output.name}:0"))
+        if not self.spec.allow_ops and not self.facts.has_loops(Path(self.spec.model)):
+            self._refuse_dependence()
         effective = effective_precision(graph_def, source.name, os.environ)
         return Loaded(
-            backend=f"tensorflow {tf.__version__}",
+            backend=self._framework(tf),
             device="CPU",
             device_name=cpu_name(),
             effective_precision=effective,
@@ -100,6 +103,29 @@ class TensorFlowBackend(Backend):
                 "onednn_opts": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
             },
         )
+
+    def _imported(self) -> Any:
+        """Import TensorFlow, and what the model needs besides. Raises ModelError with what to install."""
+        return import_tensorflow(self.facts.name)
+
+    def _framework(self, tf: Any) -> str:
+        """Return the name and version of what runs the model, for the record."""
+        return f"tensorflow {tf.__version__}"
+
+    def _opened(self, tf: Any) -> Frozen:
+        """Read the model as a frozen graph, with the names of its input and output (``x:0``). Raises ModelError."""
+        graph_def = _read_graph(tf.compat.v1, self.spec.model)
+        nodes = {node.name: node for node in graph_def.node}
+        placeholders = {f"{name}:0": node for name, node in nodes.items() if node.op in _PLACEHOLDERS}
+        source = find_by_name(self.spec.input.name, placeholders, what="input", model=self.spec.model)
+        fed_on = {name.lstrip("^").partition(":")[0] for node in graph_def.node for name in node.input}
+        results_first = sorted(nodes, key=lambda name: name in fed_on)
+        if self.spec.output is None:
+            results_first = [name for name in nodes if name not in fed_on and nodes[name].op not in _NO_RESULTS]
+        output = find_by_name(
+            self.spec.output, {f"{name}:0": nodes[name] for name in results_first}, what="output", model=self.spec.model
+        )
+        return Frozen(graph_def, f"{source.name}:0", f"{output.name}:0")
 
     def _warnings(self, effective: str) -> tuple[str, ...]:
         asked = self.spec.precision
@@ -160,6 +186,32 @@ class TensorFlowBackend(Backend):
         if (table == table[0]).all():
             return tf.gather(tf.constant(table[0]), index)
         return tf.gather(tf.constant(table.reshape(-1)), index + tf.constant([0, 256, 512], tf.int32))
+
+    def _refuse_dependence(self) -> None:
+        """Refuse a graph whose answer to an image changes with the other images of its batch, or from call to call.
+
+        A batch normalisation over the batch, or a dropout, may be built of any operations.
+        """
+        generator = np.random.default_rng(0)
+        shape = (self._batch if self._pad else 2, *self.spec.sides, 3)
+        one = generator.integers(0, 256, shape).astype(np.uint8)
+        other = generator.integers(0, 40, shape).astype(np.uint8)  # with another mean and variance
+        if self.spec.floating:
+            one, other = one.astype(np.float32), other.astype(np.float32)
+        other[0] = one[0]
+        try:
+            answers = (rows_of(self.spec, np.asarray(self._run(part)), len(part)) for part in (one, other))
+            first, second = (answer[0].astype(np.float32) for answer in answers)
+        except (ValueError, ModelError):  # an output of another shape, which `infer` names
+            return
+        except self._errors as error:
+            raise ModelError(f"{self.spec.model}: TensorFlow failed: {reason(error)}") from None
+        difference = float(np.abs(first - second).max()) if first.size else 0.0
+        if difference > _DEPENDENCE * max(1.0, float(np.abs(first).max(initial=0))):
+            raise ModelError(
+                f"{self.spec.model}: in training mode, its answer to an image changes by {difference:.2g} with the "
+                "other images of the batch, or from call to call; freeze the graph for inference"
+            )
 
     def _check_width(self, tensor: Any) -> None:
         """Compare the values of an image, whatever axes of length 1 the output has, with what the labels need."""

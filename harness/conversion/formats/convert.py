@@ -97,6 +97,8 @@ def _answers(config: Config, model: Reference | Candidate, path: Path, bgr: np.n
         output=model.output_name,
         size=config.preprocess_for(model).output_size,
         outputs=config.dataset.outputs,
+        allow_ops=model.allow_ops,
+        signature=model.signature,
     )
     with load_target(facts.runner)(spec) as backend:
         return np.asarray(backend.infer(bgr), np.float32)

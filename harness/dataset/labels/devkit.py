@@ -5,13 +5,13 @@ The kit's ids 1..1000 are not the sorted order of the WordNet ids: `meta.mat` sa
 
 from __future__ import annotations
 
-import io
 import tarfile
 import zlib
+from math import isfinite
 from pathlib import Path
-from typing import Any
 
 from harness.dataset.imagenet import CLASSES, IMAGES, class_of_wnid, classes_in_devkit_order
+from harness.dataset.labels.mat_file import MatError, read_structs
 from harness.dataset.labels.table import LabelTable
 from harness.errors import DatasetError
 
@@ -116,17 +116,20 @@ def _order(path: Path, data: bytes) -> list[int]:
 
 
 def _synsets(path: Path, data: bytes) -> list[tuple[int, str]]:
-    from scipy.io import loadmat
-
+    """Return id and WordNet id of each struct in the array `synsets`."""
     try:
-        if not data.startswith(b"MATLAB 5.0"):
-            raise ValueError("not a MATLAB 5.0 file")
-        stream: Any = io.BytesIO(data)
-        synsets: Any = loadmat(stream, variable_names=["synsets"], squeeze_me=True)["synsets"]
-        return [
-            (int(number), str(wnid)) for number, wnid in zip(synsets["ILSVRC2012_ID"], synsets["WNID"], strict=True)
-        ]
-    except Exception as error:  # noqa: BLE001  (the reader meets bytes of any kind; whatever it says, the file is no use)
+        rows = read_structs(data, "synsets", ("ILSVRC2012_ID", "WNID"))
+    except MatError as error:
         raise DatasetError(
             f"{path}: {META} cannot be read: {error}; it should hold the struct array `synsets`"
         ) from None
+    pairs = [
+        (int(number), wnid)
+        for number, wnid in rows
+        if isinstance(number, float) and isfinite(number) and isinstance(wnid, str)
+    ]
+    if len(pairs) < len(rows):
+        raise DatasetError(
+            f"{path}: {META} cannot be read: {len(rows) - len(pairs)} of its synsets have no id or no WordNet id"
+        )
+    return pairs

@@ -17,7 +17,7 @@ from harness.dataset.sources.flat import open_flat
 from harness.dataset.sources.listed import find_list, list_places, open_listed
 from harness.dataset.sources.manifest_file import open_manifest
 from harness.dataset.sources.parquet import open_parquet
-from harness.dataset.sources.pictures import Pictures
+from harness.dataset.sources.pictures import Pictures, without_clutter
 from harness.dataset.sources.recognise import recognise
 from harness.dataset.sources.shard_files import shard_files
 from harness.dataset.sources.tar import open_tar
@@ -188,16 +188,16 @@ def _open(form: str, path: Path, wanted: ImageSetRequest) -> Pictures:
         return open_manifest(path, names, may_miss=wanted.may_miss)
     if form in ("tfrecord", "tfds"):
         files, notes = shard_files(path, is_tfrecord_name)
-        return open_tfrecord(files, classes=wanted.classes, class_names=names, notes=notes)
+        return without_clutter(open_tfrecord(files, classes=wanted.classes, class_names=names, notes=notes), path)
     if form == "webdataset":
         files, notes = shard_files(path, lambda name: name.endswith(".tar"))
         return _with_notes(open_webdataset(files, names), notes)
     if form == "parquet":
         if path.suffix == ".arrow" or (path.is_dir() and any(path.glob("*.arrow"))):
             files, notes = shard_files(path, lambda name: name.endswith(".arrow"))
-            return open_arrow(files, notes, names)
+            return without_clutter(open_arrow(files, notes, names), path)
         files, notes = shard_files(path, lambda name: name.endswith(".parquet"))
-        return open_parquet(files, notes, names)
+        return without_clutter(open_parquet(files, notes, names), path)
     raise DatasetError(f"dataset.form: {form!r} is no form; docs/datasets.md lists them")
 
 

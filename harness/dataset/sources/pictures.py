@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from harness.dataset.sources.suffixes import is_clutter, left_out
 
 LARGEST_IMAGE = 1 << 28  # bytes of one encoded image; ImageNet's largest has 16 MB
 
@@ -37,6 +39,22 @@ class Slice:
     file: int
     offset: int
     length: int
+
+
+def without_clutter(pictures: Pictures, place: Path) -> Pictures:
+    """Return the images without the rows whose names tell that a system left them behind, with a note on those."""
+    kept = [row for row, name in enumerate(pictures.names) if not is_clutter(name)]
+    if len(kept) == len(pictures.names):
+        return pictures
+    clutter = [name for name in pictures.names if is_clutter(name)]
+    return replace(
+        pictures,
+        names=[pictures.names[row] for row in kept],
+        read=lambda row: pictures.read(kept[row]),
+        signature=lambda row: pictures.signature(kept[row]),
+        classes=None if pictures.classes is None else [pictures.classes[row] for row in kept],
+        notes=(*pictures.notes, *left_out(place, clutter, "rows")),
+    )
 
 
 def slices(files: Sequence[Path], places: Sequence[Slice]) -> tuple[Callable[[int], bytes], Callable[[int], str]]:

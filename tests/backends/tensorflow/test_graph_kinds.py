@@ -141,6 +141,82 @@ def test_batch_normalisation_in_training_mode_is_blamed_on_the_graph(write: Any)
     assert "in training mode, 'norm' (FusedBatchNormV3) takes mean and variance" in refused(write(inside=inside))
 
 
+def test_batch_normalisation_that_is_built_of_other_operations_is_noticed(write: Any) -> None:
+    def inside(tf: Any, x: Any) -> Any:
+        mean, variance = tf.nn.moments(x, [0, 1, 2])
+        return (x - mean) / tf.sqrt(variance + 1e-3)
+
+    assert "in training mode, its answer to an image changes by" in refused(write(inside=inside))
+
+
+def training_norm(tf: Any, x: Any) -> Any:
+    return tf.compat.v1.nn.fused_batch_norm(x, [1.0] * 3, [0.0] * 3, is_training=True, name="norm")[0]
+
+
+def printing(tf: Any, x: Any) -> Any:
+    return tf.compat.v1.Print(x, [x], name="show")
+
+
+@pytest.mark.parametrize(
+    ("inside", "message"),
+    [
+        (lambda tf, x: tf.nn.dropout(x, 0.5, name="drop"), r"in training mode, 'drop.*RandomUniform"),
+        (training_norm, r"in training mode, 'norm' \(FusedBatchNormV3\)"),
+        (printing, r"its operation 'show' \(Print\) reaches outside"),
+    ],
+)
+def test_convert_refuses_what_validate_refuses(write: Any, inside: Any, message: str) -> None:
+    model = write(inside=inside)
+    config = configured(model)
+    with pytest.raises(ModelError, match=message):
+        convert(config, config.candidates[0])
+    assert not (model.parent / "ir.xml").exists()
+
+
+def test_a_function_that_calls_itself_is_refused(write: Any) -> None:
+    def recursive(graph: Any) -> None:
+        function = graph.library.function.add()
+        function.signature.name = "again"
+        node = function.node_def.add(name="call", op="PartitionedCall")
+        node.attr["f"].func.name = "again"
+
+    model = write(edit=recursive)
+    assert "its function 'again' calls itself" in refused(model)
+    config = configured(model)
+    with pytest.raises(ModelError, match="its function 'again' calls itself"):
+        convert(config, config.candidates[0])
+
+
+def test_the_cause_of_an_error_while_it_runs_is_shown(write: Any, pixels: NDArray[np.uint8]) -> None:
+    def end(tf: Any, y: Any) -> Any:
+        return tf.gather(y, [0, 1, 2, 3, 7], axis=1, name="wrong")
+
+    text = refused(write(end=end))
+    assert "Graph execution error" not in text
+    assert "indices[4] = 7 is not in [0, 5) (in 'wrong')" in text
+
+
+def test_a_conversion_of_a_loop_without_end_is_ended(write: Any) -> None:
+    import subprocess
+    import sys
+
+    from tests.conftest import harness_environment
+
+    model = write(inside=endless)
+    configured(model)
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "convert", "c.yml", "--set", "reference.timeout_seconds=3"],
+        cwd=model.parent,
+        env=harness_environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "has loops, and was not converted and checked within 3 s" in done.stderr
+
+
 def test_batch_normalisation_for_inference_is_fine(write: Any, network: Network, pixels: NDArray[np.uint8]) -> None:
     def inside(tf: Any, x: Any) -> Any:
         ones, zeros = [1.0] * 3, [0.0] * 3

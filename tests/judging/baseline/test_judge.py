@@ -10,7 +10,7 @@ import pytest
 from harness.config.schema import BaselineGate, Config
 from harness.judging.baseline import Baseline, baseline_of, judge_baseline, write_baseline
 from harness.judging.baseline.judge import baseline_gates
-from harness.judging.gates import exit_code
+from harness.judging.exit_codes import exit_code
 from harness.record.schema import Accuracy, GatePart, ModelPart, PrecisionPart, RunRecord
 from tests.judging.baseline.runs import CONFIG, model, run
 

@@ -1,0 +1,1 @@
+"""TensorFlow SavedModels, of TensorFlow 1 and 2."""

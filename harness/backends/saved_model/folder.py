@@ -1,0 +1,32 @@
+"""The folder of a SavedModel, looked at without TensorFlow: links out of it, sizes, loops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.backends.tensorflow.checkpoint import LARGEST, require_inside
+from harness.backends.tensorflow.graph_def import may_loop as graph_may_loop
+from harness.errors import ModelError
+
+GRAPH = "saved_model.pb"
+VARIABLES = Path("variables/variables")
+
+
+def require_harmless(folder: Path) -> None:
+    """Refuse a folder that is no SavedModel, whose files are links to others, or whose graph is too large.
+
+    Raises ModelError.
+    """
+    graph = folder / GRAPH
+    if not graph.is_file():
+        text = folder / "saved_model.pbtxt"
+        hint = "it is in text form, save it again" if text.is_file() else "name the folder that holds it"
+        raise ModelError(f"{folder}: no SavedModel, it has no {GRAPH}; {hint}")
+    require_inside(folder.rglob("*"), folder)
+    if (size := graph.stat().st_size) > LARGEST:
+        raise ModelError(f"{graph}: {size} bytes; a graph may have {LARGEST}")
+
+
+def may_loop(folder: Path) -> bool:
+    """Return whether the graph of a SavedModel has a loop: by the names of its operations, anywhere in the file."""
+    return graph_may_loop(folder / GRAPH)

@@ -1,0 +1,32 @@
+"""What a model of TensorFlow is fed and gives, by name, without running it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Sides = tuple[int | None, ...] | None  # None: of a free side, and of an unknown shape
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output: its tensor in the graph (``x:0``), its shape, and its type as TensorFlow names it."""
+
+    tensor: str
+    sides: Sides
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The inputs and outputs of a model by the names that a configuration uses."""
+
+    inputs: Mapping[str, Port]
+    outputs: Mapping[str, Port]
+
+
+def sides_of(tf: Any, shape: Any) -> Sides:
+    """Return the sides of a TensorShapeProto or TensorShape, None where their number is unknown."""
+    known = tf.TensorShape(shape)
+    return None if known.rank is None else tuple(known.as_list())

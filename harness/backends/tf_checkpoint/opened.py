@@ -1,0 +1,113 @@
+"""A checkpoint with its graph as a frozen graph: the part between input and output, with the values as constants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness.backends.names import find_by_name
+from harness.backends.tensorflow.exporting import written
+from harness.backends.tensorflow.framework import reason
+from harness.backends.tensorflow.freezing import freeze, needed, renamed
+from harness.backends.tensorflow.frozen import Frozen
+from harness.backends.tensorflow.graph_def import tensor_name
+from harness.backends.tensorflow.ports import Port, Ports, sides_of
+from harness.backends.tensorflow.restoring import stored_values
+from harness.backends.tf_checkpoint.files import prefix_of, require_harmless
+from harness.backends.tf_checkpoint.framework import import_framework
+from harness.config import Reference
+from harness.errors import ModelError
+
+_PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
+
+
+def open_checkpoint(tf: Any, path: Path, *, names: tuple[str | None, str | None], allow: frozenset[str]) -> Frozen:
+    """Return the graph between an input and an output as a frozen graph.
+
+    What comes before the input, such as the queue of a training graph, and what comes after the output, such as a loss,
+    is left out. ``names``: of the input and the output. Raises ModelError.
+    """
+    require_harmless(path)
+    meta = _read(path)
+    nodes = {f"{node.name}:0": node for node in meta.graph_def.node}
+    placeholders_first = sorted(nodes, key=lambda name: nodes[name].op not in _PLACEHOLDERS)
+    source = find_by_name(names[0], {name: nodes[name] for name in placeholders_first}, what="input", model=str(path))
+    output = find_by_name(names[1], _ends_first(nodes), what="output", model=str(path))
+    stored = stored_values(meta)
+    graph_def = meta.graph_def
+    if source.op not in _PLACEHOLDERS:
+        _as_placeholder(tf, graph_def, source, path)
+    part = needed(tf, graph_def, output.name, path)
+    constant = freeze(tf, part, path, prefix_of(path), stored, allow)
+    return renamed(tf, constant, path, (f"{source.name}:0", f"{output.name}:0"), names, allow)
+
+
+def ports(path: Path) -> Ports:
+    """Return the graph's placeholders, and the nodes that no other reads. Raises ModelError."""
+    tf = import_framework()
+    require_harmless(path)
+    meta = _read(path)
+    nodes = {node.name: node for node in meta.graph_def.node}
+    fed_on = {name.lstrip("^").partition(":")[0] for node in nodes.values() for name in node.input}
+    graph = _imported(tf, meta.graph_def, path)
+    inputs = [name for name, node in nodes.items() if node.op in _PLACEHOLDERS]
+    outputs = [name for name, node in nodes.items() if name not in fed_on and name not in inputs]
+    found = ([name for name in names if graph.get_operation_by_name(name).outputs] for names in (inputs, outputs))
+    return Ports(*({name: _port(tf, graph, name) for name in names} for names in found))
+
+
+def frozen(reference: Reference) -> Frozen:
+    """Return the configured part as a frozen graph. Raises ModelError."""
+    names = (reference.input.name, reference.output_name)
+    return open_checkpoint(import_framework(), reference.model, names=names, allow=frozenset(reference.allow_ops))
+
+
+def exported(reference: Reference, folder: Path) -> Path:
+    """Write the configured part as a frozen graph into a folder; return its path. Raises ModelError."""
+    return written(frozen(reference), folder)
+
+
+def _read(path: Path) -> Any:
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
+
+    meta = MetaGraphDef()
+    try:
+        meta.ParseFromString(path.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+    except DecodeError:
+        raise ModelError(f"{path}: no graph of a checkpoint, or cut off; copy the .meta file again") from None
+    if not meta.graph_def.node:
+        raise ModelError(f"{path}: a graph without any operation; copy the .meta file again")
+    return meta
+
+
+def _ends_first(nodes: dict[str, Any]) -> dict[str, Any]:
+    fed_on = {name.lstrip("^").partition(":")[0] for node in nodes.values() for name in node.input}
+    return {name: nodes[name] for name in sorted(nodes, key=lambda name: nodes[name].name in fed_on)}
+
+
+def _as_placeholder(tf: Any, graph_def: Any, node: Any, path: Path) -> None:
+    """Put a placeholder in the place of a node that gives the images, so that what feeds it is not needed."""
+    tensor = _imported(tf, graph_def, path).get_tensor_by_name(tensor_name(node.name))
+    node.op = "Placeholder"
+    node.attr.clear()
+    del node.input[:]
+    node.attr["dtype"].type = tensor.dtype.as_datatype_enum
+    node.attr["shape"].shape.CopyFrom(tensor.shape.as_proto())
+
+
+def _imported(tf: Any, graph_def: Any, path: Path) -> Any:
+    graph = tf.compat.v1.Graph()
+    try:
+        with graph.as_default():
+            tf.compat.v1.import_graph_def(graph_def, name="")
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        raise ModelError(f"{path}: the graph cannot be loaded: {reason(error)}") from None
+    return graph
+
+
+def _port(tf: Any, graph: Any, name: str) -> Port:
+    tensor = graph.get_tensor_by_name(tensor_name(name))
+    return Port(tensor.name, sides_of(tf, tensor.shape), tensor.dtype.base_dtype.name)

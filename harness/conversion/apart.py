@@ -1,0 +1,47 @@
+"""A conversion in a process of its own, with a time limit: the check runs the model, whose loop may never end."""
+
+from __future__ import annotations
+
+import multiprocessing
+from multiprocessing.connection import Connection
+
+from harness import errors
+from harness.backends.registry import load_target
+from harness.config import Candidate, Config
+from harness.conversion.converted import Converted
+from harness.errors import HarnessError, ModelError
+
+
+def convert_apart(config: Config, candidate: Candidate, *, overwrite: bool, seconds: float) -> Converted:
+    """Convert as ``harness.conversion.convert.convert`` does. Raises ModelError where it takes longer."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(there, config, candidate, overwrite), daemon=True)
+    process.start()
+    there.close()
+    try:
+        if not here.poll(seconds):
+            raise ModelError(
+                f"{config.original.model}: has loops, and was not converted and checked within {seconds:g} s; freeze "
+                "it without loops, or raise `reference.timeout_seconds`"
+            )
+        answer = here.recv()
+    except EOFError:
+        process.join()
+        raise ModelError(f"{config.original.model}: its conversion died (exit code {process.exitcode})") from None
+    finally:
+        process.kill()
+        process.join()
+    if isinstance(answer, Converted):
+        return answer
+    kind, message = answer
+    raise getattr(errors, kind, ModelError)(message)
+
+
+def _work(pipe: Connection, config: Config, candidate: Candidate, overwrite: bool) -> None:
+    try:
+        pipe.send(
+            load_target("harness.conversion.convert:convert_here")(config, candidate, overwrite=overwrite, images=None)
+        )
+    except HarnessError as error:
+        pipe.send((type(error).__name__, str(error)))

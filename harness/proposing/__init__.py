@@ -1,0 +1,1 @@
+"""A first configuration of a model: what its file says, and what labelled images tell."""

@@ -1,0 +1,53 @@
+"""What a kind of the campaign is, and the image that its files hold."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.campaign.mutations import Mutate
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """``make`` writes a sound folder and returns the file to be mutated; ``use`` reads it as the harness does.
+
+    ``use`` may raise HarnessError; anything else that it raises is a bug. ``needs``: modules without which it says
+    nothing.
+    """
+
+    name: str
+    make: Callable[[Path], Path]
+    mutate: Mutate
+    use: Callable[[Path], object]
+    needs: tuple[str, ...] = ()
+
+
+def picture(number: int, suffix: str = "JPEG") -> bytes:
+    from PIL import Image
+
+    generator = np.random.default_rng(number)
+    pixels = np.kron(generator.integers(0, 256, (4, 5, 3)), np.ones((6, 6, 1))).astype(np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, suffix)
+    return out.getvalue()
+
+
+def read_all(path: Path, **keys: Any) -> int:
+    """Open an image set and decode every image, as a run does; bad images are part of the answer."""
+    from harness.config import Preprocess
+    from harness.config.schema import Dataset
+    from harness.dataset.image_set import open_image_set
+    from harness.feeding.decode import Decoder
+
+    dataset = Dataset(path=path, **keys)
+    images = open_image_set(dataset)
+    with Decoder(images, Preprocess(size=16), threads=1) as decoder:
+        return sum(len(part.bad) for part in decoder.shards(list(enumerate(images.manifest.shards()))))

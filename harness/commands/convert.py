@@ -37,6 +37,9 @@ def run(options: argparse.Namespace) -> Result:
 
     config = load_config(options.config, options.overrides, without_dataset=True)
     require_files(config, dataset=False, candidates=False)
+    if config.reference is None and options.if_needed:
+        return Result(text=f"{printable(str(options.config))}: nothing to convert, `reference` is null\n")
+    _ = config.original  # raises ConfigError where there is none
     chosen, added = _chosen(config, options.candidate), None
     if not chosen:
         from harness.conversion.formats.target import MEND, NOTHING

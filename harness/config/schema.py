@@ -212,6 +212,9 @@ class Config(Strict):
             for key in ("preprocess", "background_class"):
                 if dumped[key] is None:
                     del dumped[key]  # the data set's
+            if isinstance(dumped["output"], dict):
+                stated = {name: value for name, value in dumped["output"].items() if value is not None}
+                dumped["output"] = stated["name"] if [*stated] == ["name"] else stated
             dumped["input"] = {name: value for name, value in dumped["input"].items() if value is not None}
         return redact_all(plain)
 

@@ -74,6 +74,7 @@ def selftest(
     ``progress`` is called with the name of what is being tried. Raises HarnessError where the faithful candidate itself
     cannot be evaluated.
     """
+    _ = config.original  # raises ConfigError where there is none
     candidate = _choose(config, candidate_id)
     planned = {item.model.id: item for item in plan_models(config)}
     images = open_image_set(config.dataset)

@@ -79,6 +79,8 @@ class _Reached:
         own = next((item for item in comparisons if item.candidate == part.id), None)
         total = part.top1.total if part.top1 else 0
         self.drop = Fraction(own.flips.broken - own.flips.fixed, total) if own and total else None
+        if total and any(item.reference == part.id for item in comparisons):
+            self.drop = Fraction(0)  # without a reference, the others are compared with this one
 
     @property
     def by_loss(self) -> tuple[bool, Fraction, bool, int, int]:

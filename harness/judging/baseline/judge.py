@@ -17,6 +17,7 @@ from harness.judging.baseline.schema import (
     ModelRow,
     configured_preprocess,
     fingerprints_of,
+    reference_with_name,
     row_of,
 )
 from harness.judging.baseline.store import read_baseline
@@ -101,7 +102,7 @@ def _differences(run: FinishedRun, baseline: Baseline) -> Iterator[str]:
         yield "the same image ids with other bytes (content fingerprint " + _short(then.content, now.content)
     if now.preprocess != then.preprocess:
         yield f"other preprocessing: {_changes(baseline, run)}"
-    if now.reference != then.reference:
+    if then.reference not in (now.reference, reference_with_name(run)):
         yield "another reference: its file, input contract or output (fingerprint " + _short(
             then.reference, now.reference
         )
@@ -129,6 +130,11 @@ def _judge(run: FinishedRun, model: ModelPart, then: ModelRow, gate: BaselineGat
         return _error(model.id, gate, f"cannot be compared with the baseline: {error}")
     if now.images != then.images:
         return _error(model.id, gate, f"{now.images:,} images now, {then.images:,} in its baseline row")
+    if now.preprocess != then.preprocess:
+        changed = _short(then.preprocess or "the run's", now.preprocess or "the run's")
+        return _error(
+            model.id, gate, f"its images are prepared differently than for its baseline row (fingerprint {changed}"
+        )
     measured: list[float] = []
     worse, better, every = [], [], []
     for k, most, before, after in (

@@ -37,7 +37,10 @@ class Fingerprints(_Part):
 
 
 class ModelRow(_Part):
-    """One model's exact counts. ``broken``, ``fixed``: its Top-1 flips against the reference (null for itself)."""
+    """One model's exact counts. ``broken``, ``fixed``: its Top-1 flips against the reference (null for itself).
+
+    ``preprocess``: sha256 (hex) of its preprocessing where that is another one than the fingerprints are of.
+    """
 
     role: str
     device: str
@@ -48,6 +51,7 @@ class ModelRow(_Part):
     top5_correct: NonNegativeInt
     broken: NonNegativeInt | None = None
     fixed: NonNegativeInt | None = None
+    preprocess: str | None = None
 
     @model_validator(mode="after")
     def _counts_fit(self) -> ModelRow:
@@ -119,22 +123,34 @@ def require_finished(run: FinishedRun) -> None:
 def fingerprints_of(run: FinishedRun) -> Fingerprints:
     """Return what identifies the run's data, preprocessing and reference. Raises BaselineError for unfinished runs."""
     require_finished(run)
-    reference = next((model for model in run.models if model.role == "reference"), None)
-    if reference is None:
-        raise BaselineError(f"{run.folder or run.name}: the run has no reference; a baseline needs one")
-    configured = run.recorded_config.reference
     return Fingerprints(
         data=run.dataset.fingerprint,
         content=run.dataset.content_fingerprint,
         preprocess=_sha256(configured_preprocess(run)),
-        reference=_sha256(
-            {
-                "sha256": reference.model_sha256,
-                "input": configured.raw_input if configured else None,
-                "output": configured.output if configured else None,
-            }
-        ),
+        reference=_sha256(_reference(run)),
     )
+
+
+def reference_with_name(run: FinishedRun) -> str | None:
+    """Return the reference's fingerprint as it was when an input without a name was recorded as `input`, else None."""
+    found = _reference(run)
+    fed = found["input"] if found else None
+    return _sha256({**(found or {}), "input": {"name": "input", **fed}}) if isinstance(fed, dict) else None
+
+
+def _reference(run: FinishedRun) -> dict[str, Any] | None:
+    """Return what a run's reference is; None where it is configured to have none. Raises BaselineError."""
+    reference = next((model for model in run.models if model.role == "reference"), None)
+    configured = run.recorded_config.reference
+    if reference is None and configured is None and run.recorded_config.candidates:
+        return None
+    if reference is None:
+        raise BaselineError(f"{run.folder or run.name}: the run has no reference; a baseline needs one")
+    return {
+        "sha256": reference.model_sha256,
+        "input": configured.raw_input if configured else None,
+        "output": configured.output if configured else None,
+    }
 
 
 def row_of(run: FinishedRun, model: ModelPart) -> ModelRow:
@@ -153,7 +169,15 @@ def row_of(run: FinishedRun, model: ModelPart) -> ModelRow:
         top5_correct=model.top5.correct,
         broken=compared.flips.broken if compared else None,
         fixed=compared.flips.fixed if compared else None,
+        preprocess=preprocess_fingerprint(run, model.id),
     )
+
+
+def preprocess_fingerprint(run: FinishedRun, model: str) -> str | None:
+    """Return the sha256 (hex) of how images became a model's pixels; None where the run's fingerprints have it."""
+    configured = next((item for item in run.recorded_config.models if item.id == model), None)
+    found = (configured and configured.preprocess) or run.recorded_config.dataset.preprocess
+    return None if found is None or dict(found) == configured_preprocess(run) else _sha256(dict(found))
 
 
 def configured_preprocess(run: FinishedRun) -> dict[str, Any]:

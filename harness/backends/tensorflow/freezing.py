@@ -60,7 +60,7 @@ def freeze(
         return graph_def
     keys = {node.name: stored.get(node.name) or Stored(_own_name(node)) for node in variables}
     checkpoint = Checkpoint(tf, prefix)
-    checkpoint.require_small(value.key for value in keys.values())
+    checkpoint.require_small({value.key for value in keys.values()})
     values = {node.name: _checked(tf, node, checkpoint.value(node.name, keys[node.name]), path) for node in variables}
     for node in variables:
         if node.op == "Variable":
@@ -102,6 +102,17 @@ def _with_constants(tf: Any, graph_def: Any, values: Mapping[str, Any], path: Pa
         raise ModelError(f"{path}: TensorFlow cannot freeze this graph: {reason(error)}; freeze it before") from None
 
 
+def refuse_unfed(graph_def: Any, path: object, source: str, output: str) -> None:
+    """Refuse a graph that waits for more than the image, such as a dropout's rate. Raises ModelError."""
+    unfed = [node for node in graph_def.node if node.op in ("Placeholder", "PlaceholderV2") and node.name != source]
+    if unfed:
+        names = ", ".join(f"'{node.name}'" for node in unfed[:5])
+        raise ModelError(
+            f"{path}: the output '{output}' also needs the input {names}, which nothing "
+            "feeds; freeze the graph for inference, with constants there (such as keep_prob 1, phase_train false)"
+        )
+
+
 def renamed(
     tf: Any,
     graph_def: Any,
@@ -120,6 +131,7 @@ def renamed(
     refuse_training_mode(graph_def, path)
     source, output = tensors
     given, asked = (names[0] or "input").removesuffix(":0"), (names[1] or "output").removesuffix(":0")
+    refuse_unfed(graph_def, path, source.partition(":")[0], asked)
     node = next((node for node in graph_def.node if node.name == source.partition(":")[0]), None)
     if node is None:
         raise ModelError(f"{path}: the output '{asked}' does not depend on the input '{given}'")

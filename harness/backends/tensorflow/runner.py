@@ -16,6 +16,7 @@ from harness.backends.names import find_by_name
 from harness.backends.registry import BackendFacts
 from harness.backends.tensorflow.facts import FACTS
 from harness.backends.tensorflow.framework import import_tensorflow, reason
+from harness.backends.tensorflow.freezing import refuse_unfed
 from harness.backends.tensorflow.frozen import Frozen
 from harness.backends.tensorflow.graph_def import tensor_name
 from harness.backends.tensorflow.operations import refuse_training_mode, refuse_unknown_operations
@@ -63,7 +64,7 @@ class TensorFlowBackend(Backend):
         graph_def = tf1.graph_util.extract_sub_graph(graph_def, [output.name])
         refuse_unknown_operations(graph_def, self.spec.model, frozenset(self.spec.allow_ops))
         refuse_training_mode(graph_def, self.spec.model)
-        self._refuse_unfed(graph_def, source.name)
+        refuse_unfed(graph_def, self.spec.model, source.name, self.spec.output)
         devices = _without_devices(graph_def)
         if all(node.name != source.name for node in graph_def.node):
             raise ModelError(
@@ -137,16 +138,6 @@ class TensorFlowBackend(Backend):
         if not devices:
             return ()
         return (f"{self.spec.id}: the graph places operations on {', '.join(devices)}; they run on the CPU",)
-
-    def _refuse_unfed(self, graph_def: Any, source: str) -> None:
-        """Refuse a graph that waits for more than the image, such as a dropout's rate."""
-        unfed = [node for node in graph_def.node if node.op in ("Placeholder", "PlaceholderV2") and node.name != source]
-        if unfed:
-            names = ", ".join(f"'{node.name}'" for node in unfed[:5])
-            raise ModelError(
-                f"{self.spec.model}: the output '{self.spec.output}' also needs the input {names}, which nothing "
-                "feeds; freeze the graph for inference, with constants there (such as keep_prob 1, phase_train false)"
-            )
 
     def _as_placeholder(self, tf: Any, fed: Any, placeholder: Any) -> Any:
         """Return what is fed in the type that the graph's own input has."""

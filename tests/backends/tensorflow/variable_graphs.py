@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tests.conftest import CLASSES, SIZE, Network
 
 Inside = Callable[[Any, Any], Any]
@@ -44,9 +46,7 @@ def save_checkpoint(
         partitioner = v1.fixed_size_partitioner(2) if partitioned else None
         with v1.variable_scope("net", use_resource=resource, partitioner=partitioner):
             first = v1.get_variable("first", initializer=tf.constant(network.first[None, None]), partitioner=None)
-            second = v1.get_variable(
-                "second", [8, CLASSES + 1], initializer=v1.constant_initializer(network.second), dtype=tf.float32
-            )
+            second = v1.get_variable("second", [8, CLASSES + 1], tf.float32, v1.zeros_initializer())
         logits = logits_of(tf, inside(tf, pixels), first, tf.convert_to_tensor(second))
         softmax = tf.nn.softmax(logits, name="probabilities")
         if training:
@@ -57,6 +57,9 @@ def save_checkpoint(
         assert softmax.name == "probabilities:0"
         with v1.Session(graph=graph) as session:
             session.run(v1.global_variables_initializer())
+            parts = list(second) if partitioned else [second]
+            for part, value in zip(parts, np.split(network.second, len(parts)), strict=True):
+                session.run(v1.assign(part, value))
             v1.train.Saver().save(session, str(prefix))
     return prefix.with_name(f"{prefix.name}.meta")
 

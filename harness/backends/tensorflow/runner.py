@@ -64,7 +64,7 @@ class TensorFlowBackend(Backend):
         graph_def = tf1.graph_util.extract_sub_graph(graph_def, [output.name])
         refuse_unknown_operations(graph_def, self.spec.model, frozenset(self.spec.allow_ops))
         refuse_training_mode(graph_def, self.spec.model)
-        refuse_unfed(graph_def, self.spec.model, source.name, self.spec.output)
+        refuse_unfed(graph_def, self.spec.model, source.name, self.spec.output or "output")
         devices = _without_devices(graph_def)
         if all(node.name != source.name for node in graph_def.node):
             raise ModelError(

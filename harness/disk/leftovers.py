@@ -22,15 +22,17 @@ def work_folder(parent: Path, kind: str) -> Iterator[Path]:
     """
     parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(parent, kind)
-    folder = Path(tempfile.mkdtemp(prefix=f".{kind}-{os.getpid()}-", dir=parent))
+    folder, lock = _locked_folder(parent, kind)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
 
 
 def remove_leftovers(parent: Path, kind: str) -> None:
-    """Remove the work folders of processes that are no more, and those that are older than a day."""
+    """Remove the work folders of processes that are no more, and those that are older than a day and in no use."""
     own = re.compile(rf"\.{re.escape(kind)}-(?:(\d+)-)?[a-z0-9_]{{8}}")
     with contextlib.suppress(OSError):
         for path in parent.iterdir():
@@ -39,9 +41,56 @@ def remove_leftovers(parent: Path, kind: str) -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
+def _locked_folder(parent: Path, kind: str) -> tuple[Path, int | None]:
+    """Make a folder and lock it, which the system undoes when the process ends; None where it cannot be locked."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f".{kind}-{os.getpid()}-", dir=parent))
+        with contextlib.suppress(_InUseError):
+            lock = _lock(folder)
+            if folder.is_dir():
+                return folder, lock
+            if lock is not None:
+                os.close(lock)
+        # Between the two, another process took it for a leftover.
+
+
+class _InUseError(Exception):
+    """Another process holds the lock."""
+
+
+def _lock(folder: Path) -> int | None:
+    """Return the descriptor that holds the lock of a folder; None where folders cannot be locked here.
+
+    Raises _InUseError where another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise _InUseError from None
+    except OSError:  # some network file systems
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
 def _is_left(path: Path, process: str | None) -> bool:
     if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
         return False
+    try:
+        lock = _lock(path)
+    except _InUseError:  # of a process that may be in another container, where its number says nothing
+        return False
+    if lock is not None:
+        os.close(lock)
     if time.time() - path.stat().st_mtime > _OLD:
         return True
     if process is None or int(process) == os.getpid():

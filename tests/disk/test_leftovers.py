@@ -59,6 +59,18 @@ def test_a_killed_process_leaves_nothing_for_long(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_in_use_stays_whatever_its_process_is_called(tmp_path: Path) -> None:
+    """In another container the same folder may be in work, by a process whose number is none here."""
+    with work_folder(tmp_path, "convert") as made:
+        elsewhere = made.rename(tmp_path / f".convert-{ended_process()}-abcdefgh")
+        old(elsewhere)
+        with work_folder(tmp_path, "convert") as other:
+            assert sorted(tmp_path.iterdir()) == sorted([elsewhere, other])
+    assert list(tmp_path.iterdir()) == [elsewhere]
+    with work_folder(tmp_path, "convert"):
+        assert not elsewhere.exists()
+
+
 def test_temporary_files_of_killed_downloads(tmp_path: Path) -> None:
     empty, aged, fresh, named = (
         tmp_path / name for name in ("tmpabcdefgh", "tmp_bcdefg1", "tmpabcdefg2", "tmpnotes.txt")

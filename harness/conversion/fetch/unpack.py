@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import lzma
 import os
 import shutil
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from harness.disk.leftovers import remove_leftovers
+from harness.disk.leftovers import work_folder
 from harness.errors import DownloadError, nearest
 
 _MOST_MEMBERS = 10_000
@@ -27,21 +27,20 @@ def unpack(archive: Path, folder: Path, members: Sequence[str] = ()) -> list[Pat
     Raises DownloadError: no tar archive, cut off, a member is missing, is outside of the folder, is a link or a device,
     or everything together would be larger than 20 times the archive (but at least 64 MiB are allowed).
     """
-    staging = None
     try:
-        with tarfile.open(archive) as tar:
+        with tarfile.open(archive) as tar, contextlib.ExitStack() as stack:
             wanted = _choose(archive, _listed(archive, tar), members)
             targets = {name: _target(archive, folder, name) for name in wanted}
-            remove_leftovers(folder, "unpack")
-            staging = Path(tempfile.mkdtemp(prefix=f".unpack-{os.getpid()}-", dir=folder))
+            folder.stat()  # a folder that is not there is an error, and is not made
+            staging = stack.enter_context(work_folder(folder, "unpack"))
             for member in wanted.values():
                 _ask_python(archive, member, staging)
             staged = {name: staging / str(index) for index, name in enumerate(wanted)}
             for name, member in wanted.items():
                 _extract(tar, member, staged[name])
-        for name, target in targets.items():
-            _place(staged[name], target)
-        return list(targets.values())
+            for name, target in targets.items():
+                _place(staged[name], target)
+            return list(targets.values())
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         reason = str(error).splitlines()[0]
         raise DownloadError(
@@ -50,9 +49,6 @@ def unpack(archive: Path, folder: Path, members: Sequence[str] = ()) -> list[Pat
     except OSError as error:
         where = error.filename or folder
         raise DownloadError(f"{archive}: cannot be unpacked: {where}: {error.strerror or error}") from error
-    finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
 
 
 def _listed(archive: Path, tar: tarfile.TarFile) -> dict[str, tarfile.TarInfo]:

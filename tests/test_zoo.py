@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.backends.registry import backends
 from harness.config import load_config
 from harness.config.fed import load_fed
-from harness.errors import ConfigError
 
 PROJECT = Path(__file__).resolve().parents[1]
 ZOO = sorted((PROJECT / "configs" / "zoo").glob("*.yml"))
@@ -41,18 +39,6 @@ def test_each_says_what_its_models_are_fed(file: Path) -> None:
 
 @pytest.mark.parametrize("file", ZOO, ids=lambda file: file.stem)
 def test_each_is_valid(file: Path) -> None:
-    written = yaml.safe_load(file.read_text(encoding="utf-8"))
-    reference = written["reference"]
-    if reference is None or reference["backend"] not in backends():
-        pytest.skip("`reference: null`, or a backend that is not there yet")
-    if "output" not in reference:  # their source does not say it: the signature of a SavedModel does
-        with pytest.raises(ConfigError) as caught:
-            load_config(file, environment={"IMAGENET_VAL": "/data/val"})
-        assert [line.strip().split(": ", 1)[1].partition(":")[0] for line in str(caught.value).splitlines()[1:]] == [
-            "reference.output",
-            "candidates[0].output",
-        ]
-        return
     config = load_config(file, environment={"IMAGENET_VAL": "/data/val"})
     assert config.candidates[0].id == "openvino"
 

@@ -51,4 +51,5 @@ VALUES = frozenset({"__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__
 OPERATION_MODULES = frozenset(f"keras.src.ops.{name}" for name in ("numpy", "nn", "math", "image"))
 CORE_MODULE, CORE_OPERATIONS = "keras.src.ops.core", frozenset(_OPERATIONS.split())
 
+OF_KERAS_2 = frozenset({"TFOpLambda", "SlicingOpLambda"})
 RUNS_CODE = frozenset({"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})

@@ -18,6 +18,7 @@ from harness.backends.keras.known_classes import (
     CORE_MODULE,
     CORE_OPERATIONS,
     KNOWN,
+    OF_KERAS_2,
     OPERATION_MODULES,
     RUNS_CODE,
     VALUES,
@@ -161,23 +162,20 @@ def _classes(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _require_known(item: Mapping[str, Any], path: Path) -> None:
-    name, module, registered = item["class_name"], item.get("module"), item.get("registered_name")
-    own = item.get("config")
+    name, module, registered, own = (item.get(key) for key in ("class_name", "module", "registered_name", "config"))
+    if not isinstance(name, str) or not isinstance(module or "", str):
+        raise ModelError(f"{path}: refused, a class has no name; {_SAVE_AGAIN}")
     named = own.get("name") if isinstance(own, dict) else None
     what = f"'{named}' ({name})" if isinstance(named, str) else f"'{name}'"
     if name in RUNS_CODE:
         raise ModelError(f"{path}: refused, its layer {what} runs code that the file brings along; {_MEND}")
-    if not isinstance(name, str) or not isinstance(module or "", str):
-        raise ModelError(f"{path}: refused, a class has no name; {_SAVE_AGAIN}")
-    of_keras = not module or module == "keras" or module.startswith(("keras.layers", "keras.src.", "keras."))
-    if name == "TFOpLambda" or name == "SlicingOpLambda":
+    if name in OF_KERAS_2:
         raise ModelError(
             f"{path}: its layer {what} is an operation of Keras 2, which Keras 3 has not; {_MEND}, with Keras 2"
         )
-    if name in VALUES:
-        return
+    of_keras = not module or module == "keras" or module.startswith("keras.")
     operation = module in OPERATION_MODULES or (module == CORE_MODULE and name in CORE_OPERATIONS)
-    if (name in KNOWN or operation) and of_keras and registered in (None, name):
+    if name in VALUES or ((name in KNOWN or operation) and of_keras and registered in (None, name)):
         return
     place = f" of {module}" if module else ""
     raise ModelError(f"{path}: refused, {what}{place} is no known class of Keras; {_MEND}")

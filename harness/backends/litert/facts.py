@@ -17,6 +17,6 @@ FACTS = BackendFacts(
     aliases="harness.backends.litert.signature:signature_names",
     target="litert",
     may_loop="harness.backends.litert.signature:may_loop",
-    describer="harness.backends.openvino.describing:describe",
+    describer="harness.backends.litert.describing:describe",
     runner="harness.backends.litert.runner:LiteRTBackend",
 )

@@ -17,6 +17,6 @@ FACTS = BackendFacts(
     guard="harness.backends.onnxruntime.external_data:require_inside",
     target="onnx",
     may_loop="harness.backends.onnxruntime.external_data:may_loop",
-    describer="harness.backends.openvino.describing:describe",
+    describer="harness.backends.onnxruntime.describing:describe",
     runner="harness.backends.onnxruntime.runner:ONNXRuntimeBackend",
 )

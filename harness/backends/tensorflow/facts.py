@@ -22,6 +22,6 @@ FACTS = BackendFacts(
     default_for=frozenset({"reference"}),
     freezer="harness.backends.tensorflow.frozen:frozen",
     may_loop="harness.backends.tensorflow.graph_def:may_loop",
-    describer="harness.backends.openvino.describing:describe",
+    describer="harness.backends.tensorflow.describing:describe",
     runner="harness.backends.tensorflow.runner:TensorFlowBackend",
 )

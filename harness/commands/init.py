@@ -81,8 +81,8 @@ def _measured(found: list[Found], options: argparse.Namespace) -> dict[str, Meas
         spec = ModelSpec(
             id=item.id,
             model=str(item.path),
-            input=Input(name=said.inputs[0].name, color="RGB"),
-            output=said.outputs[-1].name,
+            input=Input(name=said.inputs[0].name or None, color="RGB"),
+            output=said.outputs[-1].name or None,
             size=size_of(found),
             outputs=classes + int(background),
         )

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.backends.registry import facts_of, load_target
 from harness.config import Config, require_files
 from harness.config.schema import Certify
 from harness.config.unstated import unstated
@@ -237,6 +238,11 @@ def _load_what_is_needed(run: Run) -> None:
     """
     start = time.perf_counter()
     needed = [lane for lane in run.models.lanes if lane.cache is None or not lane.cache.has_any()]
+    for lane in needed:  # one after the other: CPython 3.11 may fail where two threads import large packages at once
+        importer = facts_of(lane.backend).importer
+        if importer and not lane.spec.isolate:
+            with contextlib.suppress(HarnessError):  # `load` says it again, for its model
+                load_target(importer)()
     with _same_locale(), ThreadPoolExecutor(len(run.models.lanes)) as pool:
         loading = {lane.spec.id: pool.submit(lane.load) for lane in needed}
         for lane in needed:

@@ -109,12 +109,14 @@ def _model(
     lines.put("backend", item.facts.name, f"the file's content: {item.facts.title}", indent)
     lines.put("model", _relative(item.path, place), "", indent)
     _input(lines, item.description.inputs[0].name, contract, indent)
-    lines.put("output", item.description.outputs[-1].name, "the file's last output", indent)
+    if output := item.description.outputs[-1].name:
+        lines.put("output", output, "the file's last output", indent)
 
 
 def _input(lines: YamlLines, name: str, contract: Contract, indent: int) -> None:
     lines.put("input", indent=indent)
-    lines.put("name", name, "the file's only input", indent + 2)
+    if name:
+        lines.put("name", name, "the file's only input", indent + 2)
     lines.put("color", contract.color, contract.color_source, indent + 2)
     lines.put("mean", _value(contract.mean), contract.normalisation_source, indent + 2)
     lines.put("scale", _value(contract.scale), contract.normalisation_source, indent + 2)

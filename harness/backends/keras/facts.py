@@ -18,5 +18,6 @@ FACTS = BackendFacts(
     exporter="harness.backends.keras.opened:exported",
     freezer="harness.backends.keras.opened:frozen",
     guard="harness.backends.keras.untrusted:require_harmless",
+    describer="harness.backends.keras.describing:describe",
     runner="harness.backends.keras.runner:KerasBackend",
 )

@@ -21,5 +21,6 @@ FACTS = BackendFacts(
     freezer="harness.backends.saved_model.opened:frozen",
     guard="harness.backends.saved_model.folder:require_harmless",
     may_loop="harness.backends.saved_model.folder:may_loop",
+    describer="harness.backends.saved_model.describing:describe",
     runner="harness.backends.saved_model.runner:SavedModelBackend",
 )

@@ -22,12 +22,17 @@ from harness.conversion.formats.contract_file import contract_file
 from harness.conversion.model_files import ModelFiles
 from harness.conversion.prepared import prepare_models
 from harness.errors import ConfigError, ModelError
+from tests.backends.keras.keras_files import functional, require_keras
 from tests.backends.litert.tflite_files import write_tflite
 from tests.backends.onnxruntime.onnx_files import write_onnx
+from tests.backends.tensorflow.variable_graphs import save_checkpoint, save_tf2
 from tests.conftest import CLASSES, MEAN, SCALE, SIZE, GraphMaker, Network, require
 
 Models = dict[str, tuple[str, Path, str]]
 QUANTISED = ("uint8", "int8")
+OF_TENSORFLOW = ("saved_model", "tf_checkpoint", "keras")
+# Keras's own, while it saves with numpy 2.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
 STEP = 1 / 256  # of a quantised probability
 
 
@@ -47,6 +52,16 @@ def models(
     for element in ("float32", *QUANTISED):
         file = write_tflite(tensorflow, folder / f"{element}.tflite", network, element=element)
         made[f"litert {element}"] = ("litert", file, "probabilities")
+    made["saved_model"] = (
+        "saved_model",
+        save_tf2(tensorflow, network, folder / "saved", name="input"),
+        "probabilities",
+    )
+    meta = save_checkpoint(tensorflow, network, folder / "net.ckpt", training=True)
+    made["tf_checkpoint"] = ("tf_checkpoint", meta, "probabilities")
+    keras = require_keras()
+    functional(keras, network, name="input").save(folder / "m.keras")
+    made["keras"] = ("keras", folder / "m.keras", "probabilities")
     return made
 
 
@@ -82,7 +97,7 @@ def answers(backend: str, model: Path, contract: Input, output: str, bgr: NDArra
 
 @pytest.mark.parametrize("color", ["RGB", "BGR"])
 @pytest.mark.parametrize(
-    "kind", ["onnx NHWC", "onnx NCHW", "onnx NC11", "litert float32", "litert uint8", "litert int8"]
+    "kind", ["onnx NHWC", "onnx NCHW", "onnx NC11", "litert float32", "litert uint8", "litert int8", *OF_TENSORFLOW]
 )
 def test_an_ir_of_each_format_computes_the_network(
     models: Models, network: Network, pixels: NDArray[np.uint8], tmp_path: Path, kind: str, color: Any
@@ -102,7 +117,7 @@ def test_an_ir_of_each_format_computes_the_network(
 
 
 @pytest.mark.parametrize(
-    "kind", ["onnx NHWC", "onnx NCHW", "onnx NC11", "litert float32", "litert uint8", "litert int8"]
+    "kind", ["onnx NHWC", "onnx NCHW", "onnx NC11", "litert float32", "litert uint8", "litert int8", "saved_model"]
 )
 def test_openvino_runs_each_format_directly(
     models: Models, network: Network, pixels: NDArray[np.uint8], kind: str
@@ -114,6 +129,18 @@ def test_openvino_runs_each_format_directly(
     np.testing.assert_allclose(answers("openvino", model, contract, output, pixels), expected, atol=close)
     swapped = Input(name="input", color="BGR", mean=MEAN, scale=SCALE)
     assert np.abs(answers("openvino", model, swapped, output, pixels) - expected).max() > 0.1
+
+
+@pytest.mark.parametrize("kind", OF_TENSORFLOW)
+def test_onnx_of_each_kind_of_tensorflow_computes_the_network(
+    models: Models, network: Network, pixels: NDArray[np.uint8], tmp_path: Path, kind: str
+) -> None:
+    require("tf2onnx")
+    asked = {"model": "made.onnx", "backend": "onnxruntime", "conversion": {"to": "onnx"}}
+    config = configuration(tmp_path, models, kind, asked)
+    convert(config, config.candidates[0])
+    found = answers("onnxruntime", tmp_path / "made.onnx", Input(name="pixels", color="BGR"), "answer", pixels)
+    np.testing.assert_allclose(found, network.of_pixels(pixels), atol=1e-5)
 
 
 @pytest.mark.parametrize("color", ["RGB", "BGR"])

@@ -145,7 +145,9 @@ def renamed(
             fed = v1.placeholder(tf.dtypes.as_dtype(node.attr["dtype"].type), shape, name=given)
             (answer,) = v1.import_graph_def(graph_def, {source: fed}, [output], name=scope)
             end = tf.identity(answer, name=asked)
-        needed = v1.graph_util.extract_sub_graph(graph.as_graph_def(), [end.op.name])  # without the old placeholder
-        return Frozen(needed, fed.name, end.name)
+        part = needed(tf, graph.as_graph_def(), end.name, path)
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise ModelError(f"{path}: the graph cannot be loaded: {reason(error)}") from None
+    if all(node.name != fed.op.name for node in part.node):
+        raise ModelError(f"{path}: the output '{asked}' does not depend on the input '{given}'")
+    return Frozen(part, fed.name, end.name)

@@ -23,6 +23,7 @@ from harness.backends.keras.untrusted import require_harmless
 from harness.backends.registry import recognise
 from harness.config import Input, Reference
 from harness.errors import DeviceError, HarnessError, ModelError
+from tests.backends.keras.keras_files import functional, require_keras
 from tests.conftest import CLASSES, MEAN, SCALE, SIZE, Network
 
 # Keras's own, while it saves with numpy 2.
@@ -50,19 +51,7 @@ def refused(wanted: ModelSpec, kind: type[HarnessError] = ModelError) -> str:
 
 @pytest.fixture(scope="module")
 def keras(tensorflow: Any) -> Any:
-    return pytest.importorskip("keras", reason="keras is not installed; it is the extra [keras]")
-
-
-def functional(keras: Any, network: Network, add: Callable[[Any], Any] = lambda x: x, batch: int | None = None) -> Any:
-    layers = keras.layers
-    image = keras.Input((SIZE, SIZE, 3), batch_size=batch, name="image")
-    x = layers.Conv2D(8, 1, use_bias=False, activation="relu", name="first")(add(image))
-    x = layers.Dropout(0.5)(layers.GlobalAveragePooling2D()(x))
-    answer = layers.Dense(CLASSES + 1, use_bias=False, activation="softmax", name="probabilities")(x)
-    model = keras.Model(image, answer)
-    model.get_layer("first").set_weights([network.first[None, None]])
-    model.get_layer("probabilities").set_weights([network.second])
-    return model
+    return require_keras()
 
 
 @pytest.fixture(scope="module")

@@ -92,12 +92,13 @@ def save_tf2(
     batch: int | None = None,
     inside: Inside = lambda _tf, x: x,
     names: tuple[str, ...] = ("serving_default",),
+    name: str = "image",
     second_input: bool = False,
 ) -> Path:
     """Write a SavedModel of TensorFlow 2; each signature after the first one gives the logarithm."""
     module = tf.Module()
     module.first, module.second = tf.Variable(network.first[None, None]), tf.Variable(network.second)
-    spec = tf.TensorSpec([batch, SIZE, SIZE, 3], tf.float32, name="image")
+    spec = tf.TensorSpec([batch, SIZE, SIZE, 3], tf.float32, name=name)
 
     def probabilities(image: Any) -> dict[str, Any]:
         return {"probabilities": tf.nn.softmax(logits_of(tf, inside(tf, image), module.first, module.second))}

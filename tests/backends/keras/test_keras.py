@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import pickle
@@ -22,31 +21,17 @@ from harness.backends.keras.runner import KerasBackend
 from harness.backends.keras.untrusted import require_harmless
 from harness.backends.registry import recognise
 from harness.config import Input, Reference
-from harness.errors import DeviceError, HarnessError, ModelError
+from harness.errors import DeviceError, ModelError
 from tests.backends.keras.keras_files import functional, require_keras
+from tests.backends.one_backend import OneBackend
 from tests.conftest import CLASSES, MEAN, SCALE, SIZE, Network
 
 # Keras's own, while it saves with numpy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
 TOLERANCE = 1e-5
 CONTRACT = Input(name="image", color="RGB", mean=MEAN, scale=SCALE)
-
-
-def spec(model: Path, **changes: Any) -> ModelSpec:
-    plain = ModelSpec("keras", str(model), CONTRACT, "probabilities", SIZE, CLASSES + 1, batch=3)
-    return dataclasses.replace(plain, **changes)
-
-
-def infer(pixels: Pixels, wanted: ModelSpec) -> Any:
-    with KerasBackend(wanted) as backend:
-        return backend.infer(pixels)
-
-
-def refused(wanted: ModelSpec, kind: type[HarnessError] = ModelError) -> str:
-    with pytest.raises(kind) as caught, KerasBackend(wanted):
-        pass
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+ALONE = OneBackend(KerasBackend, ModelSpec("keras", "", CONTRACT, "probabilities", SIZE, CLASSES + 1, batch=3))
+spec, infer, refused = ALONE.spec, ALONE.infer, ALONE.refused
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import sys
 from collections.abc import Callable
@@ -13,8 +12,9 @@ import pytest
 from harness.backends.base import ModelSpec, Pixels
 from harness.backends.litert.runner import LiteRTBackend
 from harness.config import Input
-from harness.errors import DeviceError, HarnessError, ModelError
+from harness.errors import DeviceError
 from tests.backends.litert.tflite_files import write_tflite
+from tests.backends.one_backend import OneBackend
 from tests.backends.real_runs import stopped
 from tests.conftest import CLASSES, MEAN, PROJECT, SCALE, SIZE, Network, write_images
 
@@ -38,22 +38,9 @@ def model(make_tflite: Maker, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tflite(tmp_path_factory.mktemp("litert") / "m.tflite")
 
 
-def spec(model: Path, **changes: Any) -> ModelSpec:
-    contract = Input(name="input", color="RGB", mean=MEAN, scale=SCALE)
-    plain = ModelSpec("lite", str(model), contract, "probabilities", SIZE, CLASSES + 1, batch=3)
-    return dataclasses.replace(plain, **changes)
-
-
-def infer(pixels: Pixels, wanted: ModelSpec) -> Any:
-    with LiteRTBackend(wanted) as backend:
-        return backend.infer(pixels)
-
-
-def refused(wanted: ModelSpec, kind: type[HarnessError] = ModelError) -> str:
-    with pytest.raises(kind) as caught, LiteRTBackend(wanted):
-        pass
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+CONTRACT = Input(name="input", color="RGB", mean=MEAN, scale=SCALE)
+ALONE = OneBackend(LiteRTBackend, ModelSpec("lite", "", CONTRACT, "probabilities", SIZE, CLASSES + 1, batch=3))
+spec, infer, refused = ALONE.spec, ALONE.infer, ALONE.refused
 
 
 @pytest.mark.parametrize("batch", [1, 3, 32, None])

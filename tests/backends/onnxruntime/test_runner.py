@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import sys
 from pathlib import Path
@@ -13,30 +12,16 @@ from harness.backends.base import ModelSpec, Pixels
 from harness.backends.onnxruntime.facts import FACTS
 from harness.backends.onnxruntime.runner import ONNXRuntimeBackend
 from harness.config import Input
-from harness.errors import DeviceError, HarnessError, ModelError
+from harness.errors import DeviceError
+from tests.backends.one_backend import OneBackend
 from tests.backends.onnxruntime.onnx_files import write_onnx
 from tests.conftest import CLASSES, MEAN, SCALE, SIZE, Network
 
 ort = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; it is the extra [onnx]")
 TOLERANCE = 1e-5
-
-
-def spec(model: Path, **changes: Any) -> ModelSpec:
-    contract = Input(name="input", color="RGB", mean=MEAN, scale=SCALE)
-    plain = ModelSpec("onnx", str(model), contract, "probabilities", SIZE, CLASSES + 1, batch=3)
-    return dataclasses.replace(plain, **changes)
-
-
-def infer(pixels: Pixels, wanted: ModelSpec) -> Any:
-    with ONNXRuntimeBackend(wanted) as backend:
-        return backend.infer(pixels)
-
-
-def refused(wanted: ModelSpec, kind: type[HarnessError] = ModelError) -> str:
-    with pytest.raises(kind) as caught, ONNXRuntimeBackend(wanted):
-        pass
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+CONTRACT = Input(name="input", color="RGB", mean=MEAN, scale=SCALE)
+ALONE = OneBackend(ONNXRuntimeBackend, ModelSpec("onnx", "", CONTRACT, "probabilities", SIZE, CLASSES + 1, batch=3))
+spec, infer, refused = ALONE.spec, ALONE.infer, ALONE.refused
 
 
 @pytest.fixture

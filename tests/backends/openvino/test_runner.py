@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -13,27 +12,14 @@ import pytest
 from harness.backends.base import ModelSpec, Pixels
 from harness.backends.openvino.runner import OpenVINOBackend, output_names
 from harness.config import Input
-from harness.errors import AbsentDeviceError, DeviceError, HarnessError, ModelError
+from harness.errors import AbsentDeviceError, DeviceError
+from tests.backends.one_backend import OneBackend
 from tests.conftest import CLASSES, MEAN, SCALE, SIZE, IrMaker, Network, Tiny, harness_environment
 
 TOLERANCE = 1e-5
-
-
-def spec(model: Path, **changes: Any) -> ModelSpec:
-    contract = Input(name="input", color="BGR")
-    return dataclasses.replace(ModelSpec("ir", str(model), contract, "Net/Probabilities", SIZE, CLASSES + 1), **changes)
-
-
-def infer(pixels: Pixels, wanted: ModelSpec) -> Any:
-    with OpenVINOBackend(wanted) as backend:
-        return backend.infer(pixels)
-
-
-def refused(wanted: ModelSpec, kind: type[HarnessError] = ModelError) -> str:
-    with pytest.raises(kind) as caught, OpenVINOBackend(wanted):
-        pass
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+CONTRACT = Input(name="input", color="BGR")
+ALONE = OneBackend(OpenVINOBackend, ModelSpec("ir", "", CONTRACT, "Net/Probabilities", SIZE, CLASSES + 1))
+spec, infer, refused = ALONE.spec, ALONE.infer, ALONE.refused
 
 
 @pytest.mark.parametrize("batch", [1, 4, 7, 8])

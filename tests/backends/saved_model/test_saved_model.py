@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import shutil
 import sys
@@ -17,30 +16,16 @@ from harness.backends.saved_model.opened import frozen, ports
 from harness.backends.saved_model.runner import SavedModelBackend
 from harness.backends.tensorflow.runner import TensorFlowBackend
 from harness.config import Input, Reference
-from harness.errors import DeviceError, HarnessError, ModelError
+from harness.errors import DeviceError, ModelError
+from tests.backends.one_backend import OneBackend
 from tests.backends.real_runs import stopped
 from tests.backends.tensorflow.variable_graphs import save_tf1, save_tf2
 from tests.conftest import CLASSES, MEAN, SCALE, SIZE, GraphMaker, Network, Tiny, write_images
 
 TOLERANCE = 1e-5
 CONTRACT = Input(name="image", color="RGB", mean=MEAN, scale=SCALE)
-
-
-def spec(model: Path, **changes: Any) -> ModelSpec:
-    plain = ModelSpec("sm", str(model), CONTRACT, "probabilities", SIZE, CLASSES + 1, batch=3)
-    return dataclasses.replace(plain, **changes)
-
-
-def infer(pixels: Pixels, wanted: ModelSpec) -> Any:
-    with SavedModelBackend(wanted) as backend:
-        return backend.infer(pixels)
-
-
-def refused(wanted: ModelSpec, kind: type[HarnessError] = ModelError) -> str:
-    with pytest.raises(kind) as caught, SavedModelBackend(wanted):
-        pass
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+ALONE = OneBackend(SavedModelBackend, ModelSpec("sm", "", CONTRACT, "probabilities", SIZE, CLASSES + 1, batch=3))
+spec, infer, refused = ALONE.spec, ALONE.infer, ALONE.refused
 
 
 @pytest.fixture(scope="module")

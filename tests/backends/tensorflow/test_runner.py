@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ import pytest
 from harness.backends.base import ModelSpec, Pixels
 from harness.backends.tensorflow.runner import TensorFlowBackend
 from harness.config import Input
-from harness.errors import DeviceError, HarnessError, ModelError
+from harness.errors import DeviceError, ModelError
+from tests.backends.one_backend import OneBackend
 from tests.conftest import CLASSES, MEAN, SCALE, SIZE, GraphMaker, Tiny
 
 TOLERANCE = 1e-5
@@ -21,15 +21,9 @@ def _imported(tensorflow: Any) -> None:
     """Let TensorFlow be imported with its warnings off before the backend does it."""
 
 
-def spec(model: Path, **changes: Any) -> ModelSpec:
-    contract = Input(name="input", color="RGB", mean=MEAN, scale=SCALE)
-    plain = ModelSpec("tf", str(model), contract, "Net/Reshape_1", SIZE, CLASSES + 1, batch=3)
-    return dataclasses.replace(plain, **changes)
-
-
-def infer(pixels: Pixels, wanted: ModelSpec) -> Any:
-    with TensorFlowBackend(wanted) as backend:
-        return backend.infer(pixels)
+CONTRACT = Input(name="input", color="RGB", mean=MEAN, scale=SCALE)
+ALONE = OneBackend(TensorFlowBackend, ModelSpec("tf", "", CONTRACT, "Net/Reshape_1", SIZE, CLASSES + 1, batch=3))
+spec, infer, refused = ALONE.spec, ALONE.infer, ALONE.refused
 
 
 @pytest.mark.parametrize("batch", [1, 3, 7, 32, None])
@@ -89,12 +83,6 @@ def test_what_it_reports(tiny: Tiny, tensorflow: Any) -> None:
     assert (loaded.device, loaded.effective_precision) == ("CPU", "f32")
     assert loaded.model_sha256 == hashlib.sha256(tiny.graph.read_bytes()).hexdigest()
     assert loaded.details["threads"] == 1
-
-
-def refused(wanted: ModelSpec, kind: type[HarnessError] = ModelError) -> str:
-    with pytest.raises(kind) as caught, TensorFlowBackend(wanted):
-        pass
-    return str(caught.value)
 
 
 def test_a_wrong_output_is_answered_with_the_nearest_and_the_results_first(tiny: Tiny) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import shutil
 import sys
@@ -18,30 +17,16 @@ from harness.backends.tf_checkpoint.facts import FACTS
 from harness.backends.tf_checkpoint.opened import frozen, ports
 from harness.backends.tf_checkpoint.runner import CheckpointBackend
 from harness.config import Input, Reference, require_files
-from harness.errors import ConfigError, DeviceError, HarnessError, ModelError
+from harness.errors import ConfigError, DeviceError, ModelError
+from tests.backends.one_backend import OneBackend
 from tests.backends.real_runs import config_of
 from tests.backends.tensorflow.variable_graphs import save_checkpoint
 from tests.conftest import CLASSES, MEAN, SCALE, SIZE, GraphMaker, Network, write_images
 
 TOLERANCE = 1e-5
 CONTRACT = Input(name="input", color="RGB", mean=MEAN, scale=SCALE)
-
-
-def spec(model: Path, **changes: Any) -> ModelSpec:
-    plain = ModelSpec("ckpt", str(model), CONTRACT, "probabilities", SIZE, CLASSES + 1, batch=3)
-    return dataclasses.replace(plain, **changes)
-
-
-def infer(pixels: Pixels, wanted: ModelSpec) -> Any:
-    with CheckpointBackend(wanted) as backend:
-        return backend.infer(pixels)
-
-
-def refused(wanted: ModelSpec, kind: type[HarnessError] = ModelError) -> str:
-    with pytest.raises(kind) as caught, CheckpointBackend(wanted):
-        pass
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+ALONE = OneBackend(CheckpointBackend, ModelSpec("ckpt", "", CONTRACT, "probabilities", SIZE, CLASSES + 1, batch=3))
+spec, infer, refused = ALONE.spec, ALONE.infer, ALONE.refused
 
 
 @pytest.fixture(scope="module")

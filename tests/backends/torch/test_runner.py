@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import warnings
 import zipfile
@@ -14,7 +13,8 @@ import pytest
 from harness.backends.base import ModelSpec, Pixels
 from harness.backends.torch.runner import TorchBackend
 from harness.config import Input
-from harness.errors import DeviceError, HarnessError, ModelError
+from harness.errors import DeviceError
+from tests.backends.one_backend import OneBackend
 from tests.conftest import CLASSES, MEAN, SCALE, SIZE, Network
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; it is the extra [torch]")
@@ -50,19 +50,13 @@ def files(network: Network, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     return {path.stem: path for path in folder.iterdir()}
 
 
+CONTRACT = Input(name="x", color="RGB", mean=MEAN, scale=SCALE)
+ALONE = OneBackend(TorchBackend, ModelSpec("torch", "", CONTRACT, "output", SIZE, CLASSES + 1, batch=3, threads=1))
+refused = ALONE.refused
+
+
 def spec(model: Path, **changes: Any) -> ModelSpec:
-    contract = Input(name="x", color="RGB", mean=MEAN, scale=SCALE)
-    output = "softmax" if model.suffix == ".pt2" else "output"
-    return dataclasses.replace(
-        ModelSpec("torch", str(model), contract, output, SIZE, CLASSES + 1, batch=3, threads=1), **changes
-    )
-
-
-def refused(wanted: ModelSpec, kind: type[HarnessError] = ModelError) -> str:
-    with pytest.raises(kind) as caught, TorchBackend(wanted):
-        pass
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    return ALONE.spec(model, **{"output": "softmax" if model.suffix == ".pt2" else "output", **changes})
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.backends.tensorflow.operations import CONTROL, LISTS, PLAIN, refuse_unknown_operations
+from harness.backends.tensorflow.known_operations import CONTROL, LISTS, PLAIN
+from harness.backends.tensorflow.operations import refuse_unknown_operations
 from harness.errors import ModelError
 
 

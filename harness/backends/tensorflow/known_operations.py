@@ -1,0 +1,80 @@
+"""The operations of TensorFlow that compute tensors from tensors, and nothing else.
+
+Source of names and of what each does: https://www.tensorflow.org/api_docs/python/tf/raw_ops
+``tests/backends/tensorflow/test_operations.py`` checks the list with the operations that TensorFlow registers: none
+takes text, a resource or a file, but for those under CONTROL and LISTS.
+"""
+
+from __future__ import annotations
+
+_PLAIN = """
+Const HostConst Placeholder PlaceholderV2 PlaceholderWithDefault Identity IdentityN NoOp StopGradient PreventGradient
+Snapshot EnsureShape ControlTrigger Abs AccumulateNV2 Acos Acosh Add AddN AddV2 Angle ApproximateEqual Asin Asinh Atan
+Atan2 Atanh BesselI0 BesselI0e BesselI1 BesselI1e BesselJ0 BesselJ1 BesselK0 BesselK0e BesselK1 BesselK1e BesselY0
+BesselY1 Betainc Bitcast BitwiseAnd BitwiseOr BitwiseXor Cast Ceil ClipByValue Complex ComplexAbs Conj Cos Cosh Cross
+Cumprod Cumsum CumulativeLogsumexp Dawsn Digamma Div DivNoNan Equal Erf Erfc Erfinv EuclideanNorm Exp Expint Expm1
+Floor FloorDiv FloorMod FresnelCos FresnelSin Greater GreaterEqual Igamma Igammac Imag Inv Invert IsFinite IsInf IsNan
+LeftShift Less LessEqual Lgamma Log Log1p LogicalAnd LogicalNot LogicalOr Maximum Minimum Mod Mul MulNoNan Ndtri Neg
+NextAfter NotEqual OnesLike Polygamma PopulationCount Pow Real RealDiv Reciprocal RightShift Rint Round Rsqrt Select
+SelectV2 Sigmoid Sign Sin Sinh Spence Sqrt Square SquaredDifference Sub Tan Tanh ToBool TruncateDiv TruncateMod Xdivy
+Xlog1py Xlogy ZerosLike Zeta All Any ArgMax ArgMin Bincount BroadcastArgs BroadcastGradientArgs BroadcastTo Bucketize
+Concat ConcatOffset ConcatV2 DenseBincount DepthToSpace BatchToSpace BatchToSpaceND SpaceToBatch SpaceToBatchND
+SpaceToDepth Diag DiagPart DynamicPartition DynamicStitch ParallelDynamicStitch ParallelConcat ExpandDims Fill Gather
+GatherNd GatherV2 HistogramFixedWidth InTopK InTopKV2 InvertPermutation LinSpace ListDiff LowerBound UpperBound Max
+Mean Min MirrorPad NthElement OneHot Pack Pad PadV2 Prod Range Rank Reshape Reverse ReverseSequence ReverseV2 Roll
+ScatterNd ScatterNdNonAliasingAdd SegmentMax SegmentMean SegmentMin SegmentProd SegmentSum Shape ShapeN Size Slice
+Split SplitV Squeeze StridedSlice Sum TensorScatterAdd TensorScatterMax TensorScatterMin TensorScatterSub
+TensorScatterUpdate TensorStridedSliceUpdate Tile TopK TopKV2 Transpose ConjugateTranspose Unique UniqueV2
+UniqueWithCounts UniqueWithCountsV2 Unpack UnravelIndex UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd
+UnsortedSegmentSum Where BandedTriangularSolve BatchCholesky BatchMatMul BatchMatMulV2 BatchMatMulV3
+BatchMatrixBandPart BatchMatrixDiag BatchMatrixDiagPart BatchMatrixDeterminant BatchMatrixInverse BatchMatrixSetDiag
+BatchMatrixSolve BatchMatrixTriangularSolve Cholesky Einsum Eig LogMatrixDeterminant Lu MatMul MatrixBandPart
+MatrixDeterminant MatrixDiag MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3 MatrixDiagV2 MatrixDiagV3
+MatrixExponential MatrixInverse MatrixLogarithm MatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3 MatrixSolve
+MatrixSolveLs MatrixSquareRoot MatrixTriangularSolve Qr SelfAdjointEig SelfAdjointEigV2 Svd TridiagonalMatMul
+TridiagonalSolve SparseMatMul SparseTensorDenseMatMul SparseToDense SparseReshape SparseReorder SparseSoftmax
+SparseTensorDenseAdd SparseSegmentMean SparseSegmentSqrtN SparseSegmentSum FFT FFT2D FFT3D FFTND IFFT IFFT2D IFFT3D
+IFFTND IRFFT IRFFT2D IRFFT3D IRFFTND RFFT RFFT2D RFFT3D RFFTND AvgPool AvgPool3D BatchNormWithGlobalNormalization
+BiasAdd BiasAddV1 Conv Conv2D Conv2DBackpropInput Conv2DBackpropInputV2 Conv3D Conv3DBackpropInput
+Conv3DBackpropInputV2 DataFormatDimMap DataFormatVecPermute DepthwiseConv2dNative DepthwiseConv2dNativeBackpropInput
+Dilation2D Elu ExtractImagePatches ExtractVolumePatches FractionalAvgPool FractionalMaxPool FusedBatchNorm
+FusedBatchNormV2 FusedBatchNormV3 FusedPadConv2D FusedResizeAndPadConv2D L2Loss LRN LeakyRelu LogSoftmax MaxPool
+MaxPool3D MaxPoolV2 MaxPoolWithArgmax Relu Relu6 Selu Softmax Softplus Softsign SoftmaxCrossEntropyWithLogits
+SparseSoftmaxCrossEntropyWithLogits BlockLSTM BlockLSTMV2 GRUBlockCell LSTMBlockCell AdjustContrast AdjustContrastv2
+AdjustHue AdjustSaturation CombinedNonMaxSuppression CropAndResize DrawBoundingBoxes DrawBoundingBoxesV2
+ExtractGlimpse ExtractGlimpseV2 HSVToRGB ImageProjectiveTransformV2 ImageProjectiveTransformV3 NonMaxSuppression
+NonMaxSuppressionV2 NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5 NonMaxSuppressionWithOverlaps RGBToHSV
+ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor ScaleAndTranslate Dequantize FakeQuantWithMinMaxArgs
+FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel QuantizeAndDequantize QuantizeAndDequantizeV2
+QuantizeAndDequantizeV3 QuantizeAndDequantizeV4 QuantizeDownAndShrinkRange QuantizeV2 QuantizedAdd QuantizedAvgPool
+QuantizedBatchNormWithGlobalNormalization QuantizedBiasAdd QuantizedConcat QuantizedConcatV2 QuantizedConv2D
+QuantizedConv2DAndRelu QuantizedConv2DAndReluAndRequantize QuantizedConv2DAndRequantize QuantizedConv2DPerChannel
+QuantizedConv2DWithBias QuantizedConv2DWithBiasAndRelu QuantizedConv2DWithBiasAndReluAndRequantize
+QuantizedConv2DWithBiasAndRequantize QuantizedConv2DWithBiasSignedSumAndReluAndRequantize
+QuantizedConv2DWithBiasSumAndRelu QuantizedConv2DWithBiasSumAndReluAndRequantize QuantizedDepthwiseConv2D
+QuantizedDepthwiseConv2DWithBias QuantizedDepthwiseConv2DWithBiasAndRelu
+QuantizedDepthwiseConv2DWithBiasAndReluAndRequantize QuantizedInstanceNorm QuantizedMatMul QuantizedMatMulWithBias
+QuantizedMatMulWithBiasAndDequantize QuantizedMatMulWithBiasAndRelu QuantizedMatMulWithBiasAndReluAndRequantize
+QuantizedMatMulWithBiasAndRequantize QuantizedMaxPool QuantizedMul QuantizedRelu QuantizedRelu6 QuantizedReluX
+QuantizedReshape QuantizedResizeBilinear RequantizationRange RequantizationRangePerChannel Requantize
+RequantizePerChannel UniformDequantize UniformQuantize UniformQuantizedAdd UniformQuantizedClipByValue
+UniformQuantizedConvolution UniformQuantizedConvolutionHybrid UniformQuantizedDot UniformQuantizedDotHybrid
+UniformRequantize
+"""
+_CONTROL = """
+Switch Merge Enter Exit NextIteration LoopCond If StatelessIf While StatelessWhile Case StatelessCase PartitionedCall
+StatefulPartitionedCall Assert CheckNumerics CheckNumericsV2
+"""
+_LISTS = """
+EmptyTensorList TensorListConcatV2 TensorListElementShape TensorListFromTensor TensorListGather TensorListGetItem
+TensorListLength TensorListPopBack TensorListPushBack TensorListReserve TensorListResize TensorListScatterV2
+TensorListSetItem TensorListSplit TensorListStack TensorArrayV3 TensorArrayCloseV3 TensorArrayConcatV3
+TensorArrayGatherV3 TensorArrayReadV3 TensorArrayScatterV3 TensorArraySizeV3 TensorArraySplitV3 TensorArrayWriteV3
+"""
+
+PLAIN = frozenset(_PLAIN.split())
+# Branches, loops and calls of functions of the graph's own library; what they call is looked at, too. Assert and
+# CheckNumerics look at numbers and stop.
+CONTROL = frozenset(_CONTROL.split())
+# Lists of tensors that live as long as one call, as recurrent layers use them.
+LISTS = frozenset(_LISTS.split())

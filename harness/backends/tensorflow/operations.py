@@ -15,7 +15,6 @@ from typing import Any
 from harness.backends.tensorflow.known_operations import CONTROL, LISTS, PLAIN
 from harness.errors import ModelError
 
-
 # They give something else at every call: what is left of a training graph.
 _RANDOM = re.compile(r"^(Stateless)?(Random|TruncatedNormal|ParameterizedTruncatedNormal|Multinomial|Stateful.*Random)")
 # Named first where there are several: the others only lead to it.

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import ModelError
 
-# Bytes of which it is known, once a file was digested, whether it has them: the names of loops in models' files.
-MARKS = (b"NextIteration", b"While", b"Loop", b"Scan", b'"Loop"', b'"TensorIterator"')
-_LONGEST = max(map(len, MARKS))
-_marks: dict[tuple[Path, str], frozenset[bytes]] = {}
+# Looked for while a file of that name is digested, because whoever asks ``contains`` for them comes after: loops.
+_LOOKED_FOR = {
+    ".pb": (b"NextIteration", b"While"),
+    ".meta": (b"NextIteration", b"While"),
+    ".onnx": (b"Loop", b"Scan"),
+    ".xml": (b'"Loop"', b'"TensorIterator"'),
+}
+_searched: dict[tuple[Path, str], _Search] = {}
 
 
 @dataclass(frozen=True)
@@ -59,19 +64,19 @@ def digest_files(*paths: Path) -> tuple[str, tuple[str, ...], int]:
     """
     together, each, count = hashlib.sha256(), [], 0
     for path in paths:
-        alone, before, marks, signature = hashlib.sha256(), b"", set(), _signature(path)
+        alone, search, signature = hashlib.sha256(), _Search(_LOOKED_FOR.get(path.suffix, ())), _signature(path)
         try:
             with path.open("rb") as stream:
                 while block := stream.read(1 << 20):
                     together.update(block)
                     alone.update(block)
                     count += len(block)
-                    marks |= {mark for mark in MARKS if mark in block or mark in before + block[:_LONGEST]}
-                    before = block[-_LONGEST:]
+                    search.look(block)
         except OSError as error:
             raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
         each.append(alone.hexdigest())
-        _marks[path, signature] = frozenset(marks)
+        if search.parts:
+            _searched[path, signature] = search
     return together.hexdigest(), tuple(each), count
 
 
@@ -83,22 +88,35 @@ def file_sha256(*paths: Path) -> str:
     return digest_files(*paths)[0]
 
 
+class _Search:
+    """Bytes looked for in a file that is read block by block."""
+
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        self.parts = frozenset(parts)
+        self.found: set[bytes] = set()
+        self._longest, self._before = max(map(len, parts), default=0), b""
+
+    def look(self, block: bytes) -> None:
+        """Look at the next block."""
+        if not self.parts:
+            return
+        edge = self._before + block[: self._longest]
+        self.found |= {part for part in self.parts - self.found if part in block or part in edge}
+        self._before = (edge if len(block) < self._longest else block)[-self._longest :]
+
+
 def contains(path: Path, *parts: bytes) -> bool:
     """Return whether a file contains any of some bytes; False where it cannot be read.
 
-    A file that was digested as it is now is not read again for MARKS.
+    A file that was digested as it is now is not read again for what was looked for then.
     """
-    found = _marks.get((path, _signature(path)))
-    if found is not None and set(parts) <= set(MARKS):
-        return bool(found & set(parts))
-    longest = max(map(len, parts))
-    try:
-        with path.open("rb") as stream:
-            before = b""
-            while block := stream.read(1 << 22):
-                if any(part in before + block for part in parts):
-                    return True
-                before = block[-longest:]
-    except OSError:
-        pass
-    return False
+    search = _searched.get((path, _signature(path)))
+    if search is None or not set(parts) <= search.parts:
+        search = _Search(parts)
+        try:
+            with path.open("rb") as stream:
+                while not search.found and (block := stream.read(1 << 20)):
+                    search.look(block)
+        except OSError:
+            return False
+    return not search.found.isdisjoint(parts)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ModelError
-from harness.machine.digests import digested, file_sha256
+from harness.machine.digests import contains, digested, file_sha256
 
 
 @pytest.fixture
@@ -55,3 +55,24 @@ def test_a_file_that_is_gone_is_noticed(two: tuple[Path, Path]) -> None:
 def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="nothing: cannot be read"):
         digested(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("name", ["m.pb", "m.weights"])
+@pytest.mark.parametrize("before", [0, 100, (1 << 20) - 3, 1 << 20])
+def test_what_a_file_contains(tmp_path: Path, name: str, before: int) -> None:
+    """Also across two blocks, and the same whether the file was digested before or not."""
+    path = tmp_path / name
+    path.write_bytes(bytes(before) + b"While" + bytes(100))
+    assert contains(path, b"NextIteration", b"While")
+    file_sha256(path)
+    assert contains(path, b"NextIteration", b"While")
+    assert not contains(path, b"NextIteration")
+    assert not contains(path, b"Whiles", b"Loop")
+    path.write_bytes(bytes(before) + b"Whale, NextIteration")
+    assert not contains(path, b"While")
+    assert contains(path, b"NextIteration", b"While")
+
+
+def test_a_file_that_cannot_be_read_contains_nothing(tmp_path: Path) -> None:
+    assert not contains(tmp_path / "absent.pb", b"While")
+    assert not contains(tmp_path, b"While")

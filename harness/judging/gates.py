@@ -39,8 +39,12 @@ class Judged:
 
     def weighs_too_much(self, limit_pp: float) -> bool:
         """Whether nobody said that these images are the whole set, and one of them weighs more than a limit in pp."""
-        total = len(self.outcome)
-        return not self.declared and total > 0 and Fraction(100, total) > _exact(limit_pp)
+        return not self.declared and one_weighs_more(len(self.outcome), limit_pp)
+
+
+def one_weighs_more(total: int, limit_pp: float) -> bool:
+    """Return whether one of ``total`` images weighs more than a limit in pp; of none, none does."""
+    return total > 0 and Fraction(100, total) > _exact(limit_pp)
 
 
 def without_reference(gate: str, model: str, on: object) -> GatePart:
@@ -172,13 +176,18 @@ def judge_drop(judged: Judged, gate: DropGate | None) -> GatePart:
         measured.append(figure.model_copy(update={"value": 100 * (broken - fixed) / total}))
         found.append(_DropOfOneK(k, broken, fixed, total, most))
     is_whole = total >= judged.whole_set
-    if is_whole and any(judged.weighs_too_much(item.most) for item in found):
-        return _drop_of_unknown_part(judged, found, measured)
-    verdicts = [item.on_whole_set() if is_whole else item.on_subset() for item in found]
+    is_unknown_part = is_whole and any(judged.weighs_too_much(item.most) for item in found)
+    exact = is_whole and not is_unknown_part
+    verdicts = [item.on_whole_set() if exact else item.on_subset() for item in found]
     order: tuple[Verdict, ...] = ("fail", "inconclusive", "pass")
     verdict = min(verdicts, key=order.index)
     deciding = [item for item, own in zip(found, verdicts, strict=True) if own == verdict]
-    reason = "; ".join(map(str, deciding)) if is_whole else _on_subset(deciding, verdict, judged.whole_set)
+    if exact:
+        reason = "; ".join(map(str, deciding))
+    elif is_unknown_part:
+        reason = _on_unknown_part(deciding, verdict)
+    else:
+        reason = _on_subset(deciding, verdict, judged.whole_set)
     return gate_part("drop", judged.model, verdict, reason, measured)
 
 
@@ -190,21 +199,14 @@ def weight_in_words(total: int, limit_pp: float) -> str:
     )
 
 
-def _drop_of_unknown_part(judged: Judged, found: Sequence[_DropOfOneK], measured: Sequence[Figure]) -> GatePart:
-    """Judge images of which nobody said that they are the whole set by the paired interval, as any sample."""
-    verdicts = [item.on_subset() for item in found]
-    order: tuple[Verdict, ...] = ("fail", "inconclusive", "pass")
-    verdict = min(verdicts, key=order.index)
-    hardest = min(
-        (item for item, own in zip(found, verdicts, strict=True) if own == verdict), key=lambda item: item.most
-    )
+def _on_unknown_part(drops: Sequence[_DropOfOneK], verdict: Verdict) -> str:
+    """Return one sentence on images of which nobody said that they are the whole set: judged as any sample is."""
+    hardest = min(drops, key=lambda item: item.most)
     low, high = hardest.interval
     reason = f"Top-{hardest.k} drop: paired 95 % interval [{low:+.3f}, {high:+.3f}] pp on {hardest.total:,} images"
     if verdict == "inconclusive":
-        reason = f"{reason}; {weight_in_words(hardest.total, hardest.most)}"
-    else:
-        reason += f", limit {hardest.most:g} pp; entirely {'within' if verdict == 'pass' else 'above'} the limit"
-    return gate_part("drop", judged.model, verdict, reason, measured)
+        return f"{reason}; {weight_in_words(hardest.total, hardest.most)}"
+    return f"{reason}, limit {hardest.most:g} pp; {_side(verdict)}"
 
 
 @dataclass(frozen=True)
@@ -252,11 +254,15 @@ def _on_subset(drops: Sequence[_DropOfOneK], verdict: Verdict, whole: int) -> st
     limits = list(dict.fromkeys(f"{item.most:g} pp" for item in drops))
     measured = f"{shown} on {drops[0].total:,} of {whole:,} images, limit {' and '.join(limits)}"
     if verdict != "inconclusive":
-        return f"{measured}; entirely {'within' if verdict == 'pass' else 'above'} the limit"
+        return f"{measured}; {_side(verdict)}"
     hardest = max(drops, key=lambda item: item.needed(whole) or whole)
     needed = hardest.needed(whole)
     images = f"about {needed:,} images" if needed else f"only the whole set of {whole:,} images"
     return f"{measured}; {images} would decide (`harness plan --drop {hardest.most:g} --whole {whole}`)"
+
+
+def _side(verdict: Verdict) -> str:
+    return f"entirely {'within' if verdict == 'pass' else 'above'} the limit"
 
 
 def errors_for(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 
 from harness.config import Candidate
 from harness.judging.baseline import CountedRun, baseline_gates
@@ -20,7 +19,14 @@ from harness.judging.counting import (
 )
 from harness.judging.evaluation import EvaluatedModel, Evaluation, Judgement
 from harness.judging.exit_codes import exit_code
-from harness.judging.gates import Judged, errors_for, judge_model, weight_in_words, without_reference
+from harness.judging.gates import (
+    Judged,
+    errors_for,
+    judge_model,
+    one_weighs_more,
+    weight_in_words,
+    without_reference,
+)
 from harness.judging.tradeoff import compare_candidates
 from harness.record.recorded_config import RecordedConfig
 from harness.record.schema import GatePart
@@ -144,11 +150,14 @@ def _with_certified(
 def _certified(part: GatePart, evaluation: Evaluation, rows: Rows) -> GatePart:
     """Return a certified drop, which is no pass where a small set that nobody called whole was exhausted."""
     wanted, total = evaluation.config.certify, len(rows.rows)
-    exhausted = wanted is not None and part.verdict == "pass" and rows.is_whole_set and total > 0
-    if not exhausted or evaluation.config.dataset.images is not None:
+    if (
+        wanted is None
+        or part.verdict != "pass"
+        or not rows.is_whole_set
+        or evaluation.config.dataset.images is not None
+    ):
         return part
-    assert wanted is not None
-    if Fraction(100, total) <= Fraction(repr(wanted.top1_max_drop_pp)):
+    if not one_weighs_more(total, wanted.top1_max_drop_pp):
         return part
     reason = weight_in_words(total, wanted.top1_max_drop_pp)
     return part.model_copy(update={"verdict": "inconclusive", "reason": f"{part.reason}; {reason}"})

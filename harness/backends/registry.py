@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import ConfigError, nearest
+from harness.machine.digests import contains
 
 Role = Literal["reference", "candidate"]
 GROUP = "harness.backends"
@@ -45,7 +46,8 @@ class BackendFacts:
     ``other_devices``: whether there is any but the CPU; ``default_for``: roles of models whose configuration names no
     backend; ``signatures``: its models have named signatures, of which ``signature:`` chooses one; ``compiles``:
     compiled models are kept in a folder between runs; ``reads``: names of the other backends whose models this one runs
-    directly, too; ``target``: as ``conversion.to`` names its format, where a conversion can
+    directly, too; ``loop_words``: bytes of which a file has one if its model has loops, by the suffix of the
+    file; ``target``: as ``conversion.to`` names its format, where a conversion can
     write it, with the first of ``suffixes``; ``also_called``: other names that people type, for the hint only.
 
     The other fields are lazy targets, written ``module:object``:
@@ -65,8 +67,8 @@ class BackendFacts:
     * ``guard``: ``(path) -> None``, raises ModelError for a model that must not be opened; other backends that read its
       format call it before they open a file. It must not import the framework;
     * ``describer``: ``(path) -> Description``, gives inputs, outputs and what the file says of its preprocessing;
-    * ``may_loop``: ``(path) -> bool``, whether a model's file has loops, so that nobody knows whether it ends. It must
-      not import the framework;
+    * ``may_loop``: ``(path) -> bool``, whether a model's file has loops, so that nobody knows whether it ends, where
+      ``loop_words`` do not tell. It must not import the framework;
     * ``aliases``: ``(path) -> {name: tensor}``, further names that a model's file gives to its inputs and outputs. It
       must not import the framework, and gives nothing for a file that it cannot read;
     * ``devices``: finds the devices;
@@ -88,6 +90,7 @@ class BackendFacts:
     freezer: str | None = None
     describer: str | None = None
     guard: str | None = None
+    loop_words: tuple[tuple[str, tuple[bytes, ...]], ...] = ()
     may_loop: str | None = None
     aliases: str | None = None
     devices: str | None = None
@@ -167,8 +170,11 @@ class BackendFacts:
 
     def has_loops(self, model: Path) -> bool:
         """Return whether a model may have loops, so that it may never end."""
-        target = self.format_of(model).may_loop
-        return bool(target and load_target(target)(model))
+        facts = self.format_of(model)
+        words = dict(facts.loop_words)
+        if any(contains(path, *words[path.suffix]) for path in facts.files_of(model) if path.suffix in words):
+            return True
+        return bool(facts.may_loop and load_target(facts.may_loop)(model))
 
     def aliases_of(self, model: Path) -> dict[str, str]:
         """Return the further names that a model's file gives to its inputs and outputs, with their tensors' names."""
@@ -239,6 +245,11 @@ def targets() -> dict[str, str]:
     """Return what a conversion can write: name of the format -> suffix of its files."""
     facts = (_built_in_facts(name) for name in _BUILT_IN)
     return {item.target: item.suffixes[0] for item in facts if item.target}
+
+
+def loop_words() -> dict[str, tuple[bytes, ...]]:
+    """Return what tells of loops in the files of all backends, by the suffix of the file."""
+    return {suffix: words for facts in backends().values() for suffix, words in facts.loop_words}
 
 
 def facts_of(name: str) -> BackendFacts:

@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.backends.openvino.contract import IrContract, contract_of
 from harness.backends.openvino.ir_files import weights_fault
 from harness.backends.openvino.ir_xml import IrXml, read_ir_xml
+from harness.backends.registry import loop_words
 from harness.conversion.formats.contract_file import contract_file, read_contract_file
 from harness.machine.digests import Digested, digested
 
@@ -74,5 +75,5 @@ class ModelFiles:
 
     def _digest(self, *paths: Path) -> tuple[Digested, tuple[str, ...], int]:
         if paths not in self._digests:
-            self._digests[paths] = digested(*paths)
+            self._digests[paths] = digested(*paths, looked_for=loop_words())
         return self._digests[paths]

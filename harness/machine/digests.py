@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import ModelError
 
-# Looked for while a file of that name is digested, because whoever asks ``contains`` for them comes after: loops.
-_LOOKED_FOR = {
-    ".pb": (b"NextIteration", b"While"),
-    ".meta": (b"NextIteration", b"While"),
-    ".onnx": (b"Loop", b"Scan"),
-    ".xml": (b'"Loop"', b'"TensorIterator"'),
-}
 _searched: dict[tuple[Path, str], _Search] = {}
 
 
@@ -38,13 +31,18 @@ class Digested:
             return touched[0]
 
 
-def digested(*paths: Path) -> tuple[Digested, tuple[str, ...], int]:
+def digested(
+    *paths: Path, looked_for: Mapping[str, Sequence[bytes]] | None = None
+) -> tuple[Digested, tuple[str, ...], int]:
     """Read every file once; return the files, the sha256 of each one, and their bytes together.
+
+    ``looked_for``: what ``contains`` will be asked for afterwards, by the suffix of the file, so that it need not read
+    the file again.
 
     Raises ModelError where one is unreadable.
     """
     signatures = tuple(_signature(path) for path in paths)
-    together, each, count = digest_files(*paths)
+    together, each, count = _digest_files(paths, looked_for or {})
     return Digested(paths, signatures, together), each, count
 
 
@@ -62,9 +60,13 @@ def digest_files(*paths: Path) -> tuple[str, tuple[str, ...], int]:
 
     Raises ModelError where one is unreadable.
     """
+    return _digest_files(paths, {})
+
+
+def _digest_files(paths: Sequence[Path], looked_for: Mapping[str, Sequence[bytes]]) -> tuple[str, tuple[str, ...], int]:
     together, each, count = hashlib.sha256(), [], 0
     for path in paths:
-        alone, search, signature = hashlib.sha256(), _Search(_LOOKED_FOR.get(path.suffix, ())), _signature(path)
+        alone, search, signature = hashlib.sha256(), _Search(looked_for.get(path.suffix, ())), _signature(path)
         try:
             with path.open("rb") as stream:
                 while block := stream.read(1 << 20):

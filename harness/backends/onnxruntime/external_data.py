@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import ModelError
-from harness.machine.digests import contains
 
 _DEEPEST = 64  # graphs in attributes of nodes in graphs; real models have two or three levels
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -134,8 +133,3 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, at
     raise ValueError("no protobuf message")
-
-
-def may_loop(model: Path) -> bool:
-    """Return whether a model has a loop: by the names of its operations, anywhere in the file."""
-    return contains(model, b"Loop", b"Scan")

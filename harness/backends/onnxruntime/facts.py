@@ -16,7 +16,7 @@ FACTS = BackendFacts(
     files="harness.backends.onnxruntime.external_data:files_of",
     guard="harness.backends.onnxruntime.external_data:require_inside",
     target="onnx",
-    may_loop="harness.backends.onnxruntime.external_data:may_loop",
+    loop_words=((".onnx", (b"Loop", b"Scan")),),
     describer="harness.backends.onnxruntime.describing:describe",
     runner="harness.backends.onnxruntime.runner:ONNXRuntimeBackend",
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.backends.openvino.ir_xml import IrXml, read_ir_xml
-from harness.machine.digests import contains, file_sha256
+from harness.machine.digests import file_sha256
 
 
 def ir_sha256(xml: Path) -> str:
@@ -49,8 +49,3 @@ def weights_fault(xml: Path, content: IrXml, weights_sha256: Callable[[], str]) 
     if recorded is not None and weights_sha256() != recorded:
         return f"{weights} belongs to another model or was changed: its sha256 is not the one in {xml.name}; {mend}"
     return None
-
-
-def may_loop(xml: Path) -> bool:
-    """Return whether an IR has a loop: by the types of its layers."""
-    return contains(xml, b'"Loop"', b'"TensorIterator"')

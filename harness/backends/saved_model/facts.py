@@ -20,7 +20,7 @@ FACTS = BackendFacts(
     exporter="harness.backends.saved_model.opened:exported",
     freezer="harness.backends.saved_model.opened:frozen",
     guard="harness.backends.saved_model.folder:require_harmless",
-    may_loop="harness.backends.saved_model.folder:may_loop",
+    loop_words=((".pb", (b"NextIteration", b"While")),),
     describer="harness.backends.saved_model.describing:describe",
     runner="harness.backends.saved_model.runner:SavedModelBackend",
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.backends.tensorflow.checkpoint import LARGEST, require_inside
-from harness.backends.tensorflow.graph_def import may_loop as graph_may_loop
 from harness.errors import ModelError
 
 GRAPH = "saved_model.pb"
@@ -25,8 +24,3 @@ def require_harmless(folder: Path) -> None:
     require_inside(folder.rglob("*"), folder)
     if (size := graph.stat().st_size) > LARGEST:
         raise ModelError(f"{graph}: {size} bytes; a graph may have {LARGEST}")
-
-
-def may_loop(folder: Path) -> bool:
-    """Return whether the graph of a SavedModel has a loop: by the names of its operations, anywhere in the file."""
-    return graph_may_loop(folder / GRAPH)

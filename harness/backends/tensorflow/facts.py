@@ -21,7 +21,7 @@ FACTS = BackendFacts(
     importer="harness.backends.tensorflow.framework:import_tensorflow",
     default_for=frozenset({"reference"}),
     freezer="harness.backends.tensorflow.frozen:frozen",
-    may_loop="harness.backends.tensorflow.graph_def:may_loop",
+    loop_words=((".pb", (b"NextIteration", b"While")),),
     describer="harness.backends.tensorflow.describing:describe",
     runner="harness.backends.tensorflow.runner:TensorFlowBackend",
 )

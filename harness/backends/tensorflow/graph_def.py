@@ -15,7 +15,6 @@ from pathlib import Path
 
 from harness.backends.tensorflow.operations import Operation, Operations
 from harness.errors import ModelError, nearest
-from harness.machine.digests import contains
 
 _LARGEST = 2**31 - 1  # a protocol buffer's own limit
 _VARINT, _BYTES = 0, 2
@@ -290,8 +289,3 @@ def _field(number: int, content: bytes) -> bytes:
         out.append(length & 0x7F | 0x80)
         length >>= 7
     return bytes([*out, length]) + content
-
-
-def may_loop(path: Path) -> bool:
-    """Return whether a graph has a loop: by the names of its operations, anywhere in the file."""
-    return contains(path, b"NextIteration", b"While")

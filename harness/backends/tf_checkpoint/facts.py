@@ -19,6 +19,6 @@ FACTS = BackendFacts(
     exporter="harness.backends.tf_checkpoint.opened:exported",
     freezer="harness.backends.tf_checkpoint.opened:frozen",
     guard="harness.backends.tf_checkpoint.files:require_harmless",
-    may_loop="harness.backends.tf_checkpoint.files:may_loop",
+    loop_words=((".meta", (b"NextIteration", b"While")),),
     runner="harness.backends.tf_checkpoint.runner:CheckpointBackend",
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.backends.tensorflow.checkpoint import LARGEST, data_files, require_inside
-from harness.backends.tensorflow.graph_def import may_loop as graph_may_loop
 from harness.errors import ModelError
 
 
@@ -27,8 +26,3 @@ def require_harmless(meta: Path) -> None:
     require_inside(files, meta.parent)
     if meta.is_file() and meta.stat().st_size > LARGEST:
         raise ModelError(f"{meta}: {meta.stat().st_size} bytes; a graph may have {LARGEST}")
-
-
-def may_loop(meta: Path) -> bool:
-    """Return whether the graph of a checkpoint has a loop: by the names of its operations, anywhere in the file."""
-    return graph_may_loop(meta)

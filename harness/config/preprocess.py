@@ -106,7 +106,7 @@ class Preprocess(Strict):
                 CropStep(None, self.crop_fraction, "floor"),
                 ResizeStep("size", height, width, _FILTERS[self.interpolation], "opencv", "floor", "centers"),
             )
-        return tuple(step.resolved(self.resolved_decoder) for step in self._written())
+        return tuple(step.resolved(self.resolved_decoder) for step in self.written_steps)
 
     @property
     def resolved_decoder(self) -> Library:
@@ -136,7 +136,9 @@ class Preprocess(Strict):
         """What decides on the pixels: equal keys give equal pixels, in whatever form they are written."""
         return (*self.decoding, self.resolved_steps)
 
-    def _written(self) -> tuple[WrittenStep, ...]:
+    @property
+    def written_steps(self) -> tuple[WrittenStep, ...]:
+        """The steps of the long form or of a preset, as they are written."""
         if self.preset is None:
             assert self.steps is not None
             return self.steps

@@ -10,6 +10,10 @@ Where libraries and protocols round differently, a step has a `rounding`:
   (Accuracy Checker with Pillow, torchvision's ``CenterCrop``); ``tf_slim`` leaves out ``int((side - side * fraction)
   / 2)`` pixels at each edge (``tf.image.central_crop``), and with a `size` it is ``floor`` (TF-Slim's
   ``_central_crop``).
+* of a crop larger than the image: ``floor`` enlarges the image until it covers the crop (Accuracy Checker with OpenCV);
+  ``half_even`` has black beside it, from the same offset on (Accuracy Checker with Pillow); ``center_crop`` is
+  ``half_even`` but for the offset in such a border, ``(crop - side) // 2``; ``tf_slim`` refuses the image, as its
+  source does.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ from harness.errors import nearest
 
 Library = Literal["opencv", "pillow"]
 Filter = Literal["nearest", "bilinear", "bicubic", "area", "lanczos"]
-Rounding = Literal["floor", "half_even", "tf_slim"]
+Rounding = Literal["floor", "half_even", "center_crop", "tf_slim"]
 Triple = tuple[float, float, float]
 LARGEST_SIDE = 4096  # pixels
 _ROUNDING: dict[Library, Rounding] = {"opencv": "floor", "pillow": "half_even"}

@@ -18,6 +18,7 @@ from harness.backends.registry import backends, facts_of, load_target
 from harness.config import Candidate, Config, Preprocess
 from harness.dataset.image_set import ImageSet, open_image_set
 from harness.diagnosis.faults import FAULTS, Fault
+from harness.diagnosis.preprocessing import with_fault
 from harness.engine.answers import Classes, settled
 from harness.engine.identity import PlannedModel, plan_models, task_for
 from harness.errors import ConfigError, DatasetError, DeviceError, ModelError
@@ -210,12 +211,7 @@ class _Bench:
             return self._faithful[:count]
         pixels = self._pixels_as_configured[:count]
         if fault.preprocess:
-            if not self._preprocess.is_short:
-                raise CannotEditError("it is defined for the short form of `preprocess` only")
-            wrong = self._preprocess.model_copy(update=fault.preprocess)
-            if wrong == self._preprocess:
-                raise CannotEditError(f"the configuration itself has {fault.preprocess}")
-            pixels = self._pixels(wrong, count)
+            pixels = self._pixels(with_fault(self._preprocess, fault.preprocess), count)
         if fault.pixels:
             pixels = fault.pixels(pixels)
         spec = dataclasses.replace(self._planned[self._candidate.id].spec, cache_dir=None)

@@ -111,12 +111,13 @@ def _corner_weights(old: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.in
 def crop_box(step: CropStep, height: int, width: int) -> tuple[int, int, int, int]:
     """Return top, left, height and width of a crop of an image of this height and width, in pixels.
 
-    Raises BadImageError where nothing is left, or the image is smaller than the crop.
+    Top and left are negative where the crop is larger and has a border. Raises BadImageError where nothing is left, or
+    the image is smaller than a crop that refuses that.
     """
     lengths = step.size or (crop_length(height, step), crop_length(width, step))
     if min(lengths) < 1:
         raise BadImageError(f"{width}x{height} pixels: nothing is left after the central crop")
-    if lengths[0] > height or lengths[1] > width:
+    if step.rounding in ("floor", "tf_slim") and (lengths[0] > height or lengths[1] > width):
         raise BadImageError(
             f"{width}x{height} pixels: smaller than the crop of {lengths[1]}x{lengths[0]}; put a `resize` before it"
         )
@@ -125,7 +126,40 @@ def crop_box(step: CropStep, height: int, width: int) -> tuple[int, int, int, in
 
 
 def _offset(left_over: int, step: CropStep) -> int:
-    return round(left_over / 2) if step.rounding == "half_even" else left_over // 2
+    if step.rounding == "center_crop" and left_over < 0:
+        return -(-left_over // 2)
+    return round(left_over / 2) if step.rounding in ("half_even", "center_crop") else left_over // 2
+
+
+def crop(step: CropStep, image: Pixels) -> Pixels:
+    """Return the middle of an image; what is done where it is smaller, its rounding says. Raises BadImageError."""
+    if step.size and step.rounding == "floor" and (image.shape[0] < step.size[0] or image.shape[1] < step.size[1]):
+        image = _covering(image, *step.size)
+    top, left, height, width = crop_box(step, *image.shape[:2])
+    if height <= image.shape[0] and width <= image.shape[1]:
+        return image[top : top + height, left : left + width]
+    framed = np.zeros((height, width, 3), image.dtype)
+    inside = image[max(top, 0) : top + height, max(left, 0) : left + width]
+    framed[max(-top, 0) :, max(-left, 0) :][: inside.shape[0], : inside.shape[1]] = inside
+    return framed
+
+
+def _covering(image: Pixels, height: int, width: int) -> Pixels:
+    """Return the image enlarged by OpenCV, bilinearly and in its ratio, until both sides are long enough.
+
+    Source: Accuracy Checker's ``crop``: the width first, then the height, both rounded up. Raises BadImageError where a
+    side would be longer than image files allow.
+    """
+    sides = np.array([image.shape[1], image.shape[0]], np.float64)
+    for axis, length in enumerate((width, height)):
+        if sides[axis] < length:
+            sides = sides * length / sides[axis]
+    across, down = (int(side) for side in np.ceil(sides))
+    if max(across, down) > _LONGEST:
+        raise BadImageError(
+            f"{image.shape[1]}x{image.shape[0]} pixels: the crop of {width}x{height} would need {across}x{down} pixels"
+        )
+    return resize(image, down, across, "bilinear", "opencv")
 
 
 def apply_step(step: Step, image: Pixels, *, is_rgb: bool) -> Pixels:
@@ -140,8 +174,7 @@ def apply_step(step: Step, image: Pixels, *, is_rgb: bool) -> Pixels:
         return normalized
     height, width = image.shape[:2]
     if isinstance(step, CropStep):
-        top, left, height, width = crop_box(step, height, width)
-        return image[top : top + height, left : left + width]
+        return crop(step, image)
     height, width = resized_size(step, height, width)
     if step.sampling == "corners":
         return resize_corners(image, height, width)

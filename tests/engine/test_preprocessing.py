@@ -93,7 +93,7 @@ def test_there_is_one_tensor_a_distinct_preprocessing() -> None:
 
 
 def test_an_image_that_is_unusable_for_one_is_bad_for_all(tiny: Tiny, tmp_path: Path) -> None:
-    cropped = {"steps": [{"crop": {"size": SIZE}}]}
+    cropped = {"steps": [{"crop": {"size": SIZE, "rounding": "tf_slim"}}]}
     path = configured(tiny, tmp_path, {"size": SIZE}, cropped)
     first = min((tmp_path / "images").glob("*.*g"))
     Image.new("RGB", (SIZE - 1, SIZE)).save(first)

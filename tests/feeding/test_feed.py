@@ -132,7 +132,9 @@ def test_a_crop_starts_where_each_library_starts_it(side: int, opencv: int, pill
 
 def test_what_cannot_be_cut_is_a_bad_image() -> None:
     with pytest.raises(BadImageError, match="10x20 pixels: smaller than the crop of 16x16"):
-        _step(_noise(20, 10), crop={"size": 16})
+        _step(_noise(20, 10), crop={"size": 16, "rounding": "tf_slim"})
+    with pytest.raises(BadImageError, match="1x5000 pixels: the crop of 224x224 would need 224x1120000 pixels"):
+        _step(_noise(5000, 1), crop={"size": 224, "library": "opencv"})
     with pytest.raises(BadImageError, match="nothing is left"):
         _step(_noise(20, 1), crop={"fraction": 0.5})
     with pytest.raises(BadImageError, match="the resize would make the other side 1280000 pixels long"):

@@ -132,9 +132,42 @@ def test_crops_by_hand(step: CropStep, height: int, width: int, expected: tuple[
     np.testing.assert_array_equal(apply_step(step, image, is_rgb=True), image[top : top + rows, left : left + columns])
 
 
+NOISE = np.random.default_rng(5).integers(0, 256, (7, 5, 3)).astype(np.uint8)
+
+
+def test_opencv_enlarges_an_image_that_is_smaller_than_the_crop() -> None:
+    # 5 wide, 7 high, to cover 8x8: 8/5 of it is 8 by 11.2, rounded up; rows 2 to 9 of the 12
+    larger = cv2.resize(NOISE, (8, 12))
+    np.testing.assert_array_equal(apply_step(crop("floor", (8, 8)), NOISE, is_rgb=False), larger[2:10])
+    # only the height is too short: 9/7 of it is 6.43 by 9
+    larger = cv2.resize(NOISE, (7, 9))
+    np.testing.assert_array_equal(apply_step(crop("floor", (9, 3)), NOISE, is_rgb=False), larger[:, 2:5])
+
+
+@pytest.mark.parametrize("size", [(9, 9), (7, 8), (12, 12), (8, 3), (4, 6), (10, 5)])
+def test_pillow_crops_with_a_black_border(size: tuple[int, int]) -> None:
+    top, left = (round((side - length) / 2.0) for side, length in zip((7, 5), size, strict=True))
+    expected = np.asarray(Image.fromarray(NOISE).crop((left, top, left + size[1], top + size[0])))
+    np.testing.assert_array_equal(apply_step(crop("half_even", size), NOISE, is_rgb=True), expected)
+
+
+@pytest.mark.parametrize(("size", "top", "left"), [((9, 9), 1, 2), ((10, 8), 1, 1), ((12, 10), 2, 2), ((7, 8), 0, 1)])
+def test_torchvision_pads_the_smaller_half_before(size: tuple[int, int], top: int, left: int) -> None:
+    expected = np.zeros((*size, 3), np.uint8)  # by hand: (crop - side) // 2 rows and columns of zeros come first
+    expected[top : top + 7, left : left + 5] = NOISE
+    np.testing.assert_array_equal(apply_step(crop("center_crop", size), NOISE, is_rgb=True), expected)
+
+
+def test_a_floating_image_keeps_its_type_in_a_larger_crop() -> None:
+    for rounding in ("floor", "half_even", "center_crop"):
+        found = apply_step(crop(rounding, (9, 9)), NOISE.astype(np.float64), is_rgb=True)
+        assert found.shape == (9, 9, 3)
+        assert found.dtype == np.float64
+
+
 def test_crops_of_small_images() -> None:
     with pytest.raises(BadImageError, match=r"100x224 pixels: smaller than the crop of 224x224; put a `resize` before"):
-        crop_box(crop("floor", (224, 224)), 224, 100)
+        crop_box(crop("tf_slim", (224, 224)), 224, 100)
     with pytest.raises(BadImageError, match="nothing is left after the central crop"):
         crop_box(crop("floor", fraction=0.5), 1, 100)
 

@@ -86,6 +86,29 @@ def test_a_quantised_model(make_tflite: Maker, network: Network, pixels: Pixels,
     assert np.abs(raw - network.of_pixels(pixels)).max() > 0.1
 
 
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_floating_pixels(make_tflite: Maker, network: Network, pixels: Pixels, tmp_path: Path, layout: str) -> None:
+    path = make_tflite(tmp_path / "m.tflite", layout=layout)
+    floating = pixels.astype(np.float32) / 7
+    found = infer(floating, spec(path, floating=True, input=Input(color="RGB", mean=3.0, scale=2.0)))
+    expected = network.of_normalised((floating[..., ::-1].astype(float) - 3) / 2)
+    np.testing.assert_allclose(found, expected, atol=TOLERANCE)
+
+
+def test_floating_pixels_of_a_quantised_input_go_through_its_scale(
+    make_tflite: Maker, pixels: Pixels, tmp_path: Path
+) -> None:
+    path = make_tflite(tmp_path / "m.tflite", element="uint8")
+    floating = infer(pixels.astype(np.float32), spec(path, floating=True))  # whole values: as the table has them
+    np.testing.assert_array_equal(floating, infer(pixels, spec(path)))
+
+
+def test_an_input_and_an_output_without_a_name(model: Path, pixels: Pixels) -> None:
+    named = spec(model)
+    unnamed = spec(model, output=None, input=named.input.model_copy(update={"name": None}))
+    np.testing.assert_array_equal(infer(pixels, unnamed), infer(pixels, named))
+
+
 def test_pixels_that_the_input_cannot_hold_are_warned_about(make_tflite: Maker, tmp_path: Path) -> None:
     path = make_tflite(tmp_path / "m.tflite", element="uint8")
     with LiteRTBackend(spec(path, input=Input(name="input", color="RGB"))) as backend:

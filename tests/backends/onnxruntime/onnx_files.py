@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tests.conftest import CLASSES, SIZE, Network
 
 Side = int | str
-_TYPES = {"float32": 1, "uint8": 2, "int64": 7}
+_TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int64": 7, "float16": 10}
 
 
 def varint(value: int) -> bytes:
@@ -64,7 +64,7 @@ def write_onnx(
     opset: int = 13,
     second_input: bool = False,
 ) -> Path:
-    """``form``: of the output, NC, C or NC11; ``location``: where the file says that its first weights are."""
+    """``form``: of the output, NC, C, NC11, N1C or CN; ``location``: where the file says that its first weights are."""
     x, nodes = "input", []
     if element != "float32":
         nodes, x = [node("Cast", [x], "cast", to=1)], "cast"
@@ -77,13 +77,19 @@ def write_onnx(
         node("MatMul", ["pooled", "second"], "logits"),
         node("Softmax", ["logits"], "softmax", axis=1),
     ]
-    axes = {"NC": np.zeros(0, np.int64), "C": np.array([0]), "NC11": np.array([2, 3])}[form]
-    change = {"NC": ("Identity", ["softmax"]), "C": ("Squeeze", ["softmax", "axes"])}
-    nodes.append(node(*change.get(form, ("Unsqueeze", ["softmax", "axes"])), "probabilities"))
+    lengths: dict[str, list[int]] = {"NC": [], "CN": [], "C": [0], "NC11": [2, 3], "N1C": [1]}
+    axes = np.array(lengths[form], np.int64)
+    if form == "CN":
+        nodes.append(node("Transpose", ["softmax"], "probabilities", perm=[1, 0]))
+    else:
+        change = {"NC": ("Identity", ["softmax"]), "C": ("Squeeze", ["softmax", "axes"])}
+        nodes.append(node(*change.get(form, ("Unsqueeze", ["softmax", "axes"])), "probabilities"))
     forms: dict[str, list[Side]] = {
         "NC": [batch, CLASSES + 1],
         "C": [CLASSES + 1],
         "NC11": [batch, CLASSES + 1, 1, 1],
+        "N1C": [batch, 1, CLASSES + 1],
+        "CN": [CLASSES + 1, batch],
     }
     sides: list[Side] = [batch, SIZE, SIZE, 3] if layout == "NHWC" else [batch, 3, SIZE, SIZE]
     graph = b"".join(field(1, each) for each in nodes) + field(2, "tiny")

@@ -46,7 +46,9 @@ def test_a_fixed_batch_is_kept_and_the_rest_padded(
 
 
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
-@pytest.mark.parametrize(("form", "batch"), [("NC", "n"), ("C", 1), ("NC11", "n")])
+@pytest.mark.parametrize(
+    ("form", "batch"), [("NC", "n"), ("C", 1), ("NC11", "n"), ("N1C", "n"), ("CN", "n"), ("CN", 3)]
+)
 def test_layouts_and_forms_of_the_output(
     network: Network, pixels: Pixels, tmp_path: Path, layout: str, form: str, batch: int | str
 ) -> None:
@@ -76,6 +78,51 @@ def test_pixels_as_they_are_for_an_input_of_uint8(network: Network, pixels: Pixe
     found = infer(pixels, spec(path, input=Input(name="input", color="RGB")))
     np.testing.assert_allclose(found, network.of_normalised(pixels[..., ::-1].astype(np.float64)), atol=TOLERANCE)
     assert "takes tensor(uint8), which cannot hold pixels after mean and scale" in refused(spec(path))
+
+
+@pytest.mark.parametrize(("element", "mean"), [("float16", 127.5), ("int8", 128.0), ("uint8", 0.0)])
+def test_element_types_that_hold_the_values(
+    network: Network, pixels: Pixels, tmp_path: Path, element: str, mean: float
+) -> None:
+    path = write_onnx(tmp_path / "m.onnx", network, element=element)
+    found = infer(pixels, spec(path, input=Input(color="RGB", mean=mean)))
+    np.testing.assert_allclose(found, network.of_normalised(pixels[..., ::-1].astype(float) - mean), atol=TOLERANCE)
+
+
+def test_an_input_and_an_output_without_a_name(model: Path, pixels: Pixels) -> None:
+    named = spec(model)
+    unnamed = spec(model, output=None, input=named.input.model_copy(update={"name": None}))
+    np.testing.assert_array_equal(infer(pixels, unnamed), infer(pixels, named))
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_floating_pixels(network: Network, pixels: Pixels, tmp_path: Path, layout: str) -> None:
+    path = write_onnx(tmp_path / "m.onnx", network, layout=layout)
+    floating = pixels.astype(np.float32) / 7
+    found = infer(floating, spec(path, floating=True, input=Input(color="RGB", mean=3.0, scale=2.0)))
+    expected = network.of_normalised((floating[..., ::-1].astype(float) - 3) / 2)
+    np.testing.assert_allclose(found, expected, atol=TOLERANCE)
+
+
+def test_floating_pixels_before_an_integer_input_are_refused(network: Network, tmp_path: Path) -> None:
+    whole = write_onnx(tmp_path / "whole.onnx", network, element="uint8")
+    assert "takes tensor(uint8), which cannot hold" in refused(spec(whole, floating=True, input=Input(color="RGB")))
+
+
+def test_a_layout_that_the_shape_contradicts(model: Path) -> None:
+    message = refused(spec(model, input=Input(color="RGB", layout="NCHW")))
+    assert message == f"{model}: the input is NHWC, `layout: NCHW` is configured; mend it"
+
+
+def test_a_configured_element_type(model: Path, network: Network, pixels: Pixels) -> None:
+    contract = Input(color="RGB", mean=127.5, scale=127.5, element_type="f16")
+    fed = ((pixels[..., ::-1].astype(np.float32) - 127.5) / 127.5).astype(np.float16)
+    found = infer(pixels, spec(model, input=contract))
+    np.testing.assert_allclose(found, network.of_normalised(fed.astype(float)), atol=TOLERANCE)
+    message = refused(spec(model, input=Input(color="RGB", scale=2.0, element_type="u8")))
+    assert message.startswith("`element_type: u8` cannot hold pixels after mean and scale, 0 to 127.5; leave it out")
+    message = refused(spec(model, floating=True, input=Input(color="RGB", element_type="i8", mean=128)))
+    assert "`element_type: i8` cannot hold what a `normalize` in `preprocess` gives" in message
 
 
 def test_what_it_reports(model: Path) -> None:

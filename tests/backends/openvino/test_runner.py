@@ -93,6 +93,31 @@ def test_a_half_precision_input_takes_a_normalised_contract(
     np.testing.assert_allclose(found, network.of_pixels(pixels), atol=5e-3)  # the input itself has 11 bits
 
 
+@pytest.mark.parametrize("element", ["f16", "bf16"])
+def test_a_configured_element_type(
+    make_ir: IrMaker, network: Network, pixels: Pixels, tmp_path: Path, element: Any
+) -> None:
+    path = make_ir(tmp_path / "m.xml", color="RGB", inside=False)
+    exact = (pixels[..., ::-1].astype(np.float32) - 127.5) / 127.5
+    if element == "f16":
+        fed = exact.astype(np.float16).astype(float)
+    else:  # eight bits of the number itself: the nearest multiple of 2^(exponent - 7), halves to even
+        step = 2.0 ** (np.floor(np.log2(np.abs(exact).astype(float))) - 7)
+        fed = np.rint(exact / step) * step
+    contract = Input(color="RGB", mean=127.5, scale=127.5, element_type=element)
+    np.testing.assert_allclose(infer(pixels, spec(path, input=contract)), network.of_normalised(fed), atol=TOLERANCE)
+
+
+def test_an_input_and_an_output_without_a_name(tiny: Tiny, pixels: Pixels) -> None:
+    unnamed = infer(pixels, spec(tiny.ir, output=None, input=Input(color="BGR")))
+    np.testing.assert_array_equal(unnamed, infer(pixels, spec(tiny.ir)))
+
+
+def test_an_output_that_has_to_be_named(make_ir: IrMaker, tmp_path: Path) -> None:
+    path = make_ir(tmp_path / "m.xml", second_output=True)
+    assert "has 2 outputs, name one with `output: NAME`; there are: " in refused(spec(path, output=None))
+
+
 def test_mean_and_scale_before_an_integer_input_are_refused(make_ir: IrMaker, tmp_path: Path) -> None:
     path = make_ir(tmp_path / "m.xml", element="u8")
     message = refused(spec(path, input=Input(name="input", color="BGR", mean=127.5, scale=127.5)))

@@ -43,6 +43,27 @@ def test_a_fixed_batch_is_kept_and_the_rest_padded(
         np.testing.assert_allclose(backend.infer(pixels[:1]), tiny.network.of_pixels(pixels[:1]), atol=TOLERANCE)
 
 
+def test_an_input_and_an_output_without_a_name(tiny: Tiny, pixels: Pixels) -> None:
+    named = spec(tiny.graph)
+    unnamed = spec(tiny.graph, output=None, input=named.input.model_copy(update={"name": None}))
+    np.testing.assert_array_equal(infer(pixels, unnamed), infer(pixels, named))
+
+
+def test_a_graph_with_the_channels_first_and_the_images_last(tensorflow: Any, tiny: Tiny, tmp_path: Path) -> None:
+    tf = tensorflow
+    with tf.Graph().as_default() as graph:
+        given = tf.compat.v1.placeholder(tf.float16, [None, 3, SIZE, SIZE], name="x")
+        x = tf.cast(tf.transpose(given, [0, 2, 3, 1]), tf.float32)
+        hidden = tf.nn.relu(tf.nn.conv2d(x, tiny.network.first[None, None], 1, "SAME"))
+        logits = tf.matmul(tf.reduce_mean(hidden, [1, 2]), tf.constant(tiny.network.second))
+        tf.transpose(tf.nn.softmax(logits), name="y")
+        (tmp_path / "g.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    pixels = np.random.default_rng(4).integers(0, 256, (7, SIZE, SIZE, 3)).astype(np.uint8)
+    found = infer(pixels, spec(tmp_path / "g.pb", input=Input(color="RGB"), output=None))
+    expected = tiny.network.of_normalised(pixels[..., ::-1].astype(float))
+    np.testing.assert_allclose(found, expected, atol=TOLERANCE)
+
+
 def test_answers_are_the_callers(tiny: Tiny, pixels: Pixels) -> None:
     with TensorFlowBackend(spec(tiny.graph)) as backend:
         first = backend.infer(pixels)

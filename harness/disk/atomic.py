@@ -14,10 +14,11 @@ _UMASK = os.umask(0o022)  # read once, at import, because reading it sets it for
 os.umask(_UMASK)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write ``data`` so that a reader sees either the old file or the whole new one, even after a power cut.
 
-    Raises RecordError with the reason (no permission, no space) and leaves no temporary file behind.
+    ``private``: only this user may read and write the file, whatever the umask allows others. Raises RecordError with
+    the reason (no permission, no space) and leaves no temporary file behind.
     """
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
@@ -28,7 +29,7 @@ def write_atomically(path: Path, data: bytes) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(temporary, 0o666 & ~_UMASK)  # noqa: PTH101
+        os.chmod(temporary, 0o600 if private else 0o666 & ~_UMASK)  # noqa: PTH101
         os.replace(temporary, path)  # noqa: PTH105
     except OSError as error:
         raise cannot_write(path, error) from error

@@ -12,13 +12,13 @@ from harness.disk.atomic import write_atomically
 _MAGIC = b"harness table 1\n"
 
 
-def write_table(path: Path, table: pa.Table) -> None:
-    """Write an Arrow table with a sha256 in front, atomically. Raises RecordError."""
+def write_table(path: Path, table: pa.Table, *, private: bool = False) -> None:
+    """Write an Arrow table with a sha256 in front, atomically; ``private``: for this user alone. Raises RecordError."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     payload = sink.getvalue().to_pybytes()
-    write_atomically(path, _MAGIC + hashlib.sha256(payload).digest() + payload)
+    write_atomically(path, _MAGIC + hashlib.sha256(payload).digest() + payload, private=private)
 
 
 def read_table(path: Path) -> pa.Table | None:

@@ -79,11 +79,11 @@ class ProbabilityCache:
         notes = json.dumps(loaded.to_json())
         table = pa.table({"probabilities": rows}).replace_schema_metadata({"loaded": notes})
         path = self._path(image_digests)
-        if foreign(path, self._root):
+        if foreign(path.parent, self._root):  # an entry that others could write to is replaced by one that they cannot
             return
         with contextlib.suppress(OSError, RecordError):
             make_private(path.parent)
-            write_table(path, table)
+            write_table(path, table, private=True)
 
 
 def touch(folder: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -145,4 +146,33 @@ def test_what_others_may_write_to_is_not_used(tmp_path: Path, place: str) -> Non
     assert cache.get(DIGESTS, 5) is None
     assert cache.has_any() == (place == "entry")
     chosen.chmod(before)
+    assert cache.get(DIGESTS, 5) is not None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")
+@pytest.mark.parametrize("mask", [0o000, 0o002, 0o077])
+def test_entries_are_for_this_user_alone_whatever_the_umask(
+    tmp_path: Path, mask: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With umask 002 the entries were written with a mode that reading refuses, so that the cache never answered."""
+    monkeypatch.setattr("harness.disk.atomic._UMASK", mask)
+    before = os.umask(mask)
+    try:
+        cache = ProbabilityCache(tmp_path / "probabilities", {"k": 1})
+        cache.put(DIGESTS, NUMBERS, LOADED)
+        assert cache.get(DIGESTS, 5) is not None
+    finally:
+        os.umask(before)
+    modes = {path.is_dir(): stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "probabilities").rglob("*")}
+    assert modes == {True: 0o700, False: 0o600}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")
+def test_an_entry_that_others_could_write_to_is_replaced(tmp_path: Path) -> None:
+    cache = ProbabilityCache(tmp_path, {"k": 1})
+    cache.put(DIGESTS, NUMBERS, LOADED)
+    (path,) = tmp_path.glob("*/*.table")
+    path.chmod(0o664)
+    assert cache.get(DIGESTS, 5) is None
+    cache.put(DIGESTS, NUMBERS, LOADED)
     assert cache.get(DIGESTS, 5) is not None

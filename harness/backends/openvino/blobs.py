@@ -10,12 +10,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from filelock import FileLock
-
 from harness.disk.atomic import write_atomically
+from harness.disk.lock import try_lock
 from harness.disk.private import foreign, make_private
 from harness.errors import HarnessError
 from harness.machine.digests import file_sha256
@@ -23,20 +22,24 @@ from harness.machine.digests import file_sha256
 LIST = "blobs.json"
 _LOCK = ".lock"
 _OURS = (LIST, _LOCK)
+_PATIENCE = 120.0  # seconds that another process may compile the same model; then it is compiled without the cache
 
 
 @contextlib.contextmanager
-def checked(folder: Path | None) -> Iterator[str | None]:
+def checked(folder: Path | None, warn: Callable[[str], None] | None = None) -> Iterator[str | None]:
     """Give the folder where OpenVINO may keep what it compiles inside the block; None where it may not.
 
     What cannot be believed there is removed before; what was compiled is listed after. It may not where there is no
-    folder, another user owns it, others may write there, or it cannot be written. One process compiles at a time.
+    folder, another user owns it, others may write there, or it cannot be written. One process compiles at a time; where
+    the folder cannot be locked, or another process holds it too long, ``warn`` is told why the cache is not used.
     """
     if folder is None or not _made(folder):
         yield None
         return
-    with FileLock(folder / _LOCK):
-        sound = _cleaned(folder)
+    with try_lock(folder / _LOCK, _PATIENCE) as fault:
+        if fault and warn:
+            warn(f"the cache of compiled models is not used: {fault}")
+        sound = fault is None and _cleaned(folder)
         yield str(folder) if sound else None
         if sound:
             _keep_digests(folder)
@@ -62,10 +65,16 @@ def _cleaned(folder: Path) -> bool:
 
 
 def _keep_digests(folder: Path) -> None:
-    """Write the digests of what OpenVINO compiled into a folder; what cannot be listed is compiled anew next time."""
+    """Write the digests of what OpenVINO compiled into a folder; what cannot be listed is compiled anew next time.
+
+    OpenVINO writes with the process's umask; only this user's files are believed.
+    """
     with contextlib.suppress(OSError, HarnessError):
-        found = {path.name: file_sha256(path) for path in sorted(folder.iterdir()) if path.name not in _OURS}
-        write_atomically(folder / LIST, json.dumps(found, indent=1).encode())
+        compiled = [path for path in sorted(folder.iterdir()) if path.name not in _OURS]
+        for path in compiled:
+            path.chmod(0o700 if path.is_dir() else 0o600)
+        found = {path.name: file_sha256(path) for path in compiled}
+        write_atomically(folder / LIST, json.dumps(found, indent=1).encode(), private=True)
 
 
 def _known(folder: Path) -> dict[str, str]:

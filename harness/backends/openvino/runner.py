@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,7 @@ class OpenVINOBackend(Backend):
         """Read and compile the model. Raises ModelError for a bad file or name, DeviceError for device or precision."""
         ov = import_openvino()
         self._latencies: list[float] = []
+        self._notes: list[str] = []
         self._misshapen: ModelError | None = None  # an exception in a callback would end the process
         core = ov.Core()
         self._require_device(core)
@@ -70,7 +72,9 @@ class OpenVINOBackend(Backend):
         request = Request(self._batch, len(self._queue), str(shape), shape.is_dynamic)
         self._report = partial(report, ov, core, compiled, self.spec, sha256, request)
         self._devices: Callable[[], list[str]] = partial(execution_devices, compiled, self.spec.device)
-        return self._report()
+        found = self._report()
+        notes = (f"{self.spec.id}: {note}" for note in self._notes)
+        return dataclasses.replace(found, warnings=(*found.warnings, *notes))
 
     def _require_device(self, core: Any) -> None:
         """Refuse a device that is not there, and a precision that it does not list."""
@@ -204,7 +208,7 @@ class OpenVINOBackend(Backend):
         if self.spec.threads and self.spec.device == "CPU":
             properties["INFERENCE_NUM_THREADS"] = self.spec.threads
         try:
-            with checked(Path(self.spec.cache_dir) if self.spec.cache_dir else None) as folder:
+            with checked(Path(self.spec.cache_dir) if self.spec.cache_dir else None, self._notes.append) as folder:
                 if folder:
                     properties["CACHE_DIR"] = folder
                 return core.compile_model(model, self.spec.device, properties)

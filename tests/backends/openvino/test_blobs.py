@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +103,41 @@ def test_a_folder_that_others_may_write_to_is_not_used(tmp_path: Path) -> None:
 def test_no_folder_is_no_cache() -> None:
     with checked(None) as usable:
         assert usable is None
+
+
+def test_what_openvino_writes_is_for_this_user_alone_whatever_the_umask(
+    tiny: Tiny, pixels: NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.disk.atomic._UMASK", 0o002)
+    folder = tmp_path / "compiled" / "key"
+    before = os.umask(0o002)
+    try:
+        answers(spec(tiny.ir, folder), pixels)
+        (blob,) = blobs(folder)
+        written = blob.stat().st_mtime_ns
+        answers(spec(tiny.ir, folder), pixels)
+    finally:
+        os.umask(before)
+    assert blob.stat().st_mtime_ns == written
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent)] == [0o700, 0o700]
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EIO])
+def test_without_locks_it_is_compiled_without_the_cache_and_said_once(
+    tiny: Tiny,
+    network: Network,
+    pixels: NDArray[np.uint8],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with OpenVINOBackend(spec(tiny.ir, tmp_path / "compiled" / "key")) as backend:
+        np.testing.assert_allclose(backend.infer(pixels), network.of_pixels(pixels), atol=1e-5)
+        (warning,) = [text for text in backend.loaded.warnings if "cache" in text]
+    assert warning.startswith("ir: the cache of compiled models is not used")
+    assert not blobs(tmp_path / "compiled" / "key")

@@ -23,6 +23,7 @@ from harness.engine.answers import Classes, settled
 from harness.engine.identity import PlannedModel, plan_models, task_for
 from harness.errors import ConfigError, DatasetError, DeviceError, ModelError
 from harness.feeding.contract import fed_instead
+from harness.feeding.decode import pixels_of_first
 from harness.feeding.pipeline import Prepared
 from harness.judging.gates import Judged, judge_model
 from harness.metrics.outcome import Outcome, as_decimal
@@ -241,21 +242,7 @@ class _Bench:
 
     def _pixels(self, preprocess: Preprocess, count: int) -> Prepared:
         """Return (count, height, width, 3) BGR of the first images. Raises DatasetError where one is bad."""
-        from harness.feeding.decode import Decoder
-        from harness.machine.environment import cores
-
-        shards = [
-            (number, range(start, min(start + _SHARD, count))) for number, start in enumerate(range(0, count, _SHARD))
-        ]
-        parts = []
-        with Decoder(self._images, preprocess, threads=cores()) as decoder:
-            for decoded in decoder.shards(shards):
-                for row, reason in decoded.bad.items():
-                    raise DatasetError(
-                        f"{self._images.manifest.image_ids[row]}: {reason}; the self-test needs sound images"
-                    )
-                parts.append(decoded.pixels)
-        return np.concatenate(parts)
+        return pixels_of_first(self._images, preprocess, count, "the self-test")
 
 
 def _no_digest(row: int) -> bytes:

@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from harness.config import Preprocess
 from harness.dataset.image import BadImageError
 from harness.dataset.image_set import ImageSet
+from harness.errors import DatasetError
 from harness.feeding.pipeline import Prepared, prepare_each
+from harness.machine.environment import cores
 
 PixelsKey = tuple[Any, ...]
 _ROWS_A_TASK = 8
+_AT_ONCE = 256  # images of `pixels_of_first`
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,7 @@ class Decoder:
             yield started.pop(0).finish()
 
     def _start(self, index: int, rows: range) -> _Started:
-        tensors: dict[PixelsKey, Prepared] = {}
-        for key, preprocess in self._preprocesses.items():
-            shape = (len(rows), *preprocess.output_size, 3)
-            tensors[key] = np.zeros(shape, np.float32) if preprocess.is_float else np.zeros(shape, np.uint8)
+        tensors = {key: _black(preprocess, len(rows)) for key, preprocess in self._preprocesses.items()}
         tasks = [
             self._pool.submit(self._rows, rows[start : start + _ROWS_A_TASK], start, list(tensors.values()))
             for start in range(0, len(rows), _ROWS_A_TASK)
@@ -115,6 +115,11 @@ class Decoder:
         return digest, signature, None
 
 
+def _black(preprocess: Preprocess, images: int) -> Prepared:
+    shape = (images, *preprocess.output_size, 3)
+    return np.zeros(shape, np.float32) if preprocess.is_float else np.zeros(shape, np.uint8)
+
+
 @dataclass(frozen=True)
 class _Started:
     index: int
@@ -127,3 +132,19 @@ class _Started:
         bad = {row: reason for row, (_, _, reason) in zip(self.rows, found, strict=True) if reason is not None}
         digests = tuple(digest for digest, _, _ in found)
         return Decoded(self.index, self.rows, self.tensors, digests, tuple(mark for _, mark, _ in found), bad)
+
+
+def pixels_of_first(images: ImageSet, preprocess: Preprocess, count: int, need: str) -> Prepared:
+    """Return the pixels of the first ``count`` images: (count, height, width, 3) BGR, all in memory.
+
+    ``need``: what needs them, for the message. Raises DatasetError where one of them is unusable.
+    """
+    pixels = _black(preprocess, count)
+    starts = range(0, count, _AT_ONCE)
+    shards = [(number, range(start, min(start + _AT_ONCE, count))) for number, start in enumerate(starts)]
+    with Decoder(images, preprocess, threads=cores()) as decoder:
+        for decoded in decoder.shards(shards):
+            for row, reason in decoded.bad.items():
+                raise DatasetError(f"{images.manifest.image_ids[row]}: {reason}; {need} needs sound images")
+            pixels[decoded.rows.start : decoded.rows.stop] = decoded.pixels
+    return pixels

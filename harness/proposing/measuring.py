@@ -15,9 +15,7 @@ from harness.backends.opening import open_backend
 from harness.config import Input, Preprocess
 from harness.config.color import Color, Triple
 from harness.dataset.image_set import ImageSet
-from harness.errors import DatasetError
-from harness.feeding.decode import Decoder
-from harness.machine.environment import cores
+from harness.feeding.decode import pixels_of_first
 from harness.metrics.statistics import mcnemar_exact
 from harness.proposing.families import NORMALISATIONS, Way, ways
 
@@ -197,11 +195,5 @@ class _Pictures:
         if way.name not in self._kept:
             keys = way.keys if "steps" in way.keys else {**way.keys, "size": self._size}
             preprocess = Preprocess.model_validate(keys)
-            with Decoder(self._images, preprocess, threads=cores()) as decoder:
-                (decoded,) = decoder.shards([(0, range(self._count))])
-            for row, why in decoded.bad.items():
-                raise DatasetError(
-                    f"{self._images.manifest.image_ids[row]}: {why}; contracts are measured on sound images"
-                )
-            self._kept[way.name] = decoded.pixels
+            self._kept[way.name] = pixels_of_first(self._images, preprocess, self._count, "a measurement of contracts")
         return self._kept[way.name]

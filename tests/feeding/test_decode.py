@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from harness.config import Preprocess
-from harness.feeding.decode import Decoder
+from harness.errors import DatasetError
+from harness.feeding.decode import Decoder, pixels_of_first
 from tests.engine.conftest import SIDE, Memory, picture
 
 PREPROCESS = Preprocess(size=SIDE, crop_fraction=1.0)
@@ -87,3 +88,17 @@ def test_a_bug_in_a_thread_is_not_swallowed() -> None:
     memory = Memory(range(50), before_read=fail)
     with Decoder(memory.set(), PREPROCESS, threads=2) as decoder, pytest.raises(RuntimeError, match="a bug"):
         list(decoder.shards(SHARDS))
+
+
+def test_the_first_images_come_as_one_array() -> None:
+    memory = Memory([*range(200)] * 2)
+    pixels = pixels_of_first(memory.set(), PREPROCESS, 300, "this test")
+    expected = np.array([*range(200), *range(100)])[:, None, None, None] + np.zeros((300, SIDE, SIDE, 3))
+    np.testing.assert_array_equal(pixels, expected)
+    assert set(memory.reads) == set(range(300))
+
+
+def test_a_bad_image_among_the_first_is_named_with_what_needs_it() -> None:
+    memory = Memory(range(10), {4: b"words"})
+    with pytest.raises(DatasetError, match=r"image-4: not an image.*; this test needs sound images"):
+        pixels_of_first(memory.set(), PREPROCESS, 10, "this test")

@@ -47,12 +47,20 @@ def run(options: argparse.Namespace) -> Result:
 
 
 def update(options: argparse.Namespace) -> Result:
-    """Save a finished run as the baseline; the result lists what changed, for whoever reviews the file."""
+    """Save a finished run as the baseline; the result lists what changed, for whoever reviews the file.
+
+    A run whose reference is no better than guessing is refused with exit code 5.
+    """
     from harness.judging.baseline import baseline_of, read_baseline, write_baseline
+    from harness.judging.chance import faults_of_record
     from harness.judging.recount import read_sound_record
 
     record = read_sound_record(options.folder)
     accepted = baseline_of(record)
+    if faults := faults_of_record(record):
+        reasons = "; ".join(fault for _, fault in faults)
+        refused = f"{options.file}: not written, because no gate could pass on this run: {reasons}"
+        return Result(EXIT_NOTHING_DECIDED, error=printable(refused))
     before = read_baseline(options.file) if options.file.exists() else None
     write_baseline(options.file, accepted)
     lines = [f"{options.file}: {'written' if before is None else 'updated'} from {options.folder}"]
@@ -66,9 +74,13 @@ def update(options: argparse.Namespace) -> Result:
 
 
 def check(options: argparse.Namespace) -> Result:
-    """Compare a finished run with a baseline; exit 1 where it is worse, 4 where the two cannot be compared."""
+    """Compare a finished run with a baseline; exit 1 where it is worse, 4 where the two cannot be compared.
+
+    Exit 5 where nothing is worse, but the run's reference is no better than guessing.
+    """
     from harness.judging.baseline import judge_baseline, read_baseline
     from harness.judging.baseline.schema import require_finished
+    from harness.judging.chance import faults_of_record, without_passes
     from harness.judging.exit_codes import exit_code
     from harness.judging.recount import read_sound_record
 
@@ -77,6 +89,7 @@ def check(options: argparse.Namespace) -> Result:
     baseline = read_baseline(options.file)
     gate = _limits(record, options)
     gates = judge_baseline(record, baseline, {model.id: gate for model in record.models}, path=options.file)
+    gates = list(without_passes(gates, faults_of_record(record)))
     code = exit_code(gates, evaluated=record.dataset.evaluated)
     if options.json:
         return Result(code, document={"exit_code": code, "gates": [part.model_dump(mode="json") for part in gates]})
@@ -103,7 +116,7 @@ def _limits(record: RunRecord, options: argparse.Namespace) -> BaselineGate:
 
 
 def _as_text(gates: list[GatePart]) -> str:
-    words = {"pass": "pass", "fail": "FAIL", "error": "NOT COMPARABLE"}
+    words = {"pass": "pass", "fail": "FAIL", "error": "NOT COMPARABLE", "inconclusive": "INCONCLUSIVE"}
     lines = []
     for part in gates:
         lines.append(f"{words.get(part.verdict, part.verdict)}: {part.model}: {part.reason}")

@@ -78,6 +78,8 @@ def as_text(pair: RunPair, a: str, b: str) -> str:
 
     screen = Screen()
     console = screen.console(120)
+    for warning in pair.warnings:
+        console.print(f"warning: {warning}", soft_wrap=True)
     console.print(f"A: {printable(a)}  {printable(pair.a.name)}, {printable(pair.a.started_utc)}", soft_wrap=True)
     console.print(f"B: {printable(b)}  {printable(pair.b.name)}, {printable(pair.b.started_utc)}", soft_wrap=True)
     console.print(f"{numbers.plural(pair.images, 'image')}, the same in both; drop is A minus B: a loss is positive\n")
@@ -85,8 +87,6 @@ def as_text(pair: RunPair, a: str, b: str) -> str:
     for where, names in (("A", pair.only_in_a), ("B", pair.only_in_b)):
         if names:
             console.print(f"Only in {where}, not compared: {', '.join(map(printable, names))}", soft_wrap=True)
-    for warning in pair.warnings:
-        console.print(f"warning: {warning}", soft_wrap=True)
     for model in pair.models:
         if model.flipped:
             console.print(_flips(model), soft_wrap=True)

@@ -59,6 +59,7 @@ def _plan(drop: float, confidence: float, whole: int, discordant: float | None, 
         ],
         "drop_within_limit": [_drop_row(drop, confidence, whole, rate) for rate in rates],
         "target_images": whole,
+        "one_image_pp": 100 / whole,
     }
     if images is not None:
         found = power(images, drop, confidence, whole, None if discordant is None else discordant / 100)
@@ -104,6 +105,12 @@ def _as_text(plan: dict[str, Any]) -> str:
     screen = Screen()
     console = screen.console(110)
     console.print(table)
+    if plan["one_image_pp"] > plan["drop_pp"]:
+        console.print(
+            f"One image of {whole:,} weighs {plan['one_image_pp']:.3g} pp, more than the limit: counts decide only "
+            f"where the configuration says `dataset.images: {whole}`.",
+            soft_wrap=True,
+        )
     if "subset" in plan:
         for line in _subset(plan):
             console.print(line, soft_wrap=True)

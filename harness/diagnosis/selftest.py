@@ -204,7 +204,8 @@ class _Bench:
         return judge_model(self._judged(self._candidate.id, outcome, reference), self._gates, self._config.published)
 
     def _judged(self, model: str, outcome: Outcome, reference: Outcome | None) -> Judged:
-        return Judged(model, outcome, reference, self._candidate.precision, self._whole)
+        declared = self._config.dataset.images is not None
+        return Judged(model, outcome, reference, self._candidate.precision, self._whole, declared=declared)
 
     def _with_fault(self, fault: Fault, count: int) -> NDArray[np.float32]:
         """Return the probabilities, float32 (count, classes), that the candidate gives with the fault."""

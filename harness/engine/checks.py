@@ -52,14 +52,15 @@ def refuse_failures(reference: str | None, candidates: Sequence[str], failures: 
     raise errors[0] if len(reasons) == 1 else type(errors[0])("\n  ".join(["no candidate can run", *reasons]))
 
 
-def too_many_bad_images(config: Config, manifest: Manifest, bad: Mapping[int, str], limit: int) -> DatasetError:
-    """Return the error that names the bad images, the first twenty of them."""
+def too_many_bad_images(config: Config, manifest: Manifest, bad: Mapping[int, str], images: int) -> DatasetError:
+    """Return the error that names the bad images, the first twenty of them. ``images``: they are a share of so many."""
+    limit = config.dataset.bad_images.tolerated(images)
     names = [f"{manifest.image_ids[row]}: {reason}" for row, reason in sorted(bad.items())]
     shown = "\n  ".join(names[:20]) + (
         f"\n  ... and {len(names) - 20} more, all in run.json" if len(names) > 20 else ""
     )
     asked = config.dataset.bad_images
-    by_share = f", which is {asked.max_percent:g} % of {len(manifest):,}" if limit < asked.max else ""
+    by_share = f", which is {asked.max_percent:g} % of {images:,}" if limit < asked.max else ""
     by_share = by_share if asked.policy != "fail" else ""
     allowed = f" (bad_images.policy is {asked.policy}, {limit} allowed{by_share})"
     plural = "s" if len(names) > 1 else ""

@@ -206,8 +206,10 @@ def _take_tables(run: Run, run_folder: RunFolder, missing: Sequence[ShardTask]) 
                 if run.certifying and run.certifying.take(table):
                     break
     run.timing["stream_seconds"] = time.perf_counter() - start
-    if len(run.bad) > limit:
-        raise too_many_bad_images(run.config, run.images.manifest, run.bad, limit)
+    # A run that stops early has not earned the tolerance of the images that it never looked at.
+    for images in (len(run.images.manifest), sum(len(table.rows) for table in run.tables)):
+        if len(run.bad) > policy.tolerated(images):
+            raise too_many_bad_images(run.config, run.images.manifest, run.bad, images)
 
 
 def _refuse_calibrated(run: Run) -> None:

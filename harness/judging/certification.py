@@ -48,9 +48,9 @@ class Decision:
 class Certification:
     """What a certification found. ``confidence`` is a fraction; the drops are in pp, positive is a loss.
 
-    ``images``: taken, ``bad`` ones among them. ``drop_pp``: on the images taken; ``at_least_pp`` and ``at_most_pp``:
-    one-sided bounds of the drop on the whole population, each at ``confidence`` at all times; None where no model saw
-    an image.
+    ``images``: evaluated, ``bad`` ones that count as wrong among them; ``left_out``: bad ones besides. ``drop_pp``: on
+    the images evaluated; ``at_least_pp`` and ``at_most_pp``: one-sided bounds of the drop on all images of the
+    population that can be read, each at ``confidence`` at all times; None where no model saw an image.
     """
 
     proof: Proof
@@ -59,6 +59,7 @@ class Certification:
     population: int
     images: int
     bad: int
+    left_out: int
     decided_after: int | None
     broken: int
     fixed: int
@@ -101,7 +102,8 @@ class Certifier:
 
     ``limit_pp``: largest Top-1 drop, in pp, that is still within (the boundary passes); ``confidence``: a fraction,
     such as 0.95; ``population``: size of the whole set that the images are drawn from; ``left_out``: up to so many bad
-    images do not belong to the set that the drop is a share of (the policy `skip`).
+    images are not evaluated (the policy `skip`). Nobody knows what the models say of those: a drop is within the limit
+    only if it would be with every one of them broken, and above it if it is on the images that can be read.
     Raises ValueError for numbers out of range.
     """
 
@@ -110,9 +112,9 @@ class Certifier:
             raise ValueError(f"a limit of {limit_pp:g} pp: it must be 0 to 100")
         self.limit_pp, self.confidence, self.population = limit_pp, confidence, population
         self._error = float(1 - Fraction(repr(confidence)))
-        # Nobody knows how many bad images are still to come, so each claim is made for the set that is harder to prove.
+        # Nobody knows how many bad images are still to come, so each claim is made for the number that is hardest.
         self._smallest = max(1, population - left_out)
-        self._beyond = SumTest(population, self._most(self._smallest) + 1, self._error, AGAINST_DROP)
+        self._beyond = SumTest(population, self._most(population) - left_out + 1, self._error, AGAINST_DROP)
         self._within = SumTest(population, -self._most(population), self._error, AGAINST_NO_DROP)
         self._skips = left_out > 0
         self._bad = 0
@@ -123,7 +125,7 @@ class Certifier:
         return math.floor(Fraction(repr(self.limit_pp)) * size / 100)
 
     def add(self, reference_correct: NDArray[np.bool_], candidate_correct: NDArray[np.bool_], bad: int = 0) -> Decision:
-        """Take the next images, bool (n,) each, in the order drawn; ``bad`` of them are bad, so wrong in both.
+        """Take the next images, bool (n,) each, in the order drawn; ``bad`` of them are bad, so False in both.
 
         Images after the decision count in the bounds, but do not change it, unless the whole population was seen:
         then the exact count decides. Raises ValueError where the lengths differ or the population is exceeded.
@@ -145,9 +147,14 @@ class Certifier:
         return self._beyond.taken
 
     @property
+    def _left_out(self) -> int:
+        """How many of them were not evaluated."""
+        return self._bad if self._skips else 0
+
+    @property
     def _size(self) -> int:
-        """Size of the set that the drop is a share of, as far as it is known."""
-        return self.population - (self._bad if self._skips else 0)
+        """Size of the set that can be read, as far as it is known."""
+        return self.population - self._left_out
 
     @property
     def decision(self) -> Decision:
@@ -156,19 +163,27 @@ class Certifier:
         within = None if certified is None and rejected is None else (certified or math.inf) < (rejected or math.inf)
         after = None if within is None else certified if within else rejected
         if self.images == self.population:
-            exact = self._beyond.total <= self._most(self._size)
-            within, after = exact, after if within == exact else self.images
+            exact = self._exact()
+            within, after = exact, None if exact is None else after if within == exact else self.images
         proof: Proof = "undecided" if within is None else "certified" if within else "rejected"
         return Decision(proof, self.images, after)
+
+    def _exact(self) -> bool | None:
+        """Return whether the drop is within by the counts of all images; None where those left out could change it."""
+        lost = self._beyond.total
+        if lost + self._left_out <= self._most(self.population):
+            return True
+        return False if lost > self._most(self._size) else None
 
     def result(self) -> Certification:
         """Return what was found so far, with bounds and the sentence for reports."""
         differences = np.concatenate([*self._batches, np.empty(0, np.int8)])
-        decision, images = self.decision, len(differences)
+        decision, images = self.decision, len(differences) - self._left_out
+        bad = self._bad - self._left_out
         broken, fixed = int((differences > 0).sum()), int((differences < 0).sum())
         drop = low = high = None
-        if images > self._bad:
-            drop = 100 * (broken - fixed) / (images - (self._bad if self._skips else 0))
+        if images > bad:
+            drop = 100 * (broken - fixed) / images
             low = self._bound(smallest_sum(differences, self.population, self._error), upwards=False)
             high = self._bound(largest_sum(differences, self.population, self._error), upwards=True)
             if low > high:  # one of the rare runs in which a bound is wrong: the one that the proof needs stays
@@ -179,7 +194,8 @@ class Certifier:
             confidence=self.confidence,
             population=self.population,
             images=images,
-            bad=self._bad,
+            bad=bad,
+            left_out=self._left_out,
             decided_after=decision.decided_after,
             broken=broken,
             fixed=fixed,
@@ -201,6 +217,7 @@ def _sentence(found: Certification) -> str:
     if found.images == found.bad:
         return "no image was compared"
     flips = f"{found.broken:,} broken, {found.fixed:,} fixed" + (f", {found.bad:,} bad" if found.bad else "")
+    flips += f", {found.left_out:,} left out" if found.left_out else ""
     confidence = f"with {100 * found.confidence:g} % confidence"
     limit = f"limit {found.limit_pp:g} pp"
     if found.images == found.population:
@@ -214,7 +231,9 @@ def _sentence(found: Certification) -> str:
     if found.proof == "rejected":
         return f"proven above the limit: Top-1 drop at least {found.at_least_pp:+.3f} pp {proven}"
     between = f"between {found.at_least_pp:+.3f} and {found.at_most_pp:+.3f} pp (each {confidence})"
-    return f"not decided: Top-1 drop {between}, {limit}, after {taken}; {_images_needed(found)}"
+    left = "nobody knows what the models say of the images that were left out; mend them"
+    mend = left if found.images + found.left_out == found.population else _images_needed(found)
+    return f"not decided: Top-1 drop {between}, {limit}, after {taken}; {mend}"
 
 
 def _images_needed(found: Certification) -> str:

@@ -1,53 +1,102 @@
-"""Whether a yardstick is one: no gate passes on a reference that is no better than guessing."""
+"""Whether a yardstick is one: no gate passes on a reference that is no better than guessing. Without numpy."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from harness.config.gates import Published
-from harness.metrics.compare import correct_at
-from harness.metrics.outcome import Outcome
 from harness.metrics.statistics import above_share, below_share
-from harness.record.schema import GatePart
+from harness.record.recorded_config import RecordedConfig
+from harness.record.schema import GatePart, ModelPart, RunRecord
 
 GATE = "chance"
 SIGNIFICANCE = 0.01  # one-sided, of each of the two tests
 MARGIN = 0.02  # of the way from guessing to always right: a network fed wrongly still gets a little more than nothing
 FAR = 0.5  # of the published accuracy
 
+Fault = tuple[ModelPart, str]
 
-def chance_fault(model: str, role: str, outcome: Outcome, classes: int, published: Published | None) -> str | None:
+
+def chance_fault(
+    model: str, role: str, correct: int, total: int, classes: int, published_percent: float | None
+) -> str | None:
     """Return in one sentence why a model's accuracy makes it no yardstick; None where it is one, or nothing is known.
 
-    ``classes``: without background. An exact binomial test of its Top-1 has to reject "at most the guessing accuracy
-    1 / classes, and 2 % of the way from there to 1". Where accuracy is published, the test of "at least half of it"
-    must not be rejected. Images that could not be read count as wrong.
+    ``correct`` of ``total`` images by Top-1, bad images being wrong; ``classes``: without background. An exact binomial
+    test has to reject "at most the guessing accuracy 1 / classes, and 2 % of the way from there to 1", or half of the
+    published accuracy where that is less. Where accuracy is published, the test of "at least half of it" must not be
+    rejected.
     """
-    total = len(outcome)
-    if total == 0 or bool(outcome.is_bad.all()) or classes < 2:
+    if total == 0 or classes < 2:
         return None
-    correct = int(correct_at(outcome, 1).sum())
     guessing = 1 / classes
+    least = guessing + MARGIN * (1 - guessing)
+    if published_percent is not None:  # of a very hard set, on which hardly more can be reached
+        least = min(least, max(guessing, FAR * published_percent / 100))
     measured = f"{correct:,} of {total:,} images correct ({100 * correct / total:.2f} %)"
     subject = f"the {role} {model}"
     mend = "check the labels, and `input.color`, `mean` and `scale`"
-    if above_share(correct, total, guessing + MARGIN * (1 - guessing)) > SIGNIFICANCE:
-        best = above_share(total, total, guessing + MARGIN * (1 - guessing)) > SIGNIFICANCE
-        if best and correct == total:
+    if above_share(correct, total, least) > SIGNIFICANCE:
+        if correct == total:
             return f"{subject} has {measured}, too few images to tell it from guessing among {classes:,} classes"
         return f"{subject} is not clearly better than guessing among {classes:,} classes: {measured}; {mend}"
-    if published and below_share(correct, total, FAR * published.top1_percent / 100) <= SIGNIFICANCE:
-        return f"{subject} is far below the published {published.top1_percent:g} %: {measured}; {mend}"
+    if published_percent and below_share(correct, total, FAR * published_percent / 100) <= SIGNIFICANCE:
+        return f"{subject} is far below the published {published_percent:g} %: {measured}; {mend}"
     return None
 
 
-def held_back(gates: Sequence[GatePart], model: str, fault: str) -> tuple[GatePart, ...]:
-    """Return the gates with ``fault`` first, as a verdict of its own, and no pass left: it would mean nothing."""
-    reason = f"not decided, because {model} is no yardstick (see the gate {GATE})"
-    return (
-        GatePart(gate=GATE, model=model, verdict="inconclusive", reason=fault),
-        *(
-            part.model_copy(update={"verdict": "inconclusive", "reason": reason}) if part.verdict == "pass" else part
-            for part in gates
-        ),
+def chance_faults(models: Sequence[ModelPart], config: RecordedConfig, *, good: int) -> list[Fault]:
+    """Return why the reference is no yardstick, by its counts; without a reference, every candidate that is none.
+
+    ``good``: how many of the evaluated images could be read. Empty where none could, and where nothing says among how
+    many classes the models choose.
+    """
+    classes = config.dataset.classes
+    if classes is None or good <= 0:
+        return []
+    role = "reference" if any(part.role == "reference" for part in models) else "candidate"
+    published = config.published.top1_percent
+    found = [
+        (part, chance_fault(part.id, role, part.top1.correct, part.top1.total, classes, published))
+        for part in models
+        if part.role == role and part.top1 is not None
+    ]
+    return [(part, fault) for part, fault in found if fault]
+
+
+def faults_of_record(record: RunRecord) -> list[Fault]:
+    """Return the same of a finished run; nothing is said of one that was not finished."""
+    if record.status != "complete":
+        return []
+    counted_bad = len(record.dataset.bad_images) if record.dataset.bad_images_policy == "wrong" else 0
+    return chance_faults(record.models, record.recorded_config, good=record.dataset.evaluated - counted_bad)
+
+
+def without_passes(gates: Sequence[GatePart], faults: Sequence[Fault]) -> tuple[GatePart, ...]:
+    """Return the gates with the ``faults`` first, each as a verdict of its own, and no pass left that rests on one.
+
+    On a reference every gate rests, on a candidate its own.
+    """
+    said = tuple(
+        GatePart(gate=GATE, model=part.id, verdict="inconclusive", reason=fault)
+        for part, fault in faults
     )
+    return (*said, *(_held_back(gate, faults) for gate in gates))
+
+
+def passes_on_chance(record: RunRecord) -> Iterator[str]:
+    """Yield what is wrong with a finished record in which a gate passed on a model that is no yardstick."""
+    for part, fault in faults_of_record(record):
+        if any(gate.verdict == "pass" and _rests_on(gate, part) for gate in record.gates):
+            yield f"a gate passed, but {fault}"
+
+
+def _held_back(gate: GatePart, faults: Sequence[Fault]) -> GatePart:
+    found = next((part for part, _ in faults if _rests_on(gate, part)), None)
+    if found is None or gate.verdict != "pass":
+        return gate
+    reason = f"not decided, because {found.id} is no yardstick (see the gate {GATE})"
+    return gate.model_copy(update={"verdict": "inconclusive", "reason": reason})
+
+
+def _rests_on(gate: GatePart, model: ModelPart) -> bool:
+    return model.role == "reference" or gate.model == model.id

@@ -176,19 +176,20 @@ def judge_drop(judged: Judged, gate: DropGate | None) -> GatePart:
         measured.append(figure.model_copy(update={"value": 100 * (broken - fixed) / total}))
         found.append(_DropOfOneK(k, broken, fixed, total, most))
     is_whole = total >= judged.whole_set
-    is_unknown_part = is_whole and any(judged.weighs_too_much(item.most) for item in found)
-    exact = is_whole and not is_unknown_part
-    verdicts = [item.on_whole_set() if exact else item.on_subset() for item in found]
+    # Each limit by itself: one that an image weighs more than takes nothing from what the other one decides exactly.
+    exact = {item.k: is_whole and not judged.weighs_too_much(item.most) for item in found}
+    verdicts = {item.k: item.on_whole_set() if exact[item.k] else item.on_subset() for item in found}
     order: tuple[Verdict, ...] = ("fail", "inconclusive", "pass")
-    verdict = min(verdicts, key=order.index)
-    deciding = [item for item, own in zip(found, verdicts, strict=True) if own == verdict]
-    if exact:
-        reason = "; ".join(map(str, deciding))
-    elif is_unknown_part:
-        reason = _on_unknown_part(deciding, verdict)
-    else:
-        reason = _on_subset(deciding, verdict, judged.whole_set)
-    return gate_part("drop", judged.model, verdict, reason, measured)
+    verdict = min(verdicts.values(), key=order.index)
+    deciding = [item for item in found if verdicts[item.k] == verdict]
+    estimated = [item for item in deciding if not exact[item.k]]
+    reasons = [str(item) for item in deciding if exact[item.k]]
+    if estimated:
+        is_known_part = not is_whole
+        reasons.append(
+            _on_subset(estimated, verdict, judged.whole_set) if is_known_part else _on_unknown_part(estimated, verdict)
+        )
+    return gate_part("drop", judged.model, verdict, "; ".join(reasons), measured)
 
 
 def weight_in_words(total: int, limit_pp: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from harness.config import Candidate
 from harness.judging.baseline import CountedRun, baseline_gates
 from harness.judging.certifying import answered
-from harness.judging.chance import chance_fault, held_back
+from harness.judging.chance import chance_faults, without_passes
 from harness.judging.counting import (
     Rows,
     comparison_parts,
@@ -38,7 +38,7 @@ def judge(evaluation: Evaluation) -> Judgement:
 
     The gates of each model come first, with `certify` beside each drop where one is certified; those of baselines
     follow. A baseline that cannot be read is a verdict of its gate and no exception. Where the reference is no
-    yardstick, the gate `chance` says so first, and no other passes.
+    yardstick, the gate `chance` says so first, and no other passes; without a reference, no gate of such a candidate.
     """
     rows = merged_rows(evaluation)
     dataset, models = dataset_part(evaluation, rows), model_parts(evaluation, rows)
@@ -49,7 +49,7 @@ def judge(evaluation: Evaluation) -> Judgement:
     config = evaluation.config
     counted = CountedRun(config.name, dataset, models, comparisons, RecordedConfig.of(config.resolved()))
     gates = (*gates, *baseline_gates(counted, config))
-    gates = _without_chance(gates, evaluation, rows)
+    gates = without_passes(gates, chance_faults(models, counted.config, good=rows.good))
     return Judgement(
         exit_code=exit_code(gates, evaluated=rows.good),
         dataset=dataset,
@@ -105,24 +105,6 @@ def _gates_of(model: EvaluatedModel, evaluation: Evaluation, rows: Rows) -> Sequ
         )
         return [parity, *verdicts, drop]
     return verdicts
-
-
-def _without_chance(gates: tuple[GatePart, ...], evaluation: Evaluation, rows: Rows) -> tuple[GatePart, ...]:
-    """Let no gate pass on a reference that is no better than guessing; without one, none of such a candidate."""
-    config = evaluation.config
-    for model in [config.reference] if config.reference else config.candidates:
-        outcome = rows.outcomes.get(model.id)
-        role = "reference" if config.reference else "candidate"
-        fault = outcome and chance_fault(model.id, role, outcome, config.dataset.classes, config.published)
-        if not fault:
-            continue
-        if config.reference:
-            gates = held_back(gates, model.id, fault)
-            continue
-        own = tuple(part for part in gates if part.model == model.id)
-        rest = tuple(part for part in gates if part.model != model.id)
-        gates = (*held_back(own, model.id, fault), *rest) if any(part.verdict == "pass" for part in own) else gates
-    return gates
 
 
 def _gates_of_failed(model: EvaluatedModel, failure: Failure) -> Sequence[GatePart]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import EXIT_NOTHING_DECIDED, RecordError
+from harness.judging.chance import passes_on_chance
 from harness.judging.equal import same_number
 from harness.judging.exit_codes import exit_code
 from harness.record.figures import figures_of
@@ -66,6 +67,7 @@ def _own_faults(record: RunRecord) -> Iterator[str]:
         codes |= {EXIT_NOTHING_DECIDED} if record.dataset.evaluated == 0 else set()
         if record.exit_code not in codes:
             yield f"its exit code is {record.exit_code}, its gates mean {min(codes)}"
+    yield from passes_on_chance(record)
 
 
 def _good(record: RunRecord) -> int:

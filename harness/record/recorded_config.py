@@ -12,13 +12,17 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class RecordedDataset:
-    """``raw``: the part as it is recorded, for whoever validates it as a whole. ``classes``: without background."""
+    """``raw``: the part as it is recorded, for whoever validates it as a whole. ``classes``: without background.
+
+    ``declares_size``: the size of the whole set was stated; of records that do not say it is taken for granted.
+    """
 
     raw: Mapping[str, Any] | None = None
     preprocess: Mapping[str, Any] | None = None
     class_names: str | None = None
     classes: int | None = None
     background_class: bool = False
+    declares_size: bool = True
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ def _dataset(value: Any) -> RecordedDataset:
         class_names=names if isinstance(names, str) and names else None,
         classes=classes if isinstance(classes, int) and not isinstance(classes, bool) else None,
         background_class=bool(part.get("background_class")),
+        declares_size=part.get("images", 0) is not None,
     )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TextIO
 
 from harness.record.schema import RunRecord
-from harness.report.facts.verdict import judge, model_with_role
+from harness.report.facts.verdict import CHANCE, judge, model_with_role
 from harness.text import visible
 
 SUMMARY_BYTES = 1024 * 1024
@@ -100,7 +100,8 @@ def annotations_of(record: RunRecord) -> list[Annotation]:
     verdict = judge(record)
     red = [gate for gate in record.gates if gate.verdict in ("fail", "error", "inconclusive")]
     words = {"fail": "failed", "error": "could not be judged", "inconclusive": "is inconclusive"}
-    red.sort(key=lambda gate: gate.verdict != "fail")  # GitHub shows ten: what failed must be among them
+    # GitHub shows ten: what failed must be among them, after what makes the whole run worthless.
+    red.sort(key=lambda gate: (gate.gate != CHANCE, gate.verdict != "fail"))
     same: dict[tuple[str, str, str], list[str]] = {}
     for gate in red:
         same.setdefault((gate.verdict, gate.model, gate.reason), []).append(gate.gate)

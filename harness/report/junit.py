@@ -6,7 +6,8 @@ although the run ends with exit code 5, and `failure` would claim a loss that wa
 `skipped`, with the reason.
 
 A suite `run` comes first. Its one test case, `evaluation`, is an `error` where the run did not complete or decided
-nothing, so that a file without a red gate never stands for a run without a verdict.
+nothing, so that a file without a red gate never stands for a run without a verdict; and an `error` of type `chance`
+where the reference is no better than guessing, so that this comes before whatever its gates say.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from xml.etree import ElementTree as ET
 from harness.record.schema import Accuracy, GatePart, ModelPart, RunRecord
 from harness.report.facts import gates
 from harness.report.facts.numbers import MISSING
-from harness.report.facts.verdict import RunVerdict, judge
+from harness.report.facts.verdict import CHANCE, RunVerdict, judge, no_yardstick
 from harness.text import visible, visible_lines
 
 # Everything outside Char of XML 1.0 (fifth edition, production 2), and the discouraged C1 controls.
@@ -83,6 +84,8 @@ def _suite(root: ET.Element, record: RunRecord, name: str, cases: list[_Case], p
 def _evaluation(record: RunRecord, verdict: RunVerdict) -> _Case:
     """Return the case of the whole run: an error unless it passed, or a gate of its own shows what is wrong."""
     seconds = record.timing.get("wall_seconds") or 0.0
+    if no_yardstick(record):
+        return _Case("evaluation", "error", CHANCE, verdict.line, verdict.sentence, seconds)
     red = any(gate.verdict in ("fail", "error", "inconclusive") for gate in record.gates)
     if verdict.kind == "pass" or (verdict.kind in ("fail", "undecided") and red):
         return _Case("evaluation", seconds=seconds)

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import BaselineError
+from harness.judging.chance import faults_of_record
 from harness.judging.comparing.settings import Change, changes
 from harness.judging.recount import require_sound
 from harness.metrics.statistics import mcnemar_exact, paired_drop
 from harness.record.columns import numbers_of
 from harness.record.schema import Agreement, Drop, Flips, RunRecord
 from harness.record.store import read_predictions, read_record
+from harness.text import printable, visible
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -111,6 +113,9 @@ def compare_runs(a: Path, b: Path) -> RunPair:
 
 
 def _warnings(a: RunRecord, b: RunRecord, *, same_order: bool) -> Iterator[str]:
+    for name, record in (("A", a), ("B", b)):
+        for _, fault in faults_of_record(record):
+            yield f"in {name}, {printable(fault)}"
     one, two = a.dataset.content_fingerprint, b.dataset.content_fingerprint
     if same_order and one and two and one != two:  # the fingerprint follows the order
         yield "the images have the same ids and labels in both runs, but other bytes (content fingerprints differ)"
@@ -179,8 +184,6 @@ def _rows_of_b(path_a: Path, a: pa.Table, path_b: Path, b: pa.Table) -> NDArray[
 
 
 def _some(names: list[str]) -> str:
-    from harness.text import visible
-
     return ", ".join(visible(name) for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from harness.record.schema import Accuracy, ComparisonPart, GatePart, ModelPart, RunRecord, Verdict
 from harness.report.facts import gates, numbers
 from harness.report.facts.preprocessing import preprocessing_warnings
-from harness.report.facts.verdict import RunVerdict, judge
+from harness.report.facts.verdict import CHANCE, RunVerdict, judge, no_yardstick
 from harness.text import visible
 
 _SEVERITY: dict[Verdict, int] = {"fail": 0, "error": 1, "inconclusive": 2, "pass": 3, "not_applicable": 4}
@@ -91,12 +91,15 @@ class GateRow:
 class Summary:
     """Everything that each form of a report shows. Gates come worst first, in the record's order within a verdict.
 
+    ``no_yardstick``: why nothing may pass, to be said before anything else; None as a rule.
+
     ``headline``: the accuracy of the candidate with the largest Top-1 drop; None without a verdict.
     ``interval_note``: why the paired intervals prove nothing, where they do not.
     """
 
     name: str
     verdict: RunVerdict
+    no_yardstick: str | None
     headline: str | None
     scope: str
     candidates: int
@@ -114,16 +117,21 @@ def summarise(record: RunRecord) -> Summary:
     return Summary(
         name=visible(record.name),
         verdict=verdict,
+        no_yardstick=no_yardstick(record),
         headline=_headline(record) if verdict.kind in ("pass", "fail", "undecided") else None,
         scope=_scope(record),
         candidates=sum(part.role == "candidate" for part in record.models),
         models=tuple(_model(part) for part in record.models),
         comparisons=tuple(_comparison(part) for part in record.comparisons),
-        gates=tuple(gate_row(part) for part in sorted(record.gates, key=lambda part: _SEVERITY[part.verdict])),
+        gates=tuple(gate_row(part) for part in sorted(record.gates, key=_first_to_read)),
         bad_images=_bad_images(record),
         warnings=_warnings(record),
         interval_note=_interval_note(record),
     )
+
+
+def _first_to_read(part: GatePart) -> tuple[bool, int]:
+    return part.gate != CHANCE, _SEVERITY[part.verdict]
 
 
 def _interval_note(record: RunRecord) -> str | None:
@@ -153,7 +161,9 @@ def _scope(record: RunRecord) -> str:
     if dataset.evaluated < dataset.images:
         images = f"{numbers.count(dataset.evaluated)} of {numbers.plural(dataset.images, 'image')} (a subset)"
     else:
-        images = f"{numbers.plural(dataset.evaluated, 'image')} (the whole set)"
+        declared = record.recorded_config.dataset.declares_size
+        whole = "the whole set" if declared else "all that are listed"
+        images = f"{numbers.plural(dataset.evaluated, 'image')} ({whole})"
     return f"{visible(dataset.name)}: {images}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness import errors
@@ -11,6 +11,7 @@ from harness.report.facts import gates, numbers
 from harness.text import visible
 
 Kind = Literal["pass", "fail", "undecided", "error", "interrupted"]
+CHANCE = "chance"  # the gate that comes first: no other passes where it is inconclusive
 _SHOWN = 3  # gates named one by one; the gate table has the others
 
 
@@ -30,7 +31,26 @@ class RunVerdict:
 
 
 def judge(record: RunRecord) -> RunVerdict:
-    """Return the verdict of a run. PASS only if the record confirms it: complete, images evaluated, a gate passed."""
+    """Return the verdict of a run. PASS only if the record confirms it: complete, images evaluated, a gate passed.
+
+    That a model is no better than guessing comes first in its sentence, since all others rest on it.
+    """
+    verdict = _judge(record)
+    fault = no_yardstick(record)
+    if fault is None or verdict.sentence == fault:
+        return verdict
+    return replace(verdict, sentence=f"{fault}; {verdict.sentence}")
+
+
+def no_yardstick(record: RunRecord) -> str | None:
+    """Return why the accuracy of the reference, or of candidates without one, lets nothing pass; None: it does."""
+    if record.status != "complete":
+        return None
+    faults = [_reason(gate) for gate in record.gates if gate.gate == CHANCE]
+    return _first(faults) if faults else None
+
+
+def _judge(record: RunRecord) -> RunVerdict:
     code = record.exit_code
     if record.status == "incomplete":
         return RunVerdict("interrupted", "INTERRUPTED", code, _interrupted(record))
@@ -94,16 +114,6 @@ def _passed(record: RunRecord) -> str:
 
 
 def _failed(record: RunRecord) -> str:
-    no_yardstick = _no_yardstick(record)
-    return f"{no_yardstick}; {_failures(record)}" if no_yardstick else _failures(record)
-
-
-def _no_yardstick(record: RunRecord) -> str | None:
-    """Return why the reference's accuracy lets nothing pass; None where it does not."""
-    return next((_reason(gate) for gate in record.gates if gate.gate == "chance"), None)
-
-
-def _failures(record: RunRecord) -> str:
     failed = _gates(record, "fail")
     if not failed:
         return _error(record, "a gate failed, but the record does not say which")
@@ -120,8 +130,8 @@ def _failures(record: RunRecord) -> str:
 def _undecided(record: RunRecord) -> str:
     if record.dataset.evaluated == 0:
         return "no image was evaluated"
-    if no_yardstick := _no_yardstick(record):
-        return no_yardstick
+    if fault := no_yardstick(record):
+        return fault
     open_gates = _gates(record, "inconclusive")
     if not open_gates:
         reasons = {f"{visible(gate.gate)}: {_reason(gate)}": None for gate in _gates(record, "not_applicable")}

@@ -24,6 +24,8 @@ _VERDICT_STYLES = {"pass": "bold green", "undecided": "bold yellow", "interrupte
 def print_summary(record: RunRecord, file: TextIO, width: int | None = None) -> None:
     """Print models, comparisons, gates and warnings of a run to ``file``; the verdict comes last.
 
+    Only a reference that is no better than guessing is said before everything else, since all figures rest on it.
+
     Colours only where ``file`` is a terminal (NO_COLOR and FORCE_COLOR are honoured). ``width``: columns, by default
     the terminal's, or 80 where there is none.
     """
@@ -39,6 +41,8 @@ def print_summary(record: RunRecord, file: TextIO, width: int | None = None) -> 
 def _print(console: Console, record: RunRecord) -> None:
     summary = summarise(record)
     together = " " if console.width >= _WIDE else "\n"
+    if summary.no_yardstick:
+        console.print(hanging("chance:", "bold red", summary.no_yardstick), "")
     console.print(Text(summary.name, style="bold") + Text(f"  {summary.scope}", style="not bold"))
     console.print()
     if summary.models:
@@ -53,12 +57,7 @@ def _print(console: Console, record: RunRecord) -> None:
     if summary.comparisons and summary.interval_note:
         console.print(hanging("note:", "", summary.interval_note), "")
     if summary.gates:
-        found = gate_rows(summary.gates)
-        if found.shown:
-            console.print(_gates(found.shown))
-        if found.folded:
-            console.print(Text(f"{found.title}; listed in the reports"))
-        console.print()
+        _print_gates(console, summary.gates)
     if summary.bad_images:
         console.print(Text(summary.bad_images))
     for warning in summary.warnings:
@@ -69,6 +68,15 @@ def _print(console: Console, record: RunRecord) -> None:
     style = _VERDICT_STYLES.get(summary.verdict.kind, "bold red")
     console.rule(style=style, characters="━")
     console.print(Text(summary.verdict.line, style=style))
+
+
+def _print_gates(console: Console, gates: tuple[GateRow, ...]) -> None:
+    found = gate_rows(gates)
+    if found.shown:
+        console.print(_gates(found.shown))
+    if found.folded:
+        console.print(Text(f"{found.title}; listed in the reports"))
+    console.print()
 
 
 def _models(rows: tuple[ModelRow, ...], together: str) -> Table:

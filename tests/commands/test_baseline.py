@@ -120,3 +120,26 @@ def test_a_limit_out_of_range_is_a_usage_error(tmp_path: Path) -> None:
     update(options(folder, file))
     with pytest.raises(ConfigError, match="--top1-max-drop -1"):
         check(options(folder, file, top1_max_drop_pp=-1.0))
+
+
+def test_nothing_passes_on_a_run_whose_reference_guesses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """10 of 650 images among 1,000 classes; the same counts pass where nothing says of how many classes."""
+    file = tmp_path / "baseline.json"
+    config = {**CONFIG, "dataset": {**CONFIG["dataset"], "classes": 1000}}
+    guessing = model("tf", top1=10)
+    undecided: Any = {
+        "reference": guessing,
+        "exit_code": 5,
+        "gates": (GatePart(gate="chance", model="tf", verdict="inconclusive", reason="it guesses"),),
+    }
+    folder = saved(tmp_path, "guessing", model("ir", top1=10), config=config, **undecided)
+    update(options(folder, file))
+    assert "no gate passes on this baseline: the reference tf is not clearly better" in capsys.readouterr().err
+    result = check(options(folder, file))
+    assert result.exit_code == 5
+    assert result.text.startswith("INCONCLUSIVE: tf: the reference tf is not clearly better than guessing")
+    assert "pass:" not in result.text
+    worse = saved(tmp_path, "worse", model("ir", top1=1), config=config, **undecided)
+    assert check(options(worse, file)).exit_code == 1  # what failed stays failed
+    unknown = saved(tmp_path, "unknown", model("ir", top1=10), **undecided)
+    assert check(options(unknown, file)).exit_code == 0

@@ -41,6 +41,20 @@ def test_what_a_subset_cannot_show() -> None:
     assert "cannot: the published accuracy" in text
 
 
+@pytest.mark.parametrize(("whole", "heavy"), [(48, True), (999, True), (1000, False)])
+def test_a_set_of_which_one_image_weighs_more_than_the_limit_is_named(whole: int, heavy: bool) -> None:
+    """100 / 1000 is just the limit of 0.1 pp."""
+    text = run(options(whole=whole)).text
+    assert (f"the configuration says `dataset.images: {whole}`" in text) == heavy
+    assert (f"One image of {whole:,} weighs" in text) == heavy
+
+
+def test_json_says_what_one_image_weighs() -> None:
+    document = run(options(whole=48, json=True)).document
+    assert document is not None
+    assert document["one_image_pp"] == pytest.approx(2.0833333333)
+
+
 def test_the_whole_set_decides_by_counts() -> None:
     assert "exactly, by counts: this is the whole set" in run(options(images=720, whole=720)).text
 

@@ -47,5 +47,17 @@ def test_a_reference_says_what_mean_and_scale_it_gets(
     assert ("warning: tf: " in shown) == (missing is not None)
     if missing:
         assert missing in found[0]
+        assert "0 and 1 where the model has them inside" in found[0]
+        assert "[123.68, 116.779, 103.939] and 1 for Caffe" in found[0]
+        assert "[123.675, 116.28, 103.53] and [58.395, 57.12, 57.375]" in found[0]
         assert "127.5 and 127.5" in found[0]
         assert "c.yml:" in found[0]
+
+
+@pytest.mark.parametrize(("step", "warns"), [({"normalize": {"mean": 127.5, "scale": 127.5}}, False), (None, True)])
+def test_steps_that_normalise_state_mean_and_scale(tmp_path: Path, step: dict[str, object] | None, warns: bool) -> None:
+    path = config(tmp_path, {})
+    data = yaml.safe_load(path.read_text())
+    data["dataset"]["preprocess"] = {"steps": [{"resize": {"size": [224, 224]}}, *([step] if step else [])]}
+    path.write_text(yaml.safe_dump(data))
+    assert bool(unstated(load_config(path))) == warns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from harness import load_config, validate
 from harness.engine.run import Options
+from harness.errors import RecordError
+from harness.judging.recount import read_sound_record
 from harness.report.facts.verdict import judge as verdict_of
 from tests.conftest import CLASSES, Tiny, write_config, write_images, write_list
 
@@ -32,3 +35,19 @@ def test_no_gate_passes_on_a_reference_at_chance_level(tiny: Tiny, tmp_path: Pat
     assert text.startswith(
         "INCONCLUSIVE (exit 5): the reference tf is not clearly better than guessing among 4 classes"
     )
+    if certified is None:
+        _passes_written_into_it_are_refused(tmp_path / "run")
+
+
+def _passes_written_into_it_are_refused(run: Path) -> None:
+    """A record without its gate `chance`, whose other gates say `pass`, contradicts its own counts."""
+    read_sound_record(run)
+    path = run / "run.json"
+    plain = json.loads(path.read_text())
+    plain["gates"] = [item for item in plain["gates"] if item["gate"] != "chance"]
+    for item in plain["gates"]:
+        item["verdict"] = "pass" if item["verdict"] == "inconclusive" else item["verdict"]
+    plain["exit_code"] = 0
+    path.write_text(json.dumps(plain))
+    with pytest.raises(RecordError, match="a gate passed, but the reference tf is not clearly better than guessing"):
+        read_sound_record(run)

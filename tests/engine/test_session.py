@@ -17,6 +17,7 @@ import harness.dataset.manifest
 from harness import load_config, validate
 from harness.engine.run import Options
 from harness.errors import ConfigError, DatasetError, HarnessError, ModelError
+from harness.metrics.sequential import random_order
 from harness.record import RunRecord, read_record
 from tests.engine.conftest import SIDE, Fakes
 
@@ -181,6 +182,42 @@ def test_a_share_of_bad_images_ends_a_run_whatever_their_number(project: Project
     ) as caught:
         project.validate(many)
     assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize("policy", ["wrong", "skip"])
+def test_a_run_that_stops_early_is_not_allowed_the_bad_images_of_the_rest(project: Project, policy: str) -> None:
+    """1 of 40 images is 2.5 %, but 1 of the 4 that a certification looks at is 25 %."""
+    first = [int(row) for row in random_order(40, 0)[:4]]
+    labels = LABELS * 4
+    project.images([None if row == first[1] else value for row, value in enumerate(values_for(labels))], labels)
+
+    def tolerant(data: dict[str, Any]) -> None:
+        data["dataset"]["bad_images"] = {"policy": policy, "max": 40, "max_percent": 5}
+
+    assert len(project.validate(tolerant).dataset.bad_images) == 1
+    with pytest.raises(DatasetError, match=r"1 bad image \(.*, 0 allowed, which is 5 % of 4\)") as caught:
+        project.validate(tolerant, certify_pp=100.0)
+    assert caught.value.exit_code == 3
+
+
+def test_a_certification_passes_on_no_image_that_is_left_out(project: Project) -> None:
+    project.images(WITH_BAD, LABELS)
+    record = project.validate(bad("skip", 2), certify_pp=0.1)
+    certify = next(gate for gate in record.gates if gate.gate == "certify")
+    assert (certify.verdict, record.exit_code) == ("inconclusive", 5)
+    assert certify.measured is not None
+    assert certify.measured["images"] == record.dataset.evaluated == 8
+    assert record.matrix is not None
+    assert record.matrix.may_ship == ()
+
+
+def test_a_resumed_run_has_the_same_share_of_bad_images(project: Project) -> None:
+    project.images(WITH_BAD, LABELS)
+    out = project.folder / "run"
+    first = project.validate(bad("skip", 2), out=out)
+    next((out / "shards").glob("*.table")).unlink()
+    again = project.validate(bad("skip", 2), out=out, resume=True)
+    assert (again.dataset, again.gates, again.exit_code) == (first.dataset, first.gates, 5)
 
 
 def undeclared(limit: float | None, images: int | None = None) -> Change:

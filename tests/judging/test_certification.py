@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -191,8 +193,55 @@ def test_images_that_are_left_out_do_not_soften_the_limit() -> None:
     assert certifier.add(reference[order][256:], candidate[order][256:], bad=290).proof == "rejected"
     assert certifier.result().drop_pp == certifier.result().at_least_pp == certifier.result().at_most_pp == 6
     within = Certifier(6.0, 0.95, 600, left_out=500)
-    assert within.add(reference, candidate, bad=500).proof == "certified"
-    assert "500 bad" in within.result().sentence
+    assert within.add(reference, candidate, bad=500).proof == "undecided"  # 6 of 100 now, but 500 are unknown
+    assert "500 left out" in within.result().sentence
+
+
+def test_images_that_are_left_out_are_not_evaluated_and_46_of_48_of_them_certify_nothing() -> None:
+    certifier = Certifier(0.1, 0.95, 48, left_out=46)
+    reference, candidate = correctness(0, 0, 48)
+    certifier.add(reference, candidate, bad=46)
+    found = certifier.result()
+    assert (found.images, found.bad, found.left_out) == (2, 0, 46)
+    gate = found.gate("ir")
+    assert gate.verdict == "inconclusive"
+    assert gate.measured is not None
+    assert gate.measured["images"] == 2
+    assert "all 48" not in gate.reason
+    assert "after 2 of 48 images" in gate.reason
+    assert "46 left out" in gate.reason
+
+
+@pytest.mark.parametrize("left_out", [0, 1, 3])
+@pytest.mark.parametrize("limit", [0.0, 5.0, 10.0, 25.0])
+@pytest.mark.parametrize("broken", range(7))
+def test_what_is_left_out_is_taken_at_its_worst(left_out: int, limit: float, broken: int) -> None:
+    """Every loss that the images left out could hide, one by one: certified only if none of them is beyond."""
+    population = 20
+    most = Fraction(limit) * population / 100
+    every = [broken + hidden <= most for hidden in range(-left_out, left_out + 1)]
+    readable = Fraction(100 * broken, population - left_out)
+    expected = "certified" if all(every) else "rejected" if readable > Fraction(limit) else "undecided"
+    certifier = Certifier(limit, 0.95, population, left_out=left_out)
+    reference, candidate = correctness(broken, 0, population - broken)  # the last ones are both False: left out
+    reference[population - left_out :] = candidate[population - left_out :] = False
+    certifier.add(reference, candidate, bad=left_out)
+    assert certifier.decision.proof == expected
+
+
+def test_no_order_certifies_early_what_the_images_left_out_could_break() -> None:
+    """20 of 2,000 are the limit: 16 losses and 5 images that nobody can read may be 21. At most 5 % of 400 orders."""
+    reference, candidate = correctness(16, 0, 1_984)
+    is_bad = np.arange(2_000) >= 1_995
+    wrong = 0
+    for seed in range(400):
+        order = np.random.default_rng(seed).permutation(2_000)
+        certifier = Certifier(1.0, 0.95, 2_000, left_out=5)
+        for batch in np.split(order, range(256, 2_000, 256)):
+            if certifier.add(reference[batch], candidate[batch], bad=int(is_bad[batch].sum())).is_final:
+                break
+        wrong += certifier.decision.proof == "certified"
+    assert wrong <= 20
 
 
 def test_bounds_speak_of_the_set_that_makes_them_weaker() -> None:

@@ -67,6 +67,15 @@ def test_far_below_the_published_accuracy(correct: int, total: int, far: bool) -
     assert (found is not None) == far
 
 
+@pytest.mark.parametrize(("correct", "fault"), [(12, False), (6, False), (1, True), (0, True)])
+def test_a_set_on_which_little_was_published_asks_for_little(correct: int, fault: bool) -> None:
+    """1.2 % published of 1,000 images are 12 of them, below the 2.1 % that are asked for as a rule; 1 is guessing."""
+    published = Published(top1_percent=1.2, top5_percent=5)
+    assert chance_fault("tf", "reference", outcome(12, 1000), 1000, None) is not None
+    found = chance_fault("tf", "reference", outcome(correct, 1000), 1000, published)
+    assert (found is not None) == (fault or tail(correct, 1000, Fraction(6, 1000)) > 0.01)
+
+
 def test_nothing_is_said_of_no_image_or_one_class() -> None:
     assert chance_fault("tf", "reference", outcome(0, 0), 1000, None) is None
     assert chance_fault("tf", "reference", outcome(0, 64), 1, None) is None

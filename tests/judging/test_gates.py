@@ -344,3 +344,23 @@ def test_decimals_are_what_was_written() -> None:
     for tenths in range(1, 100):
         after = model(1000 - tenths, 1000, 1000)
         assert judge_drop(judged(after, before), DropGate(top1_max_pp=tenths / 10)).verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("top1", "top5", "declared", "verdict", "words"),
+    [
+        (0.1, 5, True, "fail", "Top-1 lost 6.250 pp on all 48 images"),
+        (0.1, 5, False, "fail", "Top-5 lost 6.250 pp on all 48 images (3 broken, 0 fixed), limit 5 pp"),
+        (5, 0.1, False, "fail", "Top-1 lost 6.250 pp on all 48 images (3 broken, 0 fixed), limit 5 pp"),
+        (0.1, 10, False, "inconclusive", "one image weighs 2.08 pp, more than the limit of 0.1 pp"),
+        (10, 10, False, "pass", "on all 48 images"),
+    ],
+)
+def test_a_limit_that_one_image_exceeds_hides_no_failure_of_the_other(
+    top1: float, top5: float, declared: bool, verdict: str, words: str
+) -> None:
+    """3 of 48 images are 6.25 pp in both; one is 2.08 pp, so 5 pp are judged by counts even where no size is stated."""
+    both = Judged("ir", rows([1] * 45 + [6] * 3), rows([1] * 48), "f32", 48, declared=declared)
+    part = judge_drop(both, DropGate(top1_max_pp=top1, top5_max_pp=top5))
+    assert part.verdict == verdict
+    assert words in part.reason

@@ -76,10 +76,7 @@ def without_passes(gates: Sequence[GatePart], faults: Sequence[Fault]) -> tuple[
 
     On a reference every gate rests, on a candidate its own.
     """
-    said = tuple(
-        GatePart(gate=GATE, model=part.id, verdict="inconclusive", reason=fault)
-        for part, fault in faults
-    )
+    said = tuple(GatePart(gate=GATE, model=part.id, verdict="inconclusive", reason=fault) for part, fault in faults)
     return (*said, *(_held_back(gate, faults) for gate in gates))
 
 

@@ -49,7 +49,7 @@ def judge(evaluation: Evaluation) -> Judgement:
     config = evaluation.config
     counted = CountedRun(config.name, dataset, models, comparisons, RecordedConfig.of(config.resolved()))
     gates = (*gates, *baseline_gates(counted, config))
-    gates = without_passes(gates, chance_faults(models, counted.config, good=rows.good))
+    gates = without_passes(gates, chance_faults(models, counted.recorded_config, good=rows.good))
     return Judgement(
         exit_code=exit_code(gates, evaluated=rows.good),
         dataset=dataset,

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Literal
 
-import numpy as np
 import pytest
 
-from harness.config.schema import Published
-from harness.judging.chance import chance_fault, held_back
-from harness.metrics.outcome import Outcome, score
+from harness.judging.chance import chance_fault, chance_faults, without_passes
 from harness.metrics.statistics import above_share, below_share
-from harness.record.schema import GatePart
-
-
-def outcome(correct: int, total: int) -> Outcome:
-    labels = np.ones(total, np.int32)
-    answers = np.zeros((total, 3), np.float32)
-    answers[:correct, 1] = answers[correct:, 2] = 1
-    return score(answers, labels)
+from harness.record.recorded_config import RecordedConfig
+from harness.record.schema import GatePart, ModelPart
+from tests.report.records import accuracy, model
 
 
 def tail(correct: int, total: int, share: Fraction) -> float:
@@ -52,7 +45,7 @@ def test_the_tests_are_exact_sums(correct: int, total: int, share: Fraction) -> 
     ],
 )
 def test_who_is_a_yardstick(correct: int, total: int, classes: int, reason: str | None) -> None:
-    found = chance_fault("tf", "reference", outcome(correct, total), classes, None)
+    found = chance_fault("tf", "reference", correct, total, classes, None)
     assert (found is None) == (reason is None)
     assert reason is None or reason in str(found)
 
@@ -62,36 +55,76 @@ def test_who_is_a_yardstick(correct: int, total: int, classes: int, reason: str 
     [(509, 650, False), (36, 100, False), (20, 100, True), (3, 8, False), (0, 1000, True), (400, 1000, False)],
 )
 def test_far_below_the_published_accuracy(correct: int, total: int, far: bool) -> None:
-    published = Published(top1_percent=71.85, top5_percent=90.69)
-    found = chance_fault("tf", "reference", outcome(correct, total), 1000, published)
+    found = chance_fault("tf", "reference", correct, total, 1000, 71.85)
     assert (found is not None) == far
 
 
 @pytest.mark.parametrize(("correct", "fault"), [(12, False), (6, False), (1, True), (0, True)])
 def test_a_set_on_which_little_was_published_asks_for_little(correct: int, fault: bool) -> None:
     """1.2 % published of 1,000 images are 12 of them, below the 2.1 % that are asked for as a rule; 1 is guessing."""
-    published = Published(top1_percent=1.2, top5_percent=5)
-    assert chance_fault("tf", "reference", outcome(12, 1000), 1000, None) is not None
-    found = chance_fault("tf", "reference", outcome(correct, 1000), 1000, published)
+    assert chance_fault("tf", "reference", 12, 1000, 1000, None) is not None
+    found = chance_fault("tf", "reference", correct, 1000, 1000, 1.2)
     assert (found is not None) == (fault or tail(correct, 1000, Fraction(6, 1000)) > 0.01)
 
 
 def test_nothing_is_said_of_no_image_or_one_class() -> None:
-    assert chance_fault("tf", "reference", outcome(0, 0), 1000, None) is None
-    assert chance_fault("tf", "reference", outcome(0, 64), 1, None) is None
+    assert chance_fault("tf", "reference", 0, 0, 1000, None) is None
+    assert chance_fault("tf", "reference", 0, 64, 1, None) is None
+
+
+GATES = [
+    GatePart(gate="parity", model="ir", verdict="pass", reason="r"),
+    GatePart(gate="drop", model="ir", verdict="fail", reason="r"),
+    GatePart(gate="target", model="int8", verdict="pass", reason="r"),
+    GatePart(gate="baseline", model="int8", verdict="not_applicable", reason="r"),
+]
+
+
+def part(name: str, role: Literal["reference", "candidate"], correct: int, total: int) -> ModelPart:
+    return model(name, role=role, top1=accuracy(correct, total, None))
 
 
 def test_no_pass_is_left_and_failures_stay() -> None:
-    gates = [
-        GatePart(gate="parity", model="ir", verdict="pass", reason="r"),
-        GatePart(gate="drop", model="ir", verdict="fail", reason="r"),
-        GatePart(gate="target", model="ir", verdict="not_applicable", reason="r"),
-    ]
-    found = held_back(gates, "tf", "why")
-    assert [(part.gate, part.model, part.verdict) for part in found] == [
+    found = without_passes(GATES, [(part("tf", "reference", 0, 64), "why")])
+    assert [(gate.gate, gate.model, gate.verdict) for gate in found] == [
         ("chance", "tf", "inconclusive"),
         ("parity", "ir", "inconclusive"),
         ("drop", "ir", "fail"),
-        ("target", "ir", "not_applicable"),
+        ("target", "int8", "inconclusive"),
+        ("baseline", "int8", "not_applicable"),
     ]
     assert found[0].reason == "why"
+
+
+def test_without_a_reference_only_the_gates_of_a_guessing_candidate_do_not_pass() -> None:
+    found = without_passes(GATES, [(part("ir", "candidate", 0, 64), "why")])
+    assert [(gate.gate, gate.model, gate.verdict) for gate in found] == [
+        ("chance", "ir", "inconclusive"),
+        ("parity", "ir", "inconclusive"),
+        ("drop", "ir", "fail"),
+        ("target", "int8", "pass"),
+        ("baseline", "int8", "not_applicable"),
+    ]
+
+
+CONFIG = RecordedConfig.of({"dataset": {"classes": 1000}, "published": {"top1_percent": 71.85}})
+
+
+@pytest.mark.parametrize(
+    ("role", "counts", "faulty"),
+    [
+        ("reference", {"tf": 0, "ir": 0}, ["tf"]),  # whoever is compared with it needs no test of its own
+        ("reference", {"tf": 50, "ir": 0}, []),  # its drop says so
+        ("candidate", {"ir": 0, "int8": 50}, ["ir"]),
+        ("candidate", {"ir": 10, "int8": 0}, ["ir", "int8"]),  # 10 of 64: far below what was published
+    ],
+)
+def test_without_a_reference_every_candidate_is_its_own_yardstick(
+    role: Literal["reference", "candidate"], counts: dict[str, int], faulty: list[str]
+) -> None:
+    first, second = (part(name, "candidate", correct, 64) for name, correct in counts.items())
+    models = (first.model_copy(update={"role": role}), second)
+    found = chance_faults(models, CONFIG, good=64)
+    assert [model.id for model, _ in found] == faulty
+    assert all(sentence.startswith(f"the {role} {model.id} ") for model, sentence in found)
+    assert chance_faults(models, CONFIG, good=0) == []

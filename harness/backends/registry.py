@@ -38,17 +38,17 @@ _BUILT_IN = tuple(sorted(path.parent.name for path in Path(__file__).parent.glob
 class BackendFacts:
     """What is known of a backend before its framework is imported.
 
-    ``name``: as ``backend:`` names it; ``title``: as messages name the framework; ``roles``: what its models can be;
-    ``suffixes``: of the files that it runs; ``companions``: suffixes of the files that belong to such a file, by its
-    suffix; ``module``: what `import` needs; ``distributions``: those whose versions decide what is computed;
+    ``name``: as ``backend:`` names it; ``title``: as messages name the framework; ``roles``: what its models can
+    be; ``suffixes``: of the files that it runs; ``companions``: suffixes of the files that belong to such a file,
+    by its suffix; ``module``: what `import` needs; ``distributions``: those whose versions decide what is computed;
     ``switches``: environment variables that change what is computed; ``extra``: what `pip install` needs;
-    ``markers``: files that make a folder a model, such as ``saved_model.pb``; ``precisions``: those that may be pinned;
-    ``other_devices``: whether there is any but the CPU; ``default_for``: roles of models whose configuration names no
-    backend; ``signatures``: its models have named signatures, of which ``signature:`` chooses one; ``compiles``:
-    compiled models are kept in a folder between runs; ``reads``: names of the other backends whose models this one runs
-    directly, too; ``loop_words``: bytes of which a file has one if its model has loops, by the suffix of the
-    file; ``target``: as ``conversion.to`` names its format, where a conversion can
-    write it, with the first of ``suffixes``; ``also_called``: other names that people type, for the hint only.
+    ``markers``: files that make a folder a model, such as ``saved_model.pb``; ``precisions``: those that may be
+    pinned; ``default_for``: roles of models whose configuration names no backend; ``signatures``: its models have
+    named signatures, of which ``signature:`` chooses one; ``compiles``: compiled models are kept in a folder
+    between runs; ``reads``: names of the other backends whose models this one runs directly, too; ``loop_words``:
+    bytes of which a file has one if its model has loops, by the suffix of the file; ``target``: as
+    ``conversion.to`` names its format, where a conversion can write it, with the first of ``suffixes``;
+    ``also_called``: other names that people type, for the hint only.
 
     The other fields are lazy targets, written ``module:object``:
 
@@ -71,7 +71,7 @@ class BackendFacts:
       ``loop_words`` do not tell. It must not import the framework;
     * ``aliases``: ``(path) -> {name: tensor}``, further names that a model's file gives to its inputs and outputs. It
       must not import the framework, and gives nothing for a file that it cannot read;
-    * ``devices``: finds the devices;
+    * ``devices``: ``() -> Devices``, finds the devices, where there is any but the CPU;
     * ``editor``: edits a model's graph to plant faults.
     """
 
@@ -99,7 +99,6 @@ class BackendFacts:
     compiles: bool = False
     markers: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ()
-    other_devices: bool = False
     editor: str | None = None
     also_called: tuple[str, ...] = ()
     recogniser: str | None = None
@@ -181,10 +180,18 @@ class BackendFacts:
         target = self.format_of(model).aliases
         return dict(load_target(target)(model)) if target else {}
 
+    @property
+    def is_installed(self) -> bool:
+        """Whether the framework is there, without importing it."""
+        try:
+            return importlib.util.find_spec(self.module) is not None
+        except ValueError:  # in `sys.modules` as None, which keeps it from being imported
+            return False
+
     def version(self) -> str:
         """Return the installed version of the framework without importing it; `absent` where there is none."""
         found = _versions(self.distributions)
-        if not found and importlib.util.find_spec(self.module):  # a build under another name, such as a nightly one
+        if not found and self.is_installed:  # a build under another name, such as a nightly one
             found = _versions(sorted(set(importlib.metadata.packages_distributions().get(self.module, []))))
         return ", ".join(found) or "absent"
 

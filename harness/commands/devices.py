@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.machine.devices import Devices
 
 NAME = "devices"
-HELP = "list the devices of this machine, with their precisions and plug-ins"
+HELP = "list the devices of every installed backend, with their precisions and plug-ins"
 
 _UNKNOWN = "n/a"
 
@@ -28,30 +28,31 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Result:
-    """List every device of every backend; exit 3 where a framework is missing or no device is found."""
-    from harness.backends.registry import backends, load_target
+    """List every device of every installed backend; exit 3 where none is found."""
+    from harness.backends.devices import find_all
 
-    found: list[tuple[BackendFacts, Devices]] = [
-        (facts, load_target(facts.devices)()) for facts in backends().values() if facts.devices
-    ]
+    listing = find_all()
+    found = listing.found
     code = EXIT_OK if any(devices.devices for _, devices in found) else EXIT_NOT_COMPLETED
     if options.json:
         versions = {facts.name: devices.version for facts, devices in found}
-        lists = ("devices", "virtual", "absent")
-        return Result(code, document={**versions, **{name: _listed(found, name) for name in lists}})
-    return Result(code, "\n".join(_as_text(facts.title, devices) for facts, devices in found))
+        lists = {name: _listed(found, name) for name in ("devices", "virtual", "absent")}
+        missing = [{"backend": facts.name, "reason": reason} for facts, reason in listing.missing]
+        return Result(code, document={**versions, **lists, "not_installed": missing})
+    missing_lines = "".join(f"Not installed: {facts.title}: {printable(reason)}\n" for facts, reason in listing.missing)
+    return Result(code, "\n".join([*(_as_text(facts, devices) for facts, devices in found), missing_lines]))
 
 
 def _listed(found: Sequence[tuple[BackendFacts, Devices]], name: str) -> list[dict[str, Any]]:
     return [{**asdict(item), "backend": facts.name} for facts, devices in found for item in getattr(devices, name)]
 
 
-def _as_text(title: str, found: Devices) -> str:
+def _as_text(facts: BackendFacts, found: Devices) -> str:
     from rich.table import Table
 
     screen = Screen()
     console = screen.console(120)
-    console.print(f"{title} {printable(found.version)}", soft_wrap=True)
+    console.print(f"{facts.title} {printable(found.version)} (backend {facts.name})", soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for name in ("device", "name", "precisions", "default", "capabilities", "plug-in"):
         table.add_column(name, overflow="fold")
@@ -68,6 +69,8 @@ def _as_text(title: str, found: Devices) -> str:
     for item in found.devices:
         if item.note:
             console.print(f"{printable(item.name)} did not answer: {printable(item.note)}", soft_wrap=True)
+        if item.remark:
+            console.print(f"{printable(item.name)}: {printable(item.remark)}", soft_wrap=True)
         if item.default_precision and item.default_precision != "f32" and "f32" in item.precisions:
             note = f"{printable(item.name)}: `precision: device_default` runs {item.default_precision}"
             console.print(f"{note}; pin `precision: f32` to compare with the original", soft_wrap=True)

@@ -14,6 +14,7 @@ FACTS = BackendFacts(
     extra="keras",
     precisions=TENSORFLOW.precisions,
     also_called=("h5", "tf.keras", "tf_keras", "hdf5"),
+    devices="harness.backends.keras.devices:find_devices",
     importer="harness.backends.keras.framework:import_keras",
     exporter="harness.backends.keras.opened:exported",
     freezer="harness.backends.keras.opened:frozen",

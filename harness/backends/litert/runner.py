@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from harness.backends.arrays import fed, input_shape, require_width, rows_of, table_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
 from harness.backends.batches import in_batches
+from harness.backends.litert.devices import RESOLVERS, WITH_XNNPACK
 from harness.backends.litert.facts import FACTS
 from harness.backends.litert.framework import import_litert, reason, without_banner
 from harness.backends.names import find_by_name
 from harness.backends.quantization import quantization_of
-from harness.errors import DeviceError, ModelError
+from harness.errors import AbsentDeviceError, DeviceError, ModelError
 from harness.feeding.contract import pixel_table
 from harness.machine.environment import cpu_name
 
 _SHORT = {"int8": "int8", "uint8": "int8", "int16": "int16", "float16": "f16", "float32": "f32"}
 _ERRORS = (RuntimeError, ValueError)
-_DEVICES = {"CPU": "AUTO", "CPU.BUILTIN": "BUILTIN_WITHOUT_DEFAULT_DELEGATES"}  # with XNNPACK, and without
 
 
 class LiteRTBackend(Backend):
@@ -38,9 +38,9 @@ class LiteRTBackend(Backend):
         """Load the model. Raises ModelError for a bad file or name, DeviceError for another device or precision."""
         if self.spec.precision not in ("f32", "device_default"):
             raise DeviceError(f"{self.spec.id}: the backend litert runs f32, not {self.spec.precision}")
-        if self.spec.device not in _DEVICES:
-            devices = " and ".join(_DEVICES)
-            raise DeviceError(
+        if self.spec.device not in RESOLVERS:
+            devices = " and ".join(RESOLVERS)
+            raise AbsentDeviceError(
                 f"{self.spec.id}: the backend litert runs on the CPU, not on {self.spec.device}; it has {devices}"
             )
         litert = import_litert()
@@ -50,6 +50,9 @@ class LiteRTBackend(Backend):
             self._interpreter = self._open(litert, threads)
             warnings = self._set_input()
             self._set_output()
+        delegated = self._delegated()
+        if self.spec.device == WITH_XNNPACK and not delegated:
+            warnings.append(f"{self.spec.id}: XNNPACK took no part of this model, LiteRT's own kernels run all of it")
         effective = self._effective_precision()
         if self.spec.precision not in (effective, "device_default"):
             warnings.append(f"{self.spec.id}: {self.spec.precision} was asked, the model computes in {effective}")
@@ -60,7 +63,7 @@ class LiteRTBackend(Backend):
             effective_precision=effective,
             model_sha256=sha256,
             warnings=tuple(warnings),
-            details={"batch": self._batch, "threads": threads, "layout": self._layout},
+            details={"batch": self._batch, "threads": threads, "layout": self._layout, "xnnpack_parts": delegated},
         )
 
     def _open(self, litert: Any, threads: int) -> Any:
@@ -70,7 +73,7 @@ class LiteRTBackend(Backend):
         except OSError as error:
             raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
         try:
-            resolver = getattr(litert.OpResolverType, _DEVICES[self.spec.device])
+            resolver = getattr(litert.OpResolverType, RESOLVERS[self.spec.device])
             return litert.Interpreter(
                 model_content=content, num_threads=threads, experimental_op_resolver_type=resolver
             )
@@ -151,6 +154,10 @@ class LiteRTBackend(Backend):
         except _ERRORS as error:
             raise ModelError(f"{self.spec.model}: LiteRT cannot read its signatures: {reason(error)}") from None
         return found
+
+    def _delegated(self) -> int:
+        """Return how many parts of the graph a delegate runs: XNNPACK, since no other one is loaded."""
+        return sum(each["op_name"] == "DELEGATE" for each in self._interpreter._get_ops_details())  # noqa: SLF001
 
     def _effective_precision(self) -> str:
         types = {np.dtype(each["dtype"]).name for each in self._interpreter.get_tensor_details()}

@@ -12,6 +12,7 @@ FACTS = BackendFacts(
     extra="onnx",
     precisions=("f32",),
     also_called=("onnx", "ort"),
+    devices="harness.backends.onnxruntime.devices:find_devices",
     importer="harness.backends.onnxruntime.framework:import_onnxruntime",
     files="harness.backends.onnxruntime.external_data:files_of",
     guard="harness.backends.onnxruntime.external_data:require_inside",

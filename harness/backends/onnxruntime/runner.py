@@ -1,4 +1,4 @@
-"""An ONNX model in ONNX Runtime on the CPU: one session, whole batches; provider and types read back from a run."""
+"""An ONNX model in ONNX Runtime: one session, whole batches; providers and types read back from a run."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from harness.backends.names import find_by_name
 from harness.backends.onnxruntime.external_data import require_inside
 from harness.backends.onnxruntime.facts import FACTS
 from harness.backends.onnxruntime.framework import errors, import_onnxruntime, reason
-from harness.backends.onnxruntime.profile import WhatRan, what_ran
+from harness.backends.onnxruntime.profile import UNKNOWN, WhatRan, what_ran
+from harness.backends.onnxruntime.providers import provider_of, require_ran, require_used
 from harness.errors import DeviceError, ModelError
 from harness.feeding.contract import pixel_table
 from harness.machine.environment import cpu_name
 
-_PROVIDER = "CPUExecutionProvider"
 _REAL: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 _WHOLE: dict[str, Any] = {
     f"tensor({name})": getattr(np, name) for name in ("uint8", "int8", "uint16", "int16", "int32", "int64")
@@ -30,7 +30,7 @@ _WHOLE: dict[str, Any] = {
 
 
 class ONNXRuntimeBackend(Backend):
-    """Runs an ONNX model (.onnx with its external data) on the CPU, in the types that its nodes have.
+    """Runs an ONNX model (.onnx with its external data) by one execution provider, in the types that its nodes have.
 
     Colour order, mean and scale are applied by a table in numpy. No library of custom operators is ever loaded.
     """
@@ -38,12 +38,11 @@ class ONNXRuntimeBackend(Backend):
     takes_floating = True
 
     def load(self) -> Loaded:
-        """Load the model. Raises ModelError for a bad file or name, DeviceError for another device or precision."""
+        """Load the model. Raises ModelError for a bad file or name, DeviceError for an absent device or precision."""
         if self.spec.precision not in ("f32", "device_default"):
             raise DeviceError(f"{self.spec.id}: the backend onnxruntime runs f32, not {self.spec.precision}")
-        if self.spec.device != "CPU":
-            raise DeviceError(f"{self.spec.id}: the backend onnxruntime runs on the CPU, not on {self.spec.device}")
         ort = import_onnxruntime()
+        self._provider = provider_of(self.spec, ort.get_available_providers())
         self._errors = errors()
         require_inside(Path(self.spec.model))
         sha256 = self.digest(FACTS)
@@ -52,20 +51,20 @@ class ONNXRuntimeBackend(Backend):
         self._check_output()
         self._batch = self._shape.batch or self.spec.batch or 32
         ran = self._probe(ort)
-        if ran.providers != (_PROVIDER,):
-            raise DeviceError(f"{self.spec.id}: ran on {', '.join(ran.providers) or 'nothing'}, not on {_PROVIDER}")
+        elsewhere = require_ran(self.spec, self._provider, ran.nodes)
         return Loaded(
             backend=f"onnxruntime {ort.__version__}",
-            device="CPU",
-            device_name=cpu_name(),
+            device=self.spec.device,
+            device_name=cpu_name() if self._provider.is_cpu else " ".join(self._provider_words()),
             effective_precision=ran.precision,
             model_sha256=sha256,
-            warnings=self._warnings(ran.precision),
+            warnings=(*self._warnings(ran.precision), *elsewhere),
             details={
                 "batch": self._batch,
                 "threads": self.spec.threads or os.cpu_count() or 1,
                 "layout": self._shape.layout,
-                "providers": list(ran.providers),
+                "providers": list(ran.nodes),
+                "nodes_by_provider": dict(ran.nodes),
             },
         )
 
@@ -77,10 +76,13 @@ class ONNXRuntimeBackend(Backend):
         if profile:
             options.enable_profiling, options.profile_file_prefix = True, profile
         try:
-            session = ort.InferenceSession(self.spec.model, options, providers=[_PROVIDER])
+            session = ort.InferenceSession(
+                self.spec.model, options, providers=[(self._provider.name, dict(self._provider.options))]
+            )
         except self._errors as error:
             raise ModelError(f"{self.spec.model}: ONNX Runtime cannot load this model: {reason(error)}") from None
         session.disable_fallback()
+        require_used(self.spec, self._provider, session.get_providers())
         return session
 
     def _input(self) -> InputShape:
@@ -123,7 +125,13 @@ class ONNXRuntimeBackend(Backend):
         asked = self.spec.precision
         if asked in (effective, "device_default"):
             return ()
+        if effective == UNKNOWN and not self._provider.is_cpu:
+            return (f"{self.spec.id}: {asked} was asked; {self._provider.name} does not tell what it computes in",)
         return (f"{self.spec.id}: {asked} was asked, the model computes in {effective}",)
+
+    def _provider_words(self) -> tuple[str, ...]:
+        shown = (f"{key}={value}" for key, value in self._provider.options.items() if key.startswith("device_"))
+        return (self._provider.name, *shown)
 
     def _rows(self, session: Any, part: Pixels) -> Probabilities:
         """Return float32 (len(part), outputs)."""

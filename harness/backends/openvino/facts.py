@@ -22,7 +22,6 @@ FACTS = BackendFacts(
     default_for=frozenset({"candidate"}),
     reads=("onnxruntime", "litert", "saved_model"),
     precisions=("f32", "f16", "bf16"),
-    other_devices=True,
     editor="harness.backends.openvino.editing:edited",
     devices="harness.backends.openvino.devices_process:find_devices_in_process",
 )

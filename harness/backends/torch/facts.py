@@ -12,8 +12,8 @@ FACTS = BackendFacts(
     extra="torch",
     precisions=("f32",),
     also_called=("pytorch", "torchscript"),
-    other_devices=True,
     importer="harness.backends.torch.framework:import_torch",
+    devices="harness.backends.torch.devices:find_devices",
     may_loop="harness.backends.torch.untrusted:may_loop",
     runner="harness.backends.torch.runner:TorchBackend",
 )

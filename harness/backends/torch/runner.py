@@ -11,13 +11,13 @@ from harness.backends.arrays import InputShape, fed, input_shape, rows_of, table
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
 from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name
+from harness.backends.torch.devices import known_devices
 from harness.backends.torch.facts import FACTS
 from harness.backends.torch.framework import import_torch, reason
 from harness.backends.torch.opened import Opened, open_file
 from harness.backends.torch.precision import types_of
-from harness.errors import DeviceError, ModelError
+from harness.errors import AbsentDeviceError, DeviceError, ModelError
 from harness.feeding.contract import pixel_table
-from harness.machine.environment import cpu_name
 
 _WHOLE = ("uint8", "int8", "int16", "int32", "int64")
 
@@ -66,15 +66,11 @@ class TorchBackend(Backend):
 
     def _find_device(self) -> tuple[str, str]:
         """Return PyTorch's name of the device, and what it is."""
-        asked, cuda = self.spec.device, self._torch.cuda
-        if asked == "CPU":
-            return "cpu", cpu_name()
-        count = cuda.device_count() if cuda.is_available() else 0
-        there = {"CUDA": 0} | {f"CUDA.{number}": number for number in range(count)} if count else {}
-        if asked in there:
-            return f"cuda:{there[asked]}", str(cuda.get_device_name(there[asked]))
-        raise DeviceError(
-            f"{self.spec.id}: PyTorch has no device '{asked}' on this machine; it has {', '.join(['CPU', *there])}"
+        there = known_devices(self._torch)
+        if self.spec.device in there:
+            return there[self.spec.device]
+        raise AbsentDeviceError(
+            f"{self.spec.id}: PyTorch has no device '{self.spec.device}' on this machine; it has {', '.join(there)}"
         )
 
     def _set_ports(self, opened: Opened) -> None:

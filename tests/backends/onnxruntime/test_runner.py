@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from harness.backends.base import ModelSpec, Pixels
 from harness.backends.onnxruntime.facts import FACTS
 from harness.backends.onnxruntime.runner import ONNXRuntimeBackend
 from harness.config import Input
-from harness.errors import DeviceError
+from harness.errors import AbsentDeviceError, DeviceError
 from tests.backends.one_backend import OneBackend
 from tests.backends.onnxruntime.onnx_files import write_onnx
 from tests.conftest import CLASSES, MEAN, SCALE, SIZE, Network
@@ -133,6 +134,8 @@ def test_what_it_reports(model: Path) -> None:
     assert loaded.model_sha256 == hashlib.sha256(model.read_bytes()).hexdigest()
     assert loaded.details["threads"] == 1
     assert loaded.details["providers"] == ["CPUExecutionProvider"]
+    assert list(loaded.details["nodes_by_provider"]) == ["CPUExecutionProvider"]
+    assert loaded.details["nodes_by_provider"]["CPUExecutionProvider"] >= 5  # what is fused, fewer than in the file
 
 
 def test_external_data_is_read_and_counted(network: Network, pixels: Pixels, tmp_path: Path) -> None:
@@ -197,8 +200,35 @@ def test_operators_that_are_not_there_and_a_newer_opset(network: Network, tmp_pa
 
 
 def test_other_devices_and_precisions_are_refused(model: Path) -> None:
-    assert "runs on the CPU, not on GPU" in refused(spec(model, device="GPU"), DeviceError)
+    there = ort.get_available_providers()
+    message = refused(spec(model, device="GPU"), AbsentDeviceError)
+    assert "has no execution provider for 'GPU'" in message
+    assert all((name.removesuffix("ExecutionProvider") in message) == ("Azure" not in name) for name in there)
     assert "runs f32, not f16" in refused(spec(model, precision="f16"), DeviceError)
+
+
+def test_falling_back_to_the_cpu_in_silence_is_caught(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider that is there and cannot start, as without its driver: ONNX Runtime goes on with the CPU's."""
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        message = refused(spec(model, device="CUDA"), AbsentDeviceError)
+    assert "cannot start CUDAExecutionProvider for 'CUDA' and would run on CPUExecutionProvider" in message
+
+
+def test_the_provider_of_openvino(model: Path, network: Network, pixels: Pixels) -> None:
+    if "OpenVINOExecutionProvider" not in ort.get_available_providers():
+        pytest.skip("this build of ONNX Runtime has no OpenVINO; onnxruntime-openvino has")
+    with ONNXRuntimeBackend(spec(model, device="OpenVINO")) as backend:
+        loaded = backend.loaded
+        np.testing.assert_allclose(backend.infer(pixels), network.of_pixels(pixels), atol=TOLERANCE)
+    assert loaded.device == "OpenVINO"
+    assert loaded.device_name == "OpenVINOExecutionProvider device_type=CPU"
+    assert "OpenVINOExecutionProvider" in loaded.details["providers"]
+    assert loaded.effective_precision == "unknown"
+    assert "OpenVINOExecutionProvider does not tell what it computes in" in loaded.warnings[0]
+    message = refused(spec(model, device="OpenVINO:GPU"), AbsentDeviceError)
+    assert "cannot start OpenVINOExecutionProvider for 'OpenVINO:GPU' and would run on CPU" in message
 
 
 def test_the_missing_package_is_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

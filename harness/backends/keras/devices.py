@@ -1,0 +1,22 @@
+"""What Keras runs on: by TensorFlow, on the processor."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from harness.backends.devices import of_processor
+from harness.backends.keras.facts import FACTS
+from harness.machine.devices import Devices
+
+
+def find_devices() -> Devices:
+    """Return the processor, with the backend that Keras is told to take, without importing Keras."""
+    found = of_processor(FACTS)
+    asked = os.environ.get("KERAS_BACKEND", "tensorflow")
+    remark = f"KERAS_BACKEND is {asked}" + (
+        "" if asked == "tensorflow" else "; set tensorflow, which this backend needs"
+    )
+    return dataclasses.replace(
+        found, devices=tuple(dataclasses.replace(device, remark=remark) for device in found.devices)
+    )

@@ -119,7 +119,7 @@ class Preprocess(Strict):
     @property
     def output_size(self) -> tuple[int, int]:
         """Height and width of the pixels. Raises ValueError where they would differ from image to image."""
-        return _output_size(self.resolved_steps)
+        return _output_size(self.resolved_steps, may_exceed=self.preset is None)
 
     @property
     def is_float(self) -> bool:
@@ -161,7 +161,8 @@ class Preprocess(Strict):
         return {name: whole[name] for name in (*_SHORT, "exif")}
 
 
-def _output_size(steps: tuple[Step, ...]) -> tuple[int, int]:
+def _output_size(steps: tuple[Step, ...], *, may_exceed: bool) -> tuple[int, int]:
+    """Return height and width. ``may_exceed``: crops beyond the image are obeyed where a step says that it is meant."""
     size: tuple[int, int] | None = None  # height and width where they are the same for every image
     least: tuple[int, int] | None = None  # what every image has at least
     for step in steps:
@@ -169,10 +170,11 @@ def _output_size(steps: tuple[Step, ...]) -> tuple[int, int]:
             size = (step.height, step.width) if step.to == "size" else None
             least = size or ((step.height, step.height) if step.to == "short_side" else None)
         elif isinstance(step, CropStep) and step.size is not None:
-            if least is not None and (step.size[0] > least[0] or step.size[1] > least[1]):
+            meant = may_exceed and step.may_exceed
+            if least is not None and not meant and (step.size[0] > least[0] or step.size[1] > least[1]):
                 raise ValueError(
                     f"crops {step.size[0]}x{step.size[1]} pixels of images that may have {least[0]}x{least[1]} only; "
-                    "resize to at least as much before"
+                    "resize to at least as much before, or write the `rounding` that says what is done beyond the image"
                 )
             size = least = step.size
         elif isinstance(step, CropStep):

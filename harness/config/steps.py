@@ -18,7 +18,7 @@ Where libraries and protocols round differently, a step has a `rounding`:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -66,11 +66,15 @@ class ResizeStep:
 
 @dataclass(frozen=True)
 class CropStep:
-    """A crop of the middle: either ``size`` (height, width), or ``fraction`` of each side."""
+    """A crop of the middle: either ``size`` (height, width), or ``fraction`` of each side.
+
+    ``may_exceed``: it is meant to be larger than what a resize before it leaves; no pixel depends on that.
+    """
 
     size: tuple[int, int] | None
     fraction: float | None
     rounding: Rounding
+    may_exceed: bool = field(default=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,8 @@ class Crop(Strict):
     def resolved(self, decoder: Library) -> CropStep:
         """Return the step with what it leaves to the decoder."""
         size = None if self.size is None else height_and_width(self.size)
-        return CropStep(size, self.fraction, self.rounding or _ROUNDING[self.library or decoder])
+        may_exceed = self.rounding not in (None, "tf_slim")
+        return CropStep(size, self.fraction, self.rounding or _ROUNDING[self.library or decoder], may_exceed)
 
 
 class Normalize(Strict):

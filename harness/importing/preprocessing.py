@@ -262,17 +262,23 @@ def _resized(
     if library == "pillow" and pixels.floating:
         step.refuse("type", "Pillow resizes whole values only, and an earlier step made fractions of them")
         return
-    if pixels.floating and not any(item.kind == "normalize" for item in pixels.steps):
-        # A resize after a normalisation, or after OpenCV's first one, does not round. Its weights add up to 1, so mean
-        # and scale may follow it, where they are the model's contract: only the change to floating point comes before.
-        pixels.steps.append(
-            Step("normalize", {"mean": 0.0, "scale": 1.0}, f"the next step does not round, {step.place()}")
-        )
+    _keep_fractions(step, pixels)
     where: dict[str, Any] = {"short_side": size[0]} if short_side else {"size": _square(size)}
     pixels.steps.append(Step("resize", {**where, "interpolation": interpolation, "library": library}, step.place()))
     pixels.height, pixels.width = size
     pixels.exact = not short_side
     pixels.floating = pixels.floating or library == "opencv"
+
+
+def _keep_fractions(step: Part, pixels: Pixels) -> None:
+    """Let a step that resizes work on floating values where Accuracy Checker's array has become floating before it.
+
+    A resize after a normalisation, or after OpenCV's first one, does not round. Its weights add up to 1, so mean and
+    scale may follow it, where they are the model's contract: only the change to floating point comes before.
+    """
+    if pixels.floating and not any(item.kind == "normalize" for item in pixels.steps):
+        place = f"the next step does not round, {step.place()}"
+        pixels.steps.append(Step("normalize", {"mean": 0.0, "scale": 1.0}, place))
 
 
 def _crop(step: Part, pixels: Pixels) -> None:
@@ -300,11 +306,12 @@ def _crop(step: Part, pixels: Pixels) -> None:
             pixels.height, pixels.width = int(pixels.height * fraction), int(pixels.width * fraction)
         return
     assert size is not None
-    if pixels.height is None or pixels.width is None or size[0] > pixels.height or size[1] > pixels.width:
-        what = "widens with black" if pillow else "enlarges"
-        step.refuse(None, f"Accuracy Checker {what} images that are smaller than {size[0]}; put a `resize` before it")
-        return
-    pixels.steps.append(Step("crop", {"size": _square(size), **library}, step.place()))
+    known = (pixels.height, pixels.width)
+    exceeds = any(least is not None and side > least for side, least in zip(size, known, strict=True))
+    if not pillow and (exceeds or None in known):
+        _keep_fractions(step, pixels)  # OpenCV enlarges what is smaller, and cuts then
+    beyond = {"rounding": "half_even" if pillow else "floor"} if exceeds else {}
+    pixels.steps.append(Step("crop", {"size": _square(size), **library, **beyond}, step.place()))
     pixels.height, pixels.width, pixels.exact = size[0], size[1], True
 
 

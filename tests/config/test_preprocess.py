@@ -101,6 +101,13 @@ def test_equal_pixels_have_equal_keys() -> None:
     assert changed.pixels_key == Preprocess(interpolation="area").pixels_key
 
 
+def test_a_crop_beyond_a_resize_is_obeyed_where_its_rounding_says_what_is_done_there() -> None:
+    resize = {"resize": {"size": 200}}
+    assert load({"steps": [resize, {"crop": {"size": 224, "rounding": "half_even"}}]}).output_size == (224, 224)
+    with pytest.raises(ValidationError, match="or write the `rounding` that says what is done beyond the image"):
+        load({"steps": [resize, {"crop": {"size": 224}}]})
+
+
 @pytest.mark.parametrize(
     ("written", "message"),
     [

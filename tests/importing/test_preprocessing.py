@@ -175,6 +175,16 @@ class TestCrop:
         text = steps("type: resize, size: 256, use_pillow: True", "type: crop, size: 224, use_pillow: True")
         assert shown(read(text))[1] == ("crop", {"size": 224, "library": "pillow"})
 
+    def test_a_crop_beyond_a_resize_says_what_is_done_there(self, read: Read) -> None:
+        text = steps("type: resize, size: 200, use_pillow: True", "type: crop, size: 224, use_pillow: True")
+        assert shown(read(text))[1] == ("crop", {"size": 224, "library": "pillow", "rounding": "half_even"})
+        written = shown(read(steps("type: resize, size: 200", "type: crop, size: 224")))
+        assert written[1:] == [
+            ("normalize", {"mean": 0.0, "scale": 1.0}),  # OpenCV's resize left floating values, which it enlarges
+            ("crop", {"size": 224, "library": "opencv", "rounding": "floor"}),
+        ]
+        assert shown(read(steps("type: crop, size: 224"))) == [("crop", {"size": 224, "library": "opencv"})]
+
     def test_a_fraction(self, read: Read) -> None:
         text = steps("type: crop, central_fraction: 0.875", SIZE_8)
         assert shown(read(text))[0] == ("crop", {"fraction": 0.875, "library": "opencv"})
@@ -182,9 +192,6 @@ class TestCrop:
     @pytest.mark.parametrize(
         ("before", "keys", "message"),
         [
-            ("", "size: 224", "enlarges images that are smaller than 224"),
-            ("", "size: 224, use_pillow: True", "widens with black images that are smaller than 224"),
-            ("type: resize, size: 200", "size: 224", "enlarges images"),
             ("", "size: 224, central_fraction: 0.5", "contradict each other"),
             ("", "max_square: True", "a square of each image's short side"),
             ("", "use_pillow: True", "neither a size nor a fraction"),

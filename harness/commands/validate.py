@@ -42,7 +42,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Result:
     """Evaluate, write the record and the reports; the result is the summary, and its exit code the verdict."""
-    from harness.config import load_config
+    from harness.capsule.configuration import load
     from harness.config.secrets import redact, redact_all
     from harness.engine.run import Options
     from harness.engine.session import validate
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> Result:
     from harness.report.render import write_reports
 
     try:
-        config = load_config(options.config, options.overrides)
+        config = load(options.config, options.overrides)
         record = validate(
             config,
             Options(

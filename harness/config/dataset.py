@@ -25,6 +25,7 @@ Form = Literal[
     "webdataset",
     "parquet",
     "manifest",
+    "capsule",
 ]
 
 

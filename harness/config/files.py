@@ -27,7 +27,10 @@ def require_files(config: Config, *, dataset: bool = True, reference: bool = Tru
             faults += _fault(config, "dataset.class_names", config.dataset.class_names, mend)
         if config.checksums:
             faults += _fault(config, "checksums", config.checksums, "name a `sha256sum` list")
-    if reference and config.reference is not None:
+    recorded = config.reference.recorded if config.reference else None
+    if reference and recorded is not None:
+        faults += _fault(config, "reference.recorded", recorded, "name the capsule that has its answers")
+    elif reference and config.reference is not None:
         facts = facts_of(config.reference.backend)
         named = f"name a {facts.title} model ({facts.forms})"
         mend = f"run `harness fetch {command}`" if config.archive else named

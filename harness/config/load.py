@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ PATH_KEYS: tuple[Key, ...] = (
     ("dataset", "labels", "source"),
     ("dataset", "class_names"),
     ("reference", "model"),
+    ("reference", "recorded"),
     ("archive", "folder"),
     ("cache", "folder"),
     ("checksums",),
@@ -65,14 +67,30 @@ def load_config(
     if without_dataset:
         unread = [fault for fault in unread if not _stand_in(data, fault[0])]
     faults = [f"{file}:{line}: {dotted(key) or 'the configuration'}: {what}" for key, line, what in unread] + misused
+    return _validated(data, file, origin, faults, unread=frozenset(key for key, _, _ in unread))
+
+
+def load_values(values: Mapping[str, Any], file: Path, overrides: Sequence[str] = ()) -> Config:
+    """Return the configuration that plain values stand for, which were read from ``file``.
+
+    ``overrides``: as ``load_config`` takes them. No variable is replaced in the values. Raises ConfigError.
+    """
+    data, origin = copy.deepcopy(dict(values)), Origin(file)
+    return _validated(data, file, origin, _overridden(data, file, origin, overrides, None))
+
+
+def _validated(
+    data: dict[str, Any], file: Path, origin: Origin, faults: list[str], unread: frozenset[Key] = frozenset()
+) -> Config:
+    """Return the configuration. ``faults``: what is wrong already; ``unread``: keys of which that is said."""
     repeated = repeated_ids(data, origin)
-    faults += repeated
+    faults = [*faults, *repeated]
     _resolve_paths(data, file, origin)
     config: Config | None = None
     try:
         config = Config.model_validate(data, context=EXPANDED)
     except ValidationError as error:
-        already = {key for key, _, _ in unread} | ({()} if repeated else set())
+        already = set(unread) | ({()} if repeated else set())
         if data.get("matrix") is not None and not data.get("candidates"):
             already.add(("candidates",))  # the faults of the matrix say why there is none
         faults += explain(error, data, origin, Config, already=frozenset(already))
@@ -106,6 +124,17 @@ def read_values(
     if not isinstance(data, dict):
         raise _refused(f"{file}: the file must hold a mapping that begins with `version: 1`")
     origin = Origin(file, reader.lines)
+    return data, origin, reader.faults, _overridden(data, file, origin, overrides, environment)
+
+
+def _overridden(
+    data: dict[str, Any],
+    file: Path,
+    origin: Origin,
+    overrides: Sequence[str],
+    environment: Mapping[str, str] | None,
+) -> list[str]:
+    """Apply overrides, resolve paths and write out the matrix; return what is wrong with overrides and matrix."""
     # Keys of a single candidate may be those of one that the matrix stands for; all others may change the matrix.
     later = [override for override in overrides if _OF_ONE_CANDIDATE.match(override)]
     first = [override for override in overrides if override not in later]
@@ -113,8 +142,7 @@ def read_values(
     _resolve_paths(data, file, origin)
     if data.get("matrix") is not None:
         misused += expand(data, origin)
-    misused += [fault for override in later for fault in apply(override, data, origin, environment)]
-    return data, origin, reader.faults, misused
+    return misused + [fault for override in later for fault in apply(override, data, origin, environment)]
 
 
 def _stand_in(data: dict[str, Any], key: Key) -> bool:

@@ -260,6 +260,11 @@ class Reference(Model):
     id: ModelId = "reference"
     backend: ReferenceBackend = default_backend("reference")
     batch: Count = Field(32, description="Images a call; a graph with a fixed batch size keeps its own.")
+    recorded: Location | None = Field(
+        None,
+        description="A capsule that has this model's answers for the images (docs/capsule.md): they are taken from it, "
+        "and neither the model nor its framework need be there.",
+    )
 
 
 class Candidate(Model):

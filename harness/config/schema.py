@@ -209,9 +209,9 @@ class Config(Strict):
             dumped["gates"] = self.gates_for(candidate).model_dump(mode="json")
             dumped["conversion"] = self.conversion_for(candidate).model_dump(mode="json")
         for dumped in filter(None, (plain["reference"], *plain["candidates"])):
-            for key in ("preprocess", "background_class"):
-                if dumped[key] is None:
-                    del dumped[key]  # the data set's
+            for key in ("preprocess", "background_class", "recorded"):
+                if dumped.get(key, ...) is None:
+                    del dumped[key]  # the data set's; none
             if isinstance(dumped["output"], dict):
                 stated = {name: value for name, value in dumped["output"].items() if value is not None}
                 dumped["output"] = stated["name"] if [*stated] == ["name"] else stated

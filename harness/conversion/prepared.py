@@ -9,6 +9,8 @@ from typing import Any
 
 from harness.backends.openvino.contract import IrContract, calibrated_on, describe
 from harness.backends.registry import facts_of
+from harness.capsule.contents import ReferenceAnswers
+from harness.capsule.recorded import recorded_reference
 from harness.config import Candidate, Config, Reference, require_calibration, require_files
 from harness.conversion.contract import contract_contradictions
 from harness.conversion.convert import convert
@@ -28,7 +30,8 @@ class PreparedModel:
 
     ``files``: those that it consists of, as they were digested; ``model_bytes``: their size;
     ``contract``: what the file says of its own input, as rows to be shown, None where it says nothing;
-    ``calibrated_on``: sha256 digests of the images that an INT8 model says it was calibrated on.
+    ``calibrated_on``: sha256 digests of the images that an INT8 model says it was calibrated on; ``recorded``: its
+    answers in a capsule, which stand for the model, so that it has no files here.
     """
 
     model: Reference | Candidate
@@ -36,6 +39,7 @@ class PreparedModel:
     model_bytes: int
     contract: Mapping[str, Any] | None = None
     calibrated_on: frozenset[bytes] = frozenset()
+    recorded: ReferenceAnswers | None = None
 
     @property
     def sha256(self) -> str:
@@ -73,21 +77,22 @@ def prepare_models(config: Config, *, images: ImageSet | None = None, quiet: boo
             raise ModelError(f"{candidate.id}: {fault}")
     contracts = {item.id: files.contract(item.model) for item in carrying}
     contradictions = [note for item in carrying for note in contract_contradictions(config, item, contracts[item.id])]
-    models = tuple(_prepared(model, files, contracts.get(model.id)) for model in _models(config))
+    models = tuple(_prepared(config, model, files, contracts.get(model.id)) for model in config.models)
     return Prepared(models, (*made, *contradictions))
 
 
 def read_models(config: Config) -> Prepared:
     """Read the models' files as they are, unchecked. Raises ModelError where one is unreadable."""
     files = ModelFiles()
-    return Prepared(tuple(_prepared(model, files, None) for model in _models(config)))
+    return Prepared(tuple(_prepared(config, model, files, None) for model in config.models))
 
 
-def _models(config: Config) -> tuple[Reference | Candidate, ...]:
-    return config.models
-
-
-def _prepared(model: Reference | Candidate, files: ModelFiles, contract: IrContract | None) -> PreparedModel:
+def _prepared(
+    config: Config, model: Reference | Candidate, files: ModelFiles, contract: IrContract | None
+) -> PreparedModel:
+    recorded = recorded_reference(config) if model is config.reference else None
+    if recorded is not None:
+        return PreparedModel(model, Digested((), (), recorded.sha256), recorded.bytes, recorded=recorded)
     own = facts_of(model.backend).files_of(model.model)
     return PreparedModel(
         model=model,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from harness.config import Dataset
 from harness.dataset.manifest import Manifest, build_manifest
+from harness.dataset.sources.carried import Carried
 from harness.dataset.sources.opening import ImageSetRequest, open_labelled, read_class_names
 from harness.dataset.subset import choose
 from harness.errors import DatasetError
@@ -18,7 +19,7 @@ class ImageSet:
 
     Both may be called from many threads and raise OSError. ``cut_from``: how many images are listed, where the manifest
     has only some of them. ``source``: where the labels come from; ``notes``: whatever was odd, in sentences;
-    ``chosen_from``: the set that `dataset.subset` was chosen from.
+    ``chosen_from``: the set that `dataset.subset` was chosen from; ``carried``: what a capsule has of its images.
     """
 
     form: str
@@ -29,6 +30,7 @@ class ImageSet:
     cut_from: int | None = None
     notes: tuple[str, ...] = ()
     chosen_from: ImageSet | None = None
+    carried: Carried | None = None
 
     @property
     def listed(self) -> int:
@@ -47,6 +49,7 @@ class ImageSet:
             read=lambda row: self.read(rows[row]),
             signature=lambda row: self.signature(rows[row]),
             cut_from=self.listed,
+            carried=self.carried and self.carried.rows(rows),
         )
 
 
@@ -63,7 +66,17 @@ def open_image_set(dataset: Dataset) -> ImageSet:
             f"{source}: lists {len(manifest)} images, but dataset.images says that the whole set has {dataset.images}; "
             "set dataset.images to the size of the whole set"
         )
-    whole = ImageSet(opened.form, source, manifest, opened.read, opened.signature, notes=opened.notes)
+    carried = opened.carried
+    whole = ImageSet(
+        opened.form,
+        source,
+        manifest,
+        opened.read,
+        opened.signature,
+        cut_from=carried.listed if carried else None,
+        notes=opened.notes,
+        carried=carried,
+    )
     if dataset.subset is None:
         return whole
     names, classes = [name for name, _ in pairs], [label for _, label in pairs]

@@ -6,7 +6,9 @@ import contextlib
 import errno
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from harness.errors import RecordError
 
@@ -20,13 +22,23 @@ def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
     ``private``: only this user may read and write the file, whatever the umask allows others. Raises RecordError with
     the reason (no permission, no space) and leaves no temporary file behind.
     """
+    with replacing(path) as stream:
+        stream.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Yield a stream whose bytes are the file once the block ended well; an error leaves what was there before.
+
+    Raises RecordError with the reason (no permission, no space) and leaves no temporary file behind.
+    """
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     except OSError as error:
         raise cannot_write(path, error) from error
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(temporary, 0o600 if private else 0o666 & ~_UMASK)  # noqa: PTH101

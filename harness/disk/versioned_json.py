@@ -67,9 +67,14 @@ def _text(path: Path, kind: FileKind) -> str:
 
 def _parsed(path: Path, text: str, kind: FileKind) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unrepeated)
+        return parse_json(text)
     except (ValueError, RecursionError) as error:
         raise kind.error(f"{path}: not valid JSON ({error}); {kind.damaged}") from None
+
+
+def parse_json(text: str) -> Any:
+    """Return JSON values. Raises ValueError for what is no JSON and for a repeated key, RecursionError for depth."""
+    return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unrepeated)
 
 
 def _no_constant(name: str) -> Any:

@@ -13,7 +13,7 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,22 @@ class Entry:
 
     probabilities: Probabilities
     loaded: Loaded
+
+
+class Answers(Protocol):
+    """Where a lane looks for a model's probabilities before it loads the model, and where it leaves them."""
+
+    def has_any(self) -> bool:
+        """Tell whether there is any entry of this model, sound or not."""
+        ...
+
+    def get(self, image_digests: tuple[bytes, ...], outputs: int) -> Entry | None:
+        """Return the entry for these images (sha256 of each one's bytes, in order); None where there is none."""
+        ...
+
+    def put(self, image_digests: tuple[bytes, ...], probabilities: Probabilities, loaded: Loaded) -> None:
+        """Keep probabilities, float32 (n, classes)."""
+        ...
 
 
 class ProbabilityCache:

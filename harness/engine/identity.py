@@ -14,6 +14,7 @@ import harness
 from harness import __version__
 from harness.backends.base import ModelSpec
 from harness.backends.registry import backends, facts_of
+from harness.capsule.opened import capsule_at
 from harness.config import Candidate, Config, Preprocess, Reference
 from harness.conversion.prepared import Prepared, PreparedModel, read_models
 from harness.dataset.manifest import Manifest
@@ -74,10 +75,24 @@ class PlannedModel:
             "threads": self.spec.threads,
             "preprocess": config.preprocess_for(self.model).model_dump(mode="json"),
             "steps": repr(config.preprocess_for(self.model).pixels_key),
-            "decoder": ", ".join(libraries(config.preprocess_for(self.model))),
+            "decoder": ", ".join(pixel_libraries(config, config.preprocess_for(self.model))),
+            "pixels": carried_pixels(config),
             "cpu": cpu_name(),
             "switches": switches(),
         }
+
+
+def pixel_libraries(config: Config, preprocess: Preprocess) -> tuple[str, ...]:
+    """Return the libraries that make the pixels: where a capsule has these, those of the machine that made it."""
+    capsule = capsule_at(config.dataset.path)
+    carried = capsule.libraries(preprocess) if capsule else None
+    return libraries(preprocess) if carried is None else carried
+
+
+def carried_pixels(config: Config) -> str | None:
+    """Return the sha256 of the capsule that the pixels come from; None where they are made from encoded images."""
+    capsule = capsule_at(config.dataset.path)
+    return capsule.sha256 if capsule and not capsule.contents.encoded else None
 
 
 @lru_cache(maxsize=1)
@@ -157,10 +172,10 @@ def _planned(config: Config, prepared: PreparedModel, use_cache: bool, threads: 
         precision=model.precision if isinstance(model, Candidate) else "f32",
         threads=threads or cores(),
         model_sha256=prepared.sha256,
-        **_isolation(model),
+        **({} if prepared.recorded else _isolation(model)),
     )
     planned = PlannedModel(prepared, spec)
-    if not (use_cache and config.cache.compiled and facts_of(model.backend).compiles):
+    if prepared.recorded or not (use_cache and config.cache.compiled and facts_of(model.backend).compiles):
         return planned
     blob = hashlib.sha256(json.dumps(planned.key(config), sort_keys=True).encode()).hexdigest()[:32]
     folder = cache_folder(config) / "compiled" / blob
@@ -184,7 +199,8 @@ def task_for(config: Config, planned: PlannedModel, *, use_cache: bool) -> Model
     """Return what a worker needs to run a planned model, with its cache where the configuration wants one."""
     # A key has no driver and no GPU's full name, and AUTO may choose another device: only the CPU's answers are kept.
     kept = config.cache.candidates and planned.spec.device == "CPU"
-    keeps = use_cache and (config.cache.reference if planned.role == "reference" else kept)
+    recorded = planned.prepared.recorded
+    keeps = use_cache and not recorded and (config.cache.reference if planned.role == "reference" else kept)
     return ModelTask(
         spec=planned.spec,
         backend=planned.model.backend,
@@ -195,6 +211,8 @@ def task_for(config: Config, planned: PlannedModel, *, use_cache: bool) -> Model
         optional=isinstance(planned.model, Candidate) and planned.model.optional,
         preprocess=planned.model.preprocess,
         files=planned.prepared.files,
+        applied=recorded.applied if recorded else None,
+        recorded=planned.model.recorded if recorded and isinstance(planned.model, Reference) else None,
     )
 
 
@@ -207,11 +225,13 @@ def identity(config: Config, planned: list[PlannedModel], manifest: Manifest) ->
     kept["dataset"].pop("labels")
     kept["dataset"].pop("class_names")
     for model in filter(None, (kept["reference"], *kept["candidates"])):
-        for key in ("model", "gates", "conversion", "optional", "isolate", "timeout_seconds"):
+        for key in ("model", "recorded", "gates", "conversion", "optional", "isolate", "timeout_seconds"):
             model.pop(key, None)
-    used = [name for item in planned for name in libraries(config.preprocess_for(item.model))]
+    used = [name for item in planned for name in pixel_libraries(config, config.preprocess_for(item.model))]
+    capsule = capsule_at(config.dataset.path)
     return {
         "config": kept,
+        "capsule": capsule.sha256 if capsule else None,
         "manifest": manifest.fingerprint(),
         "models": {item.model.id: item.sha256 for item in planned},
         "software": {

@@ -14,7 +14,7 @@ from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilit
 from harness.backends.opening import open_backend
 from harness.config import Preprocess
 from harness.engine.answers import with_applied
-from harness.engine.cache import ProbabilityCache
+from harness.engine.cache import Answers
 from harness.errors import ModelError
 from harness.feeding.outputs import Applied
 from harness.machine.digests import Digested
@@ -49,7 +49,7 @@ class Lane:
     spec: ModelSpec
     backend: str
     role: Role
-    cache: ProbabilityCache | None = None
+    cache: Answers | None = None
     calibrated_on: frozenset[bytes] = frozenset()
     optional: bool = False
     files: Digested | None = None

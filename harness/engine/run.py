@@ -14,7 +14,7 @@ from harness.backends.base import Loaded
 from harness.backends.registry import backends
 from harness.config import Config
 from harness.dataset.image_set import ImageSet
-from harness.engine.identity import PlannedModel, switches
+from harness.engine.identity import PlannedModel, pixel_libraries, switches
 from harness.engine.lane import Lane
 from harness.engine.shard import Models
 from harness.judging.certifying import Certifying
@@ -145,7 +145,16 @@ def _evaluation(run: Run) -> Evaluation:
     live = [model.id for model in models if model.failure is None]
     return Evaluation(
         config=run.config,
-        images=ImageFacts(run.images.form, run.images.listed, run.images.manifest),
+        images=ImageFacts(
+            run.images.form,
+            run.images.listed,
+            run.images.manifest,
+            run.images.carried.capsule if run.images.carried else None,
+            {
+                item.configured.id: pixel_libraries(run.config, run.config.preprocess_for(item.configured))
+                for item in models
+            },
+        ),
         models=models,
         tables=tuple(run.tables),
         bad=dict(run.bad),

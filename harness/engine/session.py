@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.backends.registry import facts_of, load_target
+from harness.capsule.configuration import require_fitting
 from harness.config import Config, require_files
 from harness.config.schema import Certify
 from harness.config.unstated import unstated
@@ -68,6 +69,7 @@ def validate(config: Config, options: Options | None = None) -> RunRecord:
     require_files(config, candidates=False)
     if config.checksums:
         verify_checksums(config.checksums)
+    require_fitting(config)
     listed = open_image_set(config.dataset)
     images = ordered(listed, certify, options.limit)
     folder = _folder(config, options)

@@ -10,8 +10,9 @@ from harness.backends.base import ModelSpec
 from harness.config import Dataset, Preprocess
 from harness.config.schema import Certify
 from harness.dataset.image_set import ImageSet, open_image_set
-from harness.engine.cache import ProbabilityCache
+from harness.engine.cache import Answers, ProbabilityCache
 from harness.engine.lane import Lane
+from harness.engine.recorded import RecordedAnswers
 from harness.errors import DatasetError
 from harness.feeding.outputs import Applied
 from harness.judging.certifying import in_random_order
@@ -25,7 +26,8 @@ class ModelTask:
 
     ``calibrated_on``: sha256 digests of the images that it must not be evaluated on; ``optional``: its device may be
     absent; ``preprocess``: its own, None: the data set's; ``files``: its files as they were digested;
-    ``applied``: what makes probabilities of its output, where the first shard decided that already.
+    ``applied``: what makes probabilities of its output, where that is decided already; ``recorded``: the capsule that
+    has its answers, so that it is neither loaded nor asked.
     """
 
     spec: ModelSpec
@@ -38,22 +40,28 @@ class ModelTask:
     preprocess: Preprocess | None = None
     files: Digested | None = None
     applied: Applied | None = None
+    recorded: Path | None = None
 
     def lane(self) -> Lane:
         """Return the model with its cache, not loaded."""
-        keeps = self.cache_folder is not None and self.cache_key is not None
-        cache = ProbabilityCache(self.cache_folder, self.cache_key) if keeps else None  # type: ignore[arg-type]
         return Lane(
             self.spec,
             self.backend,
             self.role,
-            cache,
+            self._answers(),
             self.calibrated_on,
             self.optional,
             self.files,
             preprocess=self.preprocess,
             applied=self.applied,
         )
+
+    def _answers(self) -> Answers | None:
+        if self.recorded is not None:
+            return RecordedAnswers(self.recorded)
+        if self.cache_folder is None or self.cache_key is None:
+            return None
+        return ProbabilityCache(self.cache_folder, self.cache_key)
 
 
 @dataclass(frozen=True)
@@ -91,5 +99,6 @@ class ShardTask:
 
 
 def ordered(images: ImageSet, certify: Certify | None, limit: int | None) -> ImageSet:
-    """Return the rows that a run evaluates, in its order."""
-    return (in_random_order(images, certify) if certify else images).first(limit)
+    """Return the rows that a run evaluates, in its order. A capsule has the rows of a certification drawn already."""
+    drawn = images.carried is not None and certify is not None and images.carried.seed == certify.seed
+    return (in_random_order(images, certify) if certify and not drawn else images).first(limit)

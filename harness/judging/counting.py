@@ -13,7 +13,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from harness.backends.base import Loaded
-from harness.config import Config
 from harness.dataset.manifest import Manifest
 from harness.feeding.recorded import recorded
 from harness.judging.comparison import accuracy, agreement, compare
@@ -107,26 +106,26 @@ def dataset_part(evaluation: Evaluation, rows: Rows) -> DatasetPart:
         bad_images_policy=config.dataset.bad_images.policy,
         fingerprint=rows.evaluated.fingerprint(),
         content_fingerprint=hashlib.sha256(b"".join(digests)).hexdigest() if digests else None,
+        capsule=images.capsule,
     )
 
 
 def model_parts(evaluation: Evaluation, rows: Rows) -> tuple[ModelPart, ...]:
     """Return every model with its counts; one that never loaded, is not cached and did not fail is left out."""
-    return tuple(
-        part for model in evaluation.models if (part := _model_part(model, rows, evaluation.config)) is not None
-    )
+    return tuple(part for model in evaluation.models if (part := _model_part(model, rows, evaluation)) is not None)
 
 
-def _model_part(model: EvaluatedModel, rows: Rows, config: Config) -> ModelPart | None:
+def _model_part(model: EvaluatedModel, rows: Rows, evaluation: Evaluation) -> ModelPart | None:
     if model.failure is not None:
         part = _failed(model, model.failure)
     elif model.reported is not None:
         part = _counted(model, model.reported, rows)
     else:
         return None
-    update: dict[str, Any] = {
-        "preprocessing": PreprocessingPart.model_validate(recorded(config.preprocess_for(model.configured)))
-    }
+    made = recorded(evaluation.config.preprocess_for(model.configured))
+    if model.id in evaluation.images.libraries:
+        made["libraries"] = evaluation.images.libraries[model.id]
+    update: dict[str, Any] = {"preprocessing": PreprocessingPart.model_validate(made)}
     if model.contract is not None:
         update["details"] = {**part.details, "contract": dict(model.contract)}
     return part.model_copy(update=update)

@@ -48,11 +48,17 @@ class EvaluatedModel:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """The image set: its form, how many images its list names, and the rows to evaluate, in order."""
+    """The image set: its form, how many images its list names, and the rows to evaluate, in order.
+
+    ``capsule``: sha256 of the capsule that they come from. ``libraries``: those that made each model's pixels, by its
+    id; a model that is not there has those of this machine.
+    """
 
     form: str
     listed: int
     manifest: Manifest
+    capsule: str | None = None
+    libraries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,9 @@ class DatasetPart(_Part):
     bad_images_policy: Literal["fail", "wrong", "skip"] = "fail"
     fingerprint: str = Field(description="sha256 over the evaluated (image id, label) pairs, in order.")
     content_fingerprint: str | None = Field(None, description="sha256 over the bytes of every evaluated image.")
+    capsule: str | None = Field(
+        None, description="Of images and reference answers that came in a capsule, what tells it from any other."
+    )
 
 
 class Accuracy(_Part):

@@ -14,6 +14,7 @@ import harness.engine.identity as plan
 from harness.backends.registry import BackendFacts, facts_of
 from harness.config import Config
 from harness.dataset.manifest import Manifest
+from harness.engine.cache import ProbabilityCache
 from harness.errors import ModelError
 
 MANIFEST = Manifest(("a", "b"), np.array([1, 2], np.int32))
@@ -229,7 +230,7 @@ def test_lanes_have_the_caches_that_are_configured(folder: Path) -> None:
     config = configured(folder)
     lanes = [plan.task_for(config, item, use_cache=True).lane() for item in plan.plan_models(config)]
     assert all(lane.cache is not None for lane in lanes)
-    assert lanes[0].cache is not None
+    assert isinstance(lanes[0].cache, ProbabilityCache)
     assert lanes[0].cache.folder.parent == folder / "cache" / "probabilities"
     off = configured(folder, change_at("cache", to={"reference": False, "candidates": False}))
     assert all(plan.task_for(off, item, use_cache=True).lane().cache is None for item in plan.plan_models(off))

@@ -12,6 +12,8 @@ from harness.dataset.labels.find import builtin_labels, find_labels, read_labels
 from harness.dataset.labels.listing import read_text
 from harness.dataset.labels.table import LabelTable, join, listed
 from harness.dataset.sources.arrow import open_arrow
+from harness.dataset.sources.capsule import open_capsule_images
+from harness.dataset.sources.carried import Carried
 from harness.dataset.sources.class_folders import open_class_folders
 from harness.dataset.sources.flat import open_flat
 from harness.dataset.sources.listed import find_list, list_places, open_listed
@@ -56,6 +58,7 @@ class Labelled:
     label_source: str
     class_names: tuple[str, ...] | None
     notes: tuple[str, ...]
+    carried: Carried | None = None
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
@@ -184,6 +187,8 @@ def _open(form: str, path: Path, wanted: ImageSetRequest) -> Pictures:
         return open_class_folders(path, names)
     if form == "tar":
         return open_tar(path)
+    if form == "capsule":
+        return open_capsule_images(path)
     if form == "manifest":
         return open_manifest(path, names, may_miss=wanted.may_miss)
     if form in ("tfrecord", "tfds"):
@@ -210,19 +215,32 @@ def _joined(form: str, pictures: Pictures, table: LabelTable | None, wanted: Ima
     if table is None:
         assert pictures.classes is not None
         pairs = list(zip(pictures.names, map(int, pictures.classes), strict=True))
-        return Labelled(form, pairs, pictures.read, pictures.signature, pictures.label_source, named, pictures.notes)
+        return _labelled(form, pairs, pictures, pictures.label_source, named, pictures.notes)
     joined = join(pictures.names, table, place=place)
     rows = joined.rows
     pairs = [(pictures.names[row], label) for row, label in zip(rows, joined.classes, strict=True)]
     notes = (*pictures.notes, *joined.notes)
-    if rows == list(range(len(pictures.names))):
-        return Labelled(form, pairs, pictures.read, pictures.signature, table.source, named, notes)
-    return Labelled(
-        form,
-        pairs,
-        lambda row: pictures.read(rows[row]),
-        lambda row: pictures.signature(rows[row]),
-        table.source,
-        named,
-        notes,
+    if rows != list(range(len(pictures.names))):
+        pictures = _with_rows(pictures, rows)
+    return _labelled(form, pairs, pictures, table.source, named, notes)
+
+
+def _labelled(
+    form: str,
+    pairs: list[tuple[str, int]],
+    pictures: Pictures,
+    label_source: str,
+    class_names: tuple[str, ...] | None,
+    notes: tuple[str, ...],
+) -> Labelled:
+    return Labelled(form, pairs, pictures.read, pictures.signature, label_source, class_names, notes, pictures.carried)
+
+
+def _with_rows(pictures: Pictures, rows: list[int]) -> Pictures:
+    """Return how the given rows are read, in that order."""
+    return replace(
+        pictures,
+        read=lambda row: pictures.read(rows[row]),
+        signature=lambda row: pictures.signature(rows[row]),
+        carried=pictures.carried and pictures.carried.rows(rows),
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.dataset.sources.carried import Carried
 from harness.dataset.sources.suffixes import is_clutter, left_out
 
 LARGEST_IMAGE = 1 << 28  # bytes of one encoded image; ImageNet's largest has 16 MB
@@ -19,7 +20,8 @@ class Pictures:
 
     ``read(row)`` returns a row's encoded bytes and ``signature(row)`` what tells cheaply that they did not change; both
     may be called from many threads and raise OSError. ``classes``: 0-based class of each image where the form carries
-    labels; ``label_source`` says from where. ``notes``: whatever was odd, in sentences.
+    labels; ``label_source`` says from where. ``notes``: whatever was odd, in sentences. ``carried``: what a capsule
+    has besides.
     """
 
     form: str
@@ -30,6 +32,7 @@ class Pictures:
     label_source: str = ""
     class_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    carried: Carried | None = None
 
 
 @dataclass(frozen=True)

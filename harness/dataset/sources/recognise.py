@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.capsule.opened import is_capsule
 from harness.dataset.imagenet import class_of_wnid
 from harness.dataset.labels.kaggle import IMAGES_BELOW, SOLUTION, is_solution
 from harness.dataset.sources.suffixes import is_hidden, is_image_name
@@ -35,6 +36,8 @@ def recognise(path: Path) -> Found:
         return _folder(path)
     if not path.is_file():
         raise DatasetError(f"{path}: neither a folder nor an ordinary file; set dataset.path to the image set")
+    if is_capsule(path):
+        return Found("capsule", path)
     name = path.name.lower()
     if name.endswith(".tar"):
         return Found("webdataset" if is_webdataset(path) else "tar", path)

@@ -50,6 +50,8 @@ COMMANDS: dict[str, dict[str, tuple[str, ...]]] = {
     "devices": {"--json": ()},
     "config check": {"CONFIG": ()},
     "config schema": {},
+    "capsule make": {"CONFIG": (), "FILE": (), "--images": ()},
+    "capsule show": {"FILE": ()},
 }
 
 EXIT_CODES = {

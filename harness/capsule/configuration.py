@@ -15,6 +15,7 @@ from harness.capsule.contents import KIND
 from harness.capsule.opened import Capsule, capsule_at, is_capsule, open_capsule
 from harness.config import Candidate, Config
 from harness.config.load import load_config, load_values
+from harness.config.schema import AGAINST_REFERENCE
 from harness.errors import ConfigError
 
 # Everything else is of the machine where the capsule is made: archive, cache, checksums, conversion, matrix.
@@ -35,10 +36,10 @@ def travelling(config: Config) -> dict[str, Any]:
     reference = plain["reference"] and {**_without(plain["reference"]), "model": config.original.model.name}
     names = _below_common_folder(config.candidates)
     candidates = [
-        {**_without(item), "model": names[item["id"]], "gates": _portable_gates(item["gates"])}
+        {**_without(item), "model": names[item["id"]], "gates": _portable_gates(config, item["gates"])}
         for item in plain["candidates"]
     ]
-    kept["gates"] = _portable_gates(kept["gates"])
+    kept["gates"] = _portable_gates(config, kept["gates"])
     return {**kept, "dataset": dataset, "reference": reference, "candidates": candidates}
 
 
@@ -46,10 +47,12 @@ def _without(model: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in model.items() if key not in _LEFT_OUT}
 
 
-def _portable_gates(gates: dict[str, Any]) -> dict[str, Any]:
-    """Return gates whose baseline is named by its file's name alone."""
-    baseline = gates.get("baseline")
-    return {**gates, "baseline": {**baseline, "file": Path(baseline["file"]).name}} if baseline else gates
+def _portable_gates(config: Config, gates: dict[str, Any]) -> dict[str, Any]:
+    """Return gates whose baseline is named by its file's name alone; defaults that need a reference only with one."""
+    unmeant = AGAINST_REFERENCE if config.reference is None else ()
+    kept = {name: limits for name, limits in gates.items() if limits is None or name not in unmeant}
+    baseline = kept.get("baseline")
+    return {**kept, "baseline": {**baseline, "file": Path(baseline["file"]).name}} if baseline else kept
 
 
 def _below_common_folder(candidates: Sequence[Candidate]) -> dict[str, str]:

@@ -20,12 +20,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt
 
 from harness.config.preprocess import Preprocess
+from harness.disk.beginnings import CAPSULE
 from harness.disk.parts import PartsKind
 from harness.errors import DatasetError
 
 KIND = PartsKind(
     name="parity capsule",
-    magic=b"harness capsule\n",
+    magic=CAPSULE,
     newest=1,
     mend="make it again with `harness capsule make`, or copy it again",
     error=DatasetError,

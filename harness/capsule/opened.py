@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from harness.capsule.contents import KIND, SHARD_ROWS, Contents, shards
 from harness.config.preprocess import Preprocess
-from harness.disk.parts import Parts, begins_with, open_parts
+from harness.disk.beginnings import begins_with
+from harness.disk.parts import Parts, open_parts
 
 _NONE = bytes(32)
 

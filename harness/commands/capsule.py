@@ -37,7 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--discordant",
         metavar="PERCENT",
         type=number,
-        help="with --certify: percent of images whose Top-1 correctness flips (default: 0.1)",
+        help="with --certify: percent of images whose Top-1 correctness flips (default: 0)",
     )
     making.add_argument("--encoded", action="store_true", help="the encoded images instead of their pixels")
     making.add_argument("--overwrite", action="store_true", help="replace an existing file")

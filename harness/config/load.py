@@ -18,6 +18,7 @@ from harness.config.origin import Key, Origin, dotted
 from harness.config.override import apply
 from harness.config.schema import EXPANDED, Config
 from harness.config.yaml_text import Fault, YamlText
+from harness.disk.beginnings import CAPSULE, begins_with
 from harness.errors import ConfigError, nearest
 from harness.text import printable
 
@@ -159,6 +160,8 @@ def _refused(message: str) -> ConfigError:
 
 
 def _read(file: Path) -> str:
+    if begins_with(file, CAPSULE):
+        raise _refused(f"{file}: a capsule, which `harness validate` runs; this needs the configuration itself")
     return read_text(
         file,
         largest=_LARGEST,

@@ -47,7 +47,7 @@ __all__ = [
 EXPANDED = "expanded"
 
 
-_AGAINST_REFERENCE = ("parity", "drop")
+AGAINST_REFERENCE = ("parity", "drop")  # gates that compare with the reference
 
 
 class Archive(Strict):
@@ -151,7 +151,7 @@ class Config(Strict):
             ("gates", self.gates),
             *((f"the gates of {candidate.id}", candidate.gates) for candidate in self.candidates),
         ]:
-            stated = [name for name in _AGAINST_REFERENCE if gates and name in gates.model_fields_set]
+            stated = [name for name in AGAINST_REFERENCE if gates and name in gates.model_fields_set]
             stated = [name for name in stated if getattr(gates, name) is not None]
             if stated:
                 raise ValueError(

@@ -22,15 +22,16 @@ def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
     ``private``: only this user may read and write the file, whatever the umask allows others. Raises RecordError with
     the reason (no permission, no space) and leaves no temporary file behind.
     """
-    with replacing(path) as stream:
+    with replacing(path, private=private) as stream:
         stream.write(data)
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, private: bool = False) -> Iterator[IO[bytes]]:
     """Yield a stream whose bytes are the file once the block ended well; an error leaves what was there before.
 
-    Raises RecordError with the reason (no permission, no space) and leaves no temporary file behind.
+    ``private``: only this user may read and write the file, whatever the umask allows others. Raises RecordError with
+    the reason (no permission, no space) and leaves no temporary file behind.
     """
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")

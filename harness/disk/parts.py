@@ -35,7 +35,6 @@ from harness.disk.versioned_json import parse_json
 from harness.errors import HarnessError
 from harness.text import printable
 
-MAGIC_BYTES = 16
 _HEAD = struct.Struct("<16sI")
 _TAIL = struct.Struct("<Q32s16s")
 _LARGEST_INDEX = 1 << 26  # bytes
@@ -192,17 +191,6 @@ class Parts:
     def _as_array(part: Part, data: bytes, shape: Sequence[int]) -> NDArray[Any]:
         assert part.dtype is not None
         return np.frombuffer(data, np.dtype(DTYPES[part.dtype]).newbyteorder("<")).reshape(shape)
-
-
-def begins_with(path: Path, magic: bytes) -> bool:
-    """Return whether an ordinary file begins with these bytes; False where it cannot be read."""
-    try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as stream:
-            return stream.read(len(magic)) == magic
-    except (OSError, ValueError):
-        return False
 
 
 def open_parts(path: Path, kind: PartsKind) -> Parts:

@@ -1,4 +1,4 @@
-"""What docs/ci.md, docs/baselines.md and docs/certification.md tell people to type is accepted, and does it."""
+"""What docs/ci.md, docs/baselines.md, docs/capsule.md and docs/certification.md tell people to type is accepted, and does it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.cli import build_parser
 from tests.ci.test_action import ACTION
 from tests.conftest import PROJECT
 
-PAGES = ("ci.md", "baselines.md", "certification.md")
+PAGES = ("ci.md", "baselines.md", "capsule.md", "certification.md")
 
 
 def blocks(page: str, language: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What docs/ci.md, docs/baselines.md, docs/capsule.md and docs/certification.md tell people to type is accepted, and does it."""
+"""What the pages on CI, baselines, capsules and certification tell people to type is accepted, and does it."""
 
 from __future__ import annotations
 

@@ -50,6 +50,12 @@ class ModelError(HarnessError):
     """A model file, one of its inputs or outputs, or what it computes is not what was configured."""
 
 
+class WrongWidthError(ModelError):
+    """An output cannot hold the labels. ``width``: how many values it has for an image, None where that is unknown."""
+
+    width: int | None = None
+
+
 class DeviceError(HarnessError):
     """A device is absent, or lacks what was asked of it."""
 

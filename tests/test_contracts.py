@@ -22,7 +22,6 @@ from harness.config import Config
 from harness.record.schema import GatePart, RunRecord
 
 NOT_BUILT_YET = {
-    "diagnose",
     "validate --engine ray",
 }
 

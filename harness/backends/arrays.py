@@ -104,7 +104,7 @@ def rows_of(spec: ModelSpec, answer: NDArray[Any], count: int) -> Probabilities:
     """
     sides = answer.shape
     if answer.size != count * spec.outputs and answer.size and answer.size % count == 0 and count in (*sides, 1):
-        raise ModelError(wrong_width(spec.model, spec.output, answer.size // count, spec.outputs))
+        raise wrong_width(spec.model, spec.output, answer.size // count, spec.outputs)
     try:
         rows = as_rows(answer, count, (spec.outputs,), spec.output_layout)
     except ModelError as error:
@@ -128,4 +128,4 @@ def require_width(spec: ModelSpec, sides: Sequence[int | None], batch: int | Non
         return
     if free == 0 and batch is None:  # the shape of an example batch, or one that the framework does not know
         return
-    raise ModelError(wrong_width(spec.model, spec.output, values // images, spec.outputs))
+    raise wrong_width(spec.model, spec.output, values // images, spec.outputs)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from harness.backends.registry import BackendFacts
 from harness.config import Input
 from harness.config.models import Activation, OutputLayout
-from harness.errors import HarnessError, ModelError
+from harness.errors import HarnessError, ModelError, WrongWidthError
 from harness.feeding.contract import pixel_table
 from harness.machine.digests import file_sha256
 
@@ -209,12 +209,14 @@ def size_key(height: int, width: int) -> str:
     return f"dataset.preprocess.size: {height if height == width else [height, width]}"
 
 
-def wrong_width(model: str, output: str | None, width: int, needed: int) -> str:
-    """Return the message for an output that cannot hold the labels."""
+def wrong_width(model: str, output: str | None, width: int, needed: int) -> WrongWidthError:
+    """Return the error for an output that cannot hold the labels."""
     hint = (
         "; set dataset.background_class, or this model's own `background_class`"
         if abs(width - needed) == 1
         else "; is it the right output, dataset.classes?"
     )
     named = f" '{output}'" if output else ""
-    return f"{model}: the output{named} has {width} values an image, the labels need {needed}{hint}"
+    error = WrongWidthError(f"{model}: the output{named} has {width} values an image, the labels need {needed}{hint}")
+    error.width = width
+    return error

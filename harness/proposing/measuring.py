@@ -16,8 +16,8 @@ from harness.config import Input, Preprocess
 from harness.config.color import Color, Triple
 from harness.dataset.image_set import ImageSet
 from harness.feeding.decode import pixels_of_first
+from harness.feeding.families import NORMALISATIONS, Way, ways
 from harness.metrics.statistics import mcnemar_exact
-from harness.proposing.families import NORMALISATIONS, Way, ways
 
 FEW, MANY = 64, 256
 CLEAR = 0.01  # exact two-sided McNemar test of the best against the runner-up on the same images

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from harness.backends.base import CannotEditError
 from harness.backends.names import find_by_name
-from harness.backends.openvino.framework import import_openvino
+from harness.backends.openvino.framework import import_openvino, reason
+from harness.backends.openvino.quantized import input_quantization
 from harness.backends.openvino.runner import output_names
 
 Edit = Callable[[Any, Any, str], str]
@@ -56,6 +57,19 @@ def other_weights(ov: Any, model: Any, output: str) -> str:
     """Replace every weight by that of another training: the same shapes, values 5 % off at random."""
     generator = np.random.default_rng(_SEED)
     _map_weights(ov, model, lambda w: w * (1 + 0.05 * generator.standard_normal(w.shape).astype(np.float32)))
+    return output
+
+
+def float_input(ov: Any, model: Any, output: str) -> str:
+    """Let the input take floating values instead of whole numbers, with what comes behind it as it is."""
+    for parameter in model.get_parameters():
+        if parameter.get_element_type().is_real() or input_quantization(parameter.output(0)):
+            raise CannotEditError("the input takes floating values already, or is quantised")
+        parameter.set_element_type(ov.Type.f32)
+    try:
+        model.validate_nodes_and_infer_types()
+    except RuntimeError as error:
+        raise CannotEditError(f"the input cannot take floating values: {reason(error)}") from None
     return output
 
 
@@ -126,4 +140,5 @@ EDITS: dict[str, Edit] = {
     "other_weights": other_weights,
     "rounded_weights": rounded_weights,
     "weights_f16": unchanged,
+    "float_input": float_input,
 }

@@ -1,0 +1,78 @@
+"""`harness diagnose`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from harness.commands.options import add_config, add_json
+from harness.commands.result import Result, Screen
+from harness.errors import EXIT_NOTHING_DECIDED, EXIT_OK
+from harness.text import printable
+
+if TYPE_CHECKING:
+    from harness.diagnosis.answer import Diagnosis
+
+NAME = "diagnose"
+HELP = "say which step of a conversion is wrong, with evidence and the mend"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `harness diagnose`."""
+    add_config(parser)
+    parser.add_argument("--candidate", metavar="ID", help="diagnose this candidate (default: each of them)")
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> Result:
+    """Find out what is different; exit 0 where the cause was found or nothing is wrong, 5 where nothing explains it."""
+    from harness.config import load_config
+    from harness.conversion.prepared import prepare_models
+    from harness.diagnosis.diagnose import chosen, diagnose
+
+    config = load_config(options.config, options.overrides)
+    chosen(config, options.candidate)
+    prepare_models(config)
+
+    def progress(text: str) -> None:
+        print(f"diagnose: {printable(text)}", file=sys.stderr)
+
+    found = diagnose(config, options.candidate, progress=progress)
+    code = EXIT_OK if all(item.exit_code == EXIT_OK for item in found) else EXIT_NOTHING_DECIDED
+    if options.json:
+        return Result(code, document=as_json(found))
+    return Result(code, as_text(found))
+
+
+def as_json(found: tuple[Diagnosis, ...]) -> dict[str, Any]:
+    """Return the contract's form of the candidate that needs attention most, and all of them as `candidates`.
+
+    That is the first of which nothing is known, else the first with a cause, else the first.
+    """
+    order = ("unknown", "found", "clean")
+    first = min(found, key=lambda item: order.index(item.verdict))
+    return {**first.as_json(), "candidates": [item.as_json() for item in found]}
+
+
+def as_text(found: tuple[Diagnosis, ...]) -> str:
+    """Return each answer, with its alternatives below."""
+    from rich.table import Table
+
+    screen = Screen()
+    console = screen.console(110)
+    for item in found:
+        word = {"found": "FOUND", "clean": "CLEAN", "unknown": "NOT FOUND"}[item.verdict]
+        cause = f" ({item.cause})" if item.cause else ""
+        console.print(f"{word}: {printable(item.candidate)}{cause}", style="bold")
+        console.print(printable(item.sentence))
+        if item.alternatives:
+            table = Table(box=None, pad_edge=False, header_style="bold")
+            for name in ("alternative", "what the candidate would see or give", "max |Δp|", "images"):
+                table.add_column(name, overflow="fold")
+            for other in item.alternatives:
+                largest = "" if other.max_abs_diff is None else f"{other.max_abs_diff:.3g}"
+                same = " (as good)" if other.equal else ""
+                table.add_row(other.cause, f"{printable(other.words)}{same}", largest, str(other.images))
+            console.print(table)
+    return screen.getvalue()

@@ -1,0 +1,43 @@
+"""``(x - mean) / scale``, channel by channel, with its inverse and its composition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from harness.config.color import Color, Triple, in_order
+
+_DIGITS = 10  # rounding of the arithmetic on means and scales ends here
+
+
+@dataclass(frozen=True)
+class Affine:
+    """A mean and a scale for each channel, in one colour order."""
+
+    mean: Triple
+    scale: Triple
+
+    def inverse(self) -> Affine:
+        """Return what takes this back: y * s + m = (y - (-m / s)) / (1 / s)."""
+        pairs = list(zip(self.mean, self.scale, strict=True))
+        return Affine(_triple([-m / s for m, s in pairs]), _triple([1 / s for _, s in pairs]))
+
+    def then(self, other: Affine) -> Affine:
+        """Return this and then the other: ((x - m) / s - n) / t = (x - (m + n s)) / (s t)."""
+        rows = list(zip(self.mean, self.scale, other.mean, other.scale, strict=True))
+        return Affine(_triple([m + n * s for m, s, n, _ in rows]), _triple([s * t for _, s, _, t in rows]))
+
+    def ordered(self, of: Color, wanted: Color) -> Affine:
+        """Return the same for channels in another order."""
+        return Affine(in_order(self.mean, of, wanted), in_order(self.scale, of, wanted))
+
+    def rounded(self) -> Self:
+        """Return the same without the last digits, which are those of rounding."""
+        return type(self)(
+            _triple([round(value, _DIGITS) + 0.0 for value in self.mean]),
+            _triple([round(value, _DIGITS) for value in self.scale]),
+        )
+
+
+def _triple(values: list[float]) -> Triple:
+    return values[0], values[1], values[2]

@@ -1,0 +1,112 @@
+"""What a diagnosis answers: a verdict, a cause from a documented list, one sentence with evidence, and the mend."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from harness.errors import EXIT_NOTHING_DECIDED, EXIT_OK
+
+Verdict = Literal["found", "clean", "unknown"]
+
+# Every identifier that `cause` may have; two that only together explain a difference are joined by " + ".
+CAUSES: dict[str, str] = {
+    "color-order": "red and blue are swapped: a channel reversal is missing, or there is one too many",
+    "mean-and-scale-missing": "neither mean nor scale is applied",
+    "mean-missing": "the scale is applied and the mean is not",
+    "scale-missing": "the mean is applied and the scale is not",
+    "mean-and-scale-doubled": "mean and scale are applied twice, before the file and inside it",
+    "mean-doubled": "the mean is subtracted twice",
+    "scale-doubled": "the scale is applied twice",
+    "scaled-to-0-1": "pixels are scaled to [0, 1] in place of the reference's range",
+    "scaled-to-minus-1-1": "pixels are scaled to [-1, 1] in place of the reference's range",
+    "mean-and-scale-128": "128 is used for mean and scale, mostly in place of 127.5",
+    "means-reversed": "the means and scales of the channels are in the reversed order",
+    "other-family": "mean and scale are those of another family of models (ImageNet's, Caffe's)",
+    "scaled-before": "pixels are scaled to [0, 1] and then mean and scale of 0..255 are applied",
+    "mean-and-scale-of-0-1": "mean and scale meant for [0, 1] are applied to 0..255",
+    "input-range": "the file expects one of the usual ranges of pixels, and is fed another",
+    "input-cast": "values after mean and scale are cast to whole numbers",
+    "layout": "NCHW and NHWC, or rows and columns, are confused",
+    "crop": "the candidate's pixels have another crop than the reference's",
+    "resize-filter": "the candidate's pixels are resized by another filter",
+    "resize-library": "the candidate's pixels are resized by another library",
+    "resize-aspect": "the candidate's pixels are resized with another aspect ratio",
+    "resize-size": "the candidate's pixels are resized to another size before the crop",
+    "resize-rounding": "the other side of a resize is rounded in another way",
+    "resize-sampling": "a resize samples at corners in place of centers, or the other way round",
+    "decoder": "the candidate's images are decoded by another library",
+    "exif": "the EXIF orientation is applied for one of the two models only",
+    "preprocess": "the candidate's preprocessing differs in several parts",
+    "logits": "the output has logits, and no softmax is applied",
+    "softmax-twice": "a softmax is applied to probabilities",
+    "log-probabilities": "the output has logarithms of probabilities",
+    "sigmoid": "the output comes from a sigmoid in place of a softmax",
+    "wrong-output": "another output than the one with the probabilities is named or was converted",
+    "background-class": "the background class is missing or counted twice: 1000 classes against 1001",
+    "classes-shifted": "the classes are shifted by one",
+    "classes-permuted": "the classes are in another order",
+    "labels": "the labels are wrong in a known way, such as shifted by one",
+    "device-precision": "the device computes in a lower precision; in f32 there is parity",
+    "fp16-weights": "the weights are the reference's, rounded to FP16",
+    "int8-weights": "the weights are the reference's, rounded to 8 bits",
+    "other-weights": "the weights are those of another model, or of another training",
+    "layer": "one layer computes something else, or has other weights",
+    "batch": "images in one batch get answers that they do not get alone",
+    "reference-input": "the reference is the one that is fed wrongly",
+    "reference-at-chance": "the reference is no better than guessing",
+}
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Another explanation that was tried. ``equal``: it explains what is seen as well as the answer does."""
+
+    cause: str
+    words: str
+    max_abs_diff: float | None
+    images: int
+    equal: bool = False
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The answer for one candidate. ``cause``: None where nothing is wrong or nothing explains it."""
+
+    candidate: str
+    reference: str
+    verdict: Verdict
+    cause: str | None
+    sentence: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+    mend: str | None = None
+    alternatives: tuple[Alternative, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 where the cause was found or nothing is wrong, 5 where nothing explains it."""
+        return EXIT_NOTHING_DECIDED if self.verdict == "unknown" else EXIT_OK
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the contract's form, without numbers that are not finite."""
+        plain = asdict(self)
+        return {**plain, "evidence": _finite(plain["evidence"]), "alternatives": _finite(plain["alternatives"])}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def number(value: float) -> str:
+    """Return a difference as it is shown."""
+    return f"{value:.3g}" if math.isfinite(value) else "no number"
+
+
+def joined(parts: list[str]) -> str:
+    """Return "a", "a and b" or "a, b and c"."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

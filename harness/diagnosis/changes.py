@@ -1,0 +1,154 @@
+"""The one list of changes: what can be different between how a model is fed or read and how it has to be.
+
+The self-test makes each of them on purpose; the diagnosis undoes each of them and looks whether that explains what is
+seen. A change of the normalisation says what the network sees in place of the reference's ``(x - mean) / scale``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.config.color import Triple
+from harness.feeding.families import NORMALISATIONS
+
+Array = NDArray[Any]
+Pair = tuple[Triple, Triple]  # mean and scale, one number a channel
+Normalisation = Callable[[Triple, Triple], Pair]
+
+# The per-channel means that were computed on ImageNet, once with Caffe and once again; RGB, 0..255.
+_IMAGENET, _DEVIATION = NORMALISATIONS["ImageNet's mean and deviation"]
+_CAFFE, _ = NORMALISATIONS["Caffe's mean"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change.
+
+    ``cause``: its documented identifier; ``words``: what the network sees so, after "sees"; ``normalisation``: from the
+    reference's mean and scale, in the order red, green, blue, to those that the network sees; ``pixels``: what becomes
+    of an array (n, height, width, 3), and ``undo`` takes back.
+    """
+
+    cause: str
+    words: str
+    normalisation: Normalisation | None = None
+    pixels: Callable[[Array], Array] | None = None
+    undo: Callable[[Array], Array] | None = None
+
+
+def swapped(pixels: Array) -> Array:
+    """Reverse the channels."""
+    return np.ascontiguousarray(pixels[..., ::-1])
+
+
+def planar(pixels: Array) -> Array:
+    """Lay the three planes one after the other in the same bytes: NCHW read as NHWC."""
+    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).reshape(pixels.shape)
+
+
+def interleaved(pixels: Array) -> Array:
+    """Read the same bytes as three planes: NHWC read as NCHW. Takes back what ``planar`` does."""
+    count, height, width, channels = pixels.shape
+    planes = np.ascontiguousarray(pixels).reshape(count, channels, height, width)
+    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
+
+
+def transposed(pixels: Array) -> Array:
+    """Exchange rows and columns; the pixels have to be square."""
+    return np.ascontiguousarray(pixels.transpose(0, 2, 1, 3))
+
+
+def transposed_classes(probabilities: Array) -> Array:
+    """Read the classes as a table and write it column by column; a prime number of classes is reversed instead."""
+    return np.ascontiguousarray(probabilities[:, transposed_order(probabilities.shape[1])])
+
+
+def transposed_order(classes: int) -> NDArray[np.int64]:
+    """Return which class stands at each place after ``transposed_classes``."""
+    rows = next((number for number in range(int(classes**0.5), 1, -1) if classes % number == 0), 1)
+    numbers = np.arange(classes)
+    return numbers[::-1] if rows == 1 else numbers.reshape(rows, -1).T.reshape(-1)
+
+
+def twice(mean: Triple, scale: Triple) -> Pair:
+    """((x - m) / s - m) / s = (x - (m + m s)) / s^2."""
+    return _each(mean, scale, lambda m, s: (m + m * s, s * s))
+
+
+def _each(mean: Triple, scale: Triple, of_one: Callable[[float, float], tuple[float, float]]) -> Pair:
+    first, second, third = (of_one(m, s) for m, s in zip(mean, scale, strict=True))
+    return (first[0], second[0], third[0]), (first[1], second[1], third[1])
+
+
+def _by_channel(of_one: Callable[[float, float], tuple[float, float]]) -> Normalisation:
+    return lambda mean, scale: _each(mean, scale, of_one)
+
+
+def _always(mean: Triple, scale: Triple) -> Normalisation:
+    return lambda _mean, _scale: (mean, scale)
+
+
+def _same(mean: float, scale: float) -> Normalisation:
+    return _always((mean,) * 3, (scale,) * 3)
+
+
+def _reversed(values: Triple) -> Triple:
+    return values[2], values[1], values[0]
+
+
+COLOR_ORDER = Change("color-order", "red and blue swapped", pixels=swapped, undo=swapped)
+
+NORMALISATION_CHANGES: tuple[Change, ...] = (
+    Change("mean-and-scale-missing", "pixels without mean and scale", _same(0.0, 1.0)),
+    Change("mean-missing", "pixels without the mean", _by_channel(lambda _m, s: (0.0, s))),
+    Change("scale-missing", "pixels without the scale", _by_channel(lambda m, _s: (m, 1.0))),
+    Change("mean-and-scale-doubled", "pixels with mean and scale applied twice", twice),
+    Change("mean-doubled", "pixels with the mean subtracted twice", _by_channel(lambda m, s: (2 * m, s))),
+    Change("scale-doubled", "pixels with the scale applied twice", _by_channel(lambda m, s: (m, s * s))),
+    Change("scaled-to-0-1", "pixels scaled to [0, 1]", _same(0.0, 255.0)),
+    Change("scaled-to-minus-1-1", "pixels scaled to [-1, 1]", _same(127.5, 127.5)),
+    Change("mean-and-scale-128", "pixels with mean 128 and scale 128", _same(128.0, 128.0)),
+    Change(
+        "means-reversed",
+        "pixels with the means of the channels in the reversed order",
+        lambda m, s: (_reversed(m), _reversed(s)),
+    ),
+    Change("other-family", "pixels with the means of ImageNet", lambda _m, s: (_IMAGENET, s)),
+    Change("other-family", "pixels with the mean and deviation of ImageNet", _always(_IMAGENET, _DEVIATION)),
+    Change("other-family", "pixels with Caffe's means and no scale", _always(_CAFFE, (1.0,) * 3)),
+    Change("other-family", "pixels with Caffe's means", lambda _m, s: (_CAFFE, s)),
+    Change(
+        "other-family",
+        "pixels with the means of ImageNet in the reversed order",
+        lambda _m, s: (_reversed(_IMAGENET), s),
+    ),
+    Change(
+        "other-family",
+        "pixels with the mean and deviation of ImageNet in the reversed order",
+        _always(_reversed(_IMAGENET), _reversed(_DEVIATION)),
+    ),
+    Change(
+        "other-family",
+        "pixels with Caffe's means in the reversed order and no scale",
+        _always(_reversed(_CAFFE), (1.0,) * 3),
+    ),
+    Change(
+        "scaled-before", "pixels scaled to [0, 1] before mean and scale", _by_channel(lambda m, s: (255 * m, 255 * s))
+    ),
+    Change(
+        "mean-and-scale-of-0-1",
+        "pixels 0 to 255 with mean and scale meant for [0, 1]",
+        _by_channel(lambda m, s: (m / 255, s / 255)),
+    ),
+)
+
+LAYOUT_CHANGES: tuple[Change, ...] = (
+    Change("layout", "NCHW pixels read as NHWC", pixels=planar, undo=interleaved),
+    Change("layout", "NHWC pixels read as NCHW", pixels=interleaved, undo=planar),
+    Change("layout", "rows and columns exchanged", pixels=transposed, undo=transposed),
+)

@@ -1,0 +1,108 @@
+"""Saying which step of a conversion is wrong: candidate by candidate, from what is cheap to what takes longer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from harness.config import Candidate, Config
+from harness.dataset.image_set import open_image_set
+from harness.diagnosis.answer import Diagnosis, number
+from harness.diagnosis.bench import IMAGES, Bench, Tamper
+from harness.diagnosis.readings import Rows
+from harness.diagnosis.reference import check_reference, suspect_labels, wrong_reference
+from harness.diagnosis.search import Search, Tried, nothing_explains
+from harness.diagnosis.widths import of_another_width
+from harness.engine.identity import plan_models
+from harness.errors import ConfigError, DatasetError, WrongWidthError, nearest
+
+Progress = Callable[[str], None]
+
+
+def chosen(config: Config, wanted: str | None) -> tuple[Candidate, ...]:
+    """Return the candidates to diagnose: the wanted one, or all. Raises ConfigError for an unknown id."""
+    if wanted is None:
+        return config.candidates
+    found = tuple(item for item in config.candidates if item.id == wanted)
+    if not found:
+        ids = [item.id for item in config.candidates]
+        close = nearest(wanted, ids)
+        near = f"; did you mean '{close[0]}'?" if close else f"; there are {', '.join(ids)}"
+        raise ConfigError(f"there is no candidate '{wanted}'{near}")
+    return found
+
+
+def diagnose(
+    config: Config,
+    candidate_id: str | None = None,
+    *,
+    count: int = IMAGES,
+    tamper: Tamper | None = None,
+    use_cache: bool = True,
+    known: dict[tuple[bytes, ...], Rows] | None = None,
+    progress: Progress = lambda _: None,
+) -> tuple[Diagnosis, ...]:
+    """Diagnose one candidate (None: each) on the first images.
+
+    ``tamper``: a fault that is planted around its file; ``known``: the reference's answers by the images' digests, as
+    far as the caller has them, added to here.
+
+    Raises ConfigError without a reference or for an unknown id, HarnessError where a model cannot be run at all.
+    """
+    _ = config.original  # raises ConfigError where there is none
+    candidates = chosen(config, candidate_id)
+    planned = {item.model.id: item for item in plan_models(config)}
+    images = open_image_set(config.dataset)
+    if len(images.manifest) == 0:
+        raise DatasetError(f"{images.source}: lists no image, so nothing can be compared")
+    known = {} if known is None else known
+    found = []
+    for candidate in candidates:
+
+        def said(text: str, name: str = candidate.id) -> None:
+            progress(f"{name}: {text}")
+
+        said("as configured")
+        with Bench(config, candidate, planned, images, count=count, tamper=tamper, use_cache=use_cache) as bench:
+            bench.run_reference(known)
+            found.append(diagnose_bench(Search(bench, said)))
+    return tuple(found)
+
+
+def diagnose_bench(search: Search) -> Diagnosis:
+    """Return the diagnosis of a candidate whose reference has run."""
+    bench = search.bench
+    try:
+        is_parity = search.begin()
+    except WrongWidthError as error:
+        answer = of_another_width(search, error)
+        if answer is not None:
+            return answer
+        return _searched(search)
+    labels = suspect_labels(bench)
+    if labels is not None:
+        return labels
+    search.open()
+    if is_parity:
+        search.around = []
+        return check_reference(search, None) or _clean(search)
+    return _searched(search)
+
+
+def _searched(search: Search) -> Diagnosis:
+    for step in (search.search, search.search_batch, search.search_outputs, search.search_pairs):
+        found: Tried | None = step()
+        if found is not None:
+            return wrong_reference(search, found) or search.answer(found)
+    return nothing_explains(search)
+
+
+def _clean(search: Search) -> Diagnosis:
+    bench = search.bench
+    largest = search.before.largest
+    assert math.isfinite(largest)
+    sentence = (
+        f"The candidate {bench.candidate.id} agrees with {bench.reference.id}: the largest probability difference on "
+        f"{bench.count} images is {number(largest)}, {number(bench.limit)} is allowed."
+    )
+    return Diagnosis(bench.candidate.id, bench.reference.id, "clean", None, sentence, search.evidence(None))

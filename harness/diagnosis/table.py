@@ -1,0 +1,133 @@
+"""``python -m harness.diagnosis.table CONFIG``: every fault of the self-test planted and diagnosed, as a table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from harness.backends.base import CannotEditError
+from harness.backends.registry import facts_of
+from harness.config import Candidate, Config, load_config
+from harness.conversion.prepared import prepare_models
+from harness.diagnosis.answer import Diagnosis
+from harness.diagnosis.diagnose import diagnose
+from harness.diagnosis.faults import FAULTS, Fault
+from harness.diagnosis.planted import plant
+from harness.errors import ConfigError, HarnessError
+
+Known = dict[tuple[bytes, ...], "np.ndarray[tuple[int, ...], np.dtype[np.float32]]"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One planting. ``answer``: None where it could not be planted or run, ``reason`` says why."""
+
+    faults: tuple[Fault, ...]
+    answer: Diagnosis | None
+    seconds: float
+    reason: str = ""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the causes that were named are those that were planted."""
+        if self.answer is None:
+            return False
+        return sorted(filter(None, (self.answer.cause or "").split(" + "))) == sorted(
+            item.cause for item in self.faults
+        )
+
+
+def rows(config: Config, candidate: Candidate, plantings: Sequence[tuple[Fault, ...]], *, fresh: bool) -> Iterator[Row]:
+    """Plant and diagnose. ``fresh``: the reference runs each time, as it does for a user."""
+    known: Known = {}
+    for faults in plantings:
+        with tempfile.TemporaryDirectory(prefix="harness-diagnose-") as folder:
+            try:
+                planted = plant(config, candidate, faults, Path(folder))
+            except CannotEditError as error:
+                yield Row(faults, None, 0.0, str(error))
+                continue
+            start = time.perf_counter()
+            try:
+                (answer,) = diagnose(
+                    planted.config,
+                    candidate.id,
+                    tamper=planted.tamper,
+                    use_cache=False,
+                    known=None if fresh else known,
+                )
+            except HarnessError as error:
+                yield Row(faults, None, time.perf_counter() - start, str(error))
+                continue
+            yield Row(faults, answer, time.perf_counter() - start)
+
+
+def as_markdown(found: Sequence[Row]) -> str:
+    """Return the table: fault, answer, whether it is right, images, seconds."""
+    lines = ["| fault | answer | right | images | seconds |", "|---|---|---|---|---|"]
+    for row in found:
+        name = " and ".join(item.name for item in row.faults) or "none"
+        if row.answer is None:
+            lines.append(f"| {name} | not tried: {row.reason.replace('|', '/')} | | | |")
+            continue
+        answer = row.answer.cause or row.answer.verdict
+        images = row.answer.evidence.get("images", "")
+        lines.append(f"| {name} | {answer} | {'yes' if row.is_right else 'no'} | {images} | {row.seconds:.1f} |")
+    return "\n".join(lines) + "\n"
+
+
+def write_between(page: Path, name: str, text: str) -> None:
+    """Put a text between the two marks of that name in a page. Raises ConfigError where it has none."""
+    start, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
+    whole = page.read_text(encoding="utf-8")
+    if start not in whole or end not in whole:
+        raise ConfigError(f"{page}: has no marks `{start.strip()}` and `{end}`")
+    before, after = whole.split(start)[0], whole.split(end)[1]
+    page.write_text(f"{before}{start}{text}{end}{after}", encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Plant and diagnose every fault alone, or every pair, and print the table or write it into a page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--set", action="append", default=[], dest="overrides")
+    parser.add_argument("--candidate", help="plant into this candidate (default: the first whose files can be edited)")
+    parser.add_argument("--pairs", action="store_true", help="every two faults instead of each alone")
+    parser.add_argument("--page", type=Path, help="write the table into this page")
+    parser.add_argument("--mark", help="between the marks of this name")
+    options = parser.parse_args(arguments)
+    config = load_config(options.config, options.overrides)
+    prepare_models(config)
+    able = [item for item in config.candidates if options.candidate in (None, item.id)]
+    candidate = next((item for item in able if facts_of(item.backend).editor), able[0])
+    plantings: list[tuple[Fault, ...]] = (
+        list(combinations(FAULTS, 2)) if options.pairs else [(item,) for item in FAULTS]
+    )
+    found = []
+    for row in rows(config, candidate, plantings, fresh=not options.pairs):
+        found.append(row)
+        print(as_markdown([row]).splitlines()[-1], file=sys.stderr)
+    if options.pairs:
+        tried = [row for row in found if row.answer is not None]
+        right = sum(1 for row in tried if row.is_right)
+        text = f"{right} of {len(tried)} pairs named right; {len(found) - len(tried)} leave no valid model.\n\n"
+        text += as_markdown([row for row in tried if not row.is_right])
+    else:
+        text = as_markdown(found)
+    if options.page and options.mark:
+        write_between(options.page, options.mark, text)
+    else:
+        print(text, end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

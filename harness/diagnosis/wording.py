@@ -1,0 +1,101 @@
+"""The sentences of a diagnosis: what the candidate does, what was done otherwise, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.config import Candidate, Config
+from harness.conversion.formats.target import target_of
+from harness.diagnosis.answer import joined
+from harness.diagnosis.changes import Change
+from harness.diagnosis.feedings import Feeding, Trial, as_setting
+from harness.diagnosis.preprocessing import PixelChange
+from harness.diagnosis.readings import Reading
+
+
+def claim(change: Change | PixelChange, trial: Trial) -> str:
+    """Return what the candidate does, as the sentence has it after its name."""
+    if isinstance(change, PixelChange):
+        return f"is fed other pixels than the reference ({change.words}, and not {change.wanted})"
+    if change.cause == "color-order":
+        return f"expects {trial.feeding.color}"
+    return change.words if change.cause == "input-range" else f"sees {change.words}"
+
+
+def done(change: Change | PixelChange, own: Feeding, trial: Trial) -> str:
+    """Return what was done otherwise in the trial."""
+    if isinstance(change, PixelChange):
+        return "fed the reference's" if change.cause == "preprocess" else f"fed with {change.wanted}"
+    if change.cause == "color-order":
+        return f"fed {trial.feeding.color} instead of {own.color}"
+    if change.cause == "layout":
+        return "with the axes put in their places"
+    return f"fed {trial.feeding.formula} instead of {own.formula}"
+
+
+def reading_claim(reading: Reading) -> str:
+    """Return what a candidate's output is, after the candidate's name."""
+    return f"gives {'its classes ' if reading.order and reading.activation is None else ''}{reading.words}"
+
+
+def reading_done(reading: Reading) -> str:
+    """Return how the output was read otherwise."""
+    if reading.order:
+        return "with the classes in the reference's order"
+    return "read so"
+
+
+def mend(
+    config: Config, candidate: Candidate, own: Feeding, wanted: Feeding, trial: Trial | None, reading: Reading
+) -> str:
+    """Return how to mend what a trial and a reading take back, as a sentence."""
+    key = f"candidates.{candidate.id}"
+    settings: list[str] = []
+    actions: list[str] = []
+    wrong: list[str] = []
+    again = target_of(config, candidate) is not None
+    by_file = False
+    for change in trial.changes if trial else ():
+        assert trial is not None
+        feeding = trial.feeding
+        if isinstance(change, PixelChange):
+            actions.append(f"leave out `{key}.preprocess`, so that it is the reference's")
+            continue
+        by_file = True
+        if change.cause == "layout":
+            wrong.append("with its axes in another order")
+        elif change.cause == "color-order":
+            wrong.append(f"with{'out the' if own.color != wanted.color else ' a'} channel reversal")
+            settings.append(f"`{key}.input.color: {feeding.color}`")
+        else:
+            wrong.append("with another mean and scale inside than the configuration counts on")
+            settings += [
+                f"`{key}.input.{name}: {as_setting(new)}`"
+                for name, new, old in (("mean", feeding.mean, own.mean), ("scale", feeding.scale, own.scale))
+                if new != old
+            ]
+    if reading.activation:
+        name = candidate.output_name
+        named = f"name: {name}, " if name else ""
+        settings.append(f"`{key}.output: {{{named}activation: {reading.activation}}}`")
+    elif reading.cause in ("softmax-twice", "sigmoid"):
+        by_file = True
+        wrong.append("with another activation at its end")
+    if reading.order:
+        by_file = True
+        wrong.append("with its classes in another order")
+    if settings:
+        actions.insert(0, f"set {joined(settings)}")
+    return _sentence(wrong if by_file else [], actions, again=again)
+
+
+def _sentence(wrong: Sequence[str], actions: Sequence[str], *, again: bool) -> str:
+    does = " and ".join(actions)
+    if not wrong:
+        return f"{does[:1].upper()}{does[1:]}." if does else ""
+    if again:
+        start = f"It was converted {' and '.join(wrong)}: convert again with `harness convert`"
+        return f"{start}, or {does}." if does else f"{start}."
+    if does:
+        return f"It was made {' and '.join(wrong)}, or its settings are wrong: {does}."
+    return f"It was made {' and '.join(wrong)}: make the file again."

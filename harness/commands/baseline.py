@@ -56,6 +56,7 @@ def update(options: argparse.Namespace) -> Result:
     from harness.judging.recount import read_sound_record
 
     record = read_sound_record(options.folder)
+    _say_unverified(record)
     accepted = baseline_of(record)
     if faults := faults_of_record(record):
         reasons = "; ".join(fault for _, fault in faults)
@@ -85,6 +86,7 @@ def check(options: argparse.Namespace) -> Result:
     from harness.judging.recount import read_sound_record
 
     record = read_sound_record(options.folder)
+    _say_unverified(record)
     require_finished(record)
     baseline = read_baseline(options.file)
     gate = _limits(record, options)
@@ -94,6 +96,14 @@ def check(options: argparse.Namespace) -> Result:
     if options.json:
         return Result(code, document={"exit_code": code, "gates": [part.model_dump(mode="json") for part in gates]})
     return Result(code, _as_text(gates))
+
+
+def _say_unverified(record: RunRecord) -> None:
+    from harness.judging.recount import UNVERIFIED
+
+    for note in record.warnings:
+        if note in UNVERIFIED:
+            print(f"harness: warning: {note}", file=sys.stderr)
 
 
 def _limits(record: RunRecord, options: argparse.Namespace) -> BaselineGate:

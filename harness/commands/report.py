@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> Result:
         return _index(options)
     if options.folder is None:
         raise ConfigError("harness report: give the folder of a run, or --index for a page over all runs")
-    from harness.judging.recount import require_sound
+    from harness.judging.recount import sound_record
     from harness.record.store import read_predictions, read_record
     from harness.report.facts.class_names import class_names
     from harness.report.render import FORMATS, write_reports
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> Result:
         raise ConfigError(f"--format {options.format!r}: there are {', '.join(FORMATS)}{near}")
     record = read_record(options.folder)
     table, size = read_predictions(record.stored_in), int(options.max_mb * 1e6)
-    require_sound(record, table)
+    record = sound_record(record, table)
     written = write_reports(record.stored_in, record, table, formats, class_names(record), html_bytes=size)
     return Result(text="".join(f"{printable(str(path))}\n" for path in written))
 

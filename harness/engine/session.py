@@ -37,6 +37,7 @@ from harness.errors import (
     RecordError,
 )
 from harness.judging.certifying import STRATIFIED, Certifying, limited, other_limits
+from harness.judging.rules import Rules
 from harness.machine.environment import cores
 from harness.record.schema import RunRecord
 from harness.record.store import read_record
@@ -113,7 +114,7 @@ def _certifying(run: Run, certify: Certify | None) -> list[str]:
     if certify is None:
         return []
     config = run.config
-    run.certifying = Certifying(config, certify, config.dataset.images or run.images.listed)
+    run.certifying = Certifying(Rules.of(config), certify, config.dataset.images or run.images.listed)
     stratified = bool(config.dataset.subset and config.dataset.subset.stratified)
     return [*other_limits(config, certify), *([STRATIFIED] if stratified else [])]
 

@@ -8,6 +8,7 @@ from harness.config import Config
 from harness.config.schema import Certify
 from harness.dataset.image_set import ImageSet
 from harness.judging.certification import Certifier
+from harness.judging.rules import Rules
 from harness.metrics.compare import correct_at
 from harness.metrics.outcome import as_decimal
 from harness.metrics.sequential import random_order
@@ -44,14 +45,14 @@ class Certifying:
     when its parity gate has failed; it is given up when its lane failed.
     """
 
-    def __init__(self, config: Config, wanted: Certify, population: int) -> None:
-        self._reference = config.original.id
-        self._parity = {item.id: config.gates_for(item).parity for item in config.candidates}
-        bad = config.dataset.bad_images
+    def __init__(self, rules: Rules, wanted: Certify, population: int) -> None:
+        self._reference = rules.yardstick
+        self._parity = {name: rules.gates[name].parity for name in rules.candidates}
+        bad = rules.bad_images
         left_out = bad.tolerated(population) if bad.policy == "skip" else 0
         size = max(1, population)  # of an empty set nothing is ever taken, so nothing is decided
         self._certifiers = {
-            item.id: Certifier(wanted.top1_max_drop_pp, wanted.confidence, size, left_out) for item in config.candidates
+            name: Certifier(wanted.top1_max_drop_pp, wanted.confidence, size, left_out) for name in rules.candidates
         }
         self._parity_failed: set[str] = set()
         self._waiting: dict[int, ShardTable] = {}

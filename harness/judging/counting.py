@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from harness.dataset.manifest import Manifest
 from harness.feeding.recorded import recorded
 from harness.judging.comparison import accuracy, agreement, compare
 from harness.judging.evaluation import EvaluatedModel, Evaluation
+from harness.judging.rules import Rules
 from harness.metrics.outcome import Outcome, empty_outcome
 from harness.record.schema import (
     BadImage,
@@ -184,29 +186,30 @@ def _latency(rows: Rows, model: str) -> Latency | None:
     return Latency(median=float(median), percentile95=float(high), requests=len(measured))
 
 
-def comparison_parts(evaluation: Evaluation, rows: Rows) -> tuple[ComparisonPart, ...]:
-    """Return every candidate's comparison with the reference, or without one with the first candidate."""
-    first = evaluation.config.yardstick.id
-    if first not in rows.outcomes:
+def comparison_parts(
+    rules: Rules, outcomes: Mapping[str, Outcome], image_ids: tuple[str, ...]
+) -> tuple[ComparisonPart, ...]:
+    """Return every candidate's comparison with the reference, or without one with the first candidate.
+
+    ``outcomes``: rows of the same images, whose ids are given, by model; models that failed have none.
+    """
+    first = rules.yardstick
+    if first not in outcomes:
         return ()
     return tuple(
-        compare(first, rows.outcomes[first], name, rows.outcomes[name], rows.evaluated.image_ids)
-        for name in _compared(evaluation, rows)
-        if name != first
+        compare(first, outcomes[first], name, outcomes[name], image_ids)
+        for name in rules.candidates
+        if name in outcomes and name != first
     )
 
 
-def pair_parts(evaluation: Evaluation, rows: Rows) -> tuple[PairPart, ...]:
-    """Return the agreement of every two candidates."""
+def pair_parts(rules: Rules, outcomes: Mapping[str, Outcome]) -> tuple[PairPart, ...]:
+    """Return the agreement of every two candidates that have rows."""
+    compared = [name for name in rules.candidates if name in outcomes]
     return tuple(
-        PairPart(first=a, second=b, top1_agreement=agreement(rows.outcomes[a], rows.outcomes[b]))
-        for a, b in itertools.combinations(_compared(evaluation, rows), 2)
+        PairPart(first=a, second=b, top1_agreement=agreement(outcomes[a], outcomes[b]))
+        for a, b in itertools.combinations(compared, 2)
     )
-
-
-def _compared(evaluation: Evaluation, rows: Rows) -> list[str]:
-    """Return the ids of the candidates that have rows."""
-    return [item.id for item in evaluation.config.candidates if item.id in rows.outcomes] if rows.tables else []
 
 
 def predictions_table(rows: Rows) -> pa.Table:

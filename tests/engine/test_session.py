@@ -17,6 +17,7 @@ import harness.dataset.manifest
 from harness import load_config, validate
 from harness.engine.run import Options
 from harness.errors import ConfigError, DatasetError, HarnessError, ModelError
+from harness.judging.recount import read_sound_record, sound_record
 from harness.metrics.sequential import random_order
 from harness.record import RunRecord, read_record
 from tests.engine.conftest import SIDE, Fakes
@@ -69,7 +70,10 @@ class Project:
         change(data)
         (self.folder / "config.yml").write_text(yaml.safe_dump(data))
         options.setdefault("reports", self.folder / "reports")
-        return validate(load_config(self.folder / "config.yml"), Options(quiet=True, **options))
+        record = validate(load_config(self.folder / "config.yml"), Options(quiet=True, **options))
+        assert read_sound_record(record.stored_in) == record  # judged again from its table, every sentence included
+        sound_record(record, None)
+        return record
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from harness.cli import main
 from harness.engine.run import Options
 from harness.errors import RecordError
 from harness.judging.recount import read_sound_record
+from harness.metrics.statistics import wilson
 from harness.record.predictions import read_predictions, write_predictions
 from tests.conftest import Tiny, write_config, write_images
 
@@ -49,9 +50,10 @@ def edit(run: Path, change: Callable[[Plain], None]) -> None:
 
 
 def raised(plain: Plain) -> None:
+    low, high = wilson(24, 24)
     for model in plain["models"]:
         for key in ("top1", "top5"):
-            model[key] |= {"correct": 24, "percent": 100.0}
+            model[key] |= {"correct": 24, "percent": 100.0, "ci95_percent": [100 * low, 100 * high]}
 
 
 def one_raised(plain: Plain) -> None:
@@ -103,11 +105,11 @@ def other_labels(plain: Plain) -> None:
 
 
 def agreement(plain: Plain) -> None:
-    plain["comparisons"][0]["top1_agreement"]["count"] -= 1
+    plain["comparisons"][0]["top1_agreement"] = {"count": 23, "total": 24, "percent": 100 * 23 / 24}
 
 
 def largest(plain: Plain) -> None:
-    plain["comparisons"][0]["max_abs_diff"] = 0.0
+    plain["comparisons"][0]["max_abs_diff"] *= 2
 
 
 def strangers(plain: Plain) -> None:
@@ -130,8 +132,8 @@ WITH_TABLE: dict[Callable[[Plain], None], str] = {
     raised: "predictions.parquet has",
     stricter_limit: "gate parity of ir is 'pass', predictions.parquet gives 'fail'",
     other_labels: "other images or labels",
-    agreement: "its agreement of ir",
-    largest: "its largest difference of ir",
+    agreement: "its top1_agreement.count of ir",
+    largest: "its max_abs_diff of ir",
 }
 
 

@@ -82,7 +82,7 @@ def judge_baseline(
             parts.append(_error(name, gate, f"not comparable with {file}: {'; '.join(differing)}"))
         elif name not in baseline.models and name in models and models[name].status == "unavailable":
             reason = f"its device is unavailable, as it was when {file} was accepted"
-            parts.append(gate_part(GATE, name, "not_applicable", reason, _figures(gate)))
+            parts.append(gate_part(GATE, name, "not_applicable", reason, limited_figures(gate)))
         elif name not in baseline.models:
             reason = f"{file} has no row for this model; accept a run that has it: harness baseline update RUN FILE"
             parts.append(_error(name, gate, reason))
@@ -159,7 +159,7 @@ def _judge(run: FinishedRun, model: ModelPart, then: ModelRow, gate: BaselineGat
         model.id,
         "fail" if worse else "pass",
         f"worse than the baseline: {'; '.join(worse)}" if worse else f"not worse than the baseline: {'; '.join(every)}",
-        _figures(gate, measured),
+        limited_figures(gate, measured),
         warning="; ".join(notes) or None,
     )
 
@@ -176,7 +176,8 @@ def _setting(then: ModelRow, now: ModelRow) -> Iterator[str]:
             yield f"{name} was {before} in the baseline, is {after} now"
 
 
-def _figures(gate: BaselineGate, drops: Sequence[float | None] = (None, None)) -> list[Figure]:
+def limited_figures(gate: BaselineGate, drops: Sequence[float | None] = (None, None)) -> list[Figure]:
+    """Return the figures of a baseline's gate: the drops by Top-1 and Top-5 in pp, None where none was measured."""
     limits = (("top1", gate.top1_max_drop_pp), ("top5", gate.top5_max_drop_pp))
     return [
         Figure(
@@ -192,4 +193,4 @@ def _figures(gate: BaselineGate, drops: Sequence[float | None] = (None, None)) -
 
 
 def _error(model: str, gate: BaselineGate | None, reason: str) -> GatePart:
-    return gate_part(GATE, model, "error", reason, () if gate is None else _figures(gate))
+    return gate_part(GATE, model, "error", reason, () if gate is None else limited_figures(gate))

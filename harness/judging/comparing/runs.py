@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from harness.errors import BaselineError
 from harness.judging.chance import faults_of_record
 from harness.judging.comparing.settings import Change, changes
-from harness.judging.recount import require_sound
+from harness.judging.recount import sound_record
 from harness.metrics.statistics import mcnemar_exact, paired_drop
 from harness.record.columns import numbers_of
 from harness.record.schema import Agreement, Drop, Flips, RunRecord
@@ -87,8 +87,7 @@ def compare_runs(a: Path, b: Path) -> RunPair:
     """
     record_a, record_b = read_record(a), read_record(b)
     table_a, table_b = _table(a, record_a), _table(b, record_b)
-    require_sound(record_a, table_a)
-    require_sound(record_b, table_b)
+    record_a, record_b = sound_record(record_a, table_a), sound_record(record_b, table_b)
     rows = _rows_of_b(a, table_a, b, table_b)
     known_a, known_b = _models(record_a, table_a), _models(record_b, table_b)
     shared = [name for name in known_a if name in known_b]

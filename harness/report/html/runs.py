@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from harness.errors import RecordError
-from harness.judging.recount import require_sound
+from harness.judging.recount import read_sound_record
 from harness.record.schema import RunRecord
-from harness.record.store import RECORD_FILE, read_record
+from harness.record.store import RECORD_FILE
 from harness.report.facts import numbers
 from harness.report.facts.summary import VERDICT_WORDS, Summary, summarise
 from harness.text import visible
@@ -49,8 +49,7 @@ def find_runs(folder: Path) -> tuple[list[Run], list[tuple[str, str]]]:
     for found in _record_folders(folder):
         place = found.relative_to(folder).as_posix()
         try:
-            record = read_record(found)
-            require_sound(record, None)
+            record = read_sound_record(found)
         except RecordError as error:
             unreadable.append((visible(place), visible(str(error).removeprefix(f"{found / RECORD_FILE}: "))))
             continue

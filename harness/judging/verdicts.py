@@ -1,0 +1,116 @@
+"""The verdict of every gate on every model, from rows and rules alone: for a run, and for a record that is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.judging.certifying import answered
+from harness.judging.chance import Fault, without_passes
+from harness.judging.gates import (
+    Judged,
+    errors_for,
+    judge_model,
+    one_weighs_more,
+    weight_in_words,
+    without_reference,
+)
+from harness.judging.rules import Rules
+from harness.metrics.outcome import Outcome
+from harness.record.schema import GatePart, Role, Verdict
+
+
+@dataclass(frozen=True)
+class JudgedModel:
+    """A model of a run. ``failure``: why it was not evaluated, None where it was; ``unavailable``: and that may be."""
+
+    id: str
+    role: Role
+    precision: str
+    failure: str | None = None
+    unavailable: bool = False
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What verdicts rest on. ``models``: in the configuration's order, the reference first.
+
+    ``outcomes``: rows of every model that did not fail, of the same images in the same order; ``evaluated``: how many
+    they are; ``whole_set``: size of the whole set.
+    """
+
+    rules: Rules
+    models: tuple[JudgedModel, ...]
+    outcomes: Mapping[str, Outcome]
+    evaluated: int
+    whole_set: int
+
+
+def verdicts(
+    counted: Counted,
+    certified: Mapping[str, GatePart] | None,
+    baseline: Sequence[GatePart],
+    guessing: Sequence[Fault],
+) -> tuple[GatePart, ...]:
+    """Return every verdict: those of each model with `certify` beside its drop, then those of baselines.
+
+    ``certified``: the gate `certify` by candidate, None where nothing is certified; ``guessing``: models that are no
+    yardstick. The gate `chance` says so first, and no gate passes that rests on one.
+    """
+    gates = tuple(part for model in counted.models for part in _gates_of(model, counted))
+    if certified is not None:
+        gates = _with_certified(gates, counted, certified)
+    return without_passes((*gates, *baseline), guessing)
+
+
+def _gates_of(model: JudgedModel, counted: Counted) -> Sequence[GatePart]:
+    if model.failure is not None:
+        lines = model.failure.splitlines() or [""]
+        candidates = [model.id] if model.role == "candidate" else []
+        verdict: Verdict = "not_applicable" if model.unavailable else "error"
+        return errors_for([model.id], candidates, lines[0].removeprefix(f"{model.id}: "), verdict)
+    rules = counted.rules
+    candidate = model.role == "candidate"
+    judged = Judged(
+        model=model.id,
+        outcome=counted.outcomes[model.id],
+        reference=counted.outcomes[rules.reference] if candidate and rules.reference else None,
+        precision=model.precision,
+        whole_set=counted.whole_set,
+        declared=rules.images is not None,
+    )
+    gates = rules.gates[model.id]
+    found = judge_model(judged, gates, rules.published)
+    if rules.reference is None:
+        parity, drop = (
+            without_reference(name, model.id, on) for name, on in (("parity", gates.parity), ("drop", gates.drop))
+        )
+        return [parity, *found, drop]
+    return found
+
+
+def _with_certified(
+    gates: Sequence[GatePart], counted: Counted, certified: Mapping[str, GatePart]
+) -> tuple[GatePart, ...]:
+    """Put the gate certify beside each drop, which it answers for as long as not the whole set was seen."""
+    parts: list[GatePart] = []
+    for part in gates:
+        is_drop = part.gate == "drop" and part.model in counted.outcomes
+        on = part.verdict not in ("error", "not_applicable")
+        parts.append(answered(part) if is_drop and on and counted.evaluated != counted.whole_set else part)
+        if is_drop:
+            parts.append(_certified(certified[part.model], counted))
+        elif part.gate == "drop":  # its candidate failed or is unavailable, and so is this gate
+            parts.append(part.model_copy(update={"gate": "certify"}))
+    return tuple(parts)
+
+
+def _certified(part: GatePart, counted: Counted) -> GatePart:
+    """Return a certified drop, which is no pass where a small set that nobody called whole was exhausted."""
+    wanted, total = counted.rules.certify, counted.evaluated
+    if wanted is None or part.verdict != "pass" or total != counted.whole_set or counted.rules.images is not None:
+        return part
+    if not one_weighs_more(total, wanted.top1_max_drop_pp):
+        return part
+    reason = weight_in_words(total, wanted.top1_max_drop_pp)
+    return part.model_copy(update={"verdict": "inconclusive", "reason": f"{part.reason}; {reason}"})

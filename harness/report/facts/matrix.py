@@ -45,7 +45,7 @@ class MatrixRow:
 
     @property
     def compared(self) -> bool:
-        """Whether there is a comparison with the reference; one of 0 images has counts, but no percentages."""
+        """Whether it was compared with another model; one of 0 images has counts, but no percentages."""
         return self.against.broken != MISSING
 
 
@@ -66,6 +66,7 @@ class Matrix:
     """
 
     rows: tuple[MatrixRow, ...]
+    compared_with: str
     conclusion: str
     failures: tuple[tuple[str, str, str], ...]
     names: tuple[str, ...]
@@ -84,7 +85,14 @@ def comparison_matrix(record: RunRecord, summary: Summary) -> Matrix | None:
     against = {part.candidate: row for part, row in zip(record.comparisons, summary.comparisons, strict=True)}
     rows = tuple(_row(record, decision, *models[name], against.get(name) or _not_compared(name)) for name in order)
     names, agreement = _agreement(record, order)
-    return Matrix(rows, _conclusion(decision), _failures([models[name][0] for name in order]), names, agreement)
+    return Matrix(
+        rows,
+        summary.compared_with,
+        _conclusion(decision),
+        _failures([models[name][0] for name in order]),
+        names,
+        agreement,
+    )
 
 
 def _decided(record: RunRecord) -> MatrixPart:

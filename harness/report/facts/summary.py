@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from harness.record.schema import Accuracy, ComparisonPart, GatePart, ModelPart, RunRecord, Verdict
 from harness.report.facts import gates, numbers
+from harness.report.facts.compared_with import against, compared_with
 from harness.report.facts.preprocessing import preprocessing_warnings
 from harness.report.facts.verdict import CHANCE, RunVerdict, judge, no_yardstick
 from harness.text import visible
@@ -94,7 +95,8 @@ class Summary:
     ``no_yardstick``: why nothing may pass, to be said before anything else; None as a rule.
 
     ``headline``: the accuracy of the candidate with the largest Top-1 drop; None without a verdict.
-    ``interval_note``: why the paired intervals prove nothing, where they do not.
+    ``interval_note``: why the paired intervals prove nothing, where they do not. ``compared_with``: what the
+    comparisons are against: see :func:`compared_with`.
     """
 
     name: str
@@ -103,6 +105,7 @@ class Summary:
     headline: str | None
     scope: str
     candidates: int
+    compared_with: str
     models: tuple[ModelRow, ...]
     comparisons: tuple[ComparisonRow, ...]
     gates: tuple[GateRow, ...]
@@ -121,6 +124,7 @@ def summarise(record: RunRecord) -> Summary:
         headline=_headline(record) if verdict.kind in ("pass", "fail", "undecided") else None,
         scope=_scope(record),
         candidates=sum(part.role == "candidate" for part in record.models),
+        compared_with=compared_with(record),
         models=tuple(_model(part) for part in record.models),
         comparisons=tuple(_comparison(part) for part in record.comparisons),
         gates=tuple(gate_row(part) for part in sorted(record.gates, key=_first_to_read)),
@@ -153,7 +157,7 @@ def _headline(record: RunRecord) -> str | None:
     drop, part = max(drops, key=lambda item: item[0])
     before, after = (numbers.percent(percents.get(name)) for name in (part.reference, part.candidate))
     shares = after if before == after else f"{before} to {after}"
-    return f"{visible(part.candidate)} {numbers.change(drop)}: Top-1 {shares} %"
+    return f"{visible(part.candidate)} {numbers.change(drop)}{against(record)}: Top-1 {shares} %"
 
 
 def _scope(record: RunRecord) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 from harness import errors
 from harness.record.schema import GatePart, RunRecord
 from harness.report.facts import gates, numbers
+from harness.report.facts.compared_with import against
 from harness.text import visible
 
 Kind = Literal["pass", "fail", "undecided", "error", "interrupted"]
@@ -84,9 +85,9 @@ def _doubt(record: RunRecord) -> str | None:
     """Return why a record with exit code 0 must not be shown as a pass; None if nothing contradicts it."""
     if record.dataset.evaluated == 0:
         return "no image was evaluated"
-    against = _gates(record, "fail", "error", "inconclusive")
-    if against:
-        gate = against[0]
+    contrary = _gates(record, "fail", "error", "inconclusive")
+    if contrary:
+        gate = contrary[0]
         return f"gate {visible(gate.gate)} is '{gate.verdict}' for {model_with_role(record, gate.model)}"
     return None if _gates(record, "pass") else "no gate passed"
 
@@ -101,7 +102,8 @@ def _passed(record: RunRecord) -> str:
     )
     drops = [part.drop.top1_pp for part in record.comparisons if part.drop.top1_pp is not None]
     if drops:
-        sentence += f"; Top-1 {numbers.change(max(drops))}{' at worst' if len(drops) > 1 else ''}"
+        worst = " at worst" if len(drops) > 1 else ""
+        sentence += f"; Top-1 {numbers.change(max(drops))}{against(record)}{worst}"
     differences = [part.max_abs_diff for part in record.comparisons if part.max_abs_diff is not None]
     if differences:
         sentence += f"; max |Δp| {numbers.difference(max(differences))}"

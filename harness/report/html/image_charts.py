@@ -57,8 +57,11 @@ def differences(values: NDArray[Any], limit: float | None) -> Spec | None:
     return {"data": {"values": rows}, "width": WIDTH - 40, "height": 220, "layer": layers}
 
 
-def scatter(images: PerImage, reference: str, candidate: str) -> Spec | None:
-    """Return reference against candidate probability of the label: a density of all images, and the flips as points."""
+def scatter(images: PerImage, reference: str, candidate: str, base: str = "reference") -> Spec | None:
+    """Return reference against candidate probability of the label: a density of all images, and the flips as points.
+
+    ``base``: what the reference is called, as in :func:`compared_with`.
+    """
     before, after = (images.models[name].probability_of_label.astype(np.float64) for name in (reference, candidate))
     known = np.isfinite(before) & np.isfinite(after)
     if not known.any():
@@ -85,7 +88,7 @@ def scatter(images: PerImage, reference: str, candidate: str) -> Spec | None:
         for row in rows.tolist()
     ]
     unit = {"type": "quantitative", "scale": {"domain": [0, 1]}}
-    x = {**unit, "field": "x", "title": f"p(label), {visible(reference)} (reference)"}
+    x = {**unit, "field": "x", "title": f"p(label), {visible(reference)} ({base})"}
     y = {**unit, "field": "y", "title": f"p(label), {visible(candidate)}"}
     density: Spec = {
         "data": {"values": squares},
@@ -125,7 +128,7 @@ def scatter(images: PerImage, reference: str, candidate: str) -> Spec | None:
     return {"width": WIDTH - 60, "height": WIDTH - 100, "layer": layers}
 
 
-def classes(changes: Sequence[ClassChange], name: Namer) -> Spec | None:
+def classes(changes: Sequence[ClassChange], name: Namer, base: str = "reference") -> Spec | None:
     """Return how many images each class lost or gained; the classes in the order given."""
     rows = [
         {
@@ -155,7 +158,7 @@ def classes(changes: Sequence[ClassChange], name: Namer) -> Spec | None:
                 "type": "quantitative",
                 "scale": {"domain": [-most, most]},
                 "axis": {"tickMinStep": 1, "tickCount": 6, "format": "+d"},
-                "title": "right images, candidate minus reference",
+                "title": f"right images, candidate minus {base}",
             },
             "color": colors("side", {"lost": BAD, "gained": GOOD}, legend=False),
             "description": {"field": "tip"},

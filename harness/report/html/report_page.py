@@ -12,6 +12,7 @@ from harness.record.schema import RunRecord
 from harness.report.facts import numbers
 from harness.report.facts.class_changes import Confusion, class_changes, grown_confusions
 from harness.report.facts.class_names import Namer
+from harness.report.facts.compared_with import compared_with
 from harness.report.facts.matrix import IN_PASSING, comparison_matrix
 from harness.report.facts.per_image import PerImage, pairs, per_image
 from harness.report.facts.provenance import facts, model_facts, resolved_config
@@ -149,6 +150,7 @@ def _candidate(record: RunRecord, images: PerImage, pair: tuple[str, str], place
 def _specs(
     record: RunRecord, images: PerImage, reference: str, candidate: str, name: Namer
 ) -> Iterator[tuple[str, Any, str]]:
+    base = compared_with(record)
     limit, first = _parity(record, candidate)
     difference = images.models[candidate].max_abs_diff
     beyond = 0 if limit is None else int((difference > limit).sum())
@@ -164,7 +166,7 @@ def _specs(
         spec,
         "Where the two lines separate for good, a fault began.",
     )
-    spec = image_charts.scatter(images, reference, candidate)
+    spec = image_charts.scatter(images, reference, candidate, base)
     yield (
         "Probability of the true label",
         spec,
@@ -178,7 +180,7 @@ def _specs(
     yield "Reliability", model_charts.reliability(rated), f"Expected calibration error: {errors}."
     worst, best = class_changes(images, reference, candidate)
     caption = f"Largest losses: {numbers.plural(len(worst), 'class', 'classes')}; largest gains: {len(best)}."
-    yield "Change by class", image_charts.classes([*worst, *reversed(best)], name), caption
+    yield "Change by class", image_charts.classes([*worst, *reversed(best)], name, base), caption
 
 
 def _parity(record: RunRecord, candidate: str) -> tuple[float | None, int]:

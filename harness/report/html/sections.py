@@ -119,8 +119,10 @@ def question(record: RunRecord) -> str:
     """Return the question that the run answers."""
     candidates = [visible(part.id) for part in record.models if part.role == "candidate"]
     references = [visible(part.id) for part in record.models if part.role == "reference"]
-    if not candidates or not references:
+    if not candidates:
         return "Does the converted model keep the accuracy?"
+    if not references:
+        return "Are the candidates accurate enough?"
     if len(candidates) == 1:
         return f"Does {candidates[0]} match the original ({references[0]})?"
     return f"Do all {len(candidates)} candidates match the original ({references[0]})?"

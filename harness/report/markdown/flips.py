@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.record.schema import RunRecord
 from harness.report.facts import numbers
+from harness.report.facts.compared_with import compared_with
 from harness.report.facts.flips import LARGEST, Flip, Guess, largest_losses
 from harness.report.markdown.text import code, prose
 from harness.report.markdown.text import table as markdown_table
@@ -35,11 +36,11 @@ def section(record: RunRecord, table: pa.Table | None, class_names: Sequence[str
         else:
             flips, total = found
             shown = f"The {LARGEST} largest losses of {numbers.count(total)} flips." if total > LARGEST else None
-            lines += [*([shown, ""] if shown else []), *_flip_table(flips, _namer(class_names))]
+            lines += [*([shown, ""] if shown else []), *_flip_table(flips, _namer(class_names), compared_with(record))]
     return lines
 
 
-def _flip_table(flips: list[Flip], name: Callable[[int], str]) -> list[str]:
+def _flip_table(flips: list[Flip], name: Callable[[int], str], base: str) -> list[str]:
     def guess(part: Guess) -> str:
         return f"{name(part.top1)} ({numbers.probability(part.top1_probability)})"
 
@@ -47,9 +48,9 @@ def _flip_table(flips: list[Flip], name: Callable[[int], str]) -> list[str]:
         "image",
         "label",
         "change",
-        "reference Top-1",
+        f"{base} Top-1",
         "candidate Top-1",
-        "p(label) reference",
+        f"p(label) {base}",
         "candidate",
         "loss",
     )
@@ -66,7 +67,7 @@ def _flip_table(flips: list[Flip], name: Callable[[int], str]) -> list[str]:
         )
         for flip in flips
     )
-    return markdown_table(headers, rows, right=("p(label) reference", "candidate", "loss"))
+    return markdown_table(headers, rows, right=(f"p(label) {base}", "candidate", "loss"))
 
 
 def _namer(class_names: Sequence[str] | None) -> Callable[[int], str]:

@@ -157,11 +157,13 @@ def _comparisons(summary: Summary) -> list[str]:
         )
         for row in summary.comparisons
     )
+    base = summary.compared_with
+    heading = base.capitalize()
     references = ", ".join(code(name) for name in dict.fromkeys(row.reference for row in summary.comparisons))
     return [
-        "## Against the reference",
+        f"## Against the {base}",
         "",
-        f"Reference {references}. Drop is reference minus candidate: a loss is positive. Δp: change of a probability.",
+        f"{heading} {references}. Drop is {base} minus candidate: a loss is positive. Δp: change of a probability.",
         "",
         *table(headers, rows, right=("broken", "fixed", "changed, both wrong", "p")),
         *(["", f"Note: {prose(summary.interval_note)}."] if summary.interval_note else []),

@@ -42,7 +42,11 @@ def matrix_parts(matrix: Matrix, console: Console) -> Iterator[RenderableType]:
 
 def _title(matrix: Matrix) -> str:
     references = dict.fromkeys(row.against.reference for row in matrix.rows if row.compared)
-    return f"Comparison matrix, against the reference {', '.join(references)}" if references else "Comparison matrix"
+    return (
+        f"Comparison matrix, against the {matrix.compared_with} {', '.join(references)}"
+        if references
+        else "Comparison matrix"
+    )
 
 
 def _in_lines(matrix: Matrix) -> Table:

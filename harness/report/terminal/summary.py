@@ -53,7 +53,7 @@ def _print(console: Console, record: RunRecord) -> None:
             console.print(part)
         console.print()
     elif summary.comparisons:
-        console.print(_comparisons(summary.comparisons, together), "")
+        console.print(_comparisons(summary.comparisons, summary.compared_with, together), "")
     if summary.comparisons and summary.interval_note:
         console.print(hanging("note:", "", summary.interval_note), "")
     if summary.gates:
@@ -93,10 +93,10 @@ def _share(accuracy: AccuracyText, together: str) -> Text:
     return Text(f"{accuracy.percent} ({accuracy.counts}){together}{accuracy.interval}")
 
 
-def _comparisons(rows: tuple[ComparisonRow, ...], together: str) -> Table:
+def _comparisons(rows: tuple[ComparisonRow, ...], base: str, together: str) -> Table:
     headers = ("candidate", "same\nTop-1", "flips", "Top-1\ndrop pp", "Top-5\ndrop pp", "|Δp|")
     references = ", ".join(dict.fromkeys(row.reference for row in rows))
-    table = plain_table(f"Against the reference {references}", *headers, whole=(1, 2, 3, 4, 5))
+    table = plain_table(f"Against the {base} {references}", *headers, whole=(1, 2, 3, 4, 5))
     for row in rows:
         table.add_row(
             Text(row.candidate),

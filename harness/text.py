@@ -12,6 +12,7 @@ import unicodedata
 
 # Control, format (bidirectional marks, zero width), lone surrogates, no characters, line and paragraph separators.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
+_FIRST_LINE = 300  # characters
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -43,6 +44,12 @@ def printable_message(text: str) -> str:
     first, *others = text.rstrip().split("\n")
     lines = [printable(line.removesuffix("\r")) for line in others]
     return "\n".join([printable(first), *(line if line.startswith("  ") else f"  {line}" for line in lines)])
+
+
+def first_line(error: BaseException | str) -> str:
+    """Return the first line of another tool's message, 300 characters at most; of an empty one, the error's type."""
+    lines = str(error).strip().splitlines() or ["no reason given" if isinstance(error, str) else type(error).__name__]
+    return lines[0][:_FIRST_LINE]
 
 
 def _shown(character: str) -> str:

@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from harness.text import printable, printable_message, visible, visible_lines
+from harness.text import first_line, printable, printable_message, visible, visible_lines
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,19 @@ def test_hidden_characters_are_written_out(text: str, shown: str) -> None:
 
 def test_lines_are_kept_and_each_is_visible() -> None:
     assert visible_lines("one\ntwo\x1b\n\n") == ["one", "two\\x1b"]
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("what\nwhy"), "what"),
+        (ValueError("\n  what \n"), "what"),
+        (ValueError(""), "ValueError"),
+        (MemoryError(), "MemoryError"),
+        ("", "no reason given"),
+        ("what\r\nwhy", "what"),
+        ("x" * 400, "x" * 300),
+    ],
+)
+def test_the_first_line_of_another_tools_message(error: Exception | str, line: str) -> None:
+    assert first_line(error) == line

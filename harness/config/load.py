@@ -20,7 +20,7 @@ from harness.config.schema import EXPANDED, Config
 from harness.config.yaml_text import Fault, YamlText
 from harness.disk.beginnings import CAPSULE, begins_with
 from harness.errors import ConfigError, nearest
-from harness.text import printable
+from harness.text import first_line, printable
 
 _LARGEST = 200_000  # bytes; far beyond any configuration, and read in a second
 _MOST_FAULTS = 50  # shown of one configuration
@@ -231,7 +231,7 @@ def _place(file: Path, text: str, error: yaml.YAMLError) -> str:
 
 
 def _problem(text: str, error: yaml.YAMLError) -> str:
-    what = str(getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).splitlines()[0])
+    what = str(getattr(error, "problem", None) or getattr(error, "reason", None) or first_line(error))
     lines = text.splitlines()
     line = _line(text, error)
     if line is not None and line <= len(lines) and "${" in lines[line - 1]:

@@ -11,6 +11,7 @@ from harness.config.origin import Key, Origin, dotted, parse_key
 from harness.config.secrets import named_like_a_secret, remember
 from harness.config.yaml_text import YamlText
 from harness.errors import nearest
+from harness.text import first_line
 
 
 def apply(text: str, data: dict[str, Any], origin: Origin, environment: Mapping[str, str] | None) -> list[str]:
@@ -28,7 +29,7 @@ def apply(text: str, data: dict[str, Any], origin: Origin, environment: Mapping[
     try:
         value = reader.load(raw, key) if raw.strip() else ""
     except yaml.YAMLError as error:
-        what = getattr(error, "problem", None) or str(error).splitlines()[0]
+        what = getattr(error, "problem", None) or first_line(error)
         return [f"--set {text}: the value is not readable as YAML: {what}; put it in quotes"]
     if reader.faults:
         return [f"--set {text}: {what}" for _, _, what in reader.faults]

@@ -253,8 +253,3 @@ def with_output(ov: Any, config: Config, candidate: Candidate, source: Source) -
     tensor = model.output(0).get_tensor()
     tensor.set_names({*tensor.get_names(), candidate.named_output})
     return model
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of another tool's message."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

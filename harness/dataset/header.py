@@ -20,6 +20,8 @@ LARGEST_PIXELS = 100_000_000  # 300 MB once decoded; ImageNet's largest validati
 MOST_SCANS = 64
 MOST_SCANNED_PIXELS = 1_500_000_000
 
+NO_IMAGE = "not an image that can be decoded"
+_UNKNOWN = f"{NO_IMAGE} (JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF)"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd8]")  # not a stuffed byte, fill byte, restart or start
 _SOF = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
@@ -52,17 +54,17 @@ def read_header(data: bytes) -> Header:
     """
     if not data:
         raise HeaderError("empty file")
-    for start, reader in _READERS:
-        if data.startswith(start) or (start == _AVIF and data[4:8] == start and data[8:12] in _AVIF_BRANDS):
+    for start, offset, reader in _READERS:
+        if data.startswith(start, offset):
             try:
                 header = reader(data)
             except HeaderError:
                 raise
             except (struct.error, IndexError, ValueError):
-                raise HeaderError("not an image that can be decoded: its header is not whole") from None
+                raise HeaderError(f"{NO_IMAGE}: its header is not whole") from None
             _check_size(header)
             return header
-    raise HeaderError("not an image that can be decoded (JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF)")
+    raise HeaderError(_UNKNOWN)
 
 
 def _check_size(header: Header) -> None:
@@ -93,7 +95,7 @@ def _jpeg(data: bytes) -> Header:
         elif marker == 0xEE and body.startswith(b"Adobe") and len(body) >= 12:
             adobe = body[11]
         elif marker == 0xDA and size is None:
-            raise HeaderError("not an image that can be decoded: a JPEG whose dimensions are missing")
+            raise HeaderError(f"{NO_IMAGE}: a JPEG whose dimensions are missing")
         elif marker == 0xDA and size is not None:
             scans += 1
             _check_scans(scans, size)
@@ -102,9 +104,9 @@ def _jpeg(data: bytes) -> Header:
         place += max(length, 2)
     else:
         what = "cut off: the JPEG data has no end marker"
-        raise HeaderError(what if len(data) > 3 else "not an image that can be decoded: a JPEG without a picture")
+        raise HeaderError(what if len(data) > 3 else f"{NO_IMAGE}: a JPEG without a picture")
     if size is None:
-        raise HeaderError("not an image that can be decoded: a JPEG without a picture")
+        raise HeaderError(f"{NO_IMAGE}: a JPEG without a picture")
     mode = {1: "grey", 3: "RGB", 4: "CMYK"}.get(channels, f"{channels} channels")
     return Header("JPEG", *size, mode if bits == 8 else f"{mode} {bits} bit", adobe)
 
@@ -136,7 +138,7 @@ def _png(data: bytes) -> Header:
                 raise HeaderError(f"damaged: the checksum of a PNG chunk ({kind.decode('ascii', 'replace')}) is wrong")
         if header is None:
             if kind != b"IHDR" or length != 13:
-                raise HeaderError("not an image that can be decoded: a PNG without a header")
+                raise HeaderError(f"{NO_IMAGE}: a PNG without a header")
             width, height, bits, colour = struct.unpack_from(">IIBB", data, place + 8)
             mode = _PNG_MODES.get(colour, f"colour type {colour}")
             header = Header("PNG", width, height, f"{mode} 16 bit" if bits == 16 else mode)
@@ -153,7 +155,7 @@ def _png(data: bytes) -> Header:
 
 def _gif(data: bytes) -> Header:
     if data[:6] not in (b"GIF87a", b"GIF89a"):
-        raise HeaderError("not an image that can be decoded: an unknown GIF")
+        raise HeaderError(f"{NO_IMAGE}: an unknown GIF")
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     place = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
     frames = 0
@@ -170,13 +172,9 @@ def _gif(data: bytes) -> Header:
             place += 1 + data[place]
         place += 1
     if place >= len(data):
-        raise HeaderError(
-            "cut off: the GIF data has no end"
-            if frames
-            else "not an image that can be decoded: a GIF without a picture"
-        )
+        raise HeaderError("cut off: the GIF data has no end" if frames else f"{NO_IMAGE}: a GIF without a picture")
     if frames == 0:
-        raise HeaderError("not an image that can be decoded: a GIF without a picture")
+        raise HeaderError(f"{NO_IMAGE}: a GIF without a picture")
     return Header("GIF", width, height, "palette", animated=frames > 1)
 
 
@@ -188,7 +186,7 @@ def _bmp(data: bytes) -> Header:
     else:
         width, height, _, bits, compression = struct.unpack_from("<iiHHI", data, 18)
     if width < 0 or bits not in (1, 2, 4, 8, 16, 24, 32):
-        raise HeaderError("not an image that can be decoded: an unknown BMP")
+        raise HeaderError(f"{NO_IMAGE}: an unknown BMP")
     header = Header("BMP", width, abs(height), "palette" if bits <= 8 else "RGB+alpha" if bits == 32 else "RGB")
     _check_size(header)
     if compression in (0, 3) and len(data) < offset + (width * bits + 31) // 32 * 4 * abs(height):
@@ -198,7 +196,7 @@ def _bmp(data: bytes) -> Header:
 
 def _webp(data: bytes) -> Header:
     if data[8:12] != b"WEBP":
-        raise HeaderError("not an image that can be decoded (JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF)")
+        raise HeaderError(_UNKNOWN)
     if struct.unpack_from("<I", data, 4)[0] + 8 > len(data) + 1:  # a last odd chunk may lack its padding
         raise HeaderError("cut off: the WebP has fewer bytes than its header says")
     kind, place = data[12:16], 20
@@ -213,7 +211,7 @@ def _webp(data: bytes) -> Header:
     if kind == b"VP8 " and data[place + 3 : place + 6] == b"\x9d\x01\x2a":
         width, height = struct.unpack_from("<HH", data, place + 6)
         return Header("WebP", width & 0x3FFF, height & 0x3FFF, "RGB")
-    raise HeaderError("not an image that can be decoded: an unknown WebP")
+    raise HeaderError(f"{NO_IMAGE}: an unknown WebP")
 
 
 _TIFF_TAGS = frozenset({256, 257, 258, 262, 273, 277, 279, 324, 325})
@@ -262,7 +260,7 @@ def _avif(data: bytes) -> Header:
         place += size
     sizes = [struct.unpack_from(">II", found, match.end() + 4) for match in re.finditer(b"ispe", found)]
     if not sizes or not (pixels or b"idat" in found):
-        raise HeaderError("not an image that can be decoded: an AVIF without size or pixels")
+        raise HeaderError(f"{NO_IMAGE}: an AVIF without size or pixels")
     for match in re.finditer(b"tkhd", found):  # of a sequence; its last numbers, in units of 1/65536
         (length,) = struct.unpack_from(">I", found, match.start() - 4)
         width, height = struct.unpack_from(">II", found, match.start() - 4 + length - 8)
@@ -271,15 +269,15 @@ def _avif(data: bytes) -> Header:
     return Header("AVIF", width, height, "RGB", animated=data[8:12] == b"avis")
 
 
-_AVIF = b"ftyp"
-_AVIF_BRANDS = (b"avif", b"avis")
-_READERS: tuple[tuple[bytes, Callable[[bytes], Header]], ...] = (
-    (b"\xff\xd8", _jpeg),
-    (_PNG, _png),
-    (b"GIF8", _gif),
-    (b"BM", _bmp),
-    (b"RIFF", _webp),
-    (b"II*\0", _tiff),
-    (b"MM\0*", _tiff),
-    (_AVIF, _avif),
+# What tells a format, the place of that in the data, and what reads its header.
+_READERS: tuple[tuple[bytes, int, Callable[[bytes], Header]], ...] = (
+    (b"\xff\xd8", 0, _jpeg),
+    (_PNG, 0, _png),
+    (b"GIF8", 0, _gif),
+    (b"BM", 0, _bmp),
+    (b"RIFF", 0, _webp),
+    (b"II*\0", 0, _tiff),
+    (b"MM\0*", 0, _tiff),
+    (b"ftypavif", 4, _avif),
+    (b"ftypavis", 4, _avif),
 )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.dataset.header import HeaderError, read_header
+from harness.dataset.header import NO_IMAGE, HeaderError, read_header
 from harness.errors import HarnessError
 
 Image = NDArray[np.uint8]
@@ -53,7 +53,7 @@ def decode(data: bytes, *, exif: bool = False) -> Image:
     except cv2.error as error:
         raise BadImageError(f"unreadable: {error.err}") from None
     if image is None:
-        raise BadImageError("not an image that can be decoded: its data is damaged")
+        raise BadImageError(f"{NO_IMAGE}: its data is damaged")
     return image  # type: ignore[no-any-return]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from harness.disk.arrow_errors import arrow_errors
 from harness.disk.atomic import write_atomically
 
 _MAGIC = b"harness table 1\n"
@@ -37,6 +38,6 @@ def read_table(path: Path) -> pa.Table | None:
     try:
         table = pa.ipc.open_stream(pa.py_buffer(payload)).read_all()
         table.validate(full=True)  # else an offset beyond its buffer is a crash wherever the values are looked at
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, NotImplementedError, MemoryError):
+    except arrow_errors():
         return None
     return table

@@ -19,6 +19,7 @@ from harness.config.load import read_text
 from harness.config.origin import Key, dotted
 from harness.config.yaml_text import YamlText
 from harness.errors import ConfigError, nearest
+from harness.text import first_line
 
 _LARGEST = 1_000_000  # bytes; the largest of the public files has 50,000
 _LARGEST_NUMBER = 10**300
@@ -66,7 +67,7 @@ class Document:
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             place = f"{file}:{mark.line + 1}" if mark is not None else str(file)
-            problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).split("\n")[0]
+            problem = getattr(error, "problem", None) or getattr(error, "reason", None) or first_line(error)
             raise ConfigError(f"{place}: not readable as YAML: {problem}") from None
         if not isinstance(values, dict):
             raise ConfigError(f"{file}: holds no mapping; an accuracy-check.yml begins with `models:`")

@@ -20,6 +20,7 @@ from harness.judging.rules import Rules
 from harness.judging.tradeoff import compare_candidates
 from harness.judging.verdicts import Counted, JudgedModel, verdicts
 from harness.record.recorded_config import RecordedConfig
+from harness.text import first_line
 
 
 def judge(evaluation: Evaluation) -> Judgement:
@@ -59,7 +60,7 @@ def unfinished(evaluation: Evaluation, code: int, message: str) -> Judgement:
     """
     rows = merged_rows(evaluation)
     candidates = [model.id for model in evaluation.models if model.role == "candidate"]
-    reason = message.splitlines()[0]
+    reason = first_line(message)
     return Judgement(
         exit_code=code,
         dataset=dataset_part(evaluation, rows),

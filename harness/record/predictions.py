@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.disk.arrow_errors import arrow_errors
 from harness.disk.atomic import write_atomically
 from harness.errors import RecordError
+from harness.text import first_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,15 +21,14 @@ def read_predictions(run: Path) -> pa.Table | None:
     path = (run if run.is_dir() else run.parent) / PREDICTIONS_FILE
     if not path.exists():
         return None
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
             table = file.read()
         table.validate(full=True)
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, NotImplementedError, MemoryError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    except arrow_errors() as error:
+        reason = first_line(error)
         raise RecordError(f"{path}: damaged ({reason}); validate again") from None
     return table
 

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from harness.disk.leftovers import work_folder
 from harness.errors import DownloadError, nearest
+from harness.text import first_line
 
 _MOST_MEMBERS = 10_000
 _LEAST_LIMIT = 64 * 2**20
@@ -42,7 +43,7 @@ def unpack(archive: Path, folder: Path, members: Sequence[str] = ()) -> list[Pat
                 _place(staged[name], target)
             return list(targets.values())
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise DownloadError(
             f"{archive}: cut off, or no tar archive: {reason}; `archive.url` must lead to one"
         ) from None

@@ -8,8 +8,8 @@ import logging
 import warnings
 from typing import Any
 
-from harness.conversion.source import first_line
 from harness.errors import ModelError
+from harness.text import first_line
 
 OPSET = 17  # of ONNX: what runtimes since 2022 read
 

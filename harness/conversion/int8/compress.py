@@ -20,6 +20,7 @@ from harness.conversion.int8.calibration import Calibration, choose_images
 from harness.conversion.settings import key_of
 from harness.dataset.image_set import ImageSet
 from harness.errors import ModelError
+from harness.text import first_line
 
 _LOGGER = "nncf"
 
@@ -94,7 +95,7 @@ class Int8:
             with without_telemetry(), _quiet():
                 return self.nncf.quantize(model.clone(), self.nncf.Dataset(pixels, fed), subset_size=len(pixels))
         except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
+            reason = first_line(error)
             raise ModelError(
                 f"NNCF {self.nncf.__version__} cannot compress {config.original.model} to INT8: {reason}"
             ) from error

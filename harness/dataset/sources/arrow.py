@@ -20,7 +20,9 @@ from harness.dataset.sources.arrow_columns import (
 )
 from harness.dataset.sources.identity import distinct_names
 from harness.dataset.sources.pictures import LARGEST_IMAGE, Pictures
+from harness.disk.arrow_errors import arrow_errors
 from harness.errors import DatasetError
+from harness.text import first_line
 
 
 def open_arrow(
@@ -75,8 +77,6 @@ def _batches(path: Path, names: list[str], labels: list[int], by_name: ByName) -
             batch.validate(full=True)
             append_rows(path, batch, column, label, names, labels, by_name)
             found.append(image_bytes(batch[column.name], column))
-    except (pa.ArrowException, OSError, ValueError, LookupError) as error:
-        raise DatasetError(
-            f"{path}: cannot be read as an Arrow file: {next(iter(str(error).splitlines()), 'damaged')}"
-        ) from None
+    except arrow_errors() as error:
+        raise DatasetError(f"{path}: cannot be read as an Arrow file: {first_line(error)}") from None
     return found

@@ -10,14 +10,15 @@ from harness.dataset.labels.listing import CLASS_COLUMNS, NAME_COLUMNS, Line, cl
 from harness.dataset.labels.table import LabelTable
 from harness.dataset.sources.listed import resolve
 from harness.dataset.sources.pictures import Pictures, whole_files
+from harness.disk.arrow_errors import arrow_errors
 from harness.errors import DatasetError
+from harness.text import first_line
 
 _ROWS = 50_000_000
 
 
 def read_parquet_list(path: Path) -> list[Line]:
     """Read names and classes from the columns of a Parquet file. Raises DatasetError where it has none."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
@@ -32,8 +33,8 @@ def read_parquet_list(path: Path) -> list[Line]:
             )
         table = opened.read(columns=[name, label], use_threads=False)
         table.validate(full=True)  # offsets of a damaged file may point anywhere
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+    except arrow_errors() as error:
+        raise DatasetError(f"{path}: cannot be read as Parquet: {first_line(error)}") from None
     rows = zip(table[name].to_pylist(), table[label].to_pylist(), strict=True)
     return [
         Line(safe_name(str(key), f"{path}:{row}", absolute=True), str(value), row)

@@ -20,7 +20,9 @@ from harness.dataset.sources.arrow_columns import (
 )
 from harness.dataset.sources.identity import distinct_names
 from harness.dataset.sources.pictures import LARGEST_IMAGE, Pictures
+from harness.disk.arrow_errors import arrow_errors
 from harness.errors import DatasetError
+from harness.text import first_line
 
 _KEPT_BYTES = 256 << 20  # of row groups in memory; at least two are kept, so that readers at a border do not fight
 _LARGEST_GROUP = 1 << 30
@@ -67,7 +69,7 @@ class _Groups:
             table = self._open[file].read_row_group(number, columns=wanted, use_threads=False)
             table.validate(full=True)  # offsets of a damaged file may point anywhere
         except (pa.ArrowException, UnicodeDecodeError) as error:
-            raise OSError(f"row group {number} of {self.files[file].name}: {str(error).splitlines()[0]}") from None
+            raise OSError(f"row group {number} of {self.files[file].name}: {first_line(error)}") from None
         return image_bytes(table[column.name], column)
 
 
@@ -135,14 +137,13 @@ def _pictures(
 
 
 def _open(path: Path) -> tuple[Any, ImageColumn, str]:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         opened = pq.ParquetFile(path)
         schema = opened.schema_arrow
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+    except arrow_errors() as error:
+        raise DatasetError(f"{path}: cannot be read as Parquet: {first_line(error)}") from None
     column, label = image_column(schema, path), label_column(schema, path)
     if column is None or label is None:
         raise missing_columns(schema, path)
@@ -159,12 +160,11 @@ def _rows(
     labels: list[int],
     by_name: ByName,
 ) -> None:
-    import pyarrow as pa
 
     try:
         wanted = [label, *([f"{column.name}.path"] if column.has_path else [])]
         table = opened.read_row_group(number, columns=wanted, use_threads=False)
         table.validate(full=True)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: row group {number}: {str(error).splitlines()[0]}") from None
+    except arrow_errors() as error:
+        raise DatasetError(f"{path}: row group {number}: {first_line(error)}") from None
     append_rows(path, table, column, label, names, labels, by_name)

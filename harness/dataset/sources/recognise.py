@@ -13,7 +13,9 @@ from harness.dataset.labels.kaggle import IMAGES_BELOW, SOLUTION, is_solution
 from harness.dataset.sources.suffixes import is_hidden, is_image_name
 from harness.dataset.sources.tfrecord import is_tfrecord_name
 from harness.dataset.sources.webdataset import is_webdataset
+from harness.disk.arrow_errors import arrow_errors
 from harness.errors import DatasetError
+from harness.text import first_line
 
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _LISTS = (".csv", ".tsv", ".txt")
@@ -60,15 +62,14 @@ def recognise(path: Path) -> Found:
 
 
 def _parquet(path: Path) -> str:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     from harness.dataset.sources.arrow_columns import image_column
 
     try:
         schema = pq.read_schema(path)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+    except arrow_errors() as error:
+        raise DatasetError(f"{path}: cannot be read as Parquet: {first_line(error)}") from None
     return "parquet" if image_column(schema, path) else "manifest"
 
 

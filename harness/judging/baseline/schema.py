@@ -14,6 +14,7 @@ from harness import __version__
 from harness.errors import BaselineError
 from harness.record.recorded_config import RecordedConfig
 from harness.record.schema import ComparisonPart, DatasetPart, ModelPart, PrecisionPart, RunRecord, Status
+from harness.text import first_line
 
 SCHEMA_VERSION = 1
 
@@ -114,7 +115,7 @@ def require_finished(run: FinishedRun) -> None:
     """Raise BaselineError unless the run is complete and evaluated something."""
     where = run.folder or run.name
     if run.status != "complete":
-        why = f" ({run.error.splitlines()[0]})" if run.error else ""
+        why = f" ({first_line(run.error)})" if run.error else ""
         raise BaselineError(f"{where}: the run is not complete but '{run.status}'{why}; validate again")
     if run.dataset.evaluated == 0 or not run.models:
         raise BaselineError(f"{where}: the run evaluated nothing; a baseline needs counts")

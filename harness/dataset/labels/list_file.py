@@ -1,7 +1,8 @@
 """A list of images and classes in any of the ways in which people have them, as a table to join with the images.
 
-Besides `name class` lines: comments, headers with column names of any kind, MXNet's `.lst` (index, class, path),
-Tiny ImageNet's `val_annotations.txt` (name, WordNet id, box), and classes alone in the order of the images' names.
+Besides `name class` lines: comments, headers with column names of any kind, `class name` lines, MXNet's `.lst` (index,
+class, path), Tiny ImageNet's `val_annotations.txt` (name, WordNet id, box), and classes alone in the order of the
+images' names.
 """
 
 from __future__ import annotations
@@ -30,13 +31,20 @@ def read_list(path: Path, class_names: Sequence[str] | None = None) -> LabelTabl
     """
     by_name = classes_by_name(class_names)
     every = numbered_lines(path)
-    lines = [(number, _without_remark(line, by_name)) for number, line in every if not _is_comment(line)]
+    lines = _without_class_header(
+        [(number, _without_remark(line, by_name)) for number, line in every if not _is_comment(line)], by_name
+    )
     if not lines:
         return LabelTable(str(path), [], [])
     if all(is_class(line, by_name) for _, line in lines):
         classes = [class_of(line, by_name, f"{path}:{number}") for number, line in lines]
         return LabelTable(str(path), [], classes, by_order=True)
-    read = _mxnet(path, lines) or _tiny_imagenet(path, lines, by_name) or _unknown_header(path, lines, by_name)
+    read = (
+        _mxnet(path, lines)
+        or _tiny_imagenet(path, lines, by_name)
+        or _class_first(path, lines, by_name)
+        or _unknown_header(path, lines, by_name)
+    )
     read = read if read is not None else lines_of(path, lines, absolute=True)
     classes = [class_of(line.label, by_name, f"{path}:{line.number}") for line in read]
     return LabelTable(str(path), [line.name for line in read], classes, lines=[line.number for line in read])
@@ -83,6 +91,22 @@ def _tiny_imagenet(path: Path, lines: Sequence[tuple[int, str]], by_name: ByName
     return [_line(path, number, fields[0].strip(), fields[1].strip()) for number, fields in rows]
 
 
+def _without_class_header(lines: list[tuple[int, str]], by_name: ByName) -> list[tuple[int, str]]:
+    """Return the lines without the word above them, where all others are classes alone."""
+    first, others = lines[0][1] if lines else "", lines[1:]
+    is_word = not is_class(first, by_name) and not is_image_name(first) and not re.search(r"[\s,;]", first)
+    return others if is_word and others and all(is_class(line, by_name) for _, line in others) else lines
+
+
+def _class_first(path: Path, lines: Sequence[tuple[int, str]], by_name: ByName) -> list[Line] | None:
+    """Read `class name` lines: two columns, of which the first is a class and the second a name of an image."""
+    for separator in _SEPARATORS:
+        rows = [_fields(line, separator) for _, line in lines]
+        if all(len(row) == 2 and is_class(row[0], by_name) and is_image_name(row[1]) for row in rows):
+            return [_line(path, number, row[1], row[0]) for (number, _), row in zip(lines, rows, strict=True)]
+    return None
+
+
 def _unknown_header(path: Path, lines: Sequence[tuple[int, str]], by_name: ByName) -> list[Line] | None:
     """Read a table whose first line names columns that are not known: by what stands in the columns."""
     if len(lines) < 2 or has_header(lines[0][1]):
@@ -94,7 +118,9 @@ def _unknown_header(path: Path, lines: Sequence[tuple[int, str]], by_name: ByNam
             continue
         if any(is_image_name(field) for field in rows[0]):
             return None
-        labels = [place for place in range(width) if all(is_class(row[place], by_name) for row in rows[1:])]
+        # A column without a name is the index that pandas writes.
+        named = [place for place in range(width) if rows[0][place]]
+        labels = [place for place in named if all(is_class(row[place], by_name) for row in rows[1:])]
         names = [place for place in range(width) if all(is_image_name(row[place]) for row in rows[1:])]
         if not names and width == 2 and len(labels) == 1:
             names = [1 - labels[0]]

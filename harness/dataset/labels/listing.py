@@ -6,6 +6,7 @@ class name of `dataset.class_names`. With a header, whose column names are known
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections.abc import Sequence
@@ -64,7 +65,10 @@ def lines_of(path: Path, lines: Sequence[tuple[int, str]], *, absolute: bool = F
 
 
 def read_text(path: Path) -> str:
-    """Return a list's text. Raises DatasetError where it is unreadable, no UTF-8, or far too large."""
+    """Return a list's text: UTF-8, or UTF-16 with its mark, as spreadsheets and PowerShell write it.
+
+    Raises DatasetError where it is unreadable, another encoding, or far too large.
+    """
     try:
         with path.open("rb") as stream:
             raw = stream.read(_LARGEST + 1)
@@ -73,7 +77,7 @@ def read_text(path: Path) -> str:
     if len(raw) > _LARGEST:
         raise DatasetError(f"{path}: larger than {_LARGEST:,} bytes; this is no list of images")
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode("utf-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError:
         raise DatasetError(f"{path}: not UTF-8 text; a list has one `name class` a line") from None
     return text if "\n" in text else text.replace("\r", "\n")

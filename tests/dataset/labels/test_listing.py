@@ -74,7 +74,7 @@ def test_a_name_may_not_lead_out_of_the_folder(tmp_path: Path, name: str) -> Non
         read(tmp_path, f"a.jpg 1\n{name} 1\n")
 
 
-@pytest.mark.parametrize("data", [b"\xff\xfea\x00.\x00", b"caf\xe9.jpg 1\n"])
+@pytest.mark.parametrize("data", [b"\xff\xfea", b"caf\xe9.jpg 1\n"])
 def test_another_encoding_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(DatasetError, match="not UTF-8"):
         read(tmp_path, data)

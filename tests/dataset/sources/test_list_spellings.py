@@ -83,6 +83,13 @@ SPELLINGS = {
     "a byte order mark": written(before="\ufeff"),
     "a byte order mark and a header": written(line="{name},{label}\n", before="\ufeffpath,label\n"),
     "Tiny ImageNet": written(line="{name}\t{label}\t0\t32\t44\t62\n"),
+    "UTF-16 of PowerShell": written(line="{name} {label}\r\n").decode().encode("utf-16"),
+    "UTF-16, high byte first": b"\xfe\xff" + written(line="{name}\t{label}\n").decode().encode("utf-16-be"),
+    "classes first": written(line="{label} {name}\n"),
+    "classes first, commas": written(line="{label},val/{name}\n"),
+    "pandas with its index": (
+        ",fname,y\n" + "".join(f"{row},{name},{label}\n" for row, (name, label) in enumerate(LABELS.items()))
+    ).encode(),
     "MXNet": "".join(
         f"{row}\t{label}.000000\tval/{name}\n" for row, (name, label) in enumerate(LABELS.items())
     ).encode(),
@@ -96,7 +103,7 @@ def test_every_spelling_gives_the_same_labels(tmp_path: Path, spelling: str, ope
 
 
 @pytest.mark.parametrize("opened", [in_folder, in_tar])
-@pytest.mark.parametrize("text", [b"65\n970\n230\n", b"65.0\r\n970.0\r\n230.0\r\n"])
+@pytest.mark.parametrize("text", [b"65\n970\n230\n", b"65.0\r\n970.0\r\n230.0\r\n", b"label\r65\r970\r230\r"])
 def test_classes_alone_in_the_order_of_the_names(tmp_path: Path, text: bytes, opened: Callable[..., ImageSet]) -> None:
     images = opened(tmp_path, text)
     check(images)

@@ -15,13 +15,16 @@ import os
 import pkgutil
 import sys
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import harness.commands
 from harness.commands.options import UNKNOWN, Parser
 from harness.commands.result import Command, Result
 from harness.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_NOT_COMPLETED, HarnessError
 from harness.text import printable_message
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 _FIRST = ("validate", "convert", "fetch")  # in `harness --help`; the others follow by name
 
@@ -58,6 +61,7 @@ def build_parser(given: Sequence[str] | None = None) -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; usage errors and `--help` raise SystemExit, as argparse does."""
     _open_closed_streams()
+    _let_stderr_fail()
     given = list(sys.argv[1:] if arguments is None else arguments)
     options, unknown = build_parser(given).parse_known_args(given)
     if unknown:
@@ -144,6 +148,41 @@ def _open_closed_streams() -> None:
                 continue
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+class _Lossy(io.RawIOBase):
+    """A file descriptor of which nobody needs to know that it cannot be written (full, its reader gone)."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def fileno(self) -> int:
+        """Return the file descriptor."""
+        return self._number
+
+    def isatty(self) -> bool:
+        """Tell whether it is a terminal."""
+        return os.isatty(self._number)
+
+    def writable(self) -> bool:
+        """Tell that it can be written to."""
+        return True
+
+    def write(self, data: Buffer, /) -> int:
+        """Write what can be written, and take the rest as written."""
+        with contextlib.suppress(OSError):
+            return os.write(self._number, data)
+        return memoryview(data).nbytes
+
+
+def _let_stderr_fail() -> None:
+    """Progress and warnings that cannot be written change no verdict: without this, a full stderr ended with code 1."""
+    stream = sys.stderr
+    if stream is sys.__stderr__ and isinstance(stream, io.TextIOWrapper):
+        with contextlib.suppress(OSError):
+            stream.flush()
+        buffer = io.BufferedWriter(_Lossy(stream.fileno()))
+        sys.stderr = io.TextIOWrapper(buffer, stream.encoding, "backslashreplace", line_buffering=True)
 
 
 def _drop_stdout() -> None:

@@ -127,6 +127,23 @@ def test_closed_streams(closed: tuple[int, ...], tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_full_stderr_changes_no_verdict(config: Path, tmp_path: Path) -> None:
+    """/dev/full takes nothing: neither progress, nor a message, nor what the interpreter says at its end."""
+    for arguments, code in ((["validate", config, "--out", tmp_path / "run"], 0), (["validate", "none.yml"], 2)):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "harness", *map(str, arguments)],
+                cwd=tmp_path,
+                env=harness_environment(),
+                stdout=subprocess.PIPE,
+                stderr=full,
+                encoding="utf-8",
+                check=False,
+            )
+        assert done.returncode == code
+        assert ("PASS (exit 0)" in done.stdout) == (code == 0)
+
+
 def test_a_read_only_file_system_is_one_message(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

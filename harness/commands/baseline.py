@@ -59,8 +59,9 @@ def update(options: argparse.Namespace) -> Result:
     _say_unverified(record)
     accepted = baseline_of(record)
     if faults := faults_of_record(record):
+        on = "this run" if faults[0][0].role == "reference" else ", ".join(part.id for part, _ in faults)
         reasons = "; ".join(fault for _, fault in faults)
-        refused = f"{options.file}: not written, because no gate could pass on this run: {reasons}"
+        refused = f"{options.file}: not written, because no gate could pass on {on}: {reasons}"
         return Result(EXIT_NOTHING_DECIDED, error=printable(refused))
     before = read_baseline(options.file) if options.file.exists() else None
     write_baseline(options.file, accepted)

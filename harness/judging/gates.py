@@ -174,7 +174,8 @@ def judge_drop(judged: Judged, gate: DropGate | None) -> GatePart:
     for figure, k, most in zip(figures, (1, 5), (gate.top1_max_pp, gate.top5_max_pp), strict=True):
         broken, fixed = flip_counts(judged.reference, judged.outcome, k)
         measured.append(figure.model_copy(update={"value": 100 * (broken - fixed) / total}))
-        found.append(_DropOfOneK(k, broken, fixed, total, most))
+        right = int(correct_at(judged.reference, k).sum())
+        found.append(_DropOfOneK(k, broken, fixed, total, most, right))
     is_whole = total >= judged.whole_set
     # Each limit by itself: one that an image weighs more than takes nothing from what the other one decides exactly.
     exact = {item.k: is_whole and not judged.weighs_too_much(item.most) for item in found}
@@ -189,7 +190,17 @@ def judge_drop(judged: Judged, gate: DropGate | None) -> GatePart:
         reasons.append(
             _on_subset(estimated, verdict, judged.whole_set) if is_known_part else _on_unknown_part(estimated, verdict)
         )
-    return gate_part("drop", judged.model, verdict, "; ".join(reasons), measured)
+    return gate_part("drop", judged.model, verdict, "; ".join(reasons), measured, warning=_out_of_reach(found))
+
+
+def _out_of_reach(drops: Sequence[_DropOfOneK]) -> str | None:
+    """Return a warning where a limit is at least the reference's whole accuracy: no candidate can lose more."""
+    beyond = [item for item in drops if Fraction(100 * item.right, item.total) <= _exact(item.most)]
+    if not beyond:
+        return None
+    limits = " and ".join(f"{item.most:g} pp for Top-{item.k}" for item in beyond)
+    shares = " and ".join(f"{100 * item.right / item.total:.2f} %" for item in beyond)
+    return f"a limit that can never fail: {limits}, where the reference reaches {shares}"
 
 
 def weight_in_words(total: int, limit_pp: float) -> str:
@@ -212,13 +223,14 @@ def _on_unknown_part(drops: Sequence[_DropOfOneK], verdict: Verdict) -> str:
 
 @dataclass(frozen=True)
 class _DropOfOneK:
-    """Flips in Top-``k`` on ``total`` images, and the largest drop in pp that passes."""
+    """Flips in Top-``k`` on ``total`` images, the largest drop in pp that passes, and the reference's right images."""
 
     k: int
     broken: int
     fixed: int
     total: int
     most: float
+    right: int
 
     def on_whole_set(self) -> Verdict:
         """Judge the exact fraction."""

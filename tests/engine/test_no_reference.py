@@ -196,18 +196,19 @@ def test_one_candidate_alone_does_not_make_labels_suspect(project: Project, monk
     assert [part.top1.correct for part in record.models if part.top1] == [30, 0]
 
 
-def test_a_candidate_at_chance_does_not_pass(project: Project) -> None:
+def test_a_candidate_at_chance_does_not_pass(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     register_shaped()
     (project.folder / "one.fake").write_text(json.dumps({}))
     (project.folder / "two.fake").write_text(json.dumps({"shift": 1}))
-    file = project.folder / "baseline.json"
-    first = project.validate(alone())
-    main(["baseline", "update", str(first.folder), str(file)])
-    record = project.validate(alone(lambda data: data.update(gates={"baseline": {"file": str(file)}})))
-    assert gates(record, "a")["baseline"][0] == "pass"
-    assert gates(record, "b")["baseline"][0] == "inconclusive"
+    record = project.validate(alone(published(0.0)))
+    assert gates(record, "a")["target"][0] == "pass"
+    assert gates(record, "b")["target"][0] == "inconclusive"
     assert "the candidate b is not clearly better than guessing" in gates(record, "b")["chance"][1]
     assert record.exit_code == 5
+    file = project.folder / "baseline.json"
+    assert main(["baseline", "update", str(record.folder), str(file)]) == 5
+    assert "not written, because no gate could pass on b: the candidate b is not" in capsys.readouterr().err
+    assert not file.exists()
 
 
 def test_a_candidate_that_fails_leaves_the_other(project: Project) -> None:

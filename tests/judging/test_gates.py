@@ -134,7 +134,7 @@ class TestTarget:
         # So many images that a hundredth of a percent is a whole number of them.
         total, published = 10_000 * scale, Published(top1_percent=71.85, top5_percent=100, images=None)
         least = (7185 - tolerance) * scale
-        gate = TargetGate(top1_tolerance_pp=tolerance / 100, top5_tolerance_pp=100)
+        gate = TargetGate(top1_tolerance_pp=tolerance / 100, top5_tolerance_pp=99)
 
         def verdict(correct: int) -> str:
             ranks = np.full(total, 1, np.int8)
@@ -151,7 +151,7 @@ class TestTarget:
         for hundredths in range(0, 1000, 3):
             ranks = np.full(10_000, 1, np.int8)
             ranks[6843 - hundredths :] = 2
-            gate = TargetGate(top1_tolerance_pp=hundredths / 100, top5_tolerance_pp=100)
+            gate = TargetGate(top1_tolerance_pp=hundredths / 100, top5_tolerance_pp=99)
             numbers = Published(top1_percent=68.43, top5_percent=100)
             assert judge_target(judged(rows(ranks)), gate, numbers).verdict == "pass", hundredths
 
@@ -364,3 +364,12 @@ def test_a_limit_that_one_image_exceeds_hides_no_failure_of_the_other(
     part = judge_drop(both, DropGate(top1_max_pp=top1, top5_max_pp=top5))
     assert part.verdict == verdict
     assert words in part.reason
+
+
+@pytest.mark.parametrize(("most", "warned"), [(49.9, False), (50, True), (60, True)])
+def test_a_limit_that_the_whole_accuracy_is_within_is_warned_of(most: float, warned: bool) -> None:
+    """The reference is right on 5 of 10, in Top-1 and Top-5: a candidate cannot lose more than 50 pp."""
+    both = Judged("ir", rows([1] * 5 + [6] * 5), rows([1] * 5 + [6] * 5), "f32", 10)
+    part = judge_drop(both, DropGate(top1_max_pp=most, top5_max_pp=10))
+    expected = f"a limit that can never fail: {most:g} pp for Top-1, where the reference reaches 50.00 %"
+    assert (part.verdict, part.warning) == ("pass", expected if warned else None)

@@ -104,15 +104,17 @@ def _refusal(error: Exception) -> str | None:
 
 
 def _run(run: Callable[[argparse.Namespace], Result], options: argparse.Namespace) -> int:
+    from harness.config.secrets import redact, redact_all
+
     result = run(options)
     try:
         if result.document is not None:
             import json
 
-            text = json.dumps(result.document, indent=2, ensure_ascii=False, allow_nan=False)
+            text = json.dumps(redact_all(result.document), indent=2, ensure_ascii=False, allow_nan=False)
             sys.stdout.write(f"{text}\n")
         else:
-            sys.stdout.write(result.text)
+            sys.stdout.write(redact(result.text))
         sys.stdout.flush()
     except BrokenPipeError:
         _drop_stdout()  # a reader of stdout that left early (`| head`) does not change the verdict

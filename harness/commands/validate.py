@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> Result:
     from harness.config.secrets import redact, redact_all
     from harness.engine.run import Options
     from harness.engine.session import validate
-    from harness.record.store import read_predictions, to_json
+    from harness.record.store import read_predictions, read_record, to_json
     from harness.report.facts.class_names import class_names
     from harness.report.github import publish, publish_error
     from harness.report.render import write_reports
@@ -70,6 +70,7 @@ def run(options: argparse.Namespace) -> Result:
         text = _unfinished(error.run_folder, as_json=options.json) if error.run_folder else ""
         return Result(error.exit_code, text, error=str(error))
     folder = record.stored_in
+    record = read_record(folder)  # what reports show is what was written: no secret is in it
     table = read_predictions(folder)
     html = _page(folder)
     written = [*html, *write_reports(folder, record, table, ("md", "junit"), class_names(record))]

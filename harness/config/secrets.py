@@ -1,7 +1,8 @@
 """Secrets that a configuration may hold, kept out of records and messages.
 
 Secret are: the value of a ``${VARIABLE}`` that is named like a secret (TOKEN, PASSWORD, API_KEY, ...), the value of a
-key that is named so, and user info and query of a URL. Whoever reads one tells it to :func:`remember` or
+key that is named so, and user info and query of a URL, also where they stand in its
+fragment. Whoever reads one tells it to :func:`remember` or
 :func:`remember_urls`; whoever writes a record or a message passes it through :func:`redact`. Nothing here is written
 anywhere; what is remembered lasts as long as the process.
 """
@@ -22,7 +23,7 @@ _WORDS = re.compile(
 )
 _ENDS = ("TOKEN", "SECRET", "PASSWORD", "APIKEY", "ACCESSKEY", "PRIVATEKEY", "SECRETKEY", "CREDENTIAL", "SIGNATURE")
 _URL = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*://)(?P<user>[^\s/?#\"'<>`]*@)?(?P<path>[^\s?#\"'<>`]*)(?P<query>\?[^\s#\"'<>`]*)?"
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*://)(?P<user>[^\s/?#\"'<>`]*@)?(?P<path>[^\s?#\"'<>`]*)(?P<query>\?[^\s#\"'<>`]*)?(?P<fragment>#[^\s\"'<>`=]+=[^\s\"'<>`]*)?"
 )
 _known: set[str] = set()
 
@@ -48,11 +49,12 @@ def remember_urls(text: str) -> None:
         user = (url["user"] or "")[:-1]
         query = (url["query"] or "")[1:]
         password = user.partition(":")[2]
-        whole = [part for part in (user, query) if len(part) >= _OPAQUE or ":" in part or "=" in part]
+        fragment = (url["fragment"] or "")[1:]
+        whole = [part for part in (user, query, fragment) if len(part) >= _OPAQUE or ":" in part or "=" in part]
         for part in (password, *whole):
             remember(part)
             remember(unquote(part))
-        for name, value in parse_qsl(query, keep_blank_values=True):
+        for name, value in parse_qsl(f"{query}&{fragment}", keep_blank_values=True):
             if named_like_a_secret(name) or len(value) >= _OPAQUE:
                 remember(value)
 
@@ -84,4 +86,5 @@ def forget() -> None:
 def _without_secrets(url: re.Match[str]) -> str:
     user = f"{SHOWN}@" if url["user"] else ""
     query = f"?{SHOWN}" if url["query"] else ""
-    return f"{url['scheme']}{user}{url['path']}{query}"
+    fragment = f"#{SHOWN}" if url["fragment"] else ""
+    return f"{url['scheme']}{user}{url['path']}{query}{fragment}"

@@ -73,6 +73,8 @@ def test_names_of_what_is_none(name: str) -> None:
         ("https://user:pw@host/a.tgz", "https://***@host/a.tgz"),
         ("https://token@host:80/a", "https://***@host:80/a"),
         ("see https://h/a?token=1&x=2#f, then", "see https://h/a?***#f, then"),
+        ("see https://h/a#access_token=1&x=2 then", "see https://h/a#*** then"),
+        ("https://json-schema.org/draft/2020-12/schema#", "https://json-schema.org/draft/2020-12/schema#"),
         ("'s3://h/a?x' and ftp://u@h", "'s3://h/a?***' and ftp://***@h"),
         ("https://h/a", "https://h/a"),
         ("a@b.c: what? /x?y", "a@b.c: what? /x?y"),
@@ -171,13 +173,15 @@ def test_a_whole_run(
     require("tensorflow")
     require("openvino")
     write_images(tmp_path / "images", 6, seed=1)
-    secrets = ("hunter22", SECRET, "abcd1234")
+    secrets = ("hunter22", SECRET, "abcd1234", "namesecret77")
 
     def change(data: dict[str, Any]) -> None:
+        data["name"] = "${NAME_TOKEN}"
         data["archive"] = {"url": "https://u:hunter22@h/${API_TOKEN}/a", "bytes": 1, "sha384": "a" * 96}
 
     config = write_config(tmp_path, tiny, change)
     monkeypatch.setenv("API_TOKEN", SECRET)
+    monkeypatch.setenv("NAME_TOKEN", "namesecret77")
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     override = "--set=archive.mirrors=['https://h/a?token=abcd1234']"
@@ -210,3 +214,13 @@ def test_whatever_part_of_a_record_holds_one() -> None:
 def test_a_details_line_cannot_be_broken() -> None:
     error = ConfigError("a\nb", ["c\n::error::", "\u202e"])
     assert str(error) == "a\\nb\n  c\\n::error::\n  \\u202e"
+
+
+def test_the_address_that_is_fetched(example: Example, capsys: pytest.CaptureFixture[str]) -> None:
+    """Progress names it; nothing answers on port 9."""
+    url = f"http://u:hunter22@127.0.0.1:9/a.tgz?sig={SECRET}#access_token=abcd1234"
+    path = example(("gates:", f"archive: {{url: '{url}', bytes: 1, sha384: {'a' * 96}}}\ngates:"))
+    assert main(["fetch", str(path), "--set=dataset.path=/"]) == 3
+    err = capsys.readouterr().err
+    assert "downloading http://***@127.0.0.1:9/a.tgz?***#***" in err
+    assert not any(secret in err for secret in ("hunter22", SECRET, "abcd1234"))

@@ -9,10 +9,12 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from harness.config import Config
+from harness.config.secrets import redact
 from harness.conversion.fetch.download import ResumingDownload
 from harness.conversion.fetch.unpack import unpack
 from harness.disk.leftovers import remove_temporary_files
 from harness.errors import ConfigError, DownloadError
+from harness.text import printable
 
 _ADD = """add to the configuration
   archive:
@@ -90,7 +92,7 @@ def _retrieve(url: str, file: Path, download: ResumingDownload) -> None:
     import pooch
 
     if not download.quiet:
-        print(f"downloading {url} ({download.size / 1e6:.1f} MB)", file=sys.stderr)
+        print(f"downloading {printable(redact(url))} ({download.size / 1e6:.1f} MB)", file=sys.stderr)
     logger: Any = pooch.get_logger()
     level = logger.level
     logger.setLevel(logging.WARNING)

@@ -13,13 +13,14 @@ from typing import Any
 from harness.dataset.labels.class_names import ByName, classes_by_name
 from harness.dataset.sources.arrow_columns import (
     append_rows,
+    encoded,
     image_bytes,
     image_column,
     label_column,
     missing_columns,
 )
 from harness.dataset.sources.identity import distinct_names
-from harness.dataset.sources.pictures import LARGEST_IMAGE, Pictures
+from harness.dataset.sources.pictures import Pictures
 from harness.disk.arrow_errors import arrow_errors
 from harness.errors import DatasetError
 from harness.text import first_line
@@ -44,12 +45,7 @@ def open_arrow(
 
     def read(row: int) -> bytes:
         _, images, place = places[row]
-        value = images[place]
-        if not value.is_valid:
-            raise OSError("no bytes in its row")
-        if len(data := value.as_buffer()) > LARGEST_IMAGE:
-            raise OSError(f"{len(data):,} bytes are more than the {LARGEST_IMAGE:,} that an image may have")
-        return bytes(data)
+        return encoded(images[place])
 
     def signature(row: int) -> str:
         status = files[places[row][0]].stat()

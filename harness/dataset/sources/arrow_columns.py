@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from harness.dataset.labels.class_names import ByName
 from harness.dataset.labels.listing import class_of, safe_name
+from harness.dataset.sources.pictures import LARGEST_IMAGE
 from harness.errors import DatasetError
 
 _IMAGES = ("image", "img", "images", "picture", "jpg", "jpeg", "png", "image_bytes", "bytes")
@@ -16,7 +19,10 @@ _LABELS = ("label", "labels", "fine_label", "class", "cls", "target", "synset", 
 
 @dataclass(frozen=True)
 class ImageColumn:
-    """A column of encoded images: plain bytes, or structs with `bytes` and perhaps `path`."""
+    """A column of encoded images: plain bytes, or structs with `bytes` and perhaps `path`.
+
+    Bytes may also stand in lists of uint8, or be encoded by a dictionary.
+    """
 
     name: str
     is_struct: bool
@@ -75,6 +81,16 @@ def image_bytes(column: Any, kind: ImageColumn) -> Any:
     return pc.struct_field(column, "bytes")
 
 
+def encoded(scalar: Any) -> bytes:
+    """Return the bytes of one row's image. Raises OSError where there are none, or more than an image may have."""
+    value = scalar.as_py()
+    if value is None:
+        raise OSError("no bytes in its row")
+    if len(value) > LARGEST_IMAGE:
+        raise OSError(f"{len(value):,} bytes are more than the {LARGEST_IMAGE:,} that an image may have")
+    return bytes(value)
+
+
 def append_rows(
     path: Path, table: Any, column: ImageColumn, label: str, names: list[str], labels: list[int], by_name: ByName
 ) -> None:
@@ -90,7 +106,7 @@ def append_rows(
 
 
 def _class(value: Any, place: str, by_name: ByName) -> int:
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, (float, Decimal)) and math.isfinite(value) and value == int(value):
         value = int(value)
     if value is None or (isinstance(value, int) and value < 0):
         raise DatasetError(f"{place}: no label ({value}); this split has none, take that of the validation set")
@@ -110,4 +126,9 @@ def _is_binary(kind: Any) -> bool:
     import pyarrow as pa
 
     types = pa.types
-    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
+    if types.is_dictionary(kind):
+        return _is_binary(kind.value_type)
+    if types.is_list(kind) or types.is_large_list(kind):
+        return bool(types.is_uint8(kind.value_type))
+    tests = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
+    return any(test(kind) for test in tests)

@@ -13,13 +13,14 @@ from harness.dataset.labels.class_names import ByName, classes_by_name
 from harness.dataset.sources.arrow_columns import (
     ImageColumn,
     append_rows,
+    encoded,
     image_bytes,
     image_column,
     label_column,
     missing_columns,
 )
 from harness.dataset.sources.identity import distinct_names
-from harness.dataset.sources.pictures import LARGEST_IMAGE, Pictures
+from harness.dataset.sources.pictures import Pictures
 from harness.disk.arrow_errors import arrow_errors
 from harness.errors import DatasetError
 from harness.text import first_line
@@ -48,12 +49,7 @@ class _Groups:
                     self._kept.popitem(last=False)
             else:
                 self._kept.move_to_end(group)
-        value = column[row].as_py()
-        if value is None:
-            raise OSError("no bytes in its row")
-        if len(value) > LARGEST_IMAGE:
-            raise OSError(f"{len(value):,} bytes are more than the {LARGEST_IMAGE:,} that an image may have")
-        return bytes(value)
+        return encoded(column[row])
 
     def _read(self, group: int) -> Any:
         import pyarrow as pa

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,32 @@ def check(images: ImageSet, labels: list[int]) -> None:
     assert [images.read(row) for row in range(2)] == BYTES
 
 
-@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
-def test_images_as_plain_bytes(tmp_path: Path, kind: Any) -> None:
-    check(opened(tmp_path, [("image", pa.array(BYTES, kind)), ("label", [3, 4])]), [3, 4])
+PLAIN = [
+    pa.array(BYTES),
+    pa.array(BYTES, pa.large_binary()),
+    pa.array(BYTES, pa.binary_view()),
+    pa.array(BYTES).dictionary_encode(),
+    pa.array([list(data) for data in BYTES], pa.list_(pa.uint8())),
+]
+
+
+@pytest.mark.parametrize("images", PLAIN)
+def test_images_as_plain_bytes(tmp_path: Path, images: Any) -> None:
+    check(opened(tmp_path, [("image", images), ("label", [3, 4])]), [3, 4])
+
+
+@pytest.mark.parametrize("images", PLAIN)
+def test_images_as_plain_bytes_in_arrow_files(tmp_path: Path, images: Any) -> None:
+    table = pa.table({"image": images, "label": [3, 4]})
+    with pa.ipc.new_stream(str(tmp_path / "cache.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    check(open_image_set(Dataset(path=tmp_path, background_class=False)), [3, 4])
+
+
+def test_images_of_one_size_in_bytes(tmp_path: Path) -> None:
+    data = [b"12345678", b"abcdefgh"]
+    images = opened(tmp_path, [("image", pa.array(data, pa.binary(8))), ("label", [3, 4])])
+    assert [images.read(row) for row in range(2)] == data
 
 
 @pytest.mark.parametrize(
@@ -49,6 +73,7 @@ def test_images_as_plain_bytes(tmp_path: Path, kind: Any) -> None:
         (pa.array([3.0, 4.0]), [3, 4]),
         (pa.array([3.0, 4.0], pa.float32()), [3, 4]),
         (pa.array(["3", "4"]), [3, 4]),
+        (pa.array([Decimal(3), Decimal("4.00")]), [3, 4]),
         (pa.array([3, 4], pa.uint8()), [3, 4]),
         (pa.array([3, 4], pa.int16()).dictionary_encode(), [3, 4]),
     ],

@@ -1,4 +1,7 @@
-"""`harness compare RUN_A RUN_B`: two records, image by image, without any framework. It judges nothing: exit 0."""
+"""`harness compare RUN_A RUN_B` and `harness compare --all RUN...`: records, image by image, without any framework.
+
+It judges nothing: exit 0.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from harness.commands.options import add_json
 from harness.commands.result import Result, Screen
+from harness.errors import ConfigError
 from harness.text import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.judging.comparing import ModelPair, RunPair
+    from harness.judging.comparing import Boards, ModelPair, RunPair
     from harness.judging.comparing.settings import Change
 
 NAME = "compare"
@@ -25,19 +29,33 @@ _CHANGES = 12  # shown of each kind; --json has all
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness compare`."""
-    parser.add_argument("run_a", metavar="RUN_A", type=Path, help="the run before, a folder or its run.json")
-    parser.add_argument("run_b", metavar="RUN_B", type=Path, help="the run after, on the same images")
+    parser.add_argument("run_a", metavar="RUN_A", type=Path, nargs="?", help="the run before, a folder or its run.json")
+    parser.add_argument("run_b", metavar="RUN_B", type=Path, nargs="?", help="the run after, on the same images")
+    parser.add_argument(
+        "--all",
+        metavar="RUN",
+        type=Path,
+        nargs="+",
+        dest="runs",
+        help="many runs of the same images and reference, such as one capsule on many boards: one row a device",
+    )
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> Result:
-    """Compare two runs: agreement, flips, drop and what changed, as tables or as one JSON document."""
-    from harness.judging.comparing import compare_runs
+    """Compare two runs: agreement, flips, drop and what changed; or bring many together, one row a candidate."""
+    from harness.judging.comparing import compare_boards, compare_runs
 
-    pair = compare_runs(options.run_a, options.run_b)
+    pair = [run for run in (options.run_a, options.run_b) if run is not None]
+    if options.runs:
+        boards = compare_boards([*pair, *options.runs])
+        return Result(document=boards_as_json(boards)) if options.json else Result(text=boards_as_text(boards))
+    if len(pair) < 2:
+        raise ConfigError("name two runs, RUN_A and RUN_B, or any number of them after --all")
+    found = compare_runs(*pair)
     if options.json:
-        return Result(document=as_json(pair))
-    return Result(text=as_text(pair, str(options.run_a), str(options.run_b)))
+        return Result(document=as_json(found))
+    return Result(text=as_text(found, *map(str, pair)))
 
 
 def as_json(pair: RunPair) -> dict[str, Any]:
@@ -154,3 +172,60 @@ def _changed(title: str, found: tuple[Change, ...]) -> str:
     lines += [f"  {printable(key)}: {printable(str(a))} -> {printable(str(b))}" for key, a, b in found[:_CHANGES]]
     more = len(found) - _CHANGES
     return "\n".join([*lines, f"  and {more} more, see --json"] if more > 0 else lines)
+
+
+def boards_as_json(boards: Boards) -> dict[str, Any]:
+    """Return runs brought together as plain JSON values."""
+    first = boards.runs[0][1].dataset
+    return {
+        "images": boards.images,
+        "fingerprint": first.fingerprint,
+        "content_fingerprint": first.content_fingerprint,
+        "capsule": next((record.dataset.capsule for _, record in boards.runs if record.dataset.capsule), None),
+        "reference": boards.reference and boards.reference.model_dump(mode="json"),
+        "runs": [
+            {
+                "folder": name,
+                "name": record.name,
+                "started_utc": record.started_utc,
+                "status": record.status,
+                "exit_code": record.exit_code,
+                "environment": record.environment,
+            }
+            for name, record in boards.runs
+        ],
+        "rows": [
+            {
+                "run": row.run,
+                "model": row.model.model_dump(mode="json"),
+                "comparison": row.comparison and row.comparison.model_dump(mode="json"),
+                "gates": row.gates,
+                "standing": row.standing,
+                "deciding_gates": list(row.deciding),
+            }
+            for row in boards.rows
+        ],
+        "unfinished": [{"folder": name, "status": status, "error": why} for name, status, why in boards.unfinished],
+        "warnings": list(boards.warnings),
+    }
+
+
+def boards_as_text(boards: Boards) -> str:
+    """Return runs brought together as a table for the terminal, one row a candidate."""
+    from harness.report.facts import numbers
+    from harness.report.terminal.boards import boards_table
+
+    screen = Screen()
+    console = screen.console(140)
+    reference = boards.reference
+    against = f" against {reference.id} ({reference.backend}, {reference.device_name})" if reference else ""
+    runs = numbers.plural(len(boards.runs), "run")
+    images = numbers.plural(boards.images, "image")
+    console.print(printable(f"{runs} on the same {images}{against}\n".rstrip()), soft_wrap=True)
+    console.print()
+    console.print(boards_table(boards))
+    for name, status, why in boards.unfinished:
+        console.print(printable(f"{name}: {status}: {why.splitlines()[0]}"), soft_wrap=True)
+    for warning in boards.warnings:
+        console.print(printable(f"warning: {warning}"), soft_wrap=True)
+    return screen.getvalue()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli import main
 from harness.commands.compare import run
 from tests.conftest import harness_environment
 from tests.judging.comparing.conftest import Row, Saver, save
@@ -24,7 +25,7 @@ def runs(save: Saver) -> tuple[Path, Path]:
 
 
 def options(runs: tuple[Path, Path], *, as_json: bool = False) -> argparse.Namespace:
-    return argparse.Namespace(run_a=runs[0], run_b=runs[1], json=as_json)
+    return argparse.Namespace(run_a=runs[0], run_b=runs[1], runs=None, json=as_json)
 
 
 def test_text(runs: tuple[Path, Path]) -> None:
@@ -63,3 +64,23 @@ def test_no_framework_is_loaded(runs: tuple[Path, Path]) -> None:
         ).stdout.splitlines()[-1]
         assert "harness.cli" in listed.split()
         assert not {"tensorflow", "openvino", "pandas", "cv2"} & set(listed.split())
+
+
+def test_all_as_text_and_json(runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "--all", *map(str, runs)]) == 0
+    text = capsys.readouterr().out
+    assert "2 runs on the same 1 image against tf" in text
+    assert "GPU" in text
+    assert main(["compare", "--json", "--all", *map(str, runs)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [(row["model"]["device"], row["comparison"]["flips"]["broken"]) for row in document["rows"]] == [
+        ("CPU", 0),
+        ("GPU", 1),
+    ]
+    assert document["reference"]["id"] == "tf"
+    assert [run["folder"] for run in document["runs"]] == [str(run) for run in runs]
+
+
+def test_too_few_runs(runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(runs[0])]) == 2
+    assert "--all" in capsys.readouterr().err

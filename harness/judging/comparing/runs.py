@@ -86,10 +86,10 @@ def compare_runs(a: Path, b: Path) -> RunPair:
     their images or labels differ, or they share no model.
     """
     record_a, record_b = read_record(a), read_record(b)
-    table_a, table_b = _table(a, record_a), _table(b, record_b)
+    table_a, table_b = table_of(a, record_a), table_of(b, record_b)
     record_a, record_b = sound_record(record_a, table_a), sound_record(record_b, table_b)
-    rows = _rows_of_b(a, table_a, b, table_b)
-    known_a, known_b = _models(record_a, table_a), _models(record_b, table_b)
+    rows = rows_of_b(a, table_a, b, table_b)
+    known_a, known_b = models_of(record_a, table_a), models_of(record_b, table_b)
     shared = [name for name in known_a if name in known_b]
     if not shared:
         raise BaselineError(
@@ -120,7 +120,8 @@ def _warnings(a: RunRecord, b: RunRecord, *, same_order: bool) -> Iterator[str]:
         yield "the images have the same ids and labels in both runs, but other bytes (content fingerprints differ)"
 
 
-def _table(run: Path, record: RunRecord) -> pa.Table:
+def table_of(run: Path, record: RunRecord) -> pa.Table:
+    """Return the per-image table of a finished run. Raises BaselineError where it has none that can be compared."""
     if record.status != "complete":
         raise BaselineError(f"{run}: the run is not complete but '{record.status}'; only finished runs are compared")
     table = read_predictions(run)
@@ -148,13 +149,14 @@ def _refuse_other_types(run: Path, table: pa.Table) -> None:
             )
 
 
-def _models(record: RunRecord, table: pa.Table) -> list[str]:
+def models_of(record: RunRecord, table: pa.Table) -> list[str]:
+    """Return the models of a run that its per-image table has."""
     columns = set(table.column_names)
     needed = ("top1", "rank_of_label", "probability_of_label")
     return [model.id for model in record.models if {f"{model.id}.{name}" for name in needed} <= columns]
 
 
-def _rows_of_b(path_a: Path, a: pa.Table, path_b: Path, b: pa.Table) -> NDArray[np.int64]:
+def rows_of_b(path_a: Path, a: pa.Table, path_b: Path, b: pa.Table) -> NDArray[np.int64]:
     """Return int64 (n,): the row in B of each row of A. Raises BaselineError unless images and labels are the same."""
     ids_a, ids_b = a.column("image_id").to_pylist(), b.column("image_id").to_pylist()
     places = {name: row for row, name in enumerate(ids_b)}

@@ -15,7 +15,7 @@ from harness.report.facts.summary import ComparisonRow, ModelRow, Summary
 from harness.text import visible
 
 IN_PASSING = "images/s and latency (median, 95th percentile): measured in passing, while images were decoded"
-_WORDS: dict[Standing, str] = {
+WORDS: dict[Standing, str] = {
     "ships": "may ship",
     "undecided": "undecided",
     "fails": "fails",
@@ -114,7 +114,7 @@ def _row(
         against=against,
         best=best,
         standing=stands,
-        word=f"best, {_WORDS[stands]}" if best else _WORDS[stands],
+        word=f"best, {WORDS[stands]}" if best else WORDS[stands],
         gates=visible(", ".join(dict.fromkeys(deciding_gates(part.id, record.gates)))) if part.status == "ok" else "",
         latency=", ".join(map(numbers.milliseconds, (latency.median, latency.percentile95))) if latency else MISSING,
         megabytes=numbers.megabytes(part.model_bytes),

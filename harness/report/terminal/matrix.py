@@ -13,7 +13,7 @@ from harness.report.facts.matrix import IN_PASSING, Matrix, MatrixRow
 from harness.report.facts.numbers import MISSING
 from harness.report.terminal.layout import plain_table
 
-_STYLES: dict[Standing, str] = {
+STYLES: dict[Standing, str] = {
     "ships": "green",
     "undecided": "bold yellow",
     "fails": "bold red",
@@ -120,7 +120,7 @@ def _name(row: MatrixRow) -> Text:
 
 
 def _verdict(row: MatrixRow, together: str) -> Text:
-    return Text(f"{row.word}{together}{row.gates}" if row.gates else row.word, style=_STYLES[row.standing])
+    return Text(f"{row.word}{together}{row.gates}" if row.gates else row.word, style=STYLES[row.standing])
 
 
 def _triangle(matrix: Matrix, width: int) -> Iterator[Table]:

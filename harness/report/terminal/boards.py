@@ -1,0 +1,63 @@
+"""Runs of many boards on the terminal: one row for each candidate on its device."""
+
+from __future__ import annotations
+
+from rich.table import Table
+from rich.text import Text
+
+from harness.judging.comparing.boards import BoardRow, Boards
+from harness.report.facts import numbers
+from harness.report.facts.matrix import WORDS
+from harness.report.facts.numbers import MISSING
+from harness.report.terminal.layout import plain_table
+from harness.report.terminal.matrix import STYLES
+from harness.text import printable
+
+
+def boards_table(boards: Boards) -> Table:
+    """Return the table."""
+    headers = (
+        "run",
+        "candidate",
+        "device",
+        "precision",
+        "verdict",
+        "Top-1\n%",
+        "same\nTop-1 %",
+        "broken/\nfixed",
+        "Top-1 drop pp\n[paired 95 %]",
+        "|Δp|\nmax",
+        "images/s",
+    )
+    table = plain_table("Candidates by run and device", *headers, whole=(5, 6, 7, 9, 10))
+    for row in boards.rows:
+        table.add_row(*_cells(row))
+    return table
+
+
+def _cells(row: BoardRow) -> tuple[Text, ...]:
+    model, compared = row.model, row.comparison
+    verdict = " ".join([WORDS[row.standing], *([", ".join(row.deciding)] if row.deciding else [])])
+    requested, effective = model.precision.requested, model.precision.effective
+    figures = [MISSING] * 4
+    if compared is not None:
+        drop, flips = compared.drop, compared.flips
+        figures = [
+            numbers.percent(compared.top1_agreement.percent),
+            f"{numbers.count(flips.broken)}/{numbers.count(flips.fixed)}",
+            f"{numbers.signed_pp(drop.top1_pp)} {numbers.interval(drop.top1_ci95_pp, numbers.signed_pp)}",
+            numbers.difference(compared.max_abs_diff),
+        ]
+    plain = (
+        row.run,
+        model.id,
+        model.device if model.device_name in ("", model.device) else f"{model.device}: {model.device_name}",
+        effective if requested in (effective, "device_default") else f"{effective} (asked {requested})",
+    )
+    return (
+        *(Text(printable(text), overflow="fold") for text in plain),
+        Text(printable(verdict), style=STYLES[row.standing]),
+        Text(numbers.percent(model.top1.percent if model.top1 else None)),
+        *map(Text, figures),
+        Text(numbers.rate(model.images_per_second)),
+    )

@@ -72,7 +72,9 @@ class BackendFacts:
     * ``aliases``: ``(path) -> {name: tensor}``, further names that a model's file gives to its inputs and outputs. It
       must not import the framework, and gives nothing for a file that it cannot read;
     * ``devices``: ``() -> Devices``, finds the devices, where there is any but the CPU;
-    * ``editor``: edits a model's graph to plant faults.
+    * ``editor``: edits a model's graph to plant faults;
+    * ``observer``: ``(backend) -> Observer``, shows a loaded model's operations and what each of them gives
+      (``harness/backends/observing.py``); it is closed by whoever opened it, the backend as well.
     """
 
     name: str
@@ -100,6 +102,7 @@ class BackendFacts:
     markers: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ()
     editor: str | None = None
+    observer: str | None = None
     also_called: tuple[str, ...] = ()
     recogniser: str | None = None
     files: str | None = None

@@ -18,5 +18,6 @@ FACTS = BackendFacts(
     target="litert",
     may_loop="harness.backends.litert.signature:may_loop",
     describer="harness.backends.litert.describing:describe",
+    observer="harness.backends.litert.observing:observe",
     runner="harness.backends.litert.runner:LiteRTBackend",
 )

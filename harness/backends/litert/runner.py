@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -163,13 +164,40 @@ class LiteRTBackend(Backend):
         types = {np.dtype(each["dtype"]).name for each in self._interpreter.get_tensor_details()}
         return "+".join(dict.fromkeys(short for name, short in _SHORT.items() if name in types)) or "unknown"
 
+    @property
+    def ports(self) -> tuple[int, int]:
+        """Indices of the tensors that are fed and read."""
+        return self._source, self._output
+
+    @property
+    def batch(self) -> int:
+        """The number of images that go in at once."""
+        return self._batch
+
+    def fed(self, part: Pixels) -> NDArray[Any]:
+        """Return what the model is fed for pixels."""
+        return fed(self.spec, self._table, part, self._layout, self._stored)
+
+    def opened_plainly(self, shape: Sequence[int]) -> Any:
+        """Return another interpreter of the model, its input of a shape, that keeps what every operation gives."""
+        litert = import_litert()
+        with without_banner(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it takes more memory
+            interpreter = litert.Interpreter(
+                model_path=self.spec.model,
+                num_threads=self.spec.threads or os.cpu_count() or 1,
+                experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+                experimental_preserve_all_tensors=True,
+            )
+            interpreter.resize_tensor_input(self._source, list(shape))
+            interpreter.allocate_tensors()
+        return interpreter
+
     def _infer(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), self.spec.outputs), np.float32)
         for start, count, part in in_batches(pixels, self._batch, fixed=True):
             try:
-                self._interpreter.set_tensor(
-                    self._source, fed(self.spec, self._table, part, self._layout, self._stored)
-                )
+                self._interpreter.set_tensor(self._source, self.fed(part))
                 self._interpreter.invoke()
                 answer = self._interpreter.get_tensor(self._output)
             except _ERRORS as error:

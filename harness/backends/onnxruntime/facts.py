@@ -19,5 +19,6 @@ FACTS = BackendFacts(
     target="onnx",
     loop_words=((".onnx", (b"Loop", b"Scan")),),
     describer="harness.backends.onnxruntime.describing:describe",
+    observer="harness.backends.onnxruntime.observing:observe",
     runner="harness.backends.onnxruntime.runner:ONNXRuntimeBackend",
 )

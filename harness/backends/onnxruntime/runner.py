@@ -68,19 +68,24 @@ class ONNXRuntimeBackend(Backend):
             },
         )
 
+    def opened(self, model: bytes) -> Any:
+        """Return a session of another model in memory, under the same options. Raises what ONNX Runtime raises."""
+        return self._session_of(import_onnxruntime(), model)
+
     def _open(self, ort: Any, profile: str | None = None) -> Any:
+        try:
+            return self._session_of(ort, self.spec.model, profile)
+        except self._errors as error:
+            raise ModelError(f"{self.spec.model}: ONNX Runtime cannot load this model: {reason(error)}") from None
+
+    def _session_of(self, ort: Any, model: str | bytes, profile: str | None = None) -> Any:
         options = ort.SessionOptions()
         options.intra_op_num_threads = self.spec.threads or os.cpu_count() or 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         if profile:
             options.enable_profiling, options.profile_file_prefix = True, profile
-        try:
-            session = ort.InferenceSession(
-                self.spec.model, options, providers=[(self._provider.name, dict(self._provider.options))]
-            )
-        except self._errors as error:
-            raise ModelError(f"{self.spec.model}: ONNX Runtime cannot load this model: {reason(error)}") from None
+        session = ort.InferenceSession(model, options, providers=[(self._provider.name, dict(self._provider.options))])
         session.disable_fallback()
         require_used(self.spec, self._provider, session.get_providers())
         return session
@@ -133,9 +138,23 @@ class ONNXRuntimeBackend(Backend):
         shown = (f"{key}={value}" for key, value in self._provider.options.items() if key.startswith("device_"))
         return (self._provider.name, *shown)
 
+    @property
+    def ports(self) -> tuple[str, str]:
+        """Names of the input and of the output."""
+        return self._source, self._output
+
+    @property
+    def batch(self) -> tuple[int, bool]:
+        """The number of images that go in at once, and whether the model takes no fewer."""
+        return self._batch, self._shape.batch is not None
+
+    def fed(self, part: Pixels) -> NDArray[Any]:
+        """Return what the model is fed for pixels."""
+        return fed(self.spec, self._table, part, self._shape.layout)
+
     def _rows(self, session: Any, part: Pixels) -> Probabilities:
         """Return float32 (len(part), outputs)."""
-        given = fed(self.spec, self._table, part, self._shape.layout)
+        given = self.fed(part)
         try:
             (answer,) = session.run([self._output], {self._source: given})
         except self._errors as error:

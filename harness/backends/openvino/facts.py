@@ -16,6 +16,7 @@ FACTS = BackendFacts(
     target="openvino",
     loop_words=((".xml", (b'"Loop"', b'"TensorIterator"')),),
     describer="harness.backends.openvino.describing:describe",
+    observer="harness.backends.openvino.observing:observe",
     runner="harness.backends.openvino.runner:OpenVINOBackend",
     reader="harness.backends.openvino.contract:read_contract",
     importer="harness.backends.openvino.framework:import_openvino",

@@ -46,9 +46,26 @@ class OpenVINOBackend(Backend):
         self._misshapen: ModelError | None = None  # an exception in a callback would end the process
         core = ov.Core()
         self._require_device(core)
-        xml = Path(self.spec.model)
-        FACTS.require_harmless(xml)
+        FACTS.require_harmless(Path(self.spec.model))
         sha256 = self.digest(FACTS)
+        model, source, shape = self.read(core)
+        wrapped = self.with_pixels(ov, model, source)
+        compiled = self.compile(core, wrapped)
+        self._queue = ov.AsyncInferQueue(compiled)
+        self._queue.set_callback(self._keep)
+        request = Request(self._batch, len(self._queue), str(shape), shape.is_dynamic)
+        self._report = partial(report, ov, core, compiled, self.spec, sha256, request)
+        self._devices: Callable[[], list[str]] = partial(execution_devices, compiled, self.spec.device)
+        found = self._report()
+        notes = (f"{self.spec.id}: {note}" for note in self._notes)
+        return dataclasses.replace(found, warnings=(*found.warnings, *notes))
+
+    def read(self, core: Any) -> tuple[Any, Any, Any]:
+        """Return the model (ov.Model) with a fixed batch, its input, and the shape that the input had before.
+
+        The file must have been found harmless before. Raises ModelError for a bad file or name.
+        """
+        xml = Path(self.spec.model)
         try:
             model = core.read_model(str(xml))
         except RuntimeError as error:
@@ -65,16 +82,7 @@ class OpenVINOBackend(Backend):
         shape = source.get_partial_shape()
         self._batch = self._set_batch(model, source)
         self._check_width(output)
-        wrapped = self._with_pixels(ov, model, source)
-        compiled = self._compile(core, wrapped)
-        self._queue = ov.AsyncInferQueue(compiled)
-        self._queue.set_callback(self._keep)
-        request = Request(self._batch, len(self._queue), str(shape), shape.is_dynamic)
-        self._report = partial(report, ov, core, compiled, self.spec, sha256, request)
-        self._devices: Callable[[], list[str]] = partial(execution_devices, compiled, self.spec.device)
-        found = self._report()
-        notes = (f"{self.spec.id}: {note}" for note in self._notes)
-        return dataclasses.replace(found, warnings=(*found.warnings, *notes))
+        return model, source, shape
 
     def _require_device(self, core: Any) -> None:
         """Refuse a device that is not there, and a precision that it does not list."""
@@ -152,8 +160,8 @@ class OpenVINOBackend(Backend):
         if shape.is_static:
             require_width(self.spec, [int(side) for side in output.get_shape()], self._batch)
 
-    def _with_pixels(self, ov: Any, model: Any, source: Any) -> Any:
-        """Put uint8 NHWC BGR in front of the model's own input."""
+    def with_pixels(self, ov: Any, model: Any, source: Any) -> Any:
+        """Return the model with uint8 NHWC BGR, or float32, in front of its own input."""
         from openvino import opset13
         from openvino.preprocess import PrePostProcessor
 
@@ -201,7 +209,8 @@ class OpenVINOBackend(Backend):
             tensor.tensor().set_element_type(ov.Type.f32)
         return processor.build()
 
-    def _compile(self, core: Any, model: Any) -> Any:
+    def compile(self, core: Any, model: Any) -> Any:
+        """Compile a model for the specification's device and precision. Raises DeviceError."""
         properties: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT"}
         if self.spec.precision in _HINTS:
             properties["INFERENCE_PRECISION_HINT"] = _HINTS[self.spec.precision]
@@ -252,6 +261,11 @@ class OpenVINOBackend(Backend):
         """Return and forget the latencies of the requests since the last call, in milliseconds."""
         taken, self._latencies = self._latencies, []
         return taken
+
+    @property
+    def port(self) -> tuple[int, int]:
+        """Which of the model's outputs is the configured one, and the number of images that go in at once."""
+        return self._index, self._batch
 
     def close(self) -> None:
         """Let the queue and the compiled model go, the queue last: it alone lets its threads end without deadlock."""

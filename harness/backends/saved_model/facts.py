@@ -22,5 +22,6 @@ FACTS = BackendFacts(
     guard="harness.backends.saved_model.folder:require_harmless",
     loop_words=((".pb", (b"NextIteration", b"While")),),
     describer="harness.backends.saved_model.describing:describe",
+    observer="harness.backends.tensorflow.observing:observe",
     runner="harness.backends.saved_model.runner:SavedModelBackend",
 )

@@ -23,5 +23,6 @@ FACTS = BackendFacts(
     freezer="harness.backends.tensorflow.frozen:frozen",
     loop_words=((".pb", (b"NextIteration", b"While")),),
     describer="harness.backends.tensorflow.describing:describe",
+    observer="harness.backends.tensorflow.observing:observe",
     runner="harness.backends.tensorflow.runner:TensorFlowBackend",
 )

@@ -85,6 +85,7 @@ class TensorFlowBackend(Backend):
             intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1, device_count={"GPU": 0}
         )
         self._session = tf1.Session(graph=graph, config=options)
+        self._names = (pixels.name, fed.name, f"{output.name}:0")
         self._run: Callable[[Pixels], Any] = self._session.make_callable(f"{output.name}:0", [pixels.name])
         self._errors = (tf.errors.OpError, ValueError)
         self._check_width(graph.get_tensor_by_name(f"{output.name}:0"))
@@ -217,6 +218,15 @@ class TensorFlowBackend(Backend):
                 raise ModelError(f"{self.spec.model}: TensorFlow failed: {reason(error)}") from None
             result[start : start + count] = rows_of(self.spec, answer, len(part))[:count]
         return result
+
+    @property
+    def batch(self) -> tuple[int, bool]:
+        """The number of images that go in at once, and whether the graph takes no fewer."""
+        return self._batch, self._pad
+
+    def whole_graph(self) -> tuple[Any, tuple[str, str, str]]:
+        """Return the GraphDef that runs, and names (``x:0``) in it: the pixels, what the model is fed, its output."""
+        return self._session.graph.as_graph_def(), self._names
 
     def close(self) -> None:
         """Close the session."""

@@ -1,0 +1,90 @@
+"""What each operation of a TensorFlow graph gives: one session that is asked for many tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.backends.base import Backend, Pixels, Probabilities
+from harness.backends.batches import in_batches
+from harness.backends.observing import Floats, Network, Observer
+from harness.backends.tensorflow.framework import import_tensorflow, reason
+from harness.backends.tensorflow.network import network_of
+from harness.backends.tensorflow.runner import TensorFlowBackend
+from harness.errors import ModelError
+
+
+def observe(backend: Backend) -> Observer:
+    """Return the observer of a loaded model that runs as a TensorFlow graph, whatever format it came in."""
+    if not isinstance(backend, TensorFlowBackend):
+        raise TypeError(f"{type(backend).__name__} does not run a TensorFlow graph")
+    return GraphObserver(backend)
+
+
+class GraphObserver(Observer):
+    """A TensorFlow graph with its functions inlined, in a session of its own."""
+
+    def __init__(self, backend: TensorFlowBackend) -> None:
+        self._backend = backend
+        tf = import_tensorflow()
+        graph_def, (self._pixels, fed, output) = backend.whole_graph()
+        self._errors = (tf.errors.OpError, ValueError)
+        path = backend.spec.model
+        try:
+            flat = _inlined(tf, graph_def, [self._pixels, fed, output])
+            graph = tf.Graph()
+            with graph.as_default():
+                tf.graph_util.import_graph_def(flat, name="")
+        except self._errors as error:
+            raise ModelError(f"{path}: the graph's functions cannot be inlined: {reason(error)}") from None
+        options = tf.compat.v1.ConfigProto(inter_op_parallelism_threads=1, device_count={"GPU": 0})
+        if backend.spec.threads:
+            options.intra_op_parallelism_threads = backend.spec.threads
+        self._session = tf.compat.v1.Session(graph=graph, config=options)
+        self.network: Network = network_of(self._session, flat, fed.partition(":")[0], output.partition(":")[0])
+
+    def answers(self, pixels: Pixels) -> Probabilities:
+        """Return what the graph gives, float32 (n, outputs)."""
+        return self._backend.infer(pixels)
+
+    def activations(self, pixels: Pixels, names: Sequence[str]) -> dict[str, Floats]:
+        """Return what the named operations give, float32 (n, ...), channels where the graph has them."""
+        tensors = [f"{name}:0" for name in names]
+        batch, fixed = self._backend.batch
+        rows: list[list[Any]] = [[] for _ in names]
+        for _, count, part in in_batches(pixels, batch, fixed=fixed):
+            try:
+                found = self._session.run(tensors, {self._pixels: part})
+            except self._errors as error:
+                raise ModelError(f"{self._backend.spec.model}: TensorFlow failed: {reason(error)}") from None
+            for place, value in zip(rows, found, strict=True):
+                place.append(np.asarray(value, np.float32)[:count])
+        return {name: np.concatenate(place) for name, place in zip(names, rows, strict=True)}
+
+    def close(self) -> None:
+        """Close the session."""
+        self._session.close()
+
+
+def _inlined(tf: Any, graph_def: Any, tensors: Sequence[str]) -> Any:
+    """Return a graph without calls of functions, so that every operation has a name that can be asked for."""
+    if not graph_def.library.function:
+        return graph_def
+    from tensorflow.core.protobuf import meta_graph_pb2, rewriter_config_pb2
+    from tensorflow.python.grappler import tf_optimizer
+
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.graph_util.import_graph_def(graph_def, name="")
+    meta = tf.compat.v1.train.export_meta_graph(graph_def=graph.as_graph_def(), graph=graph)
+    kept = meta_graph_pb2.CollectionDef()
+    kept.node_list.value.extend(tensors)
+    meta.collection_def["train_op"].CopyFrom(kept)
+    config = tf.compat.v1.ConfigProto()
+    rewriting = config.graph_options.rewrite_options
+    rewriting.min_graph_nodes = -1
+    rewriting.optimizers.append("function")
+    rewriting.function_optimization = rewriter_config_pb2.RewriterConfig.AGGRESSIVE
+    return tf_optimizer.OptimizeGraph(config, meta)

@@ -20,6 +20,6 @@ FACTS = BackendFacts(
     freezer="harness.backends.keras.opened:frozen",
     guard="harness.backends.keras.untrusted:require_harmless",
     describer="harness.backends.keras.describing:describe",
-    observer="harness.backends.tensorflow.observing:observe",
+    observer="harness.backends.keras.observing:observe",
     runner="harness.backends.keras.runner:KerasBackend",
 )

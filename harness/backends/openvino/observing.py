@@ -50,10 +50,7 @@ class ModelObserver(Observer):
         marked = self._model.clone()
         found = _nodes(marked)
         marked = self._with_outputs(marked, [found[name].output(0) for name in names])
-        given = self._run(marked, {0: pixels}, names)
-        if self._stored and self.network.output in given:
-            given[self.network.output] = self._stored.real(given[self.network.output])
-        return given
+        return self._run(marked, {0: pixels}, names)
 
     def parts(self, pixels: Pixels, fed: Mapping[str, Floats]) -> dict[str, Floats]:
         """Return what each operation gives where all of them are fed instead of computed, float32 (n, ...)."""
@@ -83,23 +80,25 @@ class ModelObserver(Observer):
         return self._ov.Model([ops.result(port) for port in real], parameters or model.get_parameters(), "observed")
 
     def _run(self, model: Any, given: Mapping[Any, Any], names: Sequence[str]) -> dict[str, Floats]:
-        count = len(given[0])
         rows: dict[str, list[Any]] = {name: [] for name in names}
         try:
             request = self._backend.compile(self._core, model).create_infer_request()
             batched = {place: list(in_batches(values, self._batch, fixed=True)) for place, values in given.items()}
-            for number, (start, kept, _) in enumerate(batched[0]):
+            for number, (_, kept, _) in enumerate(batched[0]):
                 inputs = {place: np.ascontiguousarray(parts[number][2]) for place, parts in batched.items()}
                 request.infer(inputs)
                 for place, name in enumerate(names):
                     value = np.array(request.get_output_tensor(place).data, np.float32)
-                    rows[name].append(value[:kept] if count > start else value[:0])
+                    rows[name].append(value[:kept])
         except RuntimeError as error:
             raise ModelError(
                 f"{self._backend.spec.id}: {self._backend.spec.device} failed while its operations were looked at: "
                 f"{reason(error)}"
             ) from None
-        return {name: np.concatenate(parts) for name, parts in rows.items()}
+        values = {name: np.concatenate(parts) for name, parts in rows.items()}
+        if self._stored and self.network.output in values:
+            values[self.network.output] = self._stored.real(values[self.network.output])
+        return values
 
     def close(self) -> None:
         """Let the model go."""

@@ -22,6 +22,6 @@ FACTS = BackendFacts(
     guard="harness.backends.saved_model.folder:require_harmless",
     loop_words=((".pb", (b"NextIteration", b"While")),),
     describer="harness.backends.saved_model.describing:describe",
-    observer="harness.backends.tensorflow.observing:observe",
+    observer="harness.backends.saved_model.observing:observe",
     runner="harness.backends.saved_model.runner:SavedModelBackend",
 )

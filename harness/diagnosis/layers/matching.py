@@ -37,7 +37,7 @@ def match(reference: Sequence[Layer], candidate: Sequence[Layer]) -> Matching:
     _by_name(reference, candidate, pairs)
     _by_weights(reference, candidate, pairs)
     _by_order(reference, candidate, pairs, lambda layer: (layer.kind == "scale", layer.weights.shape))
-    _by_order(reference, candidate, pairs, lambda layer: (layer.kind == "scale", layer.weights.size))
+    _by_order(reference, candidate, pairs, lambda layer: (layer.kind == "scale", len(layer.bias), layer.weights.size))
     there = {other for other, _ in pairs.values()}
     return Matching(
         tuple(Match(reference[place], candidate[pairs[place][0]], pairs[place][1]) for place in sorted(pairs)),

@@ -42,3 +42,8 @@ def test_what_is_missing_is_said_but_for_a_normalisation() -> None:
     found = match([layer(one, name="x"), scale, layer(other, name="y")], [layer(one, name="z")])
     assert [item.name for item in found.only_reference] == ["y"]
     assert found.only_candidate == ()
+
+
+def test_layers_of_as_many_weights_but_other_channels_are_not_the_same() -> None:
+    found = match([layer(np.ones((4, 2, 1, 1)))], [layer(np.ones((2, 4, 1, 1)), name="other")])
+    assert (found.matches, len(found.only_reference), len(found.only_candidate)) == ((), 1, 1)

@@ -1,0 +1,7 @@
+"""What each operation of a model of this format gives: it runs as a TensorFlow graph."""
+
+from __future__ import annotations
+
+from harness.backends.tensorflow.observing import observe
+
+__all__ = ["observe"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def small(tensorflow: Any, openvino: Any, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("small")
     graph, ir = folder / "small.pb", folder / "small.xml"
     graph.write_bytes(_graph(tensorflow))
-    _convert(openvino, graph, ir)
+    convert(openvino, graph, ir, SIZE, MEAN, SCALE)
     pixels = np.random.default_rng(3).integers(0, 256, (3, SIZE, SIZE, 3)).astype(np.uint8)
     return Small(
         _side("tensorflow", graph, Input(name="input", color="RGB", mean=MEAN, scale=SCALE), pixels, "Net/Softmax"),
@@ -85,15 +86,15 @@ def _graph(tf: Any) -> bytes:
         return bytes(graph.as_graph_def().SerializeToString())
 
 
-def _convert(ov: Any, graph: Path, ir: Path) -> None:
-    """Convert as the harness does: means, scales and the order of the channels go inside."""
+def convert(ov: Any, graph: Path, ir: Path, size: int, mean: Sequence[float], scale: Sequence[float]) -> None:
+    """Convert as the harness does: mean and scale (RGB) and the order of the channels go inside."""
     from openvino.preprocess import ColorFormat, PrePostProcessor
 
     model = ov.Core().read_model(str(graph))
-    model.reshape([1, SIZE, SIZE, 3])
+    model.reshape([1, size, size, 3])
     processor = PrePostProcessor(model)
     source = processor.input()
     source.tensor().set_element_type(ov.Type.f32).set_layout(ov.Layout("NHWC")).set_color_format(ColorFormat.BGR)
     source.model().set_layout(ov.Layout("NHWC"))
-    source.preprocess().convert_color(ColorFormat.RGB).mean(list(MEAN)).scale(list(SCALE))
+    source.preprocess().convert_color(ColorFormat.RGB).mean(list(mean)).scale(list(scale))
     ov.save_model(processor.build(), str(ir), compress_to_fp16=False)

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.campaign.layers import KINDS, Tally, table, try_one
+from tests.diagnosis.layers.conftest import Small, small
+
+__all__ = ["small"]
+
+
+def test_a_layer_of_the_small_network_is_named(small: Small, tmp_path: Path) -> None:
+    tally = Tally("small", "noise")
+    for seed in range(3):
+        try_one(small.reference, small.candidate, KINDS[0], seed, tmp_path, tally)
+    assert (tally.named, tally.missed) == (3, [])
+
+
+def test_the_table_counts_what_was_not_named() -> None:
+    tally = Tally("an IR", "bias lost", named=1, seconds=[1.0, 3.0], missed=["seed 1: conv: clean"])
+    assert "| an IR | bias lost | 1 of 2 | 2.0 (3.0) |" in table([tally])

@@ -91,14 +91,15 @@ class Diagnosis:
     def as_json(self) -> dict[str, Any]:
         """Return the contract's form, without numbers that are not finite."""
         plain = asdict(self)
-        return {**plain, "evidence": _finite(plain["evidence"]), "alternatives": _finite(plain["alternatives"])}
+        return {**plain, "evidence": finite(plain["evidence"]), "alternatives": finite(plain["alternatives"])}
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return plain values in which what is no number is None, as JSON needs it."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

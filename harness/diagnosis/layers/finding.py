@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from harness.diagnosis.answer import finite
 from harness.diagnosis.layers.activations import Difference, Profile
 from harness.diagnosis.layers.weights import LayerWeights, WeightsComparison
 
 Verdict = Literal["found", "clean", "unknown"]
 Cause = Literal[
-    "weights_changed",
-    "kernel_transposed",
-    "weights_scaled",
-    "bias_lost",
-    "bias_changed",
-    "clip_changed",
-    "attributes_changed",
-    "computation_differs",
-    "layer_missing",
-    "other_weights",
-    "fed_otherwise",
+    "weights-changed",
+    "kernel-transposed",
+    "weights-scaled",
+    "bias-lost",
+    "bias-changed",
+    "clip-changed",
+    "attributes-changed",
+    "computation-differs",
+    "layer-missing",
+    "other-weights",
+    "fed-otherwise",
 ]
 
 
@@ -46,7 +46,7 @@ class Row:
 class LayerFinding:
     """The answer. ``reference`` and ``candidate``: the operation's names in either model, None where none is named.
 
-    ``cause``: with the verdict `clean` it is `fed_otherwise` or None; ``rounding``: how the candidate holds weights
+    ``cause``: with the verdict `clean` it is `fed-otherwise` or None; ``rounding``: how the candidate holds weights
     more coarsely than the original: f16, bf16, int8.
     """
 
@@ -61,17 +61,8 @@ class LayerFinding:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a JSON document."""
-        plain: dict[str, Any] = _finite({**asdict(self), "rounding": list(self.rounding)})
+        plain: dict[str, Any] = finite({**asdict(self), "rounding": list(self.rounding)})
         return plain
-
-
-def _finite(value: Any) -> Any:
-    """Return plain values in which what is no number is None, as JSON needs it."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def rows_of(weights: WeightsComparison, profile: Profile | None) -> tuple[Row, ...]:
@@ -96,14 +87,14 @@ def rows_of(weights: WeightsComparison, profile: Profile | None) -> tuple[Row, .
 def cause_of(layer: LayerWeights) -> Cause:
     """Return the identifier for how a layer differs; that of its weights first."""
     if layer.weights == "changed":
-        return {"transposed": "kernel_transposed", "scaled": "weights_scaled"}.get(  # type: ignore[return-value]
-            layer.how or "", "weights_changed"
+        return {"transposed": "kernel-transposed", "scaled": "weights-scaled"}.get(  # type: ignore[return-value]
+            layer.how or "", "weights-changed"
         )
     if layer.bias == "lost":
-        return "bias_lost"
+        return "bias-lost"
     if layer.bias in ("added", "changed"):
-        return "bias_changed"
-    return "clip_changed" if layer.clip else "attributes_changed"
+        return "bias-changed"
+    return "clip-changed" if layer.clip else "attributes-changed"
 
 
 def evidence_of(layer: LayerWeights) -> dict[str, Any]:

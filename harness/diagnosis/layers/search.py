@@ -137,7 +137,7 @@ def _by_weights(weights: WeightsComparison) -> LayerFinding | None:
             "found",
             f"The candidate has other weights: those of {len(changed)} of its {len(weighted)} layers differ from the "
             f"original's, by {100 * middle:.2g} % in the middle.",
-            "other_weights",
+            "other-weights",
             evidence={"layers_changed": len(changed), "middle_relative_difference": middle},
         )
     if weights.changed:
@@ -164,7 +164,7 @@ def _by_weights(weights: WeightsComparison) -> LayerFinding | None:
             "found",
             f"{_missing([layer.name for layer in missing])} missing in the candidate; the "
             f"other {len(weights.layers)} match {sentences.within(weights)}.",
-            "layer_missing",
+            "layer-missing",
             missing[0].name,
         )
     return None
@@ -194,7 +194,7 @@ def _by_values(weights: WeightsComparison, profile: Profile | None, rows: tuple[
             "clean",
             f"{same}, and each gives what the original's does for the same input, but the first one is fed something "
             f"else{how}.",
-            "fed_otherwise",
+            "fed-otherwise",
             evidence={"fed": fed.note} if fed else {},
         )
     if not any(row.alone or row.inside for row in profile.rows):
@@ -236,7 +236,7 @@ def _diverges(profile: Profile, rows: tuple[Row, ...], place: int, same: str) ->
     return LayerFinding(
         "found",
         f"{where}, the candidate computes something else: {values}{limits}. {same}.",
-        "computation_differs",
+        "computation-differs",
         one,
         other,
         evidence={"snr_db": found.snr_db if found else None, "limits": seen.limits},

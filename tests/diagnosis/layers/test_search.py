@@ -30,12 +30,12 @@ def test_a_faithful_model_is_clean(small: Small) -> None:
 @pytest.mark.parametrize(
     ("edit", "cause", "layer", "said"),
     [
-        (edits.noise(2, 0.01), "weights_changed", "project/conv", "in all 8 output channels"),
-        (edits.one_channel(1, 3), "weights_changed", "deep/conv", "in output channel 3 of 8 alone"),
-        (edits.transposed_kernel(0), "kernel_transposed", "first/conv", "height and width exchanged"),
-        (edits.lost_bias(4), "bias_lost", "dense", "the bias is lost"),
-        (edits.other_clip(1, 5.5), "clip_changed", "deep/conv", "clips to [0, 5.5] instead of [0, 6]"),
-        (edits.other_clip(0, None), "clip_changed", "first/conv", "clips to [0, inf] instead of [0, 6]"),
+        (edits.noise(2, 0.01), "weights-changed", "project/conv", "in all 8 output channels"),
+        (edits.one_channel(1, 3), "weights-changed", "deep/conv", "in output channel 3 of 8 alone"),
+        (edits.transposed_kernel(0), "kernel-transposed", "first/conv", "height and width exchanged"),
+        (edits.lost_bias(4), "bias-lost", "dense", "the bias is lost"),
+        (edits.other_clip(1, 5.5), "clip-changed", "deep/conv", "clips to [0, 5.5] instead of [0, 6]"),
+        (edits.other_clip(0, None), "clip-changed", "first/conv", "clips to [0, inf] instead of [0, 6]"),
     ],
 )
 def test_one_changed_layer_is_named(
@@ -54,7 +54,7 @@ def test_one_changed_layer_is_named(
 def test_a_lost_skip_is_found_by_what_flows(small: Small, openvino: Any, tmp_path: Path) -> None:
     edits.save_edited(openvino, small.ir, [edits.lost_skip], tmp_path / "x.xml")
     found = find_layer(small.reference, small.another(tmp_path / "x.xml"))
-    assert (found.verdict, found.cause, found.reference) == ("found", "computation_differs", "last/conv")
+    assert (found.verdict, found.cause, found.reference) == ("found", "computation-differs", "last/conv")
     assert "what comes behind `project/conv`" in found.sentence
 
 
@@ -77,7 +77,7 @@ def test_f16_weights_are_rounded_and_noise_in_them_is_not(small: Small, openvino
 )
 def test_a_wrong_input_is_no_wrong_layer(small: Small, contract: Input, said: str) -> None:
     found = find_layer(small.reference, small.another(small.ir, input=contract))
-    assert (found.verdict, found.cause) == ("clean", "fed_otherwise")
+    assert (found.verdict, found.cause) == ("clean", "fed-otherwise")
     assert said in found.sentence
 
 
@@ -85,7 +85,7 @@ def test_other_weights(small: Small, openvino: Any, tmp_path: Path) -> None:
     edits.save_edited(openvino, small.ir, [edits.noise(n, 0.05, n) for n in range(5)], tmp_path / "x.xml")
     candidate = small.another(tmp_path / "x.xml")
     found = find_layer(small.reference, candidate)
-    assert (found.verdict, found.cause, found.reference) == ("found", "other_weights", None)
+    assert (found.verdict, found.cause, found.reference) == ("found", "other-weights", None)
     assert compare_weights(small.reference, candidate).verdict == "another_model"
 
 

@@ -15,7 +15,7 @@ def row(place: int, alone: float | None, weights: str = "equal") -> Row:
 
 def finding(*rows: Row) -> LayerFinding:
     output = Row("softmax", "output", None, None, None, None, Difference(200.0, 1.0, 0.0))
-    return LayerFinding("found", "", "weights_changed", "net/conv_9", "Convolution_9", rows=(*rows, output))
+    return LayerFinding("found", "", "weights-changed", "net/conv_9", "Convolution_9", rows=(*rows, output))
 
 
 def cells(text: str) -> list[list[str]]:

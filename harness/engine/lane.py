@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -67,7 +68,10 @@ class Lane:
         with self._lock:
             if self._backend is None:
                 start = time.perf_counter()
+                before = self.files.now() if self.files else ()
                 backend = self._stack.enter_context(open_backend(self.backend, self.spec))
+                # The same bytes are no proof here: others may have been put there for the moment of loading.
+                self._refuse(self.files.touched_since(before) if self.files else None)
                 self.refuse_replaced_files()
                 self._backend = backend
                 self.load_seconds = time.perf_counter() - start
@@ -115,7 +119,9 @@ class Lane:
 
     def refuse_replaced_files(self) -> None:
         """Raise ModelError where a file of the model was replaced or changed since it was digested."""
-        path = self.files.replaced() if self.files else None
+        self._refuse(self.files.replaced() if self.files else None)
+
+    def _refuse(self, path: Path | None) -> None:
         if path is None:
             return
         self._replaced = True

@@ -20,6 +20,15 @@ class Digested:
     signatures: tuple[str, ...]
     sha256: str
 
+    def now(self) -> tuple[str, ...]:
+        """Return what tells whether a file is touched from here on; for ``touched_since``."""
+        return tuple(map(_signature, self.paths))
+
+    def touched_since(self, before: tuple[str, ...]) -> Path | None:
+        """Return the first file that was touched since ``now`` gave ``before``, whatever its bytes are."""
+        pairs = zip(self.paths, before, self.now(), strict=True)
+        return next((path for path, was, is_now in pairs if was != is_now), None)
+
     def replaced(self) -> Path | None:
         """Return the first file that was touched, where the bytes are other ones now; None where they are not."""
         touched = [path for path, was in zip(self.paths, self.signatures, strict=True) if _signature(path) != was]

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from harness.config import load_config
+from harness.backends.base import ModelSpec
+from harness.backends.opening import open_backend
+from harness.backends.openvino.runner import OpenVINOBackend
+from harness.config import Input, load_config
 from harness.engine.lane import Lane
 from harness.engine.run import Options
 from harness.engine.session import validate
 from harness.errors import ModelError
-from tests.conftest import IrMaker, Tiny, write_config, write_images
+from tests.conftest import CLASSES, SIZE, IrMaker, Network, Tiny, write_config, write_images
+
+OUTPUT = "Net/Probabilities"
 
 
 @pytest.fixture
@@ -88,6 +97,56 @@ def test_a_replaced_graph_ends_the_run_and_poisons_no_later_one(config: Path, mo
             run(config)
     graph.write_bytes(good)
     assert run(config, "again").exit_code == 0
+
+
+@pytest.mark.parametrize(("name", "model"), [("ir.bin", "ir"), ("ir.xml", "ir"), ("tf.pb", "tf")])
+def test_a_file_that_is_another_one_while_it_is_loaded(
+    config: Path, make_ir: IrMaker, monkeypatch: pytest.MonkeyPatch, name: str, model: str
+) -> None:
+    """The bytes that were digested are back before anything looks again; still nobody knows what was loaded."""
+    (config.parent / "made").mkdir()
+    path = config.parent / name
+    good, real = path.read_bytes(), open_backend
+
+    @contextlib.contextmanager
+    def swapping(backend: str, spec: ModelSpec) -> Iterator[Any]:
+        if spec.id != model:
+            with real(backend, spec) as opened:
+                yield opened
+            return
+        other_weights(make_ir, config) if model == "ir" else path.write_bytes(good + b"\n\x00")
+        try:
+            with real(backend, spec) as opened:
+                for source in ("xml", "bin"):
+                    shutil.copyfile(config.parent / f"kept.{source}", config.parent / f"ir.{source}")
+                path.write_bytes(good)
+                yield opened
+        finally:
+            path.write_bytes(good)
+
+    for source in ("xml", "bin"):
+        shutil.copyfile(config.parent / f"ir.{source}", config.parent / f"kept.{source}")
+    monkeypatch.setattr("harness.engine.lane.open_backend", swapping)
+    if model == "tf":
+        with pytest.raises(ModelError, match="was replaced or changed while the run used it"):
+            run(config)
+        return
+    record = run(config)
+    error = next(part.error for part in record.models if part.id == "ir") or ""
+    assert record.exit_code == 3
+    assert "was replaced or changed while the run used it" in error
+
+
+def test_weights_are_those_that_were_loaded(
+    config: Path, tiny: Tiny, network: Network, pixels: NDArray[np.uint8]
+) -> None:
+    """A mapped file that is written to would give other answers after it was loaded."""
+    plain = ModelSpec("ir", str(config.parent / "ir.xml"), Input(name="input", color="BGR"), OUTPUT, SIZE, CLASSES + 1)
+    weights = config.parent / "ir.bin"
+    with OpenVINOBackend(plain) as backend:
+        with weights.open("r+b") as stream:
+            stream.write(bytes(weights.stat().st_size))
+        np.testing.assert_allclose(backend.infer(pixels), network.of_pixels(pixels), atol=1e-5)
 
 
 def test_a_touched_file_with_the_same_bytes_is_the_same(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,16 @@ def test_touching_is_no_replacement(two: tuple[Path, Path]) -> None:
     assert together.replaced() is None
 
 
+def test_a_file_that_was_another_one_for_a_while_is_noticed(two: tuple[Path, Path]) -> None:
+    together, _, _ = digested(*two)
+    before = together.now()
+    assert together.touched_since(before) is None
+    two[1].write_bytes(b"SECOND")
+    two[1].write_bytes(b"second")
+    assert together.replaced() is None
+    assert together.touched_since(before) == two[1]
+
+
 def test_a_change_of_the_same_size_at_the_same_time_is_noticed(two: tuple[Path, Path]) -> None:
     together, _, _ = digested(*two)
     before = two[1].stat()

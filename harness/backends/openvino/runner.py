@@ -66,6 +66,7 @@ class OpenVINOBackend(Backend):
         The file must have been found harmless before. Raises ModelError for a bad file or name.
         """
         xml = Path(self.spec.model)
+        core.set_property({"ENABLE_MMAP": False})  # else the weights are those that the file has when they are used
         try:
             model = core.read_model(str(xml))
         except RuntimeError as error:

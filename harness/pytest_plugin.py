@@ -91,13 +91,14 @@ class Accuracy:
     def _judge(self, record: RunRecord) -> None:
         __tracebackhide__ = True
         from harness.report.facts.verdict import judge
+        from harness.text import printable
 
         if self.subtests is not None:
             for gate in record.gates:
                 # pytest's JUnit file puts all subtests into the one test case, and a reader may show a case with a
                 # `skipped` in it as skipped, whatever else is in it.
                 if self.writes_junit and gate.verdict == "not_applicable":
-                    print(f"{gate.gate} [{gate.model}] does not apply: {gate.reason}")
+                    print(f"{gate.gate} [{gate.model}] does not apply: {printable(gate.reason)}")
                     continue
                 with self.subtests.test(msg=f"{gate.gate} [{gate.model}]"):
                     _report(gate)

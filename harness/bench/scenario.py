@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import resource
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 from harness.backends.registry import facts_of, load_target
@@ -15,6 +13,7 @@ from harness.bench.repeated import repeated
 from harness.bench.stages import bound, stage_costs
 from harness.config import Config
 from harness.dataset.image_set import open_image_set
+from harness.disk.leftovers import temporary_folder
 from harness.engine.identity import plan_models, task_for
 from harness.engine.lane import Lane
 from harness.engine.local import LocalEngine
@@ -36,11 +35,9 @@ def run_scenario(config: Config, name: str, rows: int, *, turns: bool = True, st
     started = time.perf_counter() - process_age()
     startup = {"imports_before_models_seconds": time.perf_counter() - started}
     lanes, with_cache = _lanes(config, name)
-    with tempfile.TemporaryDirectory(prefix="harness-bench-") as folder:
+    with temporary_folder("bench") as folder:
         if with_cache:
-            config = config.model_copy(
-                update={"cache": config.cache.model_copy(update={"folder": Path(folder) / "cache"})}
-            )
+            config = config.model_copy(update={"cache": config.cache.model_copy(update={"folder": folder / "cache"})})
             lanes, _ = _lanes(config, name)
         startup |= _load(lanes)
         images = repeated(open_image_set(config.dataset), rows)
@@ -56,7 +53,7 @@ def run_scenario(config: Config, name: str, rows: int, *, turns: bool = True, st
             next(iter(engine.run([ShardTask(0, range(min(32, rows)), work)])))
             startup["first_result_seconds"] = time.perf_counter() - first
         before = stage_costs(images, config.dataset.preprocess, lanes, count) if stages else {}
-        with RunFolder(Path(folder) / "run") as run_folder:
+        with RunFolder(folder / "run") as run_folder:
             start = time.perf_counter()
             for table in engine.run(shards):
                 run_folder.save(table)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import tempfile
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.commands.options import add_actions, add_json, positive
 from harness.commands.result import Result
+from harness.disk.leftovers import temporary_folder
 from harness.errors import ConfigError, DatasetError, RecordError
 from harness.text import printable
 
@@ -162,7 +162,7 @@ def _read_back(options: argparse.Namespace, text: str, labelled: Labelled) -> No
     from harness.dataset.sources.opening import read_class_names
 
     names = read_class_names(options.class_names) if options.class_names else None
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder("index") as folder:
         path = Path(folder, options.file.name)
         try:
             path.write_text(text, encoding="utf-8", newline="")

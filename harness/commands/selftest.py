@@ -89,12 +89,12 @@ def as_text(result: SelfTest) -> str:
     tried = [item for item in result.faults if item.caught is not None]
     caught = sum(1 for item in tried if item.caught)
     for gate in result.false_alarms:
-        console.print(f"FALSE ALARM on the faithful {gate.model}: {gate.gate}: {gate.reason}")
+        console.print(f"FALSE ALARM on the faithful {gate.model}: {gate.gate}: {printable(gate.reason)}")
     for item in result.faults:
         if item.caught is None:
-            console.print(f"Not tried: {item.name}: {item.reason}")
+            console.print(f"Not tried: {item.name}: {printable(item.reason)}")
         elif not item.caught:
-            console.print(f"MISSED: {item.name}: no gate failed ({item.reason})")
+            console.print(f"MISSED: {item.name}: no gate failed ({printable(item.reason)})")
     alarms = f"{len(result.false_alarms)} false alarms" if result.false_alarms else "no false alarm"
     word = "PASS" if result.passed else "FAIL"
     console.print(f"{word}: {caught} of {len(tried)} faults caught, {alarms} on {result.images} images", style="bold")

@@ -22,6 +22,7 @@ from harness.dataset.image_set import ImageSet
 from harness.errors import ModelError
 from harness.machine.digests import Digested
 from harness.record.schema import Role
+from harness.text import printable
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _converted(
         return []
     require_calibration(config, [candidate])
     if not quiet:
-        print(f"{candidate.id}: converting, because {reason}", file=sys.stderr)
+        print(f"{candidate.id}: converting, because {printable(reason)}", file=sys.stderr)
     converted = convert(config, candidate, images=images)
     files.forget(*converted.files)
     notes = converted.calibration.notes if converted.calibration else ()

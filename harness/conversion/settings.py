@@ -14,6 +14,7 @@ from harness.config import Candidate, Config, Preprocess
 from harness.config.color import Triple, in_order
 from harness.conversion.formats.target import MEND, target_of
 from harness.errors import ConfigError
+from harness.text import visible
 
 CONTRACT_VERSION = "1"
 LAYOUT = "NHWC"
@@ -121,7 +122,7 @@ def remarks(config: Config) -> dict[str, str]:
     short = {"crop_fraction": repr(preprocess.crop_fraction), "interpolation": preprocess.interpolation}
     return {
         "harness_version": harness.__version__,
-        "source_file": Path(config.original.model).name,
+        "source_file": visible(Path(config.original.model).name),  # an IR is XML, which has no control characters
         **(short if preprocess.is_short else {"preprocess": in_words(preprocess)}),
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from harness.backends.tensorflow.graph_def import Graph, read_graph, tensor_name
 from harness.backends.tensorflow.operations import refuse_operations, refuse_training
 from harness.config import Candidate, Config
 from harness.conversion.settings import LAYOUT, key_of, source_files
+from harness.disk.leftovers import temporary_folder
 from harness.errors import ModelError
 from harness.feeding.contract import is_identity
 from harness.machine.digests import digested
@@ -89,8 +89,8 @@ def _exported(config: Config) -> Iterator[Any]:
     if exporter is None:
         yield reference.model
         return
-    with tempfile.TemporaryDirectory(prefix=".convert-") as folder:
-        yield load_target(exporter)(reference, Path(folder))
+    with temporary_folder("convert") as folder:
+        yield load_target(exporter)(reference, folder)
 
 
 @contextlib.contextmanager
@@ -101,8 +101,8 @@ def _with_placeholder(config: Config, graph: Graph, source: str) -> Iterator[Pat
     if graph.nodes[name].op != "PlaceholderWithDefault":
         yield model
         return
-    with tempfile.TemporaryDirectory(prefix=".convert-") as folder:
-        changed = Path(folder) / model.name
+    with temporary_folder("convert") as folder:
+        changed = folder / model.name
         changed.write_bytes(with_placeholder(model.read_bytes(), name))
         yield changed
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ from harness.config import Candidate, Config, Preprocess
 from harness.dataset.image_set import ImageSet, open_image_set
 from harness.diagnosis.faults import FAULTS, Fault
 from harness.diagnosis.preprocessing import with_fault
+from harness.disk.leftovers import temporary_folder
 from harness.engine.answers import Classes, settled
 from harness.engine.identity import PlannedModel, plan_models, task_for
 from harness.errors import ConfigError, DatasetError, DeviceError, ModelError
@@ -228,8 +227,8 @@ class _Bench:
         if fault.edit is None:
             probabilities = self._infer(spec, pixels)
         else:
-            with tempfile.TemporaryDirectory(prefix="harness-selftest-") as folder:
-                model, output = self._editor(spec.model, spec.output or "", fault.edit, Path(folder))
+            with temporary_folder("selftest") as folder:
+                model, output = self._editor(spec.model, spec.output or "", fault.edit, folder)
                 spec = dataclasses.replace(spec, model=model, output=output or None, model_sha256=None)
                 probabilities = self._infer(spec, pixels)
         return fault.probabilities(probabilities) if fault.probabilities else probabilities

@@ -31,6 +31,13 @@ def work_folder(parent: Path, kind: str) -> Iterator[Path]:
             os.close(lock)
 
 
+@contextlib.contextmanager
+def temporary_folder(kind: str) -> Iterator[Path]:
+    """Make a work folder in the system's folder for temporary files. Raises OSError as ``work_folder``."""
+    with work_folder(Path(tempfile.gettempdir()), kind) as folder:
+        yield folder
+
+
 def remove_leftovers(parent: Path, kind: str) -> None:
     """Remove the work folders of processes that are no more, and those that are older than a day and in no use."""
     own = re.compile(rf"\.{re.escape(kind)}-(?:(\d+)-)?[a-z0-9_]{{8}}")

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple, TextIO
 
 from harness.record.schema import RunRecord
 from harness.report.facts.verdict import CHANCE, judge, model_with_role
-from harness.text import visible
+from harness.text import printable, visible
 
 SUMMARY_BYTES = 1024 * 1024
 ANNOTATIONS = 10
@@ -59,7 +59,7 @@ def publish_report(report: Path, environment: Mapping[str, str] | None = None, s
             append_summary(Path(summary), report.read_text(encoding="utf-8"), str(report))
         except (OSError, UnicodeError) as error:
             stream = sys.stderr if stream is None else stream
-            print(f"harness: warning: the step summary could not be written: {error}", file=stream)
+            print(f"harness: warning: the step summary could not be written: {printable(str(error))}", file=stream)
 
 
 def publish_error(message: str, environment: Mapping[str, str] | None = None, stream: TextIO | None = None) -> None:

@@ -3,10 +3,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-from harness.disk.leftovers import remove_temporary_files, work_folder
+import pytest
+
+import harness
+from harness.disk.leftovers import remove_temporary_files, temporary_folder, work_folder
 
 DAY = 24 * 3600
 
@@ -82,3 +86,23 @@ def test_temporary_files_of_killed_downloads(tmp_path: Path) -> None:
     old(aged)
     remove_temporary_files(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([fresh, named])
+
+
+def test_a_temporary_folder_of_a_killed_process_goes_with_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left = tmp_path / f".convert-{ended_process()}-abcdefgh"
+    left.mkdir()
+    with temporary_folder("convert") as folder:
+        assert folder.parent == tmp_path
+        assert list(tmp_path.iterdir()) == [folder]
+    assert not list(tmp_path.iterdir())
+
+
+def test_there_are_no_other_temporary_folders() -> None:
+    """Python's own ones stay for ever where the process is killed."""
+    sources = Path(harness.__file__).parent
+    found = [path.name for path in sources.rglob("*.py") if "TemporaryDirectory(" in path.read_text(encoding="utf-8")]
+    made = [path.name for path in sources.rglob("*.py") if "mkdtemp(" in path.read_text(encoding="utf-8")]
+    assert (found, made) == ([], ["leftovers.py"])

@@ -176,3 +176,8 @@ def test_a_failure_is_not_buried_under_devices_that_are_not_there() -> None:
         "error", "parity, target, drop could not be judged for model gpu0", "gpu0 is not there"
     )
     assert len(found) == 13
+
+
+def test_a_name_in_the_reason_why_there_is_no_summary_commands_nothing(tmp_path: Path) -> None:
+    text = published(records.record(), tmp_path, GITHUB_STEP_SUMMARY=str(tmp_path / "no\n::error::folder" / "summary"))
+    assert not [line for line in text.splitlines() if line.lstrip().startswith("::error::")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from harness.backends.onnxruntime.facts import FACTS
 from harness.backends.onnxruntime.framework import errors, import_onnxruntime, reason
 from harness.backends.onnxruntime.profile import UNKNOWN, WhatRan, what_ran
 from harness.backends.onnxruntime.providers import provider_of, require_ran, require_used
+from harness.disk.leftovers import temporary_folder
 from harness.errors import DeviceError, ModelError
 from harness.feeding.contract import pixel_table
 from harness.machine.environment import cpu_name
@@ -118,8 +118,8 @@ class ONNXRuntimeBackend(Backend):
     def _probe(self, ort: Any) -> WhatRan:
         """Run one black batch with ONNX Runtime's profile on; a second session, since a profile slows every run."""
         black = np.zeros((self._shape.batch or 1, *self.spec.sides, 3), self.element)
-        with tempfile.TemporaryDirectory() as folder:
-            session = self._open(ort, str(Path(folder) / "profile"))
+        with temporary_folder("profile") as folder:
+            session = self._open(ort, str(folder / "profile"))
             try:
                 self._rows(session, black)
             finally:

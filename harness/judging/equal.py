@@ -14,7 +14,10 @@ def same_number(one: Any, other: Any, rounded: float = 0.0) -> bool:
     """
     if one is None or other is None:
         return one is other
-    return math.isclose(one, other, rel_tol=1e-9, abs_tol=max(1e-12, rounded))
+    try:
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=max(1e-12, rounded))
+    except OverflowError:  # a whole number of hundreds of digits
+        return bool(one == other)
 
 
 def differing(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.config import Config
 from harness.config.dataset import BadImages
 from harness.config.gates import Certify, Gates, Published
+from harness.config.types import Count
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,8 @@ class _Candidate(_Model):
 
 
 class _Dataset(_Read):
-    images: int | None = None
-    classes: int = Field(ge=1)
+    images: Count | None = None
+    classes: Count
     bad_images: BadImages = BadImages()
 
 

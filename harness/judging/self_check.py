@@ -13,6 +13,8 @@ from harness.judging.rules import Rules
 from harness.record.figures import figures_of, gate_part
 from harness.record.schema import Accuracy, Agreement, ComparisonPart, GatePart, ModelPart, RunRecord
 
+LARGEST = 10**9  # images of a set, as in the configuration; what is larger does not fit into floating-point numbers
+
 
 def own_faults(record: RunRecord, rules: Rules | None) -> Iterator[str]:
     """Yield a sentence for each way in which a record contradicts itself; the user reads the first.
@@ -49,6 +51,8 @@ def good_images(record: RunRecord) -> int:
 
 def _dataset_faults(record: RunRecord, rules: Rules | None) -> Iterator[str]:
     data = record.dataset
+    if max(data.listed, data.images) > LARGEST:
+        yield "it says that the set has more than 10^9 images"
     if data.evaluated > data.listed:
         yield f"{data.evaluated} images were evaluated, {data.listed} are listed"
     if rules is None:
@@ -96,8 +100,8 @@ def _repeated(names: Iterable[str]) -> str | None:
 
 
 def _count_faults(counted: Accuracy, model: str, k: int, evaluated: int) -> Iterator[str]:
-    share = 100 * counted.correct / counted.total if counted.total else None
-    if counted.total != evaluated or counted.correct > counted.total or not same_number(counted.percent, share):
+    fits = counted.correct <= counted.total == evaluated
+    if not fits or not same_number(counted.percent, 100 * counted.correct / evaluated if evaluated else None):
         yield f"the Top-{k} count of {model} is no count of the {evaluated} evaluated images"
 
 
@@ -129,8 +133,8 @@ def _comparison_faults(record: RunRecord) -> Iterator[str]:
 
 
 def _agreement_faults(part: Agreement, of: str, evaluated: int) -> Iterator[str]:
-    share = 100 * part.count / part.total if part.total else None
-    if not part.count <= part.total <= evaluated or not same_number(part.percent, share):
+    fits = part.count <= part.total <= evaluated
+    if not fits or not same_number(part.percent, 100 * part.count / part.total if part.total else None):
         yield f"the agreement of {of} is no count of the {evaluated} evaluated images"
 
 

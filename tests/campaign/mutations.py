@@ -102,7 +102,26 @@ def _replace_somewhere(part: object, rng: random.Random) -> None:
         if isinstance(inner, (dict, list)) and inner and rng.random() < 0.8:
             part = inner
             continue
-        values = [None, True, -1, 0, 2**70, 0.5, 1e308, "", "x", "\ud800", [], {}, [1], {"a": 1}, "ir", "pass", "fail"]
+        values = [
+            None,
+            True,
+            -1,
+            0,
+            2**70,
+            10**400,
+            0.5,
+            1e308,
+            "",
+            "x",
+            "\ud800",
+            [],
+            {},
+            [1],
+            {"a": 1},
+            "ir",
+            "pass",
+            "fail",
+        ]
         if isinstance(inner, (int, float)) and not isinstance(inner, bool):
             values += [inner + 1, inner - 1, -inner, inner * 2]
         if isinstance(part, dict) and rng.random() < 0.2:

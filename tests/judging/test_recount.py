@@ -203,3 +203,20 @@ def test_every_command_refuses_it(
     assert code == 3
     assert "cannot be believed" in capsys.readouterr().err
     assert not (tmp_path / "new.json").exists()
+
+
+@pytest.mark.parametrize("place", ["dataset.listed", "gates.0.measured.top1_percent", "models.0.top1.correct"])
+@pytest.mark.parametrize("table", [True, False])
+def test_a_number_of_hundreds_of_digits_is_refused_and_no_crash(run: Path, place: str, table: bool) -> None:
+    def change(plain: Plain) -> None:
+        *keys, last = [int(key) if key.isdigit() else key for key in place.split(".")]
+        holder: Any = plain
+        for key in keys:
+            holder = holder[key]
+        holder[last] = 10**400
+
+    edit(run, change)
+    if not table:
+        (run / "predictions.parquet").unlink()
+    with pytest.raises(RecordError, match="cannot be believed"):
+        read_sound_record(run)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import tempfile
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from harness.backends.base import Backend, CannotEditError, Loaded, ModelSpec
 from harness.backends.opening import open_backend
 from harness.backends.registry import facts_of, load_target
+from harness.disk.leftovers import temporary_folder
 from harness.errors import ModelError
 from harness.feeding.contract import DECODED
 
@@ -73,7 +72,7 @@ class Subject:
         editor = facts_of(self._backend_name).editor
         if editor is None:
             return None
-        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-diagnose-")))
+        folder = self._stack.enter_context(temporary_folder("diagnose"))
         with contextlib.suppress(CannotEditError):
             model, output = load_target(editor)(self.spec.model, self.spec.output or "", _FLOAT_INPUT, folder)
             return dataclasses.replace(self.spec, model=model, output=output or None, model_sha256=None)

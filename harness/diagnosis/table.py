@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from harness.diagnosis.answer import Diagnosis
 from harness.diagnosis.diagnose import diagnose
 from harness.diagnosis.faults import FAULTS, Fault
 from harness.diagnosis.planted import plant
+from harness.disk.leftovers import temporary_folder
 from harness.errors import ConfigError, HarnessError
 
 Known = dict[tuple[bytes, ...], "np.ndarray[tuple[int, ...], np.dtype[np.float32]]"]
@@ -49,9 +49,9 @@ def rows(config: Config, candidate: Candidate, plantings: Sequence[tuple[Fault, 
     """Plant and diagnose. ``fresh``: the reference runs each time, as it does for a user."""
     known: Known = {}
     for faults in plantings:
-        with tempfile.TemporaryDirectory(prefix="harness-diagnose-") as folder:
+        with temporary_folder("diagnose") as folder:
             try:
-                planted = plant(config, candidate, faults, Path(folder))
+                planted = plant(config, candidate, faults, folder)
             except CannotEditError as error:
                 yield Row(faults, None, 0.0, str(error))
                 continue

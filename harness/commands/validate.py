@@ -44,6 +44,7 @@ def run(options: argparse.Namespace) -> Result:
     """Evaluate, write the record and the reports; the result is the summary, and its exit code the verdict."""
     from harness.capsule.configuration import load
     from harness.config.secrets import redact, redact_all
+    from harness.diagnosis.quick import explain
     from harness.engine.run import Options
     from harness.engine.session import validate
     from harness.record.store import read_predictions, read_record, to_json
@@ -64,6 +65,7 @@ def run(options: argparse.Namespace) -> Result:
                 engine=options.engine,
                 command=redact_all(("harness", *options.given)),
             ),
+            explain,
         )
     except HarnessError as error:
         publish_error(redact(str(error)))

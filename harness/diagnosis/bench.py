@@ -91,6 +91,11 @@ class Bench:
         """How many images take part."""
         return len(self._rows)
 
+    @property
+    def digests(self) -> tuple[bytes, ...]:
+        """The sha256 of each image that takes part."""
+        return self._digests
+
     def _sound_rows(self, count: int) -> NDArray[np.int64]:
         """Return the first rows whose images can be read. Raises DatasetError where there is none."""
         preprocess = self.config.preprocess_for(self.reference)

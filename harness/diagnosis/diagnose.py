@@ -89,6 +89,21 @@ def diagnose_bench(search: Search) -> Diagnosis:
     return _searched(search)
 
 
+def diagnose_quickly(search: Search) -> Diagnosis | None:
+    """Return what one change of feeding or reading explains, as far as the search's time goes; None: nothing yet."""
+    try:
+        is_parity = search.begin()
+    except WrongWidthError:
+        return None
+    if is_parity:
+        return suspect_labels(search.bench)
+    search.open()
+    found = search.search()
+    if found is None:
+        return None
+    return wrong_reference(search, found) or search.answer(found)
+
+
 def _searched(search: Search) -> Diagnosis:
     for step in (search.search, search.search_batch, search.search_outputs, search.search_pairs):
         found: Tried | None = step()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from harness.judging.certifying import Certifying
 from harness.judging.evaluation import EvaluatedModel, Evaluation, ImageFacts, Judgement
 from harness.judging.judge import judge, unfinished
 from harness.machine.environment import describe
-from harness.record.schema import RunRecord, Status
+from harness.record.schema import DiagnosisPart, RunRecord, Status
 from harness.record.shard_table import Failure, ShardTable
 from harness.record.store import write_predictions, write_record
 
@@ -106,8 +106,14 @@ class Run:
         return None
 
 
-def write_results(run: Run) -> RunRecord:
-    """Judge what was evaluated, write the per-image table and the finished record, and return it."""
+Explain = Callable[["Run", Judgement], tuple[DiagnosisPart, ...]]
+
+
+def write_results(run: Run, explain: Explain | None = None) -> RunRecord:
+    """Judge what was evaluated, write the per-image table and the finished record, and return it.
+
+    ``explain``: looks for causes where a gate failed, with the models that are still loaded.
+    """
     answered = {model for table in run.tables for model in table.outcomes}
     for table in run.tables:  # a candidate that was unavailable then, and was not needed now
         run.failures |= {
@@ -119,6 +125,8 @@ def write_results(run: Run) -> RunRecord:
         reported = run.reported(lane)
         run.warnings += reported.warnings if reported else ()
     record = _record(run, judgement, "complete")
+    if explain and any(gate.verdict == "fail" for gate in judgement.gates):
+        record = record.model_copy(update={"diagnosis": explain(run, judgement)})
     write_record(run.folder, record)
     return record
 

@@ -24,7 +24,7 @@ from harness.engine.checks import finished_tables, refuse_failures, refuse_suspe
 from harness.engine.identity import cache_folder, cache_warnings, identity, plan_models, task_for
 from harness.engine.local import open_engine, require_engine
 from harness.engine.progress import Progress
-from harness.engine.run import Options, Run, process_age, write_results, write_unfinished
+from harness.engine.run import Explain, Options, Run, process_age, write_results, write_unfinished
 from harness.engine.run_folder import RunFolder, new_run_folder, point_latest
 from harness.engine.shard import Models, calibration_overlap, failure_of
 from harness.engine.task import ShardTask, Work, ordered
@@ -49,8 +49,11 @@ class InterruptedRunError(HarnessError):
     exit_code = EXIT_INTERRUPTED
 
 
-def validate(config: Config, options: Options | None = None) -> RunRecord:
+def validate(config: Config, options: Options | None = None, explain: Explain | None = None) -> RunRecord:
     """Evaluate every model of a configuration and write the record.
+
+    ``explain``: looks for the causes of failed gates before the record is written, such as the quick look of
+    ``harness.diagnosis.quick``.
 
     Returns the record; its ``exit_code`` is the verdict and ``to_pandas()`` gives the per-image table. Raises
     HarnessError where the evaluation cannot be completed: its message is the reason, and a record with the status
@@ -92,7 +95,7 @@ def validate(config: Config, options: Options | None = None) -> RunRecord:
             try:
                 _evaluate(run, run_folder, work)
                 _refuse_replaced_files(run)
-                record = write_results(run)
+                record = write_results(run, explain)
             except KeyboardInterrupt:
                 with contextlib.suppress(HarnessError):
                     write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "interrupted")

@@ -234,6 +234,17 @@ class MatrixPart(_Part):
     reason: str = Field(description="Why this one is the best, or why none may ship.")
 
 
+class DiagnosisPart(_Part):
+    """What is likely wrong with a candidate that a gate failed: the cause, or where to look for it.
+
+    ``cause``: an identifier of docs/diagnose.md; null where the quick look did not find one.
+    """
+
+    model: str
+    cause: str | None = None
+    sentence: str = Field(description="What was found, with its evidence and the mend; or the command that looks on.")
+
+
 class RunRecord(_Part):
     """A run: what was asked, what was found, and the verdict."""
 
@@ -256,6 +267,9 @@ class RunRecord(_Part):
     gates: tuple[GatePart, ...] = ()
     matrix: MatrixPart | None = Field(
         None, description="Null in records of runs that did not complete, and in old ones."
+    )
+    diagnosis: tuple[DiagnosisPart, ...] = Field(
+        (), description="Of every candidate that a gate failed; empty in old records, and where nobody looked."
     )
     timing: dict[str, FiniteFloat | None] = {}
 

@@ -105,8 +105,13 @@ def annotations_of(record: RunRecord) -> list[Annotation]:
     same: dict[tuple[str, str, str], list[str]] = {}
     for gate in red:
         same.setdefault((gate.verdict, gate.model, gate.reason), []).append(gate.gate)
+    causes = {part.model: f"\nLikely cause: {part.sentence}" for part in record.diagnosis}  # with its first failure
     found = [
-        Annotation("error", f"{', '.join(gates)} {words[verdict]} for {model_with_role(record, model)}", reason)
+        Annotation(
+            "error",
+            f"{', '.join(gates)} {words[verdict]} for {model_with_role(record, model)}",
+            f"{reason}{causes.pop(model, '') if verdict == 'fail' else ''}",
+        )
         for (verdict, model, reason), gates in same.items()
     ]
     if verdict.kind != "pass" and (not red or record.status != "complete"):

@@ -44,8 +44,9 @@ def render(record: RunRecord) -> str:
     root = ET.Element("testsuites", name=_line(record.name))
     _suite(root, record, "run", [_evaluation(record, verdict)], {"verdict": verdict.line})
     known = {model.id: _properties(model) for model in record.models}
+    causes = {part.model: part.sentence for part in record.diagnosis}
     for model in dict.fromkeys([*known, *(gate.model for gate in record.gates)]):
-        cases = [_case(gate) for gate in record.gates if gate.model == model]
+        cases = [_case(gate, causes.get(model)) for gate in record.gates if gate.model == model]
         _suite(root, record, model, cases, known.get(model, {}))
     for name in ("tests", "failures", "errors"):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
@@ -93,12 +94,13 @@ def _evaluation(record: RunRecord, verdict: RunVerdict) -> _Case:
     return _Case("evaluation", "error", kind, verdict.line, record.error or verdict.sentence, seconds)
 
 
-def _case(gate: GatePart) -> _Case:
+def _case(gate: GatePart, cause: str | None) -> _Case:
     outcome = _OUTCOMES.get(gate.verdict)
     if outcome is None:
         return _Case(gate.gate)
     message = gates.breach(gate) if gate.verdict == "fail" else gate.reason
     text = f"{gate.reason}\nmeasured: {gates.measured(gate)}\nlimit: {gates.limit(gate)}"
+    text += f"\nlikely cause: {cause}" if cause and gate.verdict == "fail" else ""
     return _Case(gate.gate, outcome, gate.verdict, message, text)
 
 

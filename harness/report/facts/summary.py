@@ -95,6 +95,7 @@ class Summary:
     ``no_yardstick``: why nothing may pass, to be said before anything else; None as a rule.
 
     ``headline``: the accuracy of the candidate with the largest Top-1 drop; None without a verdict.
+    ``causes``: (candidate, sentence) of what is likely wrong with each candidate that a gate failed.
     ``interval_note``: why the paired intervals prove nothing, where they do not. ``compared_with``: what the
     comparisons are against: see :func:`compared_with`.
     """
@@ -112,6 +113,7 @@ class Summary:
     bad_images: str | None
     warnings: tuple[str, ...]
     interval_note: str | None
+    causes: tuple[tuple[str, str], ...]
 
 
 def summarise(record: RunRecord) -> Summary:
@@ -131,6 +133,7 @@ def summarise(record: RunRecord) -> Summary:
         bad_images=_bad_images(record),
         warnings=_warnings(record),
         interval_note=_interval_note(record),
+        causes=tuple((visible(part.model), visible(part.sentence)) for part in record.diagnosis),
     )
 
 

@@ -30,6 +30,7 @@ def render(record: RunRecord, table: pa.Table | None = None, class_names: Sequen
     sections = [
         _head(record, summary),
         _gates(summary.gates),
+        _causes(summary.causes),
         _warnings(summary.warnings),
         markdown_matrix.section(comparison_matrix(record, summary)),
         _models(summary),
@@ -79,6 +80,12 @@ def _gate_table(rows: Sequence[GateRow]) -> list[str]:
             for row in rows
         ),
     )
+
+
+def _causes(causes: tuple[tuple[str, str], ...]) -> list[str]:
+    if not causes:
+        return []
+    return ["## Likely cause", "", *(f"- {code(model)}: {prose(sentence)}" for model, sentence in causes)]
 
 
 def _warnings(warnings: tuple[str, ...]) -> list[str]:

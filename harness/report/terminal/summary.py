@@ -58,6 +58,7 @@ def _print(console: Console, record: RunRecord) -> None:
         console.print(hanging("note:", "", summary.interval_note), "")
     if summary.gates:
         _print_gates(console, summary.gates)
+        _print_causes(console, summary.causes)
     if summary.bad_images:
         console.print(Text(summary.bad_images))
     for warning in summary.warnings:
@@ -77,6 +78,11 @@ def _print_gates(console: Console, gates: tuple[GateRow, ...]) -> None:
     if found.folded:
         console.print(Text(f"{found.title}; listed in the reports"))
     console.print()
+
+
+def _print_causes(console: Console, causes: tuple[tuple[str, str], ...]) -> None:
+    for model, sentence in causes:
+        console.print(hanging("likely cause:", "bold", f"{model}: {sentence}"), "")
 
 
 def _models(rows: tuple[ModelRow, ...], together: str) -> Table:

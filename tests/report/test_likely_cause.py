@@ -1,0 +1,62 @@
+"""What is likely wrong stands in every form of a report, beside the gate that failed."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+
+from harness.record.schema import DiagnosisPart, GatePart, RunRecord
+from harness.report import junit
+from harness.report.github import annotations_of
+from harness.report.html.report_page import render as html
+from harness.report.markdown.report import render as markdown
+from harness.report.terminal.summary import print_summary
+from tests.report.records import record
+
+CAUSE = DiagnosisPart(model="ir", cause="color-order", sentence="The candidate ir expects <RGB>: set it.")
+FAILED = GatePart(gate="parity", model="ir", verdict="fail", reason="too far", measured={}, limit={})
+
+
+def terminal(found: RunRecord) -> str:
+    stream = io.StringIO()
+    print_summary(found, stream, width=200)
+    return stream.getvalue()
+
+
+def annotated(found: RunRecord) -> str:
+    return "\n".join(item.message for item in annotations_of(found))
+
+
+FORMS: dict[str, Any] = {
+    "terminal": terminal, "markdown": markdown, "html": html, "junit": junit.render, "github": annotated,
+}  # fmt: skip
+
+
+def failed(*parts: DiagnosisPart) -> RunRecord:
+    return record(gates=(FAILED, FAILED.model_copy(update={"gate": "drop"})), exit_code=1, diagnosis=parts)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_has_the_sentence_escaped(form: str) -> None:
+    text = FORMS[form](failed(CAUSE))
+    escaped = form in ("html", "junit")
+    assert ("The candidate ir expects &lt;RGB&gt;: set it." if escaped else "The candidate ir expects") in text
+    assert "likely cause" in text.casefold()
+    assert "<RGB>" not in text or not escaped
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_without_one_nothing_is_said(form: str) -> None:
+    assert "likely cause" not in FORMS[form](failed()).casefold()
+
+
+def test_an_annotation_has_it_once() -> None:
+    assert annotated(failed(CAUSE)).count("Likely cause") == 1
+
+
+def test_an_old_record_has_none() -> None:
+    plain = failed(CAUSE).model_dump(mode="json")
+    del plain["diagnosis"]
+    assert RunRecord.model_validate(plain).diagnosis == ()

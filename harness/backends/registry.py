@@ -60,8 +60,9 @@ class BackendFacts:
       that are missing are returned, too; a model that cannot be read gives itself alone. It must not import the
       framework;
     * ``reader``: reads what a file says of its own input;
-    * ``exporter``: ``(reference, folder) -> model``, gives what a converter reads, a path or an object in memory,
-      where that is not the model's own file; it may write into ``folder``, which is removed afterwards;
+    * ``exporter``: ``(reference, folder) -> model``, gives what OpenVINO's converter reads, a path or an object in
+      memory, or an ``openvino.Model``, where that is not the model's own file; it may write into ``folder``, which is
+      removed afterwards;
     * ``freezer``: ``(reference) -> Frozen``, gives a TensorFlow model as a graph without variables
       (``backends/tensorflow/frozen.py``), from which other formats are made;
     * ``guard``: ``(path) -> None``, raises ModelError for a model that must not be opened; other backends that read its

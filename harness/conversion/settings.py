@@ -70,7 +70,7 @@ def settings(config: Config, candidate: Candidate, source_sha256: str) -> dict[s
     return {
         "contract_version": CONTRACT_VERSION,
         "source_sha256": source_sha256,
-        **_converter(target_of(config, candidate) or "openvino"),
+        **_converter(target_of(config, candidate) or "openvino", config.original.backend),
         "weights": weights,
         "input_name": candidate.input.tensor,
         "input_shape": f"1,{height},{width},3",
@@ -89,10 +89,11 @@ def settings(config: Config, candidate: Candidate, source_sha256: str) -> dict[s
     }
 
 
-def _converter(target: str) -> dict[str, str]:
+def _converter(target: str, backend: str) -> dict[str, str]:
     """Return what decides besides the original: the format, where it is no IR, and the version of the converter."""
     packages = {"openvino": ("openvino",), "onnx": ("tf2onnx", "onnx"), "litert": ("tensorflow-cpu", "tensorflow")}
-    versions = {f"{name.removesuffix('-cpu')}_version": _version(name) for name in packages[target] if _version(name)}
+    used = ("torch", "onnxscript") if (backend, target) == ("torch", "onnx") else packages[target]
+    versions = {f"{name.removesuffix('-cpu')}_version": _version(name) for name in used if _version(name)}
     if target == "openvino":
         return {"openvino_version": openvino_version()}
     return {"to": target, **versions}

@@ -114,6 +114,8 @@ def _shape(config: Config, candidate: Candidate) -> list[int]:
 
 def _converted(ov: Any, config: Config, model: Any, shape: list[int] | None, source: str | None) -> Any:
     """Return a model as OpenVINO's converter reads it; ``shape`` fixes the input ``source`` on the way."""
+    if isinstance(model, ov.Model):
+        return model
     read = str(model) if isinstance(model, Path) else model
     inputs = {"input": [(source, shape)]} if shape else {}
     sized = f" with the input {source} of {'x'.join(map(str, shape))}" if shape else ""
@@ -168,7 +170,8 @@ def _fix_shape(config: Config, model: Any, source: Any, shape: list[int]) -> str
     """Fix the input to one image of the configured size; return its layout."""
     free = source.get_partial_shape()
     sides = [-1 if side.is_dynamic else side.get_length() for side in free] if free.rank.is_static else []
-    layout = "NCHW" if len(sides) == 4 and sides[1] == 3 and sides[3] != 3 else "NHWC"
+    nchw = len(sides) == 4 and sides[1] == 3 and sides[3] != 3
+    layout = config.original.input.layout or ("NCHW" if nchw else "NHWC")
     expected = shape if layout == "NHWC" else [1, 3, *shape[1:3]]
     if len(sides) != 4 or any(have not in (-1, want) for have, want in zip(sides[1:], expected[1:], strict=True)):
         raise ModelError(

@@ -54,6 +54,10 @@ def _images(config: Config, candidate: Candidate, contract: IrContract, images: 
     return f"{candidate.model}: {fault}" if fault else None
 
 
+_CONVERTERS = {"tf2onnx": "tf2onnx", "onnx": "onnx", "tensorflow": "TensorFlow", "torch": "PyTorch"}
+_CONVERTERS |= {"onnxscript": "onnxscript"}
+
+
 def _difference(config: Config, candidate: Candidate, contract: IrContract, source_sha256: str) -> str | None:
     written = contract.parameters
     now = settings(config, candidate, source_sha256)
@@ -71,8 +75,8 @@ def _difference(config: Config, candidate: Candidate, contract: IrContract, sour
     if "openvino_version" in changed:
         old, new = changed["openvino_version"]
         return f"{xml} was made by OpenVINO {old}, this is OpenVINO {new or 'none (not installed)'}"
-    for key, title in (("tf2onnx_version", "tf2onnx"), ("onnx_version", "onnx"), ("tensorflow_version", "TensorFlow")):
-        if key in changed:
+    for name, title in _CONVERTERS.items():
+        if (key := f"{name}_version") in changed:
             old, new = changed[key]
             return f"{xml} was made by {title} {old}, this is {title} {new}"
     if "nncf_version" in changed and "weights" not in changed:

@@ -14,6 +14,7 @@ FACTS = BackendFacts(
     also_called=("pytorch", "torchscript"),
     importer="harness.backends.torch.framework:import_torch",
     devices="harness.backends.torch.devices:find_devices",
+    exporter="harness.backends.torch.exporting:exported",
     may_loop="harness.backends.torch.untrusted:may_loop",
     runner="harness.backends.torch.runner:TorchBackend",
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.backends.names import find_by_name
 from harness.backends.torch.framework import reason
 from harness.backends.torch.untrusted import kind_of
 from harness.errors import ModelError
@@ -24,6 +25,7 @@ class Opened:
     """``sides``: of the input, None for a free side, or None where the file does not say; ``dtype``: of the input.
 
     ``outputs``: position by name; an empty mapping where the file names none. ``kind``: program or script.
+    ``source``: what PyTorch loaded, as converters take it.
     """
 
     run: Callable[[Any], Any]
@@ -32,6 +34,16 @@ class Opened:
     dtype: Any
     outputs: dict[str, int]
     kind: str
+    source: Any
+
+
+def require_input(opened: Opened, name: str | None, model: str) -> str:
+    """Return the name of the only input. Raises ModelError where ``name`` is another, or where there are several."""
+    found = find_by_name(name, {each: each for each in opened.inputs}, what="input", model=model)
+    if len(opened.inputs) != 1:
+        names = ", ".join(opened.inputs)
+        raise ModelError(f"{model}: has {len(opened.inputs)} inputs ({names}); export it with one, the pixels")
+    return found
 
 
 def open_file(torch: Any, model: str, device: str) -> Opened:
@@ -72,7 +84,7 @@ def _program(torch: Any, model: str, device: str) -> Opened:
     sides = None if value is None else tuple(side if isinstance(side, int) else None for side in value.shape)
     outputs = {str(name): at for at, name in enumerate(signature.user_outputs)}
     run = program.module(check_guards=False).to(device)
-    return Opened(run, names, sides, torch.float32 if value is None else value.dtype, outputs, "program")
+    return Opened(run, names, sides, torch.float32 if value is None else value.dtype, outputs, "program", program)
 
 
 def _script(torch: Any, model: str, device: str) -> Opened:
@@ -83,4 +95,4 @@ def _script(torch: Any, model: str, device: str) -> Opened:
     width = len(answers.elements()) if answers.kind() == "TupleType" else 1
     outputs = {"output": 0} if width == 1 else {f"output_{at}": at for at in range(width)}
     first = next((each for each in module.parameters() if each.is_floating_point()), None)
-    return Opened(module, needed, None, torch.float32 if first is None else first.dtype, outputs, "script")
+    return Opened(module, needed, None, torch.float32 if first is None else first.dtype, outputs, "script", module)

@@ -14,7 +14,7 @@ from harness.backends.names import find_by_name
 from harness.backends.torch.devices import known_devices
 from harness.backends.torch.facts import FACTS
 from harness.backends.torch.framework import import_torch, reason
-from harness.backends.torch.opened import Opened, open_file
+from harness.backends.torch.opened import Opened, open_file, require_input
 from harness.backends.torch.precision import types_of
 from harness.errors import AbsentDeviceError, DeviceError, ModelError
 from harness.feeding.contract import pixel_table
@@ -75,10 +75,7 @@ class TorchBackend(Backend):
 
     def _set_ports(self, opened: Opened) -> None:
         contract, path = self.spec.input, self.spec.model
-        find_by_name(contract.name, dict.fromkeys(opened.inputs), what="input", model=path)
-        if len(opened.inputs) != 1:
-            names = ", ".join(opened.inputs)
-            raise ModelError(f"{path}: has {len(opened.inputs)} inputs ({names}); export it with one, the pixels")
+        require_input(opened, contract.name, path)
         self._output = find_by_name(self.spec.output, opened.outputs, what="output", model=path)
         table = pixel_table(contract)
         name = str(opened.dtype).removeprefix("torch.")

@@ -15,6 +15,7 @@ from harness.conversion.check import LIMITS, Check, Floats, pictures, require_co
 from harness.conversion.converted import Converted
 from harness.conversion.formats.contract_file import contract_file, contract_text, read_contract_file
 from harness.conversion.formats.function import original_function
+from harness.conversion.formats.program import program_as_onnx
 from harness.conversion.formats.writers import litert_bytes, onnx_bytes
 from harness.conversion.settings import key_of, remarks, settings, source_files
 from harness.disk.atomic import write_atomically
@@ -23,6 +24,14 @@ from harness.errors import HarnessError, ModelError
 from harness.machine.digests import digested, file_sha256
 
 _WRITERS = {"onnx": onnx_bytes, "litert": litert_bytes}
+
+
+def _written(config: Config, candidate: Candidate, target: str, where: str) -> bytes:
+    """Return the file's content, by the converter that the reference's own project keeps. Raises ModelError."""
+    if (config.original.backend, target) == ("torch", "onnx"):
+        return program_as_onnx(config, candidate, where)
+    tf = import_tensorflow()
+    return _WRITERS[target](tf, original_function(tf, config, candidate), where)
 
 
 def convert_format(config: Config, candidate: Candidate, target: str, *, overwrite: bool) -> Converted:
@@ -40,8 +49,7 @@ def convert_format(config: Config, candidate: Candidate, target: str, *, overwri
         )
     facts_of(config.original.backend).require_harmless(config.original.model)
     sha256 = digested(*source_files(config))[0].sha256
-    tf = import_tensorflow()
-    data = _WRITERS[target](tf, original_function(tf, config, candidate), where)
+    data = _written(config, candidate, target, where)
     try:
         with work_folder(model.parent, "convert") as folder:
             new = folder / model.name

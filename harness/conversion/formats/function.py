@@ -26,7 +26,8 @@ def original_function(tf: Any, config: Config, candidate: Candidate) -> Any:
         able = ", ".join(name for name, other in backends().items() if other.freezer)
         raise ModelError(
             f"{config.where('reference.backend')}: only a TensorFlow model is converted to "
-            f"{config.conversion_for(candidate).to} (backends {able}), the reference is of {reference.backend}"
+            f"{config.conversion_for(candidate).to} (backends {able}; to onnx also torch), the reference is of "
+            f"{reference.backend}"
         )
     for key, name in (("input.name", candidate.input.tensor), ("output", candidate.named_output)):
         if not _NAME.fullmatch(name.removesuffix(":0")):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,36 +17,14 @@ from tests.backends.one_backend import OneBackend
 from tests.conftest import CLASSES, MEAN, SCALE, SIZE, Network
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; it is the extra [torch]")
+from tests.backends.torch.torch_files import write_files  # noqa: E402
+
 TOLERANCE = 1e-5
-
-
-class Tiny(torch.nn.Module):  # type: ignore[misc, name-defined]
-    def __init__(self, network: Network, layout: str = "NCHW") -> None:
-        super().__init__()
-        self.first = torch.nn.Parameter(torch.from_numpy(network.first))
-        self.second = torch.nn.Parameter(torch.from_numpy(network.second))
-        self.nchw = layout == "NCHW"
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[name-defined]
-        if self.nchw:
-            x = x.permute(0, 2, 3, 1)
-        return torch.softmax(torch.relu(x @ self.first).mean((1, 2)) @ self.second, 1)
 
 
 @pytest.fixture(scope="module")
 def files(network: Network, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder, tiny = tmp_path_factory.mktemp("torch"), Tiny(network).eval()
-    example = torch.zeros(2, 3, SIZE, SIZE)
-    free = torch.export.export(tiny, (example,), dynamic_shapes={"x": {0: torch.export.Dim("n")}})
-    fixed = torch.export.export(Tiny(network, "NHWC").eval(), (torch.zeros(2, SIZE, SIZE, 3),))
-    torch.export.save(free, folder / "free.pt2")
-    torch.export.save(fixed, folder / "fixed.pt2")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.jit.save(torch.jit.trace(tiny, example), folder / "traced.pt")
-        torch.jit.save(torch.jit.script(tiny), folder / "scripted.pt")
-    torch.save(tiny.state_dict(), folder / "pickled.pth")
-    return {path.stem: path for path in folder.iterdir()}
+    return write_files(network, tmp_path_factory.mktemp("torch"))
 
 
 CONTRACT = Input(name="x", color="RGB", mean=MEAN, scale=SCALE)

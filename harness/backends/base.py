@@ -117,6 +117,7 @@ class Backend(abc.ABC):
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
+        self._latencies: list[float] = []
 
     def __enter__(self) -> Self:
         if self.spec.floating and not self.takes_floating:
@@ -185,8 +186,12 @@ class Backend(abc.ABC):
         return result
 
     def take_latencies(self) -> list[float]:
-        """Return and forget the latencies of the requests since the last call, in ms; none if not measured."""
-        return []
+        """Return and forget the latencies of the requests since the last call, in milliseconds.
+
+        A request holds a batch, and what is done to its pixels counts. Subclasses add to ``_latencies``.
+        """
+        taken, self._latencies = self._latencies, []
+        return taken
 
     def digest(self, facts: BackendFacts) -> str:
         """Return the sha256 (hex) of the model's files: the one in the specification, else computed from the files."""

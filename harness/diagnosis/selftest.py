@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.backends.base import CannotEditError, ModelSpec
 from harness.backends.opening import open_backend
-from harness.backends.registry import backends, facts_of, load_target
+from harness.backends.registry import facts_of, load_target
 from harness.config import Candidate, Config, Preprocess
 from harness.dataset.image_set import ImageSet, open_image_set
 from harness.diagnosis.faults import FAULTS, Fault
@@ -70,7 +70,7 @@ def selftest(
     faults: tuple[Fault, ...] = FAULTS,
     progress: Callable[[str], None] = lambda _: None,
 ) -> SelfTest:
-    """Inject ``faults`` one by one into a candidate (None: the first whose backend can edit graphs) and judge each.
+    """Inject ``faults`` one by one into a candidate (None: one whose graph can be edited, if any) and judge each.
 
     ``progress`` is called with the name of what is being tried. Raises HarnessError where the faithful candidate itself
     cannot be evaluated.
@@ -93,11 +93,11 @@ def selftest(
 
 
 def _choose(config: Config, wanted: str | None) -> Candidate:
-    editable = [item for item in config.candidates if facts_of(item.backend).editor and wanted in (None, item.id)]
-    for candidate in sorted(editable, key=lambda item: item.device != "CPU"):  # other devices may not be there
-        return candidate
-    title = " or ".join(facts.title for facts in backends().values() if facts.editor)
-    raise ConfigError(f"there is no {title} candidate {wanted or ''} to inject faults into")
+    """Return the candidate asked for, else the first whose backend edits graphs and that runs on the CPU."""
+    known = [item for item in config.candidates if wanted in (None, item.id)]
+    if not known:
+        raise ConfigError(f"there is no candidate {wanted or ''} to inject faults into")
+    return min(known, key=lambda item: (facts_of(item.backend).editor is None, item.device != "CPU"))
 
 
 class _Bench:
@@ -115,7 +115,7 @@ class _Bench:
         self._gates = config.gates_for(candidate)
         parity = self._gates.parity
         self._first = min(parity.images, self.count) if parity else self.count
-        self._editor = load_target(facts_of(candidate.backend).editor or "")
+        self._editor = facts_of(candidate.backend).editor
 
     def evaluate_faithful(self) -> None:
         """Run reference and candidate as configured."""
@@ -161,6 +161,8 @@ class _Bench:
             except (DeviceError, CannotEditError) as error:
                 return Finding(fault.name, None, None, 0, None, str(error))
             except ModelError as error:
+                if fault.normalisation:  # an input of whole numbers cannot hold what the fault would feed it
+                    return Finding(fault.name, None, None, 0, None, str(error))
                 if not fault.refusable:
                     raise
                 return Finding(fault.name, True, "refused", 0, None, str(error))
@@ -224,11 +226,14 @@ class _Bench:
             if fault.precision == self._candidate.precision:
                 raise CannotEditError(f"the configuration itself asks for {fault.precision}")
             spec = dataclasses.replace(spec, precision=fault.precision)
+        if fault.edit and not self._editor:
+            title = facts_of(self._candidate.backend).title
+            raise CannotEditError(f"the graph of a model of {title} is not edited; give an IR of it as a candidate")
         if fault.edit is None:
             probabilities = self._infer(spec, pixels)
         else:
             with temporary_folder("selftest") as folder:
-                model, output = self._editor(spec.model, spec.output or "", fault.edit, folder)
+                model, output = load_target(self._editor or "")(spec.model, spec.output or "", fault.edit, folder)
                 spec = dataclasses.replace(spec, model=model, output=output or None, model_sha256=None)
                 probabilities = self._infer(spec, pixels)
         return fault.probabilities(probabilities) if fault.probabilities else probabilities

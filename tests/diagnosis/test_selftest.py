@@ -112,7 +112,7 @@ def test_a_set_without_images_is_refused(setup: tuple[Tiny, Path]) -> None:
 
 
 def test_an_unknown_candidate_is_refused(setup: tuple[Tiny, Path]) -> None:
-    with pytest.raises(ConfigError, match="no OpenVINO candidate irr"):
+    with pytest.raises(ConfigError, match="no candidate irr"):
         selftest(load_config(configured(*setup)), "irr")
 
 

@@ -32,7 +32,6 @@ class IsolatedBackend(Backend):
         super().__init__(spec)
         self._runner, self._seconds = runner, seconds
         self._child: subprocess.Popen[bytes] | None = None
-        self._latencies: list[float] = []
         self._inside = 0.0
 
     def load(self) -> Loaded:
@@ -57,11 +56,6 @@ class IsolatedBackend(Backend):
         self._inside = float(header["seconds"])
         self.loaded = _loaded(header)
         return np.frombuffer(payload, np.float32).reshape(header["shape"]).copy()
-
-    def take_latencies(self) -> list[float]:
-        """Return and forget the latencies of the requests since the last call, in milliseconds."""
-        taken, self._latencies = self._latencies, []
-        return taken
 
     def _ask(self, header: dict[str, Any], payload: bytes, seconds: float) -> tuple[dict[str, Any], bytearray]:
         child = self._child

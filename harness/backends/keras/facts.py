@@ -19,6 +19,7 @@ FACTS = BackendFacts(
     exporter="harness.backends.keras.opened:exported",
     freezer="harness.backends.keras.opened:frozen",
     guard="harness.backends.keras.untrusted:require_harmless",
+    may_loop="harness.backends.keras.untrusted:may_loop",
     describer="harness.backends.keras.describing:describe",
     observer="harness.backends.keras.observing:observe",
     runner="harness.backends.keras.runner:KerasBackend",

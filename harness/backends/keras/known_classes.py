@@ -53,3 +53,5 @@ CORE_MODULE, CORE_OPERATIONS = "keras.src.ops.core", frozenset(_OPERATIONS.split
 
 OF_KERAS_2 = frozenset({"TFOpLambda", "SlicingOpLambda"})
 RUNS_CODE = frozenset({"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
+# Layers that run a step for each element of a sequence, by a loop in the graph.
+LOOPS = frozenset({"RNN", "LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "TimeDistributed"})

@@ -18,6 +18,7 @@ from harness.backends.keras.known_classes import (
     CORE_MODULE,
     CORE_OPERATIONS,
     KNOWN,
+    LOOPS,
     OF_KERAS_2,
     OPERATION_MODULES,
     RUNS_CODE,
@@ -43,6 +44,14 @@ class Described:
 def require_harmless(path: Path) -> None:
     """Refuse a file that is no Keras model, or one that holds more than layers and weights. Raises ModelError."""
     described(path)
+
+
+def may_loop(path: Path) -> bool:
+    """Return whether a model has a layer that loops; False for a file that cannot be read."""
+    try:
+        return any(item["class_name"] in LOOPS for item in _classes(described(path).config))
+    except (ModelError, ImportError):  # said when the model is loaded
+        return False
 
 
 def described(path: Path) -> Described:

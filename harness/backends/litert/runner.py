@@ -195,7 +195,7 @@ class LiteRTBackend(Backend):
 
     def _infer(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), self.spec.outputs), np.float32)
-        for start, count, part in in_batches(pixels, self._batch, fixed=True):
+        for start, count, part in in_batches(pixels, self._batch, fixed=True, latencies=self._latencies):
             try:
                 self._interpreter.set_tensor(self._source, self.fed(part))
                 self._interpreter.invoke()

@@ -163,7 +163,9 @@ class ONNXRuntimeBackend(Backend):
 
     def _infer(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), self.spec.outputs), np.float32)
-        for start, count, part in in_batches(pixels, self._batch, fixed=self._shape.batch is not None):
+        for start, count, part in in_batches(
+            pixels, self._batch, fixed=self._shape.batch is not None, latencies=self._latencies
+        ):
             result[start : start + count] = self._rows(self._session, part)[:count]
         return result
 

@@ -41,7 +41,6 @@ class OpenVINOBackend(Backend):
     def load(self) -> Loaded:
         """Read and compile the model. Raises ModelError for a bad file or name, DeviceError for device or precision."""
         ov = import_openvino()
-        self._latencies: list[float] = []
         self._notes: list[str] = []
         self._misshapen: ModelError | None = None  # an exception in a callback would end the process
         core = ov.Core()
@@ -257,11 +256,6 @@ class OpenVINOBackend(Backend):
     def _notice_another_device(self) -> None:
         if not set(self._devices()) <= set(self.loaded.details["execution_devices"]):
             self.loaded = after_a_change(self.loaded, self._report(), self.spec.id)
-
-    def take_latencies(self) -> list[float]:
-        """Return and forget the latencies of the requests since the last call, in milliseconds."""
-        taken, self._latencies = self._latencies, []
-        return taken
 
     @property
     def port(self) -> tuple[int, int]:

@@ -211,7 +211,7 @@ class TensorFlowBackend(Backend):
 
     def _infer(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), self.spec.outputs), np.float32)
-        for start, count, part in in_batches(pixels, self._batch, fixed=self._pad):
+        for start, count, part in in_batches(pixels, self._batch, fixed=self._pad, latencies=self._latencies):
             try:
                 answer = np.asarray(self._run(part))
             except self._errors as error:

@@ -104,7 +104,9 @@ class TorchBackend(Backend):
     def _infer(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), self.spec.outputs), np.float32)
         with self._torch.inference_mode():
-            for start, count, part in in_batches(pixels, self._batch, fixed=self._shape.batch is not None):
+            for start, count, part in in_batches(
+                pixels, self._batch, fixed=self._shape.batch is not None, latencies=self._latencies
+            ):
                 result[start : start + count] = self._rows(part)[:count]
         return result
 

@@ -29,9 +29,9 @@ _SHADES = (100.0, 99.5, 99.0, 97.0, 90.0)
 
 @dataclass(frozen=True)
 class MatrixRow:
-    """A candidate. ``gates``: those that keep it from shipping; ``latency``: median and 95th percentile in ms.
+    """A candidate. ``gates``: those that keep it from shipping; ``megabytes``: of 10^6 bytes.
 
-    ``megabytes``: of 10^6 bytes.
+    ``latency``: median and 95th percentile in ms, of a request, with its number of images where they are several.
     """
 
     model: ModelRow
@@ -103,12 +103,20 @@ def _decided(record: RunRecord) -> MatrixPart:
     return compare_candidates(record.models, record.comparisons, record.gates)
 
 
+def _latency(part: ModelPart) -> str:
+    """Return median and 95th percentile of a request, with its images where it held several."""
+    latency, batch = part.latency_ms, part.details.get("batch")
+    if latency is None:
+        return MISSING
+    text = ", ".join(map(numbers.milliseconds, (latency.median, latency.percentile95)))
+    return f"{text} per {batch}" if isinstance(batch, int) and batch > 1 else text
+
+
 def _row(
     record: RunRecord, decision: MatrixPart, part: ModelPart, model: ModelRow, against: ComparisonRow
 ) -> MatrixRow:
     stands = standing(part.id, record.models, record.gates)
     best = part.id == decision.best and stands == "ships"
-    latency = part.latency_ms
     return MatrixRow(
         model=model,
         against=against,
@@ -116,7 +124,7 @@ def _row(
         standing=stands,
         word=f"best, {WORDS[stands]}" if best else WORDS[stands],
         gates=visible(", ".join(dict.fromkeys(deciding_gates(part.id, record.gates)))) if part.status == "ok" else "",
-        latency=", ".join(map(numbers.milliseconds, (latency.median, latency.percentile95))) if latency else MISSING,
+        latency=_latency(part),
         megabytes=numbers.megabytes(part.model_bytes),
     )
 

@@ -356,3 +356,16 @@ def test_other_devices_precisions_and_missing_packages(made: dict[str, Path], mo
     assert message.startswith("the backend keras needs Keras, which cannot be imported")
     assert message.endswith("run `pip install 'conversion-accuracy-harness[keras]'`")
     assert ModelError.exit_code == DeviceError.exit_code == 3
+
+
+def test_a_recurrent_layer_is_known_to_loop(tmp_path: Path) -> None:
+    keras = require_keras()
+    shapes = [keras.layers.Reshape((16, 48)), keras.layers.Bidirectional(keras.layers.LSTM(4)), keras.layers.Dense(5)]
+    recurrent = keras.Sequential([keras.Input((16, 16, 3)), *shapes])
+    plain = keras.Sequential([keras.Input((16, 16, 3)), shapes[0], keras.layers.Flatten(), keras.layers.Dense(5)])
+    for name in ("m.keras", "m.h5"):
+        for model, loops in ((recurrent, True), (plain, False)):
+            model.save(tmp_path / name)
+            assert FACTS.has_loops(tmp_path / name) == loops
+    (tmp_path / "m.keras").write_bytes(b"no model")
+    assert not FACTS.has_loops(tmp_path / "m.keras")

@@ -13,8 +13,9 @@ from harness.backends.registry import facts_of
 from harness.config import Candidate, Config
 from harness.conversion.converted import Converted
 from harness.conversion.settings import LAYOUT, inside, key_of, remarks, require_convertible, settings
+from harness.conversion.writing import write_errors
 from harness.disk.leftovers import work_folder
-from harness.errors import HarnessError, ModelError
+from harness.errors import ModelError
 from harness.machine.digests import file_sha256
 
 if TYPE_CHECKING:
@@ -146,27 +147,18 @@ def _write(ov: Any, config: Config, candidate: Candidate, model: Any, twin: Any,
     ``twin``: what the IR has to compute, without the preprocessing: the unprocessed graph, or INT8 made of it;
     ``step``: the distance of two values of a quantised output.
     """
-    xml = candidate.model
-    try:
-        with work_folder(xml.parent, "convert") as folder:
-            checks = _checked(ov, config, candidate, model, twin, step, folder)
-            for path in (folder / "model.bin", folder / "model.xml"):  # the .xml last: it says which .bin belongs to it
-                _sync(path)
-                path.replace(xml.with_suffix(path.suffix))
-        if os.name == "posix":
-            _sync(xml.parent)
-    except HarnessError as error:
-        raise type(error)(f"{key_of(config, candidate, 'model')}: {xml} was not written: {error}") from None
-    except OSError as error:
-        raise ModelError(
-            f"{key_of(config, candidate, 'model')}: {xml} cannot be written: {error.strerror or error}; choose another "
-            "folder, or mend its permissions"
-        ) from error
-    except RuntimeError as error:
-        raise ModelError(
-            f"{key_of(config, candidate, 'model')}: {xml} was not written: {reason(error, line=0)}; is there room on "
-            "the disk?"
-        ) from error
+    xml, where = candidate.model, key_of(config, candidate, "model")
+    with write_errors(where, xml):
+        try:
+            with work_folder(xml.parent, "convert") as folder:
+                checks = _checked(ov, config, candidate, model, twin, step, folder)
+                for path in (folder / "model.bin", folder / "model.xml"):  # the .xml last: it says which .bin it has
+                    _sync(path)
+                    path.replace(xml.with_suffix(path.suffix))
+            if os.name == "posix":
+                _sync(xml.parent)
+        except RuntimeError as error:
+            raise ModelError(f"{reason(error, line=0)}; is there room on the disk?") from error
     return checks
 
 

@@ -74,17 +74,25 @@ def _common(content: IrXml, source: Source | None, *, tool: str, parameters: Map
 
 
 def _from_harness(content: IrXml, ours: Mapping[str, str]) -> IrContract:
-    common = _common(content, "harness", tool=f"harness {ours.get('harness_version', '?')}", parameters=ours)
+    found = with_written(_common(content, "harness", tool="", parameters=ours), ours)
+    return replace(
+        found,
+        # in a small network the scales take more bytes than the weights, so what was asked decides
+        weights="int8" if ours.get("weights") == "int8" and integer_bytes(content) else found.weights,
+    )
+
+
+def with_written(contract: IrContract, ours: Mapping[str, str]) -> IrContract:
+    """Return a contract with what the harness wrote down of it when it converted the model."""
     color = ours.get("color")
     return replace(
-        common,
+        contract,
         color=cast("Color", color) if color in ("RGB", "BGR") else None,
         reversed_channels={"true": True, "false": False}.get(ours.get("channels_reversed", "")),
         mean=mo_parameters.channels(ours.get("mean_inside"), 0.0),
         scale=mo_parameters.channels(ours.get("scale_inside"), 1.0),
-        layout=ours.get("layout", common.layout),
-        # in a small network the scales take more bytes than the weights, so what was asked decides
-        weights="int8" if ours.get("weights") == "int8" and integer_bytes(content) else common.weights,
+        layout=ours.get("layout", contract.layout),
+        tool=f"harness {ours.get('harness_version', '?')}",
     )
 
 

@@ -6,6 +6,7 @@ the stored integers to real values, before an output real values to the integers
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,36 +18,40 @@ _PASSED = frozenset({"Convert", "Transpose", "Reshape"})  # change neither order
 
 def input_quantization(source: Any) -> Quantization | None:
     """Return how an input (ov.Output of a Parameter) stores real values; None where it has no scale."""
-    dtype = _integer(source)
-    targets = list(source.get_target_inputs())
-    while dtype is not None and len(targets) == 1:
-        node = targets[0].get_node()
-        if node.get_type_name() == "FakeQuantize":
-            limits = _limits(node)
-            if limits is None:
-                return None
-            stored_low, stored_high, real_low, real_high = limits
-            return _quantization((real_low, real_high), (stored_low, stored_high), dtype)
-        if node.get_type_name() not in _PASSED:
-            return None
-        targets = list(node.output(0).get_target_inputs())
-    return None
+    limits = _nearest_limits(_behind(source))
+    return _quantization(limits[2:], limits[:2], _integer(source)) if limits else None
 
 
 def output_quantization(output: Any) -> Quantization | None:
     """Return how an output (ov.Output of a Result) stores real values; None where it has no scale."""
-    dtype = _integer(output)
-    node = output.get_node().input_value(0).get_node()
-    while dtype is not None:
+    limits = _nearest_limits(_before(output))
+    return _quantization(limits[:2], limits[2:], _integer(output)) if limits else None
+
+
+def _behind(source: Any) -> Iterator[Any]:
+    """Yield the nodes behind an input, as long as it has one reader only."""
+    targets = list(source.get_target_inputs())
+    while len(targets) == 1:
+        node = targets[0].get_node()
+        yield node
+        targets = list(node.output(0).get_target_inputs())
+
+
+def _before(output: Any) -> Iterator[Any]:
+    """Yield the nodes before an output."""
+    node = output.get_node()
+    while True:
+        node = node.input_value(0).get_node()
+        yield node
+
+
+def _nearest_limits(nodes: Iterator[Any]) -> tuple[float, float, float, float] | None:
+    """Return the limits of the first FakeQuantize; None where another node than one that moves values comes first."""
+    for node in nodes:
         if node.get_type_name() == "FakeQuantize":
-            limits = _limits(node)
-            if limits is None:
-                return None
-            real_low, real_high, stored_low, stored_high = limits
-            return _quantization((real_low, real_high), (stored_low, stored_high), dtype)
+            return _limits(node)
         if node.get_type_name() not in _PASSED:
             return None
-        node = node.input_value(0).get_node()
     return None
 
 
@@ -90,9 +95,9 @@ def _limits(node: Any) -> tuple[float, float, float, float] | None:
 
 
 def _quantization(
-    reals: tuple[float, float], integers: tuple[float, float], dtype: np.dtype[Any]
+    reals: tuple[float, float], integers: tuple[float, float], dtype: np.dtype[Any] | None
 ) -> Quantization | None:
-    if not integers[1] > integers[0] or not reals[1] > reals[0]:
+    if dtype is None or not integers[1] > integers[0] or not reals[1] > reals[0]:
         return None
     scale = (reals[1] - reals[0]) / (integers[1] - integers[0])
     return Quantization(scale, round(integers[0] - reals[0] / scale), dtype)

@@ -15,6 +15,7 @@ from harness.backends.saved_model.framework import import_framework
 from harness.backends.tensorflow.exporting import written
 from harness.backends.tensorflow.freezing import freeze, needed, renamed
 from harness.backends.tensorflow.frozen import Frozen
+from harness.backends.tensorflow.nodes import parsed
 from harness.backends.tensorflow.ports import Port, Ports, sides_of
 from harness.backends.tensorflow.restoring import stored_values
 from harness.config import Reference
@@ -72,17 +73,10 @@ def exported(reference: Reference, folder: Path) -> Path:
 
 def _read(folder: Path) -> Any:
     """Return the MetaGraphDef that serves."""
-    from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
     path = folder / GRAPH
-    saved = SavedModel()
-    try:
-        saved.ParseFromString(path.read_bytes())
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
-    except DecodeError:
-        raise ModelError(f"{path}: no SavedModel, or cut off; export it again") from None
+    saved = parsed(SavedModel(), path, "no SavedModel, or cut off; export it again")
     metas = list(saved.meta_graphs)
     serving = [meta for meta in metas if _SERVE in meta.meta_info_def.tags]
     if not metas:

@@ -11,7 +11,8 @@ import numpy as np
 from harness.backends.tensorflow.checkpoint import Checkpoint
 from harness.backends.tensorflow.framework import reason
 from harness.backends.tensorflow.frozen import Frozen
-from harness.backends.tensorflow.operations import refuse_training_mode, refuse_unknown_operations
+from harness.backends.tensorflow.nodes import fed_on
+from harness.backends.tensorflow.operations import Operations, refuse_operations, refuse_training
 from harness.backends.tensorflow.restoring import Stored
 from harness.errors import ModelError
 
@@ -25,8 +26,7 @@ def needed(tf: Any, graph_def: Any, tensor: str, path: object) -> Any:
     try:
         part = tf.compat.v1.graph_util.extract_sub_graph(graph_def, [tensor.partition(":")[0]])
     except (AssertionError, KeyError, TypeError):
-        fed_on = {name.lstrip("^").partition(":")[0] for node in graph_def.node for name in node.input}
-        absent = ", ".join(f"'{name}'" for name in sorted(fed_on - names)[:3])
+        absent = ", ".join(f"'{name}'" for name in sorted(fed_on(graph_def.node) - names)[:3])
         raise ModelError(f"{path}: cut off, {absent or tensor} is missing; save or fetch it again") from None
     functions = {function.signature.name: function for function in part.library.function}
     called: set[str] = set()
@@ -54,7 +54,7 @@ def freeze(
     node has, by default the one of its own name; ``allow``: further types of operations. Raises ModelError for
     operations that are not known to be harmless, and for values that are missing or of another shape.
     """
-    refuse_unknown_operations(graph_def, path, allow | _VARIABLES | _READS)
+    refuse_operations(Operations.of(graph_def), path, allow | _VARIABLES | _READS)
     variables = [node for node in graph_def.node if node.op in _VARIABLES]
     if not variables:
         return graph_def
@@ -127,8 +127,9 @@ def renamed(
     `input` and `output` where they are None; ``allow``: further types of operations. Raises ModelError where the graph
     is not one for inference.
     """
-    refuse_unknown_operations(graph_def, path, allow)
-    refuse_training_mode(graph_def, path)
+    found = Operations.of(graph_def)
+    refuse_operations(found, path, allow)
+    refuse_training(found, path)
     source, output = tensors
     given, asked = (names[0] or "input").removesuffix(":0"), (names[1] or "output").removesuffix(":0")
     refuse_unfed(graph_def, path, source.partition(":")[0], asked)

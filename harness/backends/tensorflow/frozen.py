@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.backends.tensorflow.framework import import_tensorflow
 from harness.backends.tensorflow.graph_def import read_graph, tensor_name
-from harness.backends.tensorflow.operations import refuse_training_mode, refuse_unknown_operations
+from harness.backends.tensorflow.operations import Operations, refuse_operations, refuse_training
 from harness.config import Reference
 
 
@@ -28,6 +28,7 @@ def frozen(reference: Reference) -> Frozen:
     tf = import_tensorflow()
     graph_def = tf.compat.v1.GraphDef.FromString(reference.model.read_bytes())
     needed = tf.compat.v1.graph_util.extract_sub_graph(graph_def, [output.rpartition(":")[0]])
-    refuse_unknown_operations(needed, reference.model, frozenset(reference.allow_ops))
-    refuse_training_mode(needed, reference.model)
+    found = Operations.of(needed)
+    refuse_operations(found, reference.model, frozenset(reference.allow_ops))
+    refuse_training(found, reference.model)
     return Frozen(graph_def, tensor_name(source), tensor_name(output))

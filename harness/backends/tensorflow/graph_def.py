@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.backends.tensorflow.nodes import PLACEHOLDERS
 from harness.backends.tensorflow.operations import Operation, Operations
 from harness.errors import ModelError, nearest
 
 _LARGEST = 2**31 - 1  # a protocol buffer's own limit
 _VARINT, _BYTES = 0, 2
 _TOP_LEVEL = {1: _BYTES, 2: _BYTES, 3: _VARINT, 4: _BYTES, 5: _BYTES}  # node, library, version, versions, debug_info
-_INPUT_OPS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 _FETCH = "run `harness fetch CONFIG` again, or copy the file again"
 
 
@@ -64,14 +64,14 @@ class Graph:
     @property
     def inputs(self) -> list[str]:
         """Names of what may be fed."""
-        return [node.name for node in self.nodes.values() if node.op in _INPUT_OPS]
+        return [node.name for node in self.nodes.values() if node.op in PLACEHOLDERS]
 
     @property
     def outputs(self) -> list[str]:
         """Names of the computed nodes that no other node reads."""
         read = {name for node in self.nodes.values() for name in node.inputs}
-        ends = [node for node in self.nodes.values() if node.name not in read and node.op not in (*_INPUT_OPS, "Const")]
-        return [node.name for node in ends if node.op != "NoOp"]
+        none = (*PLACEHOLDERS, "Const", "NoOp")
+        return [node.name for node in self.nodes.values() if node.name not in read and node.op not in none]
 
     def find_input(self, name: str, where: str) -> str:
         """Return the tensor name (``x:0``) of an input given with or without ``:0``. Raises ModelError."""

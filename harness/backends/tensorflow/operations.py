@@ -74,14 +74,6 @@ def _operation(node: Any) -> Operation:
     return Operation(node.name, node.op, frozenset(calls - {""}), training)
 
 
-def refuse_unknown_operations(graph_def: Any, path: object, allow: frozenset[str] = frozenset()) -> None:
-    """Refuse a graph that has an operation which is not known to do nothing but compute.
-
-    ``graph_def``: a GraphDef; as ``refuse_operations``.
-    """
-    refuse_operations(Operations.of(graph_def), path, allow)
-
-
 def refuse_operations(found: Operations, path: object, allow: frozenset[str] = frozenset()) -> None:
     """Refuse a graph that has an operation which is not known to do nothing but compute, or calls itself without end.
 
@@ -106,11 +98,6 @@ def refuse_operations(found: Operations, path: object, allow: frozenset[str] = f
         f"{path}: refused, its operation '{node.name}' ({node.op}) reaches outside the graph, or is not known to stay "
         f"inside; remove it, or write `allow_ops: [{node.op}]` if you trust this file"
     )
-
-
-def refuse_training_mode(graph_def: Any, path: object) -> None:
-    """Refuse a graph whose batch normalisation takes mean and variance from each batch. Raises ModelError."""
-    refuse_training(Operations.of(graph_def), path)
 
 
 def refuse_training(found: Operations, path: object) -> None:

@@ -19,7 +19,8 @@ from harness.backends.tensorflow.framework import import_tensorflow, reason
 from harness.backends.tensorflow.freezing import refuse_unfed
 from harness.backends.tensorflow.frozen import Frozen
 from harness.backends.tensorflow.graph_def import tensor_name
-from harness.backends.tensorflow.operations import refuse_training_mode, refuse_unknown_operations
+from harness.backends.tensorflow.nodes import PLACEHOLDERS, fed_on, parsed
+from harness.backends.tensorflow.operations import Operations, refuse_operations, refuse_training
 from harness.backends.tensorflow.precision import effective_precision
 from harness.config.models import ElementType
 from harness.errors import DeviceError, ModelError
@@ -27,8 +28,7 @@ from harness.feeding.contract import holds, is_identity, is_reversed, pixel_tabl
 from harness.machine.environment import cpu_name
 
 _DEPENDENCE = 1e-2  # of the largest value; rounding in another order changes 1e-5
-_NO_RESULTS = ("Const", "NoOp", "Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
-_PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
+_NO_RESULTS = ("Const", "NoOp", *PLACEHOLDERS)
 
 
 class TensorFlowBackend(Backend):
@@ -54,16 +54,16 @@ class TensorFlowBackend(Backend):
         graph_def = opened.graph_def
         nodes = {node.name: node for node in graph_def.node}
         source, output = nodes[tensor_name(opened.input)[:-2]], nodes[tensor_name(opened.output)[:-2]]
-        fed_on = {name.lstrip("^").partition(":")[0] for node in graph_def.node for name in node.input}
         fixed = self._fixed_batch(source)
         self._batch = fixed or self.spec.batch or 32
         self._fixed, self._pad = fixed, fixed is not None
-        absent = sorted(fed_on - set(nodes))
+        absent = sorted(fed_on(graph_def.node) - set(nodes))
         if absent:
             raise ModelError(f"{self.spec.model}: cut off, '{absent[0]}' is missing; fetch or freeze the graph again")
         graph_def = tf1.graph_util.extract_sub_graph(graph_def, [output.name])
-        refuse_unknown_operations(graph_def, self.spec.model, frozenset(self.spec.allow_ops))
-        refuse_training_mode(graph_def, self.spec.model)
+        found = Operations.of(graph_def)
+        refuse_operations(found, self.spec.model, frozenset(self.spec.allow_ops))
+        refuse_training(found, self.spec.model)
         refuse_unfed(graph_def, self.spec.model, source.name, self.spec.output or "output")
         devices = _without_devices(graph_def)
         if all(node.name != source.name for node in graph_def.node):
@@ -118,12 +118,12 @@ class TensorFlowBackend(Backend):
         """Read the model as a frozen graph, with the names of its input and output (``x:0``). Raises ModelError."""
         graph_def = _read_graph(tf.compat.v1, self.spec.model)
         nodes = {node.name: node for node in graph_def.node}
-        placeholders = {f"{name}:0": node for name, node in nodes.items() if node.op in _PLACEHOLDERS}
+        placeholders = {f"{name}:0": node for name, node in nodes.items() if node.op in PLACEHOLDERS}
         source = find_by_name(self.spec.input.name, placeholders, what="input", model=self.spec.model)
-        fed_on = {name.lstrip("^").partition(":")[0] for node in graph_def.node for name in node.input}
-        results_first = sorted(nodes, key=lambda name: name in fed_on)
+        read = fed_on(graph_def.node)
+        results_first = sorted(nodes, key=lambda name: name in read)
         if self.spec.output is None:
-            results_first = [name for name in nodes if name not in fed_on and nodes[name].op not in _NO_RESULTS]
+            results_first = [name for name in nodes if name not in read and nodes[name].op not in _NO_RESULTS]
         output = find_by_name(
             self.spec.output, {f"{name}:0": nodes[name] for name in results_first}, what="output", model=self.spec.model
         )
@@ -260,16 +260,7 @@ def _without_devices(graph_def: Any) -> list[str]:
 
 
 def _read_graph(tf1: Any, path: str) -> Any:
-    from google.protobuf.message import DecodeError
-
-    graph_def = tf1.GraphDef()
-    try:
-        with open(path, "rb") as stream:
-            graph_def.ParseFromString(stream.read())
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
-    except DecodeError:
-        raise ModelError(f"{path}: no frozen TensorFlow graph, or cut off; fetch or freeze it again") from None
+    graph_def = parsed(tf1.GraphDef(), path, "no frozen TensorFlow graph, or cut off; fetch or freeze it again")
     if not graph_def.node:
         raise ModelError(f"{path}: a graph without any operation; fetch or freeze it again")
     return graph_def

@@ -11,14 +11,13 @@ from harness.backends.tensorflow.framework import reason
 from harness.backends.tensorflow.freezing import freeze, needed, renamed
 from harness.backends.tensorflow.frozen import Frozen
 from harness.backends.tensorflow.graph_def import tensor_name
+from harness.backends.tensorflow.nodes import PLACEHOLDERS, fed_on, parsed
 from harness.backends.tensorflow.ports import Port, Ports, sides_of
 from harness.backends.tensorflow.restoring import stored_values
 from harness.backends.tf_checkpoint.files import prefix_of, require_harmless
 from harness.backends.tf_checkpoint.framework import import_framework
 from harness.config import Reference
 from harness.errors import ModelError
-
-_PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 
 
 def open_checkpoint(tf: Any, path: Path, *, names: tuple[str | None, str | None], allow: frozenset[str]) -> Frozen:
@@ -30,12 +29,12 @@ def open_checkpoint(tf: Any, path: Path, *, names: tuple[str | None, str | None]
     require_harmless(path)
     meta = _read(path)
     nodes = {f"{node.name}:0": node for node in meta.graph_def.node}
-    placeholders_first = sorted(nodes, key=lambda name: nodes[name].op not in _PLACEHOLDERS)
+    placeholders_first = sorted(nodes, key=lambda name: nodes[name].op not in PLACEHOLDERS)
     source = find_by_name(names[0], {name: nodes[name] for name in placeholders_first}, what="input", model=str(path))
     output = find_by_name(names[1], _ends_first(nodes), what="output", model=str(path))
     stored = stored_values(meta)
     graph_def = meta.graph_def
-    if source.op not in _PLACEHOLDERS:
+    if source.op not in PLACEHOLDERS:
         _as_placeholder(tf, graph_def, source, path)
     part = needed(tf, graph_def, output.name, path)
     constant = freeze(tf, part, path, prefix_of(path), stored, allow)
@@ -48,10 +47,10 @@ def ports(path: Path) -> Ports:
     require_harmless(path)
     meta = _read(path)
     nodes = {node.name: node for node in meta.graph_def.node}
-    fed_on = {name.lstrip("^").partition(":")[0] for node in nodes.values() for name in node.input}
+    read = fed_on(nodes.values())
     graph = _imported(tf, meta.graph_def, path)
-    inputs = [name for name, node in nodes.items() if node.op in _PLACEHOLDERS]
-    outputs = [name for name, node in nodes.items() if name not in fed_on and name not in inputs]
+    inputs = [name for name, node in nodes.items() if node.op in PLACEHOLDERS]
+    outputs = [name for name, node in nodes.items() if name not in read and name not in inputs]
     found = ([name for name in names if graph.get_operation_by_name(name).outputs] for names in (inputs, outputs))
     return Ports(*({name: _port(tf, graph, name) for name in names} for names in found))
 
@@ -68,24 +67,17 @@ def exported(reference: Reference, folder: Path) -> Path:
 
 
 def _read(path: Path) -> Any:
-    from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 
-    meta = MetaGraphDef()
-    try:
-        meta.ParseFromString(path.read_bytes())
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
-    except DecodeError:
-        raise ModelError(f"{path}: no graph of a checkpoint, or cut off; copy the .meta file again") from None
+    meta = parsed(MetaGraphDef(), path, "no graph of a checkpoint, or cut off; copy the .meta file again")
     if not meta.graph_def.node:
         raise ModelError(f"{path}: a graph without any operation; copy the .meta file again")
     return meta
 
 
 def _ends_first(nodes: dict[str, Any]) -> dict[str, Any]:
-    fed_on = {name.lstrip("^").partition(":")[0] for node in nodes.values() for name in node.input}
-    return {name: nodes[name] for name in sorted(nodes, key=lambda name: nodes[name].name in fed_on)}
+    read = fed_on(nodes.values())
+    return {name: nodes[name] for name in sorted(nodes, key=lambda name: nodes[name].name in read)}
 
 
 def _as_placeholder(tf: Any, graph_def: Any, node: Any, path: Path) -> None:

@@ -7,9 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.backends.openvino import mo_parameters
-from harness.backends.openvino.contract import IrContract
-from harness.config.color import Color
+from harness.backends.openvino.contract import IrContract, with_written
 from harness.errors import ModelError
 
 _LARGEST = 1 << 20
@@ -35,23 +33,16 @@ def read_contract_file(model: Path) -> IrContract:
     if not path.exists():
         return IrContract(source=None)
     parameters = _parameters(path)
-    color = parameters.get("color", "")
-    orders: dict[str, Color] = {"RGB": "RGB", "BGR": "BGR"}
     sides = parameters.get("input_shape", "").split(",")
     known = len(sides) == 4 and all(_SIDE.fullmatch(side) for side in sides)
-    return IrContract(
+    plain = IrContract(
         source="harness",
-        color=orders.get(color),
-        reversed_channels={"true": True, "false": False}.get(parameters.get("channels_reversed", "")),
-        mean=mo_parameters.channels(parameters.get("mean_inside"), 0.0),
-        scale=mo_parameters.channels(parameters.get("scale_inside"), 1.0),
         weights=parameters.get("weights"),
-        layout=parameters.get("layout"),
         shape=tuple(map(int, sides)) if known else None,
         model_name=parameters.get("model_name", ""),
-        tool=f"harness {parameters.get('harness_version', '?')}",
         parameters=parameters,
     )
+    return with_written(plain, parameters)
 
 
 def _parameters(path: Path) -> dict[str, str]:

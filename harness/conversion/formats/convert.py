@@ -18,9 +18,10 @@ from harness.conversion.formats.function import original_function
 from harness.conversion.formats.program import program_as_onnx
 from harness.conversion.formats.writers import litert_bytes, onnx_bytes
 from harness.conversion.settings import key_of, remarks, settings, source_files
+from harness.conversion.writing import write_errors
 from harness.disk.atomic import write_atomically
 from harness.disk.leftovers import work_folder
-from harness.errors import HarnessError, ModelError
+from harness.errors import ModelError
 from harness.machine.digests import digested, file_sha256
 
 _WRITERS = {"onnx": onnx_bytes, "litert": litert_bytes}
@@ -50,7 +51,7 @@ def convert_format(config: Config, candidate: Candidate, target: str, *, overwri
     facts_of(config.original.backend).require_harmless(config.original.model)
     sha256 = digested(*source_files(config))[0].sha256
     data = _written(config, candidate, target, where)
-    try:
+    with write_errors(where, model):
         with work_folder(model.parent, "convert") as folder:
             new = folder / model.name
             new.write_bytes(data)
@@ -60,13 +61,6 @@ def convert_format(config: Config, candidate: Candidate, target: str, *, overwri
         # The contract first: until the file follows, its digest tells that the two do not belong together.
         write_atomically(contract_file(model), text.encode())
         write_atomically(model, data)
-    except HarnessError as error:
-        raise type(error)(f"{where}: {model} was not written: {error}") from None
-    except OSError as error:
-        raise ModelError(
-            f"{where}: {model} cannot be written: {error.strerror or error}; choose another folder, or mend its "
-            "permissions"
-        ) from error
     files = (model, contract_file(model))
     return Converted(files, read_contract_file(model), checks, time.perf_counter() - begin)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.backends.tensorflow.known_operations import CONTROL, LISTS, PLAIN
-from harness.backends.tensorflow.operations import refuse_unknown_operations
+from harness.backends.tensorflow.operations import Operations, refuse_operations
 from harness.errors import ModelError
 
 
@@ -109,6 +109,6 @@ def test_what_reaches_outside_is_refused(tensorflow: Any, name: str, in_function
         node = graph.node.add()
     node.name, node.op = "evil", name
     with pytest.raises(ModelError, match=rf"m\.pb: .*'evil'.*({name}|variable)"):
-        refuse_unknown_operations(graph, "m.pb")
+        refuse_operations(Operations.of(graph), "m.pb")
     if name != "VarHandleOp":
-        refuse_unknown_operations(graph, "m.pb", frozenset({name}))
+        refuse_operations(Operations.of(graph), "m.pb", frozenset({name}))

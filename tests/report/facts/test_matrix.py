@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harness.judging.tradeoff import compare_candidates
-from harness.record.schema import Agreement, Latency, MatrixPart, ModelPart, PairPart, RunRecord
+from harness.record.schema import Agreement, Latency, MatrixPart, PairPart, RunRecord
 from harness.report.facts.matrix import Matrix, PairCell, _latency, comparison_matrix
 from harness.report.facts.summary import summarise
 from tests.report import records
@@ -117,7 +117,10 @@ def test_hidden_characters_of_a_reason_are_written_out() -> None:
 
 @pytest.mark.parametrize(("batch", "shown"), [(1, "3.12, 12.6"), (32, "3.12, 12.6 per 32"), (None, "3.12, 12.6")])
 def test_a_request_of_several_images_says_so(batch: int | None, shown: str) -> None:
-    part = ModelPart.model_construct(
-        latency_ms=Latency(median=3.12, percentile95=12.6, requests=9), details={"batch": batch} if batch else {}
+    part = model("ir").model_copy(
+        update={
+            "latency_ms": Latency(median=3.12, percentile95=12.6, requests=9),
+            "details": {"batch": batch} if batch else {},
+        }
     )
     assert _latency(part) == shown

@@ -1,0 +1,33 @@
+"""The nodes of a GraphDef: which are fed from outside, and which others read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harness.errors import ModelError
+
+PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
+M = TypeVar("M")
+
+
+def fed_on(nodes: Iterable[Any]) -> set[str]:
+    """Return the names of the nodes that these read."""
+    return {name.lstrip("^").partition(":")[0] for node in nodes for name in node.input}
+
+
+def parsed(message: M, path: str | Path, fault: str) -> M:
+    """Fill a protocol buffer's message from a file; return it.
+
+    ``fault``: what is said of a file that holds none, or is cut off. Raises ModelError.
+    """
+    from google.protobuf.message import DecodeError
+
+    try:
+        message.ParseFromString(Path(path).read_bytes())  # type: ignore[attr-defined]
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+    except DecodeError:
+        raise ModelError(f"{path}: {fault}") from None
+    return message

@@ -1,0 +1,23 @@
+"""What is said where a converted file could not be written."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.errors import HarnessError, ModelError
+
+
+@contextlib.contextmanager
+def write_errors(where: str, model: Path) -> Iterator[None]:
+    """Say of every error inside that the file was not written; ``where``: the key that names it, with its place."""
+    try:
+        yield
+    except HarnessError as error:
+        raise type(error)(f"{where}: {model} was not written: {error}") from None
+    except OSError as error:
+        raise ModelError(
+            f"{where}: {model} cannot be written: {error.strerror or error}; choose another folder, or mend its "
+            "permissions"
+        ) from error

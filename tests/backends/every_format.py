@@ -35,8 +35,8 @@ class Made:
         return {**model, "input": self.plain, "output": self.output, **more}
 
     def spec(self, **more: Any) -> ModelSpec:
-        given: dict[str, Any] = {"input": Input(**self.plain), "output": self.output, "model": str(self.model), **more}
-        return ModelSpec(id=self.backend, size=SIZE, outputs=CLASSES + 1, **given)
+        given: dict[str, Any] = {"input": Input(**self.plain), "output": self.output, "model": str(self.model)}
+        return ModelSpec(**{"id": self.backend, "size": SIZE, "outputs": CLASSES + 1, **given, **more})
 
 
 class Formats:

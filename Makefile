@@ -7,7 +7,7 @@ SET ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup validate test test-shared lint bench campaign demo-model zoo lock audit clean
+.PHONY: setup validate test test-shared lint bench campaign init-table demo-model zoo lock audit clean
 
 setup: $(READY)
 
@@ -51,6 +51,15 @@ $(AUDIT):
 
 bench: $(READY)
 	$(BIN)/python -m harness.bench $(CONFIG) $(SET) $(ARGS)
+
+MODELS := ../shared/models
+TEST_BED_MODELS := $(MODELS)/mobilenet_v2_1.0_224_frozen.pb $(wildcard $(MODELS)/mobilenet_v1_0.25_224/*) \
+  $(MODELS)/mobilenet_v1_0.25_128_quant.tflite $(wildcard $(MODELS)/*/*.xml)
+
+# What `harness init` finds for each model of the test bed: the table of docs/init.md.
+init-table: $(READY)
+	$(BIN)/python -m harness.bench.proposals $(TEST_BED_MODELS) --images ../shared/imagenet/val \
+	  --labels ../shared/imagenet/val.txt --into docs/init.md $(ARGS)
 
 # Mutations of everything that is read, and runs killed at random moments: docs/reliability.md. About half an hour.
 campaign: $(READY)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.backends.base import ModelSpec, Pixels, Probabilities, size_key, wrong_width
+from harness.backends.layouts import Layout, layout_of
 from harness.errors import ModelError
 from harness.feeding.contract import holds, is_reversed, normalised
 from harness.feeding.outputs import as_rows
 
-Layout = Literal["NHWC", "NCHW"]
 _LAYOUTS: tuple[Layout, ...] = ("NHWC", "NCHW")
 
 
@@ -42,7 +42,7 @@ def input_shape(spec: ModelSpec, sides: Sequence[int | None]) -> InputShape:
     }
     if wanted and fits and wanted not in fits:
         raise ModelError(f"{spec.model}: the input is {fits.pop()}, `layout: {wanted}` is configured; mend it")
-    nchw = wanted == "NCHW" or (wanted is None and len(sides) == 4 and sides[1] == 3 and sides[3] != 3)
+    nchw = (wanted or layout_of(sides)) == "NCHW"
     expected = (3, height, width) if nchw else (height, width, 3)
     if len(sides) != 4 or any(have not in (None, side) for have, side in zip(sides[1:], expected, strict=True)):
         shape = ", ".join("?" if side is None else str(side) for side in sides)

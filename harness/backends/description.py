@@ -1,61 +1,112 @@
-"""What a model's file says of itself before anything of it runs."""
+"""What a model's file says of itself: its tensors, and whatever it states of the pixels that it takes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
 
+from harness.backends.layouts import Layout, layout_of
 from harness.config.color import Color, Triple
 
-
-@dataclass(frozen=True)
-class Port:
-    """An input or output: its names, its shape (-1 where free; None where unknown) and its element type."""
-
-    names: tuple[str, ...]
-    shape: tuple[int, ...] | None
-    element: str
-
-    @property
-    def name(self) -> str:
-        """The name to write."""
-        return self.names[0] if self.names else ""
+T = TypeVar("T")
+# From what was trained to what was made of it last; the first of several models is the least derived one.
+Derivation = Literal["trained", "exported", "quantised", "converted"]
+DERIVATIONS: tuple[Derivation, ...] = ("trained", "exported", "quantised", "converted")
 
 
 @dataclass(frozen=True)
-class Description:
-    """What a file says.
+class Stated(Generic[T]):
+    """A value, and where it is stated, for a comment: `rt_info of NAME.xml`."""
 
-    ``inputs``, ``outputs``: in the file's order. ``color``, ``mean``, ``scale``: what the file says that it wants to be
-    fed, in the order of ``color``; None where it does not say. ``source``: where the file says so, for a comment.
+    value: T
+    source: str
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of a model.
+
+    ``shape``: None for a free side; None for the whole where even the rank is free. ``dtype``: as numpy names it.
+    ``quantization``: scale and zero point of the whole tensor: real value = scale * (stored value - zero point).
+    ``operation``: what computes an output, as its framework names it, such as ``Softmax``; empty where unknown.
     """
 
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
-    color: Color | None = None
-    mean: Triple | None = None
-    scale: Triple | None = None
-    source: str = ""
+    name: str
+    shape: tuple[int | None, ...] | None
+    dtype: str
+    quantization: tuple[float, int] | None = None
+    operation: str = ""
 
     @property
-    def layout(self) -> str | None:
-        """NHWC or NCHW by the first input's shape; None where it does not tell."""
-        shape = self.inputs[0].shape if self.inputs else None
-        if shape is None or len(shape) != 4 or (shape[1] == 3) == (shape[3] == 3):
-            return None
-        return "NHWC" if shape[3] == 3 else "NCHW"
+    def layout(self) -> Layout | None:
+        """The order of the axes of an image input; None where the shape does not tell it."""
+        return None if self.shape is None else layout_of(self.shape)
 
     @property
-    def size(self) -> tuple[int, int] | None:
-        """Height and width of the first input; None where they are free or unknown."""
-        if self.layout is None:
-            return None
-        shape = self.inputs[0].shape or ()
-        height, width = shape[1:3] if self.layout == "NHWC" else shape[2:4]
-        return (height, width) if min(height, width) > 0 else None
+    def sides(self) -> tuple[int | None, int | None]:
+        """Height and width of an image input in pixels, None where free or unknown."""
+        if self.shape is None or len(self.shape) != 4:
+            return None, None
+        return (self.shape[2], self.shape[3]) if self.layout == "NCHW" else (self.shape[1], self.shape[2])
 
     @property
     def width(self) -> int | None:
-        """How many values the last output has for one image; None where that is unknown."""
-        shape = self.outputs[-1].shape if self.outputs else None
-        own = [side for side in (shape or ())[1:] if side != 1] if shape and len(shape) > 1 else list(shape or ())
-        return own[0] if len(own) == 1 and own[0] > 0 else None
+        """Values an image of an output `[N,C]`, `[C]`, `[N,C,1,1]` or `[N,1,C]`; None where it cannot be one of these.
+
+        The first axis counts the images, but where it is the only one.
+        """
+        if not self.shape:
+            return None
+        own = self.shape[1:] if len(self.shape) > 1 else self.shape
+        if any(side is None for side in own):
+            return None
+        longer = [side for side in own if side is not None and side != 1]
+        return longer[0] if len(longer) == 1 else None
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What a model says of itself, read without running it.
+
+    ``inputs``, ``outputs``: in the file's order. ``source``: where they were read, for comments. ``derivation``: how
+    far the file is from what was trained. ``color``, ``mean``, ``scale``: of the pixels that it is to be **fed**, mean
+    and scale in the order of its colour channels; None where the file says nothing. ``inside``: sentences on what the
+    model does to its pixels itself. ``classes``: names of its classes, in order.
+    """
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    source: str
+    derivation: Derivation
+    color: Stated[Color] | None = None
+    mean: Stated[Triple] | None = None
+    scale: Stated[Triple] | None = None
+    inside: tuple[Stated[str], ...] = field(default=())
+
+
+def shape_of(sides: Sequence[int | str | None]) -> tuple[int | None, ...]:
+    """Return a shape in which names, None, 0 and negative numbers are free sides."""
+    return tuple(side if isinstance(side, int) and side > 0 else None for side in sides)
+
+
+def shape_words(shape: tuple[int | None, ...] | None) -> str:
+    """Return a shape for messages and comments: `[?, 224, 224, 3]`."""
+    return (
+        "of unknown shape" if shape is None else f"[{', '.join('?' if side is None else str(side) for side in shape)}]"
+    )
+
+
+def unquantised_pixels(tensor: Tensor) -> tuple[float, float] | None:
+    """Return the mean and scale with which a quantised input stores each pixel value as it is; None where it is none.
+
+    ``(x - mean) / scale`` then is ``quantization scale * (stored - zero point)`` for the stored value x of uint8, and
+    x - 128 of int8. Source: https://ai.google.dev/edge/litert/models/quantization_spec
+    """
+    if tensor.quantization is None or tensor.dtype not in ("uint8", "int8"):
+        return None
+    scale, zero_point = tensor.quantization
+    mean = float(zero_point + (128 if tensor.dtype == "int8" else 0))
+    divisor = 1.0 / scale
+    nearest = round(divisor * 2) / 2  # 1 / 0.0078125 is 128; 1 / 0.00784314 is meant as 127.5
+    return mean, nearest if abs(divisor - nearest) <= 1e-3 * divisor else divisor

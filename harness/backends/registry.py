@@ -26,7 +26,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.errors import ConfigError, nearest
+from harness.errors import ConfigError, ModelError, nearest
 from harness.machine.digests import contains
 
 Role = Literal["reference", "candidate"]
@@ -67,7 +67,7 @@ class BackendFacts:
       (``backends/tensorflow/frozen.py``), from which other formats are made;
     * ``guard``: ``(path) -> None``, raises ModelError for a model that must not be opened; other backends that read its
       format call it before they open a file. It must not import the framework;
-    * ``describer``: ``(path) -> Description``, gives inputs, outputs and what the file says of its preprocessing;
+    * ``describer``: ``(path) -> ModelDescription``, gives inputs, outputs and what the file says of its preprocessing;
     * ``may_loop``: ``(path) -> bool``, whether a model's file has loops, so that nobody knows whether it ends, where
       ``loop_words`` do not tell. It must not import the framework;
     * ``aliases``: ``(path) -> {name: tensor}``, further names that a model's file gives to its inputs and outputs. It
@@ -191,6 +191,17 @@ class BackendFacts:
             return importlib.util.find_spec(self.module) is not None
         except ValueError:  # in `sys.modules` as None, which keeps it from being imported
             return False
+
+    def describe(self, model: Path) -> Any:
+        """Return the ``ModelDescription`` of a model that this backend runs, checked to be harmless first.
+
+        Raises ModelError where it cannot be read, or its backend describes no models.
+        """
+        native = self.format_of(model)
+        if native.describer is None:
+            raise ModelError(f"{model}: the backend {native.name} does not describe models; write its entry by hand")
+        self.require_harmless(model)
+        return load_target(native.describer)(model)
 
     def version(self) -> str:
         """Return the installed version of the framework without importing it; `absent` where there is none."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.backends.layouts import layout_of
 from harness.backends.names import find_by_name, with_aliases
 from harness.backends.openvino.framework import reason, without_telemetry
 from harness.backends.openvino.quantized import input_quantization, output_quantization, real, stored
@@ -170,8 +171,7 @@ def _fix_shape(config: Config, model: Any, source: Any, shape: list[int]) -> str
     """Fix the input to one image of the configured size; return its layout."""
     free = source.get_partial_shape()
     sides = [-1 if side.is_dynamic else side.get_length() for side in free] if free.rank.is_static else []
-    nchw = len(sides) == 4 and sides[1] == 3 and sides[3] != 3
-    layout = config.original.input.layout or ("NCHW" if nchw else "NHWC")
+    layout = config.original.input.layout or layout_of(sides) or "NHWC"
     expected = shape if layout == "NHWC" else [1, 3, *shape[1:3]]
     if len(sides) != 4 or any(have not in (-1, want) for have, want in zip(sides[1:], expected[1:], strict=True)):
         raise ModelError(

@@ -1,1 +1,1 @@
-"""A first configuration of a model: what its file says, and what labelled images tell."""
+"""A configuration proposed from model files: read, and with images measured."""

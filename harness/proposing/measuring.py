@@ -1,199 +1,197 @@
-"""The contract of a model, measured: ways of feeding it, tried on labelled images."""
+"""The search for a model's contract on labelled images: label shift, then colour with mean and scale, crop, filter."""
 
 from __future__ import annotations
 
-import dataclasses
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from harness.backends.base import ModelSpec
-from harness.backends.opening import open_backend
-from harness.config import Input, Preprocess
-from harness.config.color import Color, Triple
-from harness.dataset.image_set import ImageSet
-from harness.feeding.decode import pixels_of_first
-from harness.feeding.families import NORMALISATIONS, Way, ways
-from harness.metrics.statistics import mcnemar_exact
+from harness.feeding.outputs import Applied
+from harness.metrics.statistics import above_share
+from harness.proposing.contracts import Contract, contracts_to_try
+from harness.proposing.margin import Standing, paired_p_value, race
+from harness.proposing.models import FoundModel
+from harness.proposing.probe import Probe
+from harness.proposing.protocols import Protocol, crops_of, filters_of, first_protocol
+from harness.proposing.sample import Sample
+from harness.proposing.trials import SHIFTS, Trials, Way
 
-FEW, MANY = 64, 256
-CLEAR = 0.01  # exact two-sided McNemar test of the best against the runner-up on the same images
-Hits = NDArray[np.bool_]
+SAMPLE = 256  # images
+_FIRST = 32  # images after which the hopeless contracts leave
+_CHANCE = 1e-6  # p-value below which right answers are no luck
+_SHIFT = 1e-3  # p-value below which a label shift is clear
 
-
-@dataclass(frozen=True)
-class Trial:
-    """One way of feeding: colour order, normalisation (in that order of channels), way to the pixels, label shift."""
-
-    color: Color
-    normalisation: str
-    mean: Triple
-    scale: Triple
-    way: Way
-    shift: int = 0
-
-    @property
-    def words(self) -> str:
-        """The trial in words."""
-        return f"{self.color}, {self.normalisation}, {self.way.name}, background {'yes' if self.shift else 'no'}"
+Say = Callable[[str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What one part was decided by: the best value, its runner-up, both counts, and whether the difference is clear."""
+class Decision(Generic[T]):
+    """How one part was decided: what is written, and the best of what differs from it, None where nothing did.
 
-    part: str
-    best: str
-    correct: int
-    runner_up: str
-    runner_correct: int
+    ``right`` and ``runner_up_right``: Top-1 answers that were right, of the same ``images``; ``p_value``: of the mean
+    difference of both scores on them, two-sided; ``is_clear``: whether everything else is clearly worse.
+    """
+
+    chosen: T
+    runner_up: T | None
+    is_clear: bool
     images: int
+    right: int
+    runner_up_right: int
     p_value: float
 
-    @property
-    def clear(self) -> bool:
-        """Whether the best is clearly better than the runner-up."""
-        return self.p_value < CLEAR
 
-    @property
-    def words(self) -> str:
-        """The decision as a comment."""
-        text = f"measured: {self.correct} of {self.images} correct, {self.runner_correct} with {self.runner_up}"
-        return text if self.clear else f"{text}: no clear margin (p {self.p_value:.2g})"
-
-
-@dataclass
+@dataclass(frozen=True)
 class Measured:
-    """The best trial, its hits, and how each part was decided, by part."""
+    """What was measured of a model.
 
-    trial: Trial
-    correct: int
-    images: int
-    choices: dict[str, Choice] = field(default_factory=dict)
-
-
-def measure(
-    backend: str,
-    spec: ModelSpec,
-    images: ImageSet,
-    *,
-    classes: NDArray[np.int32],
-    known: Callable[[Trial], bool] = lambda _: True,
-    progress: Callable[[str], None] = lambda _: None,
-) -> Measured:
-    """Try ways of feeding a model on the first labelled images and return the best.
-
-    ``classes``: class index of each image, without background; ``spec``: of the model, whose input is replaced;
-    ``known``: leaves out trials that the file itself rules out. First colour order and normalisation on 64 images, then
-    crop and filter on 256. Raises DatasetError for images that cannot be read, ModelError where the model fails.
+    ``crop`` and ``filter`` are None where the protocol was given. ``shift``: what is added to a class of the image set;
+    ``shift_is_clear``: whether the images decide it. ``right``: how many Top-1 answers to ``images`` were right, fed as
+    is written; ``reached``: whether that is better than guessing. ``answers``: how often the model answered to an
+    image; ``loads``: how often it was loaded; ``seconds``: the whole search.
     """
-    pictures = _Pictures(images, spec.size)
-    shifts = (0, 1) if spec.outputs > int(classes.max(initial=0)) + 1 else (0,)
-    first = ways(spec.size)[0]
-    colors: tuple[Color, ...] = ("RGB", "BGR")
-    every = [
-        Trial(color, name, *_ordered(color, mean, scale), first)
-        for name, (mean, scale) in NORMALISATIONS.items()
-        for color in colors
-    ]
-    trials = [trial for trial in every if known(trial)]
-    hits: dict[Trial, Hits] = {}
-    for trial in trials:
-        progress(trial.words)
-        answers = _answers(backend, spec, trial, pictures.of(first)[:FEW])
-        for shift in shifts:
-            hits[dataclasses.replace(trial, shift=shift)] = answers == classes[: len(answers)] + shift
-    best = max(hits, key=lambda trial: int(hits[trial].sum()))
-    near = [other for other in hits if int(hits[best].sum()) - int(hits[other].sum()) <= 3]  # decided on more images
-    found: dict[Trial, Hits] = {}
-    for trial in near[:4]:
-        progress(f"{trial.words}, more images")
-        answers = _answers(backend, spec, trial, pictures.of(first))
-        found[trial] = answers == classes[: len(answers)] + trial.shift
-    best = max(found, key=lambda trial: int(found[trial].sum()))
-    compared = {**hits, **found}
-    result = Measured(best, int(found[best].sum()), len(found[best]))
-    parts: dict[str, Callable[[Trial], object]] = {  # what the runner-up has in common with the best
-        "color": lambda other: (other.normalisation, other.shift),
-        "normalisation": lambda other: (other.color, other.shift),
-        "shift": lambda other: (other.color, other.normalisation),
-    }
-    for part, common in parts.items():
-        others = [other for other in compared if other != best and common(other) == common(best)]
-        if others:
-            result.choices[part] = _choice(part, best, others, compared)
-    _try_ways(backend, spec, pictures, classes, result, found[best], progress)
-    return result
+
+    contract: Contract
+    protocol: Protocol
+    color: Decision[Contract]
+    normalisation: Decision[Contract]
+    crop: Decision[Protocol] | None
+    filter: Decision[Protocol] | None
+    shift: int
+    shift_is_clear: bool
+    activation: Applied
+    right: int
+    images: int
+    reached: bool
+    answers: int
+    loads: int
+    seconds: float
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the images decide on label shift, colour, mean and scale."""
+        return self.reached and self.shift_is_clear and self.color.is_clear and self.normalisation.is_clear
 
 
-def _try_ways(
-    backend: str,
-    spec: ModelSpec,
-    pictures: _Pictures,
-    classes: NDArray[np.int32],
-    result: Measured,
-    hits: Hits,
-    progress: Callable[[str], None],
-) -> None:
-    tried = {result.trial: hits}
-    for way in ways(spec.size)[1:]:
-        trial = dataclasses.replace(result.trial, way=way)
-        progress(trial.words)
-        answers = _answers(backend, spec, trial, pictures.of(way))
-        tried[trial] = answers == classes[: len(answers)] + trial.shift
-    published = result.trial
-    best = max(tried, key=lambda trial: int(tried[trial].sum()))
-    others = [other for other in tried if other != best]
-    choice = _choice("way", best, others, tried)
-    if best != published and _p(tried[best], tried[published]) >= CLEAR:
-        best = published  # the usual one, where nothing speaks clearly against it
-        choice = _choice("way", best, [other for other in tried if other != best], tried)
-    result.choices["way"] = choice
-    result.trial, result.correct = best, int(tried[best].sum())
+def measure(model: FoundModel, sample: Sample, say: Say, protocol: Protocol | None = None) -> Measured:
+    """Measure how a model wants to be fed.
+
+    ``protocol``: how the pixels are made, where that is known already; then it is not searched. Raises ModelError where
+    the model cannot be run.
+    """
+    begin = time.perf_counter()
+    with Probe(model, model.size, model.width) as probe:
+        trials = Trials(probe, sample)
+        search = _Search(model, trials, len(sample), protocol or first_protocol(*model.size), say)
+        contracts = search.contracts()
+        contract = contracts.chosen
+        reached = search.is_reached(contract)
+        chosen, crop, by_filter = search.protocol, None, None
+        if protocol is None and reached:
+            crop, by_filter = search.crops(contract), search.filters(contract)
+            chosen = by_filter.chosen
+        way = Way(contract, chosen)
+        trials.scores(way, range(len(sample)))
+        _, right = trials.seen(way, search.shift)
+        return Measured(
+            contract=contract,
+            protocol=chosen,
+            color=search.decided(contracts, lambda each: each.color != contract.color),
+            normalisation=search.decided(contracts, lambda each: each.name != contract.name),
+            crop=crop,
+            filter=by_filter,
+            shift=search.shift,
+            shift_is_clear=search.shift_is_clear,
+            activation=trials.activation or "none",
+            right=int(right.sum()),
+            images=len(right),
+            reached=reached,
+            answers=trials.images,
+            loads=probe.loads,
+            seconds=time.perf_counter() - begin,
+        )
 
 
-def _choice(part: str, best: Trial, others: Sequence[Trial], hits: dict[Trial, Hits]) -> Choice:
-    runner = max(others, key=lambda other: hits[other].mean())
-    count = min(len(hits[best]), len(hits[runner]))
-    one, two = hits[best][:count], hits[runner][:count]
-    name = {
-        "color": runner.color,
-        "normalisation": runner.normalisation,
-        "shift": "background" if runner.shift else "no background",
-        "way": runner.way.name,
-    }[part]
-    return Choice(part, best.words, int(one.sum()), name, int(two.sum()), count, _p(one, two))
+class _Search:
+    """The steps of a search; each leaves what the next one needs."""
+
+    def __init__(self, model: FoundModel, trials: Trials, sample: int, protocol: Protocol, say: Say) -> None:
+        self._model, self._trials, self._sample, self._say = model, trials, sample, say
+        self.protocol = self._start = protocol
+        self.shift, self.shift_is_clear = 0, False
+        self._blocks: list[range] = []
+
+    def contracts(self) -> Standing[Contract]:
+        """Find label shift, colour order, mean and scale."""
+        tried = contracts_to_try(self._model.description, self._model.input)
+        self._say(f"{len(tried)} ways of colour, mean and scale")
+        first = range(min(_FIRST, self._sample))
+        self.shift, self.shift_is_clear = _find_shift(self._trials, [Way(each, self.protocol) for each in tried], first)
+        self._blocks = _blocks(first.stop, self._sample)
+        return self._race([Way(each, self.protocol) for each in tried], tried)
+
+    def crops(self, contract: Contract) -> Decision[Protocol]:
+        """Find the crop; the protocol has it afterwards."""
+        self._say("crops")
+        return self._protocols(contract, crops_of(self.protocol))
+
+    def filters(self, contract: Contract) -> Decision[Protocol]:
+        """Find the filter; the protocol has it afterwards."""
+        self._say("filters")
+        return self._protocols(contract, filters_of(self.protocol))
+
+    def is_reached(self, contract: Contract) -> bool:
+        """Return whether the model is better than guessing."""
+        _, right = self._trials.seen(Way(contract, self.protocol), self.shift)
+        return above_share(int(right.sum()), len(right), 1 / self._model.width) < _CHANCE
+
+    def decided(self, standing: Standing[Contract], differs: Callable[[Contract], bool]) -> Decision[Contract]:
+        """Return how one part of the contract was decided: colour, or mean and scale."""
+        return self._decision(standing, lambda each: Way(each, self._start), differs)
+
+    def _protocols(self, contract: Contract, tried: list[Protocol]) -> Decision[Protocol]:
+        standing = self._race([Way(contract, each) for each in tried], tried)
+        self.protocol = standing.chosen
+        return self._decision(standing, lambda each: Way(contract, each), lambda _: True)
+
+    def _race(self, ways: Sequence[Way], tried: Sequence[T]) -> Standing[T]:
+        at, by_contender = SHIFTS.index(self.shift), dict(zip(tried, ways, strict=True))
+        return race(tried, self._blocks, lambda each, rows: self._trials.scores(by_contender[each], rows)[:, at])
+
+    def _decision(self, standing: Standing[T], way: Callable[[T], Way], differs: Callable[[T], bool]) -> Decision[T]:
+        scores, right = self._trials.seen(way(standing.chosen), self.shift)
+        other = standing.runner_up(differs)
+        if other is None:
+            return Decision(standing.chosen, None, True, len(right), int(right.sum()), 0, 1.0)
+        other_scores, other_right = self._trials.seen(way(other), self.shift)
+        count = min(len(scores), len(other_scores))
+        return Decision(
+            standing.chosen,
+            other,
+            standing.is_clear(differs),
+            count,
+            int(right[:count].sum()),
+            int(other_right[:count].sum()),
+            paired_p_value(scores[:count] - other_scores[:count]),
+        )
 
 
-def _p(one: Hits, two: Hits) -> float:
-    return mcnemar_exact(int((one & ~two).sum()), int((two & ~one).sum()))
+def _find_shift(trials: Trials, ways: Sequence[Way], rows: range) -> tuple[int, bool]:
+    """Return the label shift with the best score of any way, and whether it is clearly better than the others."""
+    scores = {way: trials.scores(way, rows) for way in ways}
+    best = max(ways, key=lambda way: float(scores[way].mean(axis=0).max()))
+    means = scores[best].mean(axis=0)
+    at = int(np.argmax(means))
+    others = [other for other in range(len(SHIFTS)) if other != at]
+    clear = all(paired_p_value(scores[best][:, at] - scores[best][:, other]) < _SHIFT for other in others)
+    return SHIFTS[at], clear
 
 
-def _ordered(color: Color, mean: Triple, scale: Triple) -> tuple[Triple, Triple]:
-    return (mean, scale) if color == "RGB" else ((mean[2], mean[1], mean[0]), (scale[2], scale[1], scale[0]))
-
-
-def _answers(backend: str, spec: ModelSpec, trial: Trial, pixels: Any) -> NDArray[np.int64]:
-    contract = Input(name=spec.input.name, color=trial.color, mean=trial.mean, scale=trial.scale)
-    with open_backend(backend, dataclasses.replace(spec, input=contract)) as loaded:
-        return np.asarray(loaded.infer(pixels).argmax(axis=1))
-
-
-class _Pictures:
-    """The first images as pixels, each way decoded once."""
-
-    def __init__(self, images: ImageSet, size: int | tuple[int, int]) -> None:
-        self._images, self._size = images, size
-        self._count = min(MANY, len(images.manifest))
-        self._kept: dict[str, Any] = {}
-
-    def of(self, way: Way) -> Any:
-        """Return uint8 (count, height, width, 3) BGR."""
-        if way.name not in self._kept:
-            keys = way.keys if "steps" in way.keys else {**way.keys, "size": self._size}
-            preprocess = Preprocess.model_validate(keys)
-            self._kept[way.name] = pixels_of_first(self._images, preprocess, self._count, "a measurement of contracts")
-        return self._kept[way.name]
+def _blocks(first: int, images: int) -> list[range]:
+    """Return the blocks of a race: the first images, some more, and all."""
+    ends = sorted({first, min(images, max(first, images // 3)), images})
+    return [range(start, stop) for start, stop in zip([0, *ends], ends, strict=False)]

@@ -1,90 +1,216 @@
-"""What is proposed for a model: everything that its configuration needs, each with where it comes from."""
+"""What is proposed for each model and for the image set, each with where it comes from."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from harness.backends.description import Description
-from harness.backends.registry import BackendFacts, backends, load_target, recognise
-from harness.errors import ConfigError, ModelError
+from harness.backends.description import Stated
+from harness.config.color import Color, Triple, in_order
+from harness.dataset.imagenet import CLASSES
+from harness.errors import ConfigError
+from harness.proposing.contracts import FAMILIES, Contract
+from harness.proposing.measuring import SAMPLE, Decision, Measured, measure
+from harness.proposing.models import FoundModel
+from harness.proposing.protocols import Protocol, first_protocol
+from harness.proposing.sample import Sample, open_sample
 
-_ID = re.compile(r"[^A-Za-z0-9_.-]+")
+T = TypeVar("T")
+ASK = "measure it with --images"
 
 
 @dataclass(frozen=True)
-class Found:
-    """A model that was described. ``id``: as the configuration will call it."""
+class Fed:
+    """What a model is fed. Each part has its source; ``protocol``: how the pixels are made."""
 
-    id: str
+    color: Stated[Color]
+    mean: Stated[Triple]
+    scale: Stated[Triple]
+    protocol: Protocol
+    crop_source: str
+    filter_source: str
+
+
+@dataclass(frozen=True)
+class ImagesFound:
+    """The image set as it was given, and what was found there."""
+
     path: Path
-    facts: BackendFacts
-    description: Description
+    labels: str | None
+    source: str
+    images: int
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """All models, the reference first where there is one, with what was measured of them, by their ids."""
+
+    models: tuple[FoundModel, ...]
+    measured: Mapping[str, Measured]
+    images: ImagesFound | None = None
 
     @property
-    def is_original(self) -> bool:
-        """Whether it may be the reference: whatever its backend converts others to is derived from one."""
-        return "reference" in self.facts.roles
+    def reference(self) -> FoundModel | None:
+        """The first model, where its backend runs references and there is anything else, or it can be converted."""
+        first = self.models[0]
+        return first if first.may_be_reference and (len(self.models) > 1 or first.is_convertible) else None
+
+    def background(self, model: FoundModel) -> Stated[bool]:
+        """Return whether a model's class 0 is background."""
+        found, width = self.measured.get(model.id), model.width
+        shown = f"{width} values an image"
+        if found is not None and found.shift_is_clear and found.reached:
+            return Stated(found.shift == 1, f"measured: {_SHIFTS[found.shift]}")
+        if width == CLASSES + 1:
+            return Stated(True, f"{shown}: ImageNet's {CLASSES} classes and background")
+        return Stated(False, shown)
+
+    @property
+    def classes(self) -> int:
+        """Number of classes without background. Raises ConfigError where the models have different numbers of them."""
+        counts = {model.id: model.width - int(self.background(model).value) for model in self.models}
+        if len(set(counts.values())) > 1:
+            listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+            raise ConfigError(f"the models have different numbers of classes ({listed}); propose them one by one")
+        return counts[self.models[0].id]
+
+    def fed(self, model: FoundModel) -> Fed:
+        """Return what a model is fed: measured, else as its file says, else the usual, which is said."""
+        found = self.measured.get(model.id)
+        return _as_measured(found) if found is not None and found.reached else _as_stated(model, found)
 
 
-def found_models(paths: list[Path]) -> list[Found]:
-    """Describe models; the originals first, in the order given.
+_SHIFTS = {
+    1: "classes of the labels + 1, so class 0 is background",
+    0: "classes of the labels as they are, so no background",
+    -1: "classes of the labels - 1: the list counts from 1; subtract 1 from every class",
+}
 
-    Raises ConfigError where a path is missing or of no known kind, ModelError where a file cannot be read.
+
+def propose(
+    models: Sequence[FoundModel], images: Path | None, labels: str | None, say: Callable[[str, str], None]
+) -> Proposal:
+    """Return a proposal; with ``images`` each model is measured on them.
+
+    A candidate of the first model's size gets the first model's pixels. ``say(id, text)`` tells how far it is. Raises
+    DatasetError where images or labels cannot be used, ModelError where a model cannot be run.
     """
-    found: list[Found] = []
-    for path in paths:
-        if not path.exists():
-            raise ConfigError(f"{path}: does not exist")
-        facts = recognise(path)
-        if facts is None or facts.describer is None:
-            forms = ", ".join(dict.fromkeys(item.forms for item in backends().values() if item.describer))
-            raise ConfigError(f"{path}: no model of a kind that is known; known are {forms}")
-        description = load_target(facts.describer)(path)
-        if len(description.inputs) != 1:
-            names = ", ".join(port.name for port in description.inputs)
-            raise ModelError(
-                f"{path}: has {len(description.inputs)} inputs ({names}); export it with one, for the pixels"
+    if images is None:
+        return Proposal(tuple(models), {})
+    classes = CLASSES if models[0].width in (CLASSES, CLASSES + 1) else models[0].width
+    sample = open_sample(images, labels or "auto", SAMPLE, classes)
+    try:
+        measured = _measured(models, sample, say)
+    finally:
+        sample.close()
+    opened = sample.image_set
+    return Proposal(tuple(models), measured, ImagesFound(images, labels, opened.label_source, len(opened.pairs)))
+
+
+def _measured(models: Sequence[FoundModel], sample: Sample, say: Callable[[str, str], None]) -> dict[str, Measured]:
+    measured: dict[str, Measured] = {}
+    for model in models:
+        known = next((measured[other.id].protocol for other in models if _gives_pixels(other, model, measured)), None)
+
+        def tell(text: str, name: str = model.id) -> None:
+            say(name, text)
+
+        measured[model.id] = measure(model, sample, tell, known)
+    return measured
+
+
+def _gives_pixels(other: FoundModel, model: FoundModel, measured: Mapping[str, Measured]) -> bool:
+    return other.id in measured and measured[other.id].reached and other.size == model.size
+
+
+def _as_measured(found: Measured) -> Fed:
+    contract = found.contract
+    color = _source(found.color, lambda each: each.color)
+    normalisation = _source(found.normalisation, contract_words)
+    if contract.twins:
+        normalisation += f"; images do not tell it from {contract.twins}"
+    given = "as the first model's"
+    crop = _source(found.crop, lambda each: each.crop_name) if found.crop else given
+    by_filter = _source(found.filter, lambda each: each.filter_name) if found.filter else given
+    return Fed(
+        Stated(contract.color, color),
+        Stated(contract.mean, normalisation),
+        Stated(contract.scale, normalisation),
+        found.protocol,
+        crop,
+        by_filter,
+    )
+
+
+def _as_stated(model: FoundModel, found: Measured | None) -> Fed:
+    said = model.description
+    ask = ASK if found is None else "with none of those tried is the model better than guessing on the images"
+    color = said.color or Stated("RGB", f"not in the file; most networks take RGB; {ask}")
+    usual = FAMILIES[0]
+    guess = f"not in the file; the usual, {usual.name}; {ask}"
+    if said.mean is not None and said.scale is not None:
+        own = said.color.value if said.color else color.value
+        mean = Stated(in_order(said.mean.value, own, color.value), said.mean.source)
+        scale = Stated(in_order(said.scale.value, own, color.value), said.scale.source)
+    else:
+        mean, scale = Stated(usual.mean, guess), Stated(usual.scale, guess)
+    return Fed(color, mean, scale, first_protocol(*model.size), f"the usual; {ask}", f"the usual; {ask}")
+
+
+def _source(decision: Decision[T], words: Callable[[T], str]) -> str:
+    """Return how something was decided, as a comment: the counts of both, and whether the margin is clear."""
+    if decision.runner_up is None:
+        return "the only one that the input can take"
+    counts = f"{decision.right} of {decision.images} right, {decision.runner_up_right} with {words(decision.runner_up)}"
+    return f"{'measured' if decision.is_clear else 'no clear margin'}: {counts} (p {decision.p_value:.2g})"
+
+
+def contract_words(contract: Contract) -> str:
+    """Return mean and scale in words."""
+    return f"mean {_numbers(contract.mean)} and scale {_numbers(contract.scale)}"
+
+
+def _numbers(values: Triple) -> str:
+    shown = [f"{value:g}" for value in values]
+    return shown[0] if len(set(shown)) == 1 else f"[{', '.join(shown)}]"
+
+
+def summary(proposal: Proposal) -> list[str]:
+    """Return one line a model on what was measured, and lines on what the images did not decide."""
+    lines = []
+    for model in proposal.models:
+        found = proposal.measured.get(model.id)
+        if found is None:
+            continue
+        answers = f"{found.answers} answers, {found.loads} load{'s' if found.loads != 1 else ''}, {found.seconds:.1f} s"
+        fed = f"{found.contract.color}, {contract_words(found.contract)}"
+        if not found.reached:
+            lines.append(
+                f"{model.id}: contract not found: at best {found.right} of {found.images} images right, with {fed} "
+                f"({answers}); the labels or the preprocessing may be of another kind"
             )
-        found.append(Found(_id(facts, found), path, facts, description))
-    ordered = sorted(found, key=lambda item: not item.is_original)
-    sizes = {item.description.size for item in ordered if item.description.size}
-    if len(sizes) > 1:
-        listed = ", ".join(f"{height}x{width}" for height, width in sorted(sizes))
-        raise ConfigError(f"the models take pixels of several sizes ({listed}); make a configuration for each")
-    return ordered
+            continue
+        state = "contract found" if found.is_found else "no clear contract"
+        lines.append(f"{model.id}: {state}: {found.right} of {found.images} images right with {fed} ({answers})")
+        lines += [f"  {name}: {text}" for name, text in _open_questions(found)]
+        if found.shift == -1 and found.shift_is_clear:
+            lines.append("  labels: they count from 1; subtract 1 from every class of the list")
+    return lines
 
 
-def _id(facts: BackendFacts, before: list[Found]) -> str:
-    name = _ID.sub("-", facts.name)
-    taken = {item.id for item in before}
-    names = (name if count == 1 else f"{name}-{count}" for count in range(1, 1000))
-    return next(each for each in names if each not in taken)
-
-
-def size_of(found: list[Found]) -> int | tuple[int, int]:
-    """Return the side, or height and width, of the pixels; 224 where no file says it."""
-    height, width = next((item.description.size for item in found if item.description.size), (224, 224))
-    return height if height == width else (height, width)
-
-
-def classes_of(found: list[Found]) -> tuple[int, bool, str]:
-    """Return the number of classes without background, whether there is one, and where that comes from.
-
-    Raises ModelError where no output says how many classes there are.
-    """
-    width = next((item.description.width for item in found if item.description.width), None)
-    if width is None:
-        raise ModelError(
-            f"{found[0].path}: its output does not say how many classes it has; write a configuration by hand"
-        )
-    if width == 1001:
-        return 1000, True, "1001 values an image: ImageNet's 1000 classes and background"
-    return width, False, f"{width} values an image"
-
-
-def title_of(found: list[Found]) -> str:
-    """Return a name for the configuration."""
-    stem = found[0].path.stem or "model"
-    return _ID.sub("-", stem)[:60].strip("-.") or "model"
+def _open_questions(found: Measured) -> list[tuple[str, str]]:
+    """Return what the images did not decide, in words."""
+    open_ones = []
+    if not found.color.is_clear:
+        open_ones.append(("colour", _source(found.color, lambda each: each.color)))
+    if not found.normalisation.is_clear:
+        open_ones.append(("mean and scale", _source(found.normalisation, contract_words)))
+    if not found.shift_is_clear:
+        open_ones.append(("background", "no clear margin"))
+    if found.crop and not found.crop.is_clear:
+        open_ones.append(("crop", _source(found.crop, lambda each: each.crop_name)))
+    if found.filter and not found.filter.is_clear:
+        open_ones.append(("filter", _source(found.filter, lambda each: each.filter_name)))
+    return open_ones

@@ -1,147 +1,144 @@
-"""The configuration as commented YAML."""
+"""The proposal as a commented configuration."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.backends.description import Stated, shape_words
 from harness.backends.registry import default_backend, facts_of
-from harness.config.color import Color, Triple
+from harness.config.color import Triple
+from harness.importing.places import beside
 from harness.importing.yaml_lines import YamlLines
-from harness.proposing.measuring import Measured
-from harness.proposing.proposal import Found, classes_of, size_of, title_of
+from harness.proposing.models import FoundModel, title_of
+from harness.proposing.proposal import Fed, Proposal
+
+_IMAGENET = (1000, 1001)
 
 
-@dataclass(frozen=True)
-class Contract:
-    """How a model is fed, and where that comes from. ``mean``, ``scale``: in the order of ``color``."""
-
-    color: Color
-    mean: Triple
-    scale: Triple
-    color_source: str
-    normalisation_source: str
-
-
-def contract_of(item: Found, measured: Measured | None) -> Contract:
-    """Return a model's contract: measured, else what its file says, else the usual one, and said so."""
-    said = item.description
-    if measured is not None:
-        trial, choices = measured.trial, measured.choices
-        color = choices["color"].words if "color" in choices else said.source
-        normal = choices["normalisation"].words if "normalisation" in choices else said.source
-        return Contract(trial.color, trial.mean, trial.scale, color, normal)
-    color_source = said.source if said.color else "not in the file: most are RGB; measure it with --images"
-    if said.mean is not None and said.scale is not None:
-        return Contract(said.color or "RGB", said.mean, said.scale, color_source, said.source)
-    guess = "not in the file: the usual one; measure it with --images"
-    return Contract(said.color or "RGB", (127.5,) * 3, (127.5,) * 3, color_source, guess)
-
-
-def written(
-    found: list[Found], measured: dict[str, Measured], images: Path | None, labels: str | None, place: Path
-) -> str:
-    """Return the configuration's text, with paths relative to ``place``, the folder that it is written to."""
+def written(proposal: Proposal, out: Path | None) -> str:
+    """Return the text of the configuration; ``out``: the file that it is meant for, which paths are relative to."""
     lines = YamlLines()
-    lines.comment("A first configuration by `harness init`; each line says where it comes from.")
-    classes, background, source = classes_of(found)
-    best = measured.get(found[0].id) or next(iter(measured.values()), None)
+    lines.comment("Written by `harness init` from the models' files; each line names where its value comes from.")
     lines.put("version", 1)
-    lines.put("name", title_of(found), "the first model's file")
-    lines.put("dataset")
-    if images is not None:
-        lines.put("path", _relative(images, place), "--images", 2)
-    else:
-        lines.variable("path", "IMAGES", "the image set: set this variable, or write a path", 2)
-    if labels is not None:
-        lines.put("labels", labels if labels == "auto" else _relative(Path(labels), place), "--labels", 2)
-    if best is not None and "shift" in best.choices:
-        source = best.choices["shift"].words
-    lines.put("background_class", background, source, 2)
-    lines.put("classes", classes, f"{classes + int(background)} values an image", 2)
-    _preprocess(lines, found, best)
-    original = found[0] if found[0].is_original else None
-    if original is None:
-        lines.null("reference", "no original among the models: candidates against published numbers or each other")
+    lines.put("name", title_of(proposal.models), "the first model's file")
+    _dataset(proposal, lines, out)
+    reference = proposal.reference
+    if reference is None:
+        lines.null("reference", "no original among the models; name one here to compare them with it")
     else:
         lines.put("reference")
-        _model(lines, original, measured.get(original.id), place, 2)
+        _model(proposal, reference, lines, out, indent=2)
+    candidates = [model for model in proposal.models if model is not reference]
     lines.put("candidates")
-    others = [item for item in found if item is not original]
-    for item in others:
-        _model(lines, item, measured.get(item.id), place, 4, begins=True)
-    if not others and original is not None:
-        _converted(lines, original)
-    if best is not None:
-        lines.comment(f"measured on {best.images} images: {best.correct} correct with {best.trial.words}")
-        for choice in best.choices.values():
-            if not choice.clear:
-                lines.comment(f"no clear margin for {choice.part}: {choice.words}")
+    for model in candidates:
+        _model(proposal, model, lines, out, indent=4)
+    if not candidates and reference is not None:
+        _converted(reference, lines)
+    lines.comment("Published accuracy sets a target; without it nothing judges a reference, or an IR alone:")
+    lines.comment("published: {top1_percent: 71.85, top5_percent: 90.69, images: 50000}")
     return lines.text()
 
 
-def _preprocess(lines: YamlLines, found: list[Found], best: Measured | None) -> None:
-    size = size_of(found)
-    said = any(item.description.size for item in found)
-    size_source = "the input's shape" if said else "not in the file: the usual one"
-    keys: dict[str, Any] = best.trial.way.keys if best else {"crop_fraction": 0.875, "interpolation": "bilinear"}
-    source = best.choices["way"].words if best and "way" in best.choices else "the usual one; measure it with --images"
-    lines.put("preprocess", indent=2)
-    if "steps" not in keys:
-        lines.put("size", list(size) if isinstance(size, tuple) else size, size_source, 4)
-        for key, value in keys.items():
-            lines.put(key, value, source, 4)
+def _dataset(proposal: Proposal, lines: YamlLines, out: Path | None) -> None:
+    first, images = proposal.models[0], proposal.images
+    lines.put("dataset")
+    if images is None:
+        name = "IMAGENET_VAL" if first.width in _IMAGENET else "IMAGES"
+        lines.variable("path", name, "the image set: set this variable, or write a path", 2)
+    else:
+        lines.put("path", str(beside(images.path, out)), "--images", 2)
+        own = images.labels is not None and Path(images.labels).exists()
+        if own or images.labels:
+            labels = str(beside(Path(images.labels or ""), out)) if own else images.labels
+            lines.put("labels", labels, "--labels", 2)
+        else:
+            lines.put("labels", "auto", f"found: {images.source}", 2)
+        lines.put("images", images.images, "as many are listed", 2)
+    background = proposal.background(first)
+    lines.put("background_class", background.value, background.source, 2)
+    less = ", without background" if background.value else ""
+    lines.put("classes", proposal.classes, f"{first.width} values an image ({first.description.source}){less}", 2)
+    _preprocess(first, proposal.fed(first), lines, 2)
+
+
+def _preprocess(model: FoundModel, fed: Fed, lines: YamlLines, indent: int) -> None:
+    settings = fed.protocol.settings
+    size_source = "the file leaves it open; the usual" if not model.size_is_stated else model.description.source
+    crop, by_filter = f"{fed.protocol.crop_name}; {fed.crop_source}", f"{fed.protocol.filter_name}; {fed.filter_source}"
+    lines.put("preprocess", indent=indent)
+    if "steps" not in settings:
+        lines.put("crop_fraction", settings["crop_fraction"], crop, indent + 2)
+        lines.put("size", settings["size"], size_source, indent + 2)
+        lines.put("interpolation", settings["interpolation"], by_filter, indent + 2)
         return
-    lines.put("decoder", keys["decoder"], source, 4)
-    lines.put("steps", indent=4)
-    for step in keys["steps"]:
-        ((name, settings),) = step.items()
-        lines.item(name, settings, size_source, 6)
+    lines.put("decoder", settings["decoder"], by_filter, indent + 2)
+    lines.put("steps", indent=indent + 2)
+    for step in settings["steps"]:
+        ((name, value),) = step.items()
+        lines.item(name, value, crop if name == "crop" or len(settings["steps"]) == 1 else by_filter, indent + 4)
 
 
-def _model(
-    lines: YamlLines, item: Found, measured: Measured | None, place: Path, indent: int, *, begins: bool = False
-) -> None:
-    contract = contract_of(item, measured)
-    lines.put("id", item.id, "the backend's name", indent - 2 * begins, item=begins)
-    lines.put("backend", item.facts.name, f"the file's content: {item.facts.title}", indent)
-    lines.put("model", _relative(item.path, place), "", indent)
-    _input(lines, item.description.inputs[0].name, contract, indent)
-    if output := item.description.outputs[-1].name:
-        lines.put("output", output, "the file's last output", indent)
-
-
-def _input(lines: YamlLines, name: str, contract: Contract, indent: int) -> None:
+def _model(proposal: Proposal, model: FoundModel, lines: YamlLines, out: Path | None, *, indent: int) -> None:
+    fed, said = proposal.fed(model), model.description
+    is_candidate = model is not proposal.reference
+    lines.put("id", model.id, "its backend's name", indent - 2 if is_candidate else indent, item=is_candidate)
+    lines.put("backend", model.facts.name, f"recognised by the file: {model.facts.title}", indent)
+    lines.put("model", str(beside(model.path, out)), _why_here(proposal, model), indent)
     lines.put("input", indent=indent)
-    if name:
-        lines.put("name", name, "the file's only input", indent + 2)
-    lines.put("color", contract.color, contract.color_source, indent + 2)
-    lines.put("mean", _value(contract.mean), contract.normalisation_source, indent + 2)
-    lines.put("scale", _value(contract.scale), contract.normalisation_source, indent + 2)
+    lines.put("name", model.input.name, said.source, indent + 2)
+    lines.put("color", fed.color.value, fed.color.source, indent + 2)
+    lines.put("mean", _one_or_three(fed.mean), fed.mean.source, indent + 2)
+    lines.put("scale", _one_or_three(fed.scale), fed.scale.source, indent + 2)
+    if model.input.layout is not None:
+        lines.put("layout", model.input.layout, f"input {shape_words(model.input.shape)}, {said.source}", indent + 2)
+    _output(proposal, model, lines, indent)
+    first = proposal.models[0]
+    own, common = proposal.background(model), proposal.background(first)
+    if own.value != common.value:
+        lines.put("background_class", own.value, own.source, indent)
+    if fed.protocol.settings != proposal.fed(first).protocol.settings:
+        _preprocess(model, fed, lines, indent)
+    for inside in said.inside:
+        lines.comment(f"The model {inside.value} ({inside.source}).", indent)
 
 
-def _converted(lines: YamlLines, original: Found) -> None:
-    """Write a candidate that is converted from the original, so that there is something to compare."""
-    suffix = facts_of(default_backend("candidate")).suffixes[0]
-    lines.put("id", "ir", "converted from the reference by `harness convert`", 2, item=True)
-    lines.put("model", f"build/{title_of([original])}{suffix}", "written on the first run", 4)
-    lines.put("input", {"name": "input", "color": "BGR"}, "colour order, mean and scale go inside", 4)
-    lines.put("output", "output", "", 4)
-    quantised = original.description.inputs[0].element in ("u8", "i8")
-    if quantised:
-        lines.put("gates", {}, "", 4) if False else lines.comment(
-            "a quantised original rounds otherwise than its IR, so", 4
-        )
+def _why_here(proposal: Proposal, model: FoundModel) -> str:
+    """Return why a model is the reference or a candidate."""
+    if model is proposal.reference:
+        return f"{model.description.derivation}; the least derived one is the reference"
+    return model.description.derivation
+
+
+def _output(proposal: Proposal, model: FoundModel, lines: YamlLines, indent: int) -> None:
+    found, output = proposal.measured.get(model.id), model.output
+    others = [tensor.name for tensor in model.description.outputs if tensor is not output]
+    source = f"output {shape_words(output.shape)}, {model.description.source}"
+    if others:
+        source += f"; others: {', '.join(others[:5])}"
+    if found is None or not found.reached:
+        lines.put("output", output.name, source, indent)
+        return
+    why = "are probabilities" if found.activation == "none" else "are logits"
+    lines.put("output", indent=indent)
+    lines.put("name", output.name, source, indent + 2)
+    lines.put("activation", found.activation, f"measured: its values {why}", indent + 2)
+
+
+def _converted(original: FoundModel, lines: YamlLines) -> None:
+    """Write a candidate that is converted from the only model, so that there is something to compare."""
+    facts = facts_of(default_backend("candidate"))
+    name = f"build/{title_of([original])}{facts.suffixes[0]}"
+    lines.put("id", "converted", "made from the reference", 2, item=True)
+    lines.put("backend", facts.name, f"{facts.title}, the usual backend of candidates", 4)
+    lines.put("model", name, "written by the first `harness validate`", 4)
+    lines.put("input", {"name": "input", "color": "BGR"}, "a conversion puts colour order, mean and scale inside", 4)
+    lines.put("output", "output", "the name that the conversion gives it", 4)
+    if original.description.derivation == "quantised":
         lines.put("gates", indent=4)
-        lines.null("parity", "the drop of accuracy is judged alone", 6)
+        lines.null("parity", "a quantised original rounds otherwise than what is converted from it", 6)
     lines.put("conversion", {"automatic": True}, "without it: run `harness convert`", 4)
 
 
-def _value(values: Triple) -> Any:
-    return values[0] if len(set(values)) == 1 else list(values)
-
-
-def _relative(path: Path, place: Path) -> str:
-    return Path(os.path.relpath(path.absolute(), place.absolute())).as_posix()
+def _one_or_three(values: Stated[Triple]) -> Any:
+    return values.value[0] if len(set(values.value)) == 1 else list(values.value)

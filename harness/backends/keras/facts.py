@@ -20,7 +20,7 @@ FACTS = BackendFacts(
     freezer="harness.backends.keras.opened:frozen",
     guard="harness.backends.keras.untrusted:require_harmless",
     may_loop="harness.backends.keras.untrusted:may_loop",
-    describer="harness.backends.keras.describing:describe",
+    describer="harness.backends.keras.description:describe",
     observer="harness.backends.keras.observing:observe",
     runner="harness.backends.keras.runner:KerasBackend",
 )

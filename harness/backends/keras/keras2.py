@@ -30,7 +30,7 @@ def substitutes(keras: Any, config: Mapping[str, Any], path: Path) -> dict[str, 
     Raises ModelError where such an argument has a value by which the layer computes something else.
     """
     found: dict[str, set[str]] = {}
-    for name, own in _layers(config):
+    for name, own in layers(config):
         for key, harmless in _WITHOUT_EFFECT.get(name, {}).items():
             if key not in own:
                 continue
@@ -50,7 +50,8 @@ def _without(layer: Any, keys: frozenset[str]) -> Any:
     return type(layer.__name__, (layer,), {"__init__": __init__})
 
 
-def _layers(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def layers(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield class and configuration of every layer of a model's configuration, in no order."""
     waiting: list[Any] = [config]
     while waiting:
         item = waiting.pop()

@@ -17,7 +17,7 @@ FACTS = BackendFacts(
     aliases="harness.backends.litert.signature:signature_names",
     target="litert",
     may_loop="harness.backends.litert.signature:may_loop",
-    describer="harness.backends.litert.describing:describe",
+    describer="harness.backends.litert.description:describe",
     observer="harness.backends.litert.observing:observe",
     runner="harness.backends.litert.runner:LiteRTBackend",
 )

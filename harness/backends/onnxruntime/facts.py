@@ -18,7 +18,7 @@ FACTS = BackendFacts(
     guard="harness.backends.onnxruntime.external_data:require_inside",
     target="onnx",
     loop_words=((".onnx", (b"Loop", b"Scan")),),
-    describer="harness.backends.onnxruntime.describing:describe",
+    describer="harness.backends.onnxruntime.description:describe",
     observer="harness.backends.onnxruntime.observing:observe",
     runner="harness.backends.onnxruntime.runner:ONNXRuntimeBackend",
 )

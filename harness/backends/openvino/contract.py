@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
 
+from harness.backends.layouts import layout_of
 from harness.backends.openvino import mo_parameters
 from harness.backends.openvino.ir_xml import IrXml, integer_bytes, read_ir_xml, weights_type
 from harness.config.color import Color, Triple
@@ -65,7 +66,7 @@ def _common(content: IrXml, source: Source | None, *, tool: str, parameters: Map
         source=source,
         weights=weights_type(content),
         shape=content.inputs[0].shape if content.inputs else None,
-        layout=_layout(content.inputs[0].shape) if content.inputs else None,
+        layout=layout_of(content.inputs[0].shape) if content.inputs else None,
         model_name=content.name,
         tool=tool,
         parameters=parameters,
@@ -103,12 +104,6 @@ def _from_model_optimizer(content: IrXml, parameters: Mapping[str, str], tool: s
         mean=mo_parameters.mean_inside(parameters),
         scale=mo_parameters.scale_inside(parameters),
     )
-
-
-def _layout(shape: tuple[int, ...]) -> str | None:
-    if len(shape) != 4 or (shape[1] == 3) == (shape[3] == 3):
-        return None
-    return "NHWC" if shape[3] == 3 else "NCHW"
 
 
 def describe(contract: IrContract) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ import numpy as np
 from harness.backends.arrays import require_width, rows_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities, size_key
 from harness.backends.batches import in_batches
+from harness.backends.layouts import layout_of
 from harness.backends.names import find_by_name, with_aliases
 from harness.backends.openvino.blobs import checked
 from harness.backends.openvino.facts import FACTS
@@ -134,7 +135,7 @@ class OpenVINOBackend(Backend):
         if not sides:  # no rank is stated
             sides = [-1, -1, -1, -1]
         wanted = self.spec.input.layout
-        self._layout = wanted or ("NCHW" if len(sides) == 4 and sides[1] == 3 and sides[3] != 3 else "NHWC")
+        self._layout = wanted or layout_of(sides) or "NHWC"
         expected = (height, width, 3) if self._layout == "NHWC" else (3, height, width)
         if len(sides) != 4 or any(have not in (-1, want) for have, want in zip(sides[1:], expected, strict=True)):
             raise ModelError(

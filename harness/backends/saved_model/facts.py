@@ -21,7 +21,7 @@ FACTS = BackendFacts(
     freezer="harness.backends.saved_model.opened:frozen",
     guard="harness.backends.saved_model.folder:require_harmless",
     loop_words=((".pb", (b"NextIteration", b"While")),),
-    describer="harness.backends.saved_model.describing:describe",
+    describer="harness.backends.saved_model.description:describe",
     observer="harness.backends.saved_model.observing:observe",
     runner="harness.backends.saved_model.runner:SavedModelBackend",
 )

@@ -22,7 +22,7 @@ FACTS = BackendFacts(
     default_for=frozenset({"reference"}),
     freezer="harness.backends.tensorflow.frozen:frozen",
     loop_words=((".pb", (b"NextIteration", b"While")),),
-    describer="harness.backends.tensorflow.describing:describe",
+    describer="harness.backends.tensorflow.description:describe",
     observer="harness.backends.tensorflow.observing:observe",
     runner="harness.backends.tensorflow.runner:TensorFlowBackend",
 )

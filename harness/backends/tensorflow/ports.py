@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.backends.description import Tensor, shape_of
+
 Sides = tuple[int | None, ...] | None  # None: of a free side, and of an unknown shape
 
 
@@ -30,3 +32,11 @@ def sides_of(tf: Any, shape: Any) -> Sides:
     """Return the sides of a TensorShapeProto or TensorShape, None where their number is unknown."""
     known = tf.TensorShape(shape)
     return None if known.rank is None else tuple(known.as_list())
+
+
+def tensors(ports: Mapping[str, Port]) -> tuple[Tensor, ...]:
+    """Return ports as a description has them; of several names of a tensor the first one."""
+    first: dict[str, Tensor] = {}
+    for name, port in ports.items():
+        first.setdefault(port.tensor, Tensor(name, None if port.sides is None else shape_of(port.sides), port.dtype))
+    return tuple(first.values())

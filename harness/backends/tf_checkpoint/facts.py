@@ -20,6 +20,7 @@ FACTS = BackendFacts(
     freezer="harness.backends.tf_checkpoint.opened:frozen",
     guard="harness.backends.tf_checkpoint.files:require_harmless",
     loop_words=((".meta", (b"NextIteration", b"While")),),
+    describer="harness.backends.tf_checkpoint.description:describe",
     observer="harness.backends.tf_checkpoint.observing:observe",
     runner="harness.backends.tf_checkpoint.runner:CheckpointBackend",
 )

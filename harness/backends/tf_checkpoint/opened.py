@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from harness.backends.tf_checkpoint.files import prefix_of, require_harmless
 from harness.backends.tf_checkpoint.framework import import_framework
 from harness.config import Reference
 from harness.errors import ModelError
+
+# What gives images to the training graphs that have no placeholder for them.
+_SOURCES = ("IteratorGetNext", "QueueDequeueV2", "QueueDequeueManyV2", "QueueDequeueUpToV2")
 
 
 def open_checkpoint(tf: Any, path: Path, *, names: tuple[str | None, str | None], allow: frozenset[str]) -> Frozen:
@@ -42,17 +46,39 @@ def open_checkpoint(tf: Any, path: Path, *, names: tuple[str | None, str | None]
 
 
 def ports(path: Path) -> Ports:
-    """Return the graph's placeholders, and the nodes that no other reads. Raises ModelError."""
+    """Return what gives the graph data, and the nodes that compute something from it and that no other reads.
+
+    Texts give no data: the saver's file names, and with them its own nodes, are left out. Raises ModelError.
+    """
     tf = import_framework()
     require_harmless(path)
     meta = _read(path)
     nodes = {node.name: node for node in meta.graph_def.node}
     read = fed_on(nodes.values())
     graph = _imported(tf, meta.graph_def, path)
-    inputs = [name for name, node in nodes.items() if node.op in PLACEHOLDERS]
-    outputs = [name for name, node in nodes.items() if name not in read and name not in inputs]
-    found = ([name for name in names if graph.get_operation_by_name(name).outputs] for names in (inputs, outputs))
-    return Ports(*({name: _port(tf, graph, name) for name in names} for names in found))
+    inputs = [name for name, node in nodes.items() if node.op in (*PLACEHOLDERS, *_SOURCES)]
+    given = {name: _port(tf, graph, name) for name in inputs}
+    given = {name: port for name, port in given.items() if port.dtype != "string"}
+    computed = _computed_from(given, nodes)
+    ends = [name for name in nodes if name in computed and name not in read and name not in given]
+    outputs = [name for name in ends if graph.get_operation_by_name(name).outputs]
+    return Ports(given, {name: _port(tf, graph, name) for name in outputs})
+
+
+def _computed_from(given: Iterable[str], nodes: Mapping[str, Any]) -> set[str]:
+    """Return the names of all nodes that read one of the given ones, directly or not."""
+    readers: dict[str, list[str]] = {}
+    for name, node in nodes.items():
+        for source in node.input:
+            if not source.startswith("^"):
+                readers.setdefault(source.partition(":")[0], []).append(name)
+    found: set[str] = set()
+    waiting = list(given)
+    while waiting:
+        new = [name for name in readers.get(waiting.pop(), []) if name not in found]
+        found.update(new)
+        waiting += new
+    return found
 
 
 def frozen(reference: Reference) -> Frozen:

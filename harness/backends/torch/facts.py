@@ -16,5 +16,6 @@ FACTS = BackendFacts(
     devices="harness.backends.torch.devices:find_devices",
     exporter="harness.backends.torch.exporting:exported",
     may_loop="harness.backends.torch.untrusted:may_loop",
+    describer="harness.backends.torch.description:describe",
     runner="harness.backends.torch.runner:TorchBackend",
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class Opened:
 
     ``outputs``: position by name; an empty mapping where the file names none. ``kind``: program or script.
     ``source``: what PyTorch loaded, as converters take it.
+    ``output_sides``: by name, as ``sides``.
     """
 
     run: Callable[[Any], Any]
@@ -35,6 +36,7 @@ class Opened:
     outputs: dict[str, int]
     kind: str
     source: Any
+    output_sides: Mapping[str, tuple[int | None, ...] | None] = field(default_factory=dict)
 
 
 def require_input(opened: Opened, name: str | None, model: str) -> str:
@@ -79,12 +81,19 @@ def _program(torch: Any, model: str, device: str) -> Opened:
         program = torch.export.load(model)
     signature = program.graph_signature
     names = tuple(str(name) for name in signature.user_inputs)
-    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op != "output"}
     value = values.get(names[0]) if names else None
-    sides = None if value is None else tuple(side if isinstance(side, int) else None for side in value.shape)
     outputs = {str(name): at for at, name in enumerate(signature.user_outputs)}
     run = program.module(check_guards=False).to(device)
-    return Opened(run, names, sides, torch.float32 if value is None else value.dtype, outputs, "program", program)
+    dtype = torch.float32 if value is None else value.dtype
+    of_outputs = {name: _sides(values.get(name)) for name in outputs}
+    return Opened(run, names, _sides(value), dtype, outputs, "program", program, of_outputs)
+
+
+def _sides(value: Any) -> tuple[int | None, ...] | None:
+    """Return the sides of an example tensor, None for symbolic ones; None for the whole where it is no tensor."""
+    shape = getattr(value, "shape", None)
+    return None if shape is None else tuple(side if isinstance(side, int) else None for side in shape)
 
 
 def _script(torch: Any, model: str, device: str) -> Opened:

@@ -1,7 +1,0 @@
-"""What a file of this format says of itself: OpenVINO reads it without compiling anything."""
-
-from __future__ import annotations
-
-from harness.backends.openvino.describing import describe
-
-__all__ = ["describe"]

@@ -165,10 +165,10 @@ def test_answers_that_depend_on_the_batch(asked: Asked, make_ir: IrMaker, tmp_pa
 
 
 def test_another_output_of_the_file_is_the_right_one(asked: Asked, make_ir: IrMaker, tmp_path: Path) -> None:
-    from harness.backends.openvino.describing import describe
+    from harness.backends.openvino.description import describe
 
     path = make_ir(tmp_path / "two.xml", second_output=True)
-    (other,) = (port.name for port in describe(path).outputs if "Net/Probabilities" not in port.names)
+    (other,) = (port.name for port in describe(path).outputs if port.name != "Net/Probabilities")
     found = asked(candidate={"model": str(path), "output": {"name": other, "activation": "none"}})
     assert found.cause == "wrong-output"
     assert "`candidates.ir.output: Net/Probabilities`" in str(found.mend)

@@ -30,6 +30,7 @@ class Tensor:
     ``shape``: None for a free side; None for the whole where even the rank is free. ``dtype``: as numpy names it.
     ``quantization``: scale and zero point of the whole tensor: real value = scale * (stored value - zero point).
     ``operation``: what computes an output, as its framework names it, such as ``Softmax``; empty where unknown.
+    ``aliases``: other names that it has in the file.
     """
 
     name: str
@@ -37,6 +38,13 @@ class Tensor:
     dtype: str
     quantization: tuple[float, int] | None = None
     operation: str = ""
+    aliases: tuple[str, ...] = ()
+
+    def is_called(self, name: str | None) -> bool:
+        """Return whether this is one of its names, with or without the `:0` of its only value."""
+        return name is not None and name.removesuffix(":0") in (
+            each.removesuffix(":0") for each in (self.name, *self.aliases)
+        )
 
     @property
     def layout(self) -> Layout | None:

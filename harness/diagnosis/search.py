@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.backends.registry import facts_of, load_target
+from harness.backends.registry import facts_of
 from harness.diagnosis import wording
 from harness.diagnosis.answer import Alternative, Diagnosis, joined, number
 from harness.diagnosis.bench import DEFAULT_LIMIT, Bench, key_of
@@ -332,14 +332,11 @@ class Search:
 
 def other_outputs(bench: Bench) -> list[str]:
     """Return the names of the outputs that the candidate's file has besides the configured one."""
-    describer = facts_of(bench.candidate.backend).describer
-    if describer is None:
-        return []
     try:
-        outputs = load_target(describer)(bench.candidate.model).outputs
+        outputs = facts_of(bench.candidate.backend).describe(bench.candidate.model).outputs
     except HarnessError:
         return []
-    return [port.name for port in outputs if bench.spec.output not in port.names]
+    return [port.name for port in outputs if not port.is_called(bench.spec.output)]
 
 
 def nothing_explains(search: Search) -> Diagnosis:

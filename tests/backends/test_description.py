@@ -42,6 +42,13 @@ def test_values_an_image(shape: tuple[int | None, ...] | None, width: int | None
     assert Tensor("y", shape, "float32").width == width
 
 
+def test_names_of_a_tensor() -> None:
+    tensor = Tensor("y:0", (1, 5), "float32", aliases=("Softmax",))
+    assert all(tensor.is_called(name) for name in ("y", "y:0", "Softmax", "Softmax:0"))
+    assert not tensor.is_called("x")
+    assert not tensor.is_called(None)
+
+
 def test_shapes_of_every_framework() -> None:
     assert shape_of([1, "batch", None, 0, -1, 3]) == (1, None, None, None, None, 3)
     assert shape_words((None, 8, 3)) == "[?, 8, 3]"

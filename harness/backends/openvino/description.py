@@ -28,8 +28,8 @@ def describe(model: Path) -> ModelDescription:
     source = f"rt_info of {model.name}"
     mean, scale, inside = _inside(contract, source)
     return ModelDescription(
-        inputs=tuple(_tensor(port, _first_name(input_names(network), port)) for port in network.inputs),
-        outputs=tuple(_tensor(port, _first_name(output_names(network), port)) for port in network.outputs),
+        inputs=tuple(_tensor(port, _names(input_names(network), port)) for port in network.inputs),
+        outputs=tuple(_tensor(port, _names(output_names(network), port)) for port in network.outputs),
         source=f"layers of {model.name}",
         derivation="converted",
         color=_color(contract, source),
@@ -63,11 +63,11 @@ def _color(contract: IrContract, source: str) -> Stated[Color] | None:
     return None
 
 
-def _first_name(names: Mapping[str, Any], port: Any) -> str:
-    return next(name for name, other in names.items() if other == port).removesuffix(":0")
+def _names(names: Mapping[str, Any], port: Any) -> list[str]:
+    return [name.removesuffix(":0") for name, other in names.items() if other == port]
 
 
-def _tensor(port: Any, name: str) -> Tensor:
+def _tensor(port: Any, names: list[str]) -> Tensor:
     shape = port.get_partial_shape()
     sides = None
     if shape.rank.is_static:
@@ -76,4 +76,6 @@ def _tensor(port: Any, name: str) -> Tensor:
     producer = port.get_node()
     if producer.get_type_name() == "Result":
         producer = producer.input_value(0).get_node()
-    return Tensor(name, sides, _DTYPES.get(kind, kind), operation=producer.get_type_name())
+    return Tensor(
+        names[0], sides, _DTYPES.get(kind, kind), operation=producer.get_type_name(), aliases=tuple(names[1:])
+    )

@@ -8,7 +8,7 @@ from typing import Any
 from harness.backends.description import ModelDescription, Tensor, shape_of
 from harness.backends.tensorflow.framework import import_tensorflow, reason
 from harness.backends.tensorflow.graph_def import read_graph
-from harness.backends.tensorflow.operations import refuse_unknown_operations
+from harness.backends.tensorflow.operations import Operations, refuse_operations
 from harness.errors import ModelError
 
 _SHAPE_ONLY = ("Reshape", "Identity", "Squeeze", "ExpandDims")
@@ -33,7 +33,7 @@ def described(
     for name in outputs:
         try:
             part = tf.compat.v1.graph_util.extract_sub_graph(graph_def, [_node(name)])
-            refuse_unknown_operations(part, model, frozenset())
+            refuse_operations(Operations.of(part), model)
             found.append(_output(tf, part, name))
         except ModelError as error:
             refused = error

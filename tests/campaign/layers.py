@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import numpy as np
 
 from harness.backends.base import ModelSpec
 from harness.config import Input
-from harness.diagnosis.layers.search import Side, find_layer
+from harness.diagnosis.layers.search import LayerSearch, Side
 from tests.conftest import PROJECT, SHARED
 from tests.diagnosis.layers import edits
 from tests.diagnosis.layers.conftest import convert
@@ -101,7 +102,7 @@ def sides(folder: Path) -> tuple[Side, dict[str, Side]]:
     }
 
 
-def try_one(reference: Side, candidate: Side, kind: Kind, seed: int, folder: Path, tally: Tally) -> None:
+def try_one(search: LayerSearch, candidate: Side, kind: Kind, seed: int, folder: Path, tally: Tally) -> None:
     """Make one fault and ask which layer it is in."""
     import openvino as ov
 
@@ -111,7 +112,7 @@ def try_one(reference: Side, candidate: Side, kind: Kind, seed: int, folder: Pat
     (changed,) = edits.save_edited(ov, Path(candidate.spec.model), [edit], path, f16=kind.f16)
     faulty = replace(candidate, spec=replace(candidate.spec, model=str(path), precision=kind.precision))
     start = time.perf_counter()
-    found = find_layer(reference, faulty)
+    found = search.find(faulty)
     tally.seconds.append(time.perf_counter() - start)
     if (found.verdict, found.candidate) == ("found", changed):
         tally.named += 1
@@ -138,14 +139,15 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.relative_to(PROJECT)}")
     options = parser.parse_args()
     tallies = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         reference, candidates = sides(folder)
+        search = stack.enter_context(LayerSearch(reference))
         for ir, candidate in candidates.items():
             for kind in KINDS:
                 tally = Tally(ir, kind.name)
                 for seed in range(options.count if kind is KINDS[0] else max(1, options.count // 3)):
-                    try_one(reference, candidate, kind, seed, folder, tally)
+                    try_one(search, candidate, kind, seed, folder, tally)
                 tallies.append(tally)
                 print(f"{ir}: {kind.name}: {tally.named} of {len(tally.seconds)}", file=sys.stderr, flush=True)
                 for line in tally.missed:

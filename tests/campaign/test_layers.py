@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.diagnosis.layers.search import LayerSearch
 from tests.campaign.layers import KINDS, Tally, table, try_one
 from tests.diagnosis.layers.conftest import Small, small
 
@@ -10,8 +11,9 @@ __all__ = ["small"]
 
 def test_a_layer_of_the_small_network_is_named(small: Small, tmp_path: Path) -> None:
     tally = Tally("small", "noise")
-    for seed in range(3):
-        try_one(small.reference, small.candidate, KINDS[0], seed, tmp_path, tally)
+    with LayerSearch(small.reference) as search:
+        for seed in range(3):
+            try_one(search, small.candidate, KINDS[0], seed, tmp_path, tally)
     assert (tally.named, tally.missed) == (3, [])
 
 

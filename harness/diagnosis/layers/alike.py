@@ -1,0 +1,96 @@
+"""How weights that differ are alike after all: turned, scaled, fed otherwise, or in some channels only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from harness.diagnosis.layers.layer import Doubles, Layer
+
+How = Literal["values", "transposed", "scaled", "channels"]
+
+
+def as_flattened(ours: Doubles, theirs: Doubles) -> Doubles:
+    """Return dense weights behind a flattened picture in the order (h, w, c), where theirs are in (c, h, w).
+
+    Which height and width a picture had is tried: only the true ones bring the same numbers to the same places.
+    """
+    count = ours.shape[1]
+    best, least = theirs, float(np.linalg.norm(theirs - ours))
+    sums = np.sort(ours.sum(axis=0).reshape(-1)), np.sort(theirs.sum(axis=0).reshape(-1))
+    if least == 0 or not np.allclose(*sums, rtol=1e-2, atol=1e-2 * float(np.abs(sums[0]).max(initial=0))):
+        return theirs
+    for pixels in range(2, count // 2 + 1):
+        if count % pixels:
+            continue
+        for sides in ((count // pixels, pixels), (pixels, count // pixels)):
+            turned = theirs.reshape(len(theirs), *sides).transpose(0, 2, 1).reshape(theirs.shape)
+            distance = float(np.linalg.norm(turned - ours))
+            if distance < 0.5 * least:
+                best, least = turned, distance
+    return best
+
+
+def fed_otherwise(one: Layer, other: Layer, ours: Doubles, theirs: Doubles) -> str:
+    """Say how the first layer's weights are the original's after all, for pixels of another order or scale."""
+    if not (one.of_pixels and other.of_pixels):
+        return ""
+    for turned, order in ((theirs, ""), (theirs[:, ::-1], "the channels in the reversed order")):
+        sums = (ours * turned).sum(axis=(0, 2, 3)), (turned * turned).sum(axis=(0, 2, 3))
+        factor = sums[0] / np.where(sums[1] > 0, sums[1], 1)
+        scaled = turned * factor[None, :, None, None]
+        if np.linalg.norm(scaled - ours) <= 1e-2 * np.linalg.norm(ours):
+            same = np.allclose(factor, 1, rtol=1e-2)
+            scale = "" if same else "another scale (" + ", ".join(f"{1 / f:.4g}" for f in factor[::-1]) + " times, RGB)"
+            return " and ".join(part for part in (order, scale) if part) or "another mean"
+    return ""
+
+
+def another_mean(one: Layer, other: Layer) -> str:
+    """Say which other mean explains the first layer's bias; empty where none does."""
+    if not (one.of_pixels and other.of_pixels):
+        return ""
+    sums, difference = one.weights.sum(axis=(2, 3)), other.bias - one.bias
+    mean, *_ = np.linalg.lstsq(sums, -difference)
+    if len(sums) <= len(mean) or np.linalg.norm(difference + sums @ mean) > 1e-2 * np.linalg.norm(difference):
+        return ""
+    return "another mean (" + ", ".join(f"{value:+.4g}" for value in mean[::-1]) + ", RGB)"
+
+
+def how_changed(ours: Doubles, theirs: Doubles, channels: Sequence[int]) -> tuple[How, str]:
+    for note, turn in _TURNS.items():
+        turned = turn(theirs)
+        if turned.shape == ours.shape and _near(turned, ours):
+            return "transposed", note
+    flat, found = ours.reshape(len(ours), -1), theirs.reshape(len(theirs), -1)
+    weight = (flat * flat).sum(axis=1)
+    factor = (flat * found).sum(axis=1) / np.where(weight > 0, weight, 1)
+    if flat.shape[1] > 1 and _near(flat * factor[:, None], found):
+        changed = [float(factor[number]) for number in channels]
+        low, high = f"{min(changed, default=1):.4g}", f"{max(changed, default=1):.4g}"
+        return "scaled", low if low == high else f"{low} to {high}"
+    if len(channels) <= max(1, len(ours) // 10):
+        return "channels", ""
+    return "values", ""
+
+
+def _near(values: Doubles, wanted: Doubles) -> bool:
+    return float(np.linalg.norm(values - wanted)) <= 1e-3 * float(np.linalg.norm(wanted))
+
+
+def _in_and_out(values: Doubles) -> Doubles:
+    return values.transpose(1, 0, 2, 3)
+
+
+_TURNS: dict[str, Callable[[Doubles], Doubles]] = {
+    "height and width exchanged": lambda values: values.transpose(0, 1, 3, 2),
+    "height and width reversed": lambda values: values[:, :, ::-1, ::-1],
+    "height reversed": lambda values: values[:, :, ::-1],
+    "width reversed": lambda values: values[..., ::-1],
+    "input and output channels exchanged": _in_and_out,
+    "input and output channels exchanged without their order": lambda values: _in_and_out(values).reshape(values.shape),
+    "input channels reversed": lambda values: values[:, ::-1],
+    "output channels reversed": lambda values: values[::-1],
+}

@@ -66,6 +66,8 @@ def as_text(found: tuple[Diagnosis, ...]) -> str:
         cause = f" ({item.cause})" if item.cause else ""
         console.print(f"{word}: {printable(item.candidate)}{cause}", style="bold")
         console.print(printable(item.sentence))
+        if item.profile:
+            console.print(f"\nSignal to noise of each layer, alone and inside the whole network:\n{item.profile}")
         if item.alternatives:
             table = Table(box=None, pad_edge=False, header_style="bold")
             for name in ("alternative", "what the candidate would see or give", "max |Δp|", "images"):

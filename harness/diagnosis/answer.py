@@ -72,7 +72,11 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The answer for one candidate. ``cause``: None where nothing is wrong or nothing explains it."""
+    """The answer for one candidate. ``cause``: None where nothing is wrong or nothing explains it.
+
+    ``profile``: a table in text of what was seen along the network, where that was looked at; its figures are in the
+    evidence.
+    """
 
     candidate: str
     reference: str
@@ -82,6 +86,7 @@ class Diagnosis:
     evidence: dict[str, Any] = field(default_factory=dict)
     mend: str | None = None
     alternatives: tuple[Alternative, ...] = ()
+    profile: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -91,6 +96,7 @@ class Diagnosis:
     def as_json(self) -> dict[str, Any]:
         """Return the contract's form, without numbers that are not finite."""
         plain = asdict(self)
+        del plain["profile"]
         return {**plain, "evidence": finite(plain["evidence"]), "alternatives": finite(plain["alternatives"])}
 
 

@@ -9,6 +9,7 @@ from harness.config import Candidate, Config
 from harness.dataset.image_set import open_image_set
 from harness.diagnosis.answer import Diagnosis, number
 from harness.diagnosis.bench import IMAGES, Bench, Tamper
+from harness.diagnosis.inside import search_inside
 from harness.diagnosis.readings import Rows
 from harness.diagnosis.reference import check_reference, suspect_labels, wrong_reference
 from harness.diagnosis.search import Search, Tried, nothing_explains
@@ -105,10 +106,16 @@ def diagnose_quickly(search: Search) -> Diagnosis | None:
 
 
 def _searched(search: Search) -> Diagnosis:
-    for step in (search.search, search.search_batch, search.search_outputs, search.search_pairs):
+    for step in (search.search, search.search_batch, search.search_outputs):
         found: Tried | None = step()
         if found is not None:
             return wrong_reference(search, found) or search.answer(found)
+    inside = search_inside(search)
+    if inside is not None:
+        return inside
+    found = search.search_pairs()
+    if found is not None:
+        return wrong_reference(search, found) or search.answer(found)
     return nothing_explains(search)
 
 

@@ -60,6 +60,7 @@ def another_mean(one: Layer, other: Layer) -> str:
 
 
 def how_changed(ours: Doubles, theirs: Doubles, channels: Sequence[int]) -> tuple[How, str]:
+    """Return how changed weights, (out, in, height, width) each, are made of the original's, and a word on it."""
     for note, turn in _TURNS.items():
         turned = turn(theirs)
         if turned.shape == ours.shape and _near(turned, ours):

@@ -28,7 +28,7 @@ class Layer:
     terms that made the bias, whose rounding moves it; ``floor``: float64 (out,), how far rounding may move a weight
     however small it is; ``step``: float64 (out,), of quantised weights. ``plain``: where the weights are those for
     decoded pixels, BGR, 0..255, since colour order, mean and scale before the layer are folded into them, too: the
-    layer without that.
+    layer without that; ``reach``: how many times larger a weight became by that, at most.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Layer:
     step: Doubles | None
     attributes: Mapping[str, tuple[int, ...]]
     plain: Layer | None = None
+    reach: float = 1.0
 
     @property
     def of_pixels(self) -> bool:
@@ -205,15 +206,14 @@ def _for_pixels(layer: Layer, fed: _Fed, contract: Input) -> Layer:
     weights[:, fed.order] = layer.weights * (fed.factor / scale[fed.order])[None, :, None, None]
     if is_reversed(contract):
         weights = weights[:, ::-1]
-    step = layer.step
-    if step is not None:
-        step = step * float(np.abs(fed.factor / scale[fed.order]).max())
+    reach = float(np.abs(fed.factor / scale[fed.order]).max())
     return replace(
         layer,
         weights=np.ascontiguousarray(weights),
         bias=layer.bias + moved.sum(axis=(1, 2, 3)),
         size=max(layer.size, float(np.abs(moved).sum(axis=(1, 2, 3)).max())),
-        floor=layer.floor * float(np.abs(fed.factor / scale[fed.order]).max()),
-        step=step,
+        floor=layer.floor * reach,
+        step=None if layer.step is None else layer.step * reach,
         plain=layer,
+        reach=reach,
     )

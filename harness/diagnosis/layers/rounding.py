@@ -17,6 +17,7 @@ _ROUNDINGS = 2.1  # weights and what scales them are each rounded once
 _STEPS = 0.5 + 1e-3
 _OUTSIDE = 0.005  # of quantised weights, which a calibration may have cut off
 _GRID = 1e-3  # of a step, which f32 leaves of a multiple of it
+_TESTED = 6  # weights that are all on a grid by chance once in 1e16
 _NOTHING = 1e-12
 
 
@@ -35,7 +36,7 @@ def class_of(one: Layer, other: Layer, ours: Doubles, theirs: Doubles) -> tuple[
                 return kind, allowed
     step = _step(one, other)
     if step is not None:
-        allowed = _STEPS * step[:, None, None, None] + exact
+        allowed = _STEPS * step + exact
         if (difference > allowed).mean() <= _OUTSIDE and float((difference / np.maximum(reach, _NOTHING)).max()) < 0.5:
             return "int8", np.maximum(allowed, difference)
         return "changed", allowed
@@ -52,24 +53,24 @@ def _holds_f16(layer: Layer) -> bool:
 
 
 def _step(one: Layer, other: Layer) -> Doubles | None:
+    """Return the step of each weight, in a shape that goes with (out, in, height, width); None where there is none."""
     steps = [layer.step for layer in (one, other) if layer.storage == "int" and layer.step is not None]
     if steps:
-        return np.maximum.reduce(steps) if all(len(step) == len(steps[0]) for step in steps) else steps[-1]
-    return _grid(other.weights)
+        return np.asarray(np.maximum.reduce(steps)[:, None, None, None])
+    plain = other.plain or other
+    grid = _grid(plain.weights)
+    return None if grid is None else grid * other.reach
 
 
 def _grid(weights: Doubles) -> Doubles | None:
-    """Return the step of weights in f32 that were rounded to 8 bits, by channel; None where they are on no grid."""
-    flat = weights.reshape(len(weights), -1)
-    step = np.abs(flat).max(axis=1) / 127
-    if flat.shape[1] < 8 or not (step > 0).any():
-        return None
-    levels = flat[step > 0] / step[step > 0, None]
-    return step if bool((np.abs(levels - np.rint(levels)) < _GRID * 127).all() and _is_whole(levels)) else None
-
-
-def _is_whole(levels: Doubles) -> bool:
-    return bool((np.abs(levels - np.rint(levels)) < _GRID).all())
+    """Return the step of weights in f32 that were rounded to 8 bits by output or by input channel; None of others."""
+    for axes in ((1, 2, 3), (0, 2, 3)):
+        step = np.abs(weights).max(axis=axes, keepdims=True) / 127
+        levels = weights / np.where(step > 0, step, 1)
+        tested = weights.size - step.size  # the largest weight of a channel is on the grid by itself
+        if tested >= _TESTED and (np.abs(levels - np.rint(levels)) < _GRID).all() and (step > 0).any():
+            return np.asarray(step)
+    return None
 
 
 def expected_rounding(one: Layer, other: Layer, ours: Doubles) -> float:

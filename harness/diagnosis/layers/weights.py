@@ -6,7 +6,7 @@ What rounding to f16, bf16 or 8 bits does to a weight is known exactly, so it is
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,0 +1,79 @@
+"""A diagnosis by what is inside the candidate's file: its constants, and what flows through its layers."""
+
+from __future__ import annotations
+
+from harness.config import Preprocess
+from harness.conversion.formats.target import target_of
+from harness.diagnosis.answer import Diagnosis, number
+from harness.diagnosis.bench import key_of
+from harness.diagnosis.layers.finding import LayerFinding
+from harness.diagnosis.layers.search import IMAGES, Side, find_layer
+from harness.diagnosis.layers.shown import as_text
+from harness.diagnosis.search import Search
+from harness.feeding.pipeline import Prepared
+
+_ROUNDED = {"f16": "fp16-weights", "bf16": "fp16-weights", "int8": "int8-weights"}
+_WORDS = {"fp16-weights": "FP16", "int8-weights": "8 bits"}
+
+
+def search_inside(search: Search) -> Diagnosis | None:
+    """Return what is wrong inside the candidate's file; None where nothing is, or nobody can tell.
+
+    Rounded weights are the cause where nothing else is wrong in any layer. Images are those that differ most.
+    """
+    bench = search.bench
+    search.progress("the layers of its file")
+    config = bench.config
+    finding = find_layer(
+        Side(bench.reference.backend, bench.reference_spec, _pixels(search, config.preprocess_for(bench.reference))),
+        Side(bench.candidate.backend, search.spec, _pixels(search, config.preprocess_for(bench.candidate))),
+    )
+    cause = _cause(finding)
+    if cause is None:
+        return None
+    causes = (*(item.cause for item in search.around), cause)
+    mend = " ".join((*(item.mend for item in search.around), _mend(search, cause)))
+    around = "".join(f"it {item.claim}; " for item in search.around)
+    sentence = (
+        f"The candidate {bench.candidate.id} differs from {bench.reference.id} by up to "
+        f"{number(search.before.largest)} in a probability on {bench.count} images: {around}"
+        f"{_lower(finding.sentence)} {mend}"
+    )
+    return Diagnosis(
+        bench.candidate.id,
+        bench.reference.id,
+        "found",
+        " + ".join(causes),
+        sentence,
+        {**search.evidence(None), "layers": finding.to_json()},
+        mend,
+        search.alternatives(None),
+        profile=as_text(finding),
+    )
+
+
+def _pixels(search: Search, preprocess: Preprocess) -> Prepared:
+    return search.bench.pixels(preprocess)[search.few[:IMAGES]]
+
+
+def _cause(finding: LayerFinding) -> str | None:
+    if finding.verdict == "found":
+        return "other-weights" if finding.cause == "other-weights" else "layer"
+    if finding.verdict == "clean" and finding.cause is None and finding.rounding:
+        return _ROUNDED[finding.rounding[0]]
+    return None
+
+
+def _mend(search: Search, cause: str) -> str:
+    bench = search.bench
+    can_convert = target_of(bench.config, bench.candidate) is not None
+    again = "Convert again with `harness convert`" if can_convert else "Convert it again from the original"
+    if cause not in _WORDS:
+        return f"{again}."
+    key = key_of(bench.candidate)
+    how = f", with `{key}.conversion.weights: f32`," if can_convert else " with weights in f32"
+    return f"{again}{how} where parity is wanted; otherwise it is no fault: set the gates for {_WORDS[cause]} weights."
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

@@ -45,7 +45,7 @@ def import_openvino() -> Any:
         raise ModelError(
             f"OpenVINO is not installed ({error}); run `pip install 'conversion-accuracy-harness[openvino]'`"
         ) from None
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():  # at once: another thread may be importing
         if name.startswith(_USERS) and getattr(getattr(module, "tm", None), "__name__", "") == _PACKAGE:
             module.tm = telemetry_stub  # type: ignore[attr-defined]
     return openvino

@@ -5,10 +5,11 @@ from __future__ import annotations
 import abc
 import dataclasses
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,7 @@ class ModelSpec:
     pixels: the side of a square, or (height, width). ``outputs`` is the width that the labels need, with ``background``
     as class 0; ``floating`` says that pixels come as float32 and not as uint8. ``allow_ops``: types of operations that
     the model may have besides those that only compute; ``signature``: the one to run, where a model has several.
+    ``properties``: of the backend, by its own names, laid over what it sets; ``hints``: `device`: it sets nothing.
     """
 
     id: str
@@ -59,6 +61,8 @@ class ModelSpec:
     activation: Activation | None = "none"
     background: bool = True
     signature: str | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    hints: Literal["pinned", "device"] = "pinned"
 
     @property
     def sides(self) -> tuple[int, int]:
@@ -73,7 +77,11 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What the loaded model reports of itself; goes into the record."""
+    """What the loaded model reports of itself; goes into the record.
+
+    ``properties``: of each that was asked for, its value as `requested`, and `effective` as it was read back, null
+    where the backend does not tell.
+    """
 
     backend: str
     device: str
@@ -82,6 +90,7 @@ class Loaded:
     model_sha256: str
     details: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    properties: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def is_plausible(self) -> bool:
@@ -91,6 +100,8 @@ class Loaded:
             all(isinstance(text, str) for text in (*texts, *self.warnings))
             and isinstance(self.details, dict)
             and all(isinstance(key, str) for key in self.details)
+            and isinstance(self.properties, dict)
+            and all(set(item) == {"requested", "effective"} for item in self.properties.values())
         )
 
     def to_json(self) -> dict[str, Any]:

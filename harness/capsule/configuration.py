@@ -14,6 +14,7 @@ from typing import Any
 from harness.capsule.contents import KIND
 from harness.capsule.opened import Capsule, capsule_at, is_capsule, open_capsule
 from harness.config import Candidate, Config
+from harness.config.deployment import SUFFIX
 from harness.config.load import load_config, load_values
 from harness.config.schema import AGAINST_REFERENCE
 from harness.errors import ConfigError
@@ -35,9 +36,12 @@ def travelling(config: Config) -> dict[str, Any]:
     dataset["labels"] = {"source": "auto", "trust": config.dataset.labels_trusted}
     reference = plain["reference"] and {**_without(plain["reference"]), "model": config.original.model.name}
     names = _below_common_folder(config.candidates)
+    # A deployment is written out again when the capsule is read, so that it follows what is set for its candidate.
+    made = {f"{item.id}{SUFFIX}" for item in config.candidates if item.deployment}
     candidates = [
         {**_without(item), "model": names[item["id"]], "gates": _portable_gates(config, item["gates"])}
         for item in plain["candidates"]
+        if item["id"] not in made
     ]
     kept["gates"] = _portable_gates(config, kept["gates"])
     return {**kept, "dataset": dataset, "reference": reference, "candidates": candidates}

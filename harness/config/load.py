@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from harness.config.deployment import SUFFIX, add_deployments
 from harness.config.explain import explain
 from harness.config.matrix import expand
 from harness.config.origin import Key, Origin, dotted
@@ -43,6 +44,7 @@ CANDIDATE_PATHS: tuple[Key, ...] = (
     ("conversion", "calibration", "path"),
 )
 _LISTS: tuple[Key, ...] = (("candidates",), ("matrix", "models"), ("matrix", "devices"), ("matrix", "precisions"))
+_OF_A_DEPLOYMENT = re.compile(rf"\s*candidates\.[^=]*{SUFFIX}\.")
 _OF_ONE_CANDIDATE = re.compile(r"\s*candidates\s*[.\[]")
 
 
@@ -136,14 +138,18 @@ def _overridden(
     environment: Mapping[str, str] | None,
 ) -> list[str]:
     """Apply overrides, resolve paths and write out the matrix; return what is wrong with overrides and matrix."""
-    # Keys of a single candidate may be those of one that the matrix stands for; all others may change the matrix.
-    later = [override for override in overrides if _OF_ONE_CANDIDATE.match(override)]
-    first = [override for override in overrides if override not in later]
+    # Keys of a single candidate may be those of one that the matrix or a deployment stands for; all others may change
+    # the matrix.
+    last = [override for override in overrides if _OF_A_DEPLOYMENT.match(override)]
+    later = [override for override in overrides if _OF_ONE_CANDIDATE.match(override) and override not in last]
+    first = [override for override in overrides if override not in (*later, *last)]
     misused = [fault for override in first for fault in apply(override, data, origin, environment)]
     _resolve_paths(data, file, origin)
     if data.get("matrix") is not None:
         misused += expand(data, origin)
-    return misused + [fault for override in later for fault in apply(override, data, origin, environment)]
+    misused += [fault for override in later for fault in apply(override, data, origin, environment)]
+    add_deployments(data, origin)
+    return misused + [fault for override in last for fault in apply(override, data, origin, environment)]
 
 
 def _stand_in(data: dict[str, Any], key: Key) -> bool:

@@ -14,12 +14,14 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from harness.config.models import (
     Batch,
     ConversionOverrides,
+    Deployed,
     Device,
     GateOverrides,
     Isolate,
     IsOptional,
     Model,
     Pinned,
+    Properties,
     TimeoutSeconds,
 )
 from harness.config.origin import Key, Origin
@@ -36,6 +38,8 @@ class _Axis(Strict):
     optional: IsOptional = False
     isolate: Isolate = None
     timeout_seconds: TimeoutSeconds = 300.0
+    properties: Properties = Field(default_factory=dict)
+    deployment: Deployed = False
     gates: GateOverrides = None
 
 
@@ -172,7 +176,7 @@ def _cells(
         seen.add(name)
         candidate: dict[str, Any] = {}
         for part in (model, device, precision):
-            candidate = _laid_over(candidate, copy.deepcopy(part))  # a later `--set` changes this candidate alone
+            candidate = laid_over(candidate, copy.deepcopy(part))  # a later `--set` changes this candidate alone
         yield Cell({**candidate, "id": name}, (precision_key, device_key, model_key))
     if not seen and not faults:
         fault(("matrix", "exclude"), "leaves out every combination; nothing would be evaluated")
@@ -227,10 +231,10 @@ def _unused_excludes(exclude: Sequence[MatrixExclude], axes: list[Axis]) -> Iter
                     yield ("matrix", "exclude", place), f"the matrix has no {word} '{name}'{near}"
 
 
-def _laid_over(base: dict[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+def laid_over(base: dict[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
     """Lay plain values over others, mapping by mapping, so that two axes may each override a gate."""
     merged = dict(base)
     for key, value in override.items():
         old = merged.get(key)
-        merged[key] = _laid_over(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        merged[key] = laid_over(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    FiniteFloat,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from harness.backends.registry import Role, backends, built_in, default_backend, facts_of, targets
 from harness.config.dataset import Form
@@ -173,11 +181,42 @@ Signature = Annotated[
     Annotated[str, Field(min_length=1)] | None,
     Field(description="The signature to run, where a model has several; without it the only one or `serving_default`."),
 ]
+Scalar = bool | int | FiniteFloat | str
+PropertyName = Annotated[str, Field(min_length=1, max_length=200)]
+Properties = Annotated[
+    dict[PropertyName, Scalar | dict[PropertyName, dict[PropertyName, Scalar]]],
+    Field(
+        description="Properties of the backend, by its own names (docs/devices.md), laid over what the harness sets; "
+        "they are read back.",
+    ),
+]
+Hints = Annotated[
+    Literal["pinned", "device"],
+    Field(
+        description="pinned: precision, threads and throughput are asked for; device: nothing is, as where a model is "
+        "shipped without any setting (needs `precision: device_default`)."
+    ),
+]
 GateOverrides = Annotated[
     Gates | None, Field(description="Overrides of the gates for this candidate: `{parity: null}` turns one off.")
 ]
 ConversionOverrides = Annotated[
     Conversion | None, Field(description="Overrides of the conversion for this candidate, key by key.")
+]
+
+
+class Deployment(Strict):
+    """The row that people ship, beside a candidate: the same at the device's own hints, nothing pinned."""
+
+    gates: GateOverrides = None
+
+
+Deployed = Annotated[
+    bool | Deployment,
+    Field(
+        description="Adds the candidate ID-deployment, the same with `hints: device`; its parity gate is off unless "
+        "`{gates: ...}` states one."
+    ),
 ]
 OutputName = Annotated[
     str, Field(min_length=1, description="Name of the output with the probabilities or logits, with or without `:0`.")
@@ -274,5 +313,23 @@ class Candidate(Model):
     precision: Pinned = "f32"
     batch: Batch = None
     optional: IsOptional = False
+    properties: Properties = Field(default_factory=dict)
+    hints: Hints = "pinned"
+    deployment: Deployed = False
     gates: GateOverrides = None
     conversion: ConversionOverrides = None
+
+    @model_validator(mode="after")
+    def _backend_has_properties(self) -> Candidate:
+        known = backends()
+        able = ", ".join(name for name, facts in known.items() if facts.properties)
+        for key, stated in (
+            ("properties", self.properties),
+            ("hints", self.hints == "device"),
+            ("deployment", self.deployment),
+        ):
+            if stated and self.backend in known and not known[self.backend].properties:
+                raise ValueError(f"has `{key}`, and the backend '{self.backend}' has none; those of {able} have")
+        if self.hints == "device" and self.precision != "device_default":
+            raise ValueError(f"has `hints: device` and pins {self.precision}; write `precision: device_default`")
+        return self

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from harness.config.dataset import Dataset
+from harness.config.deployment import add_deployments
 from harness.config.gates import BaselineGate, Certify, DropGate, Gates, ParityGate, Published, TargetGate
 from harness.config.matrix import Matrix, expand
 from harness.config.models import Candidate, Conversion, Input, Reference
@@ -115,12 +116,13 @@ class Config(Strict):
     @model_validator(mode="before")
     @classmethod
     def _matrix_is_written_out(cls, data: Any, info: ValidationInfo) -> Any:
-        if not isinstance(data, dict) or data.get("matrix") is None or info.context == EXPANDED:
+        if not isinstance(data, dict) or info.context == EXPANDED:
             return data
         data = dict(data)
-        faults = expand(data)
+        faults = expand(data) if data.get("matrix") is not None else []
         if faults:
             raise ValueError("; ".join(faults))
+        add_deployments(data)
         return data
 
     @field_validator("candidates")

@@ -29,6 +29,7 @@ from harness.record.schema import (
     PairPart,
     PrecisionPart,
     PreprocessingPart,
+    PropertyPart,
 )
 from harness.record.shard_table import Failure, ShardTable, merge_outcomes, outcome_columns
 
@@ -127,7 +128,11 @@ def _model_part(model: EvaluatedModel, rows: Rows, evaluation: Evaluation) -> Mo
     made = recorded(evaluation.config.preprocess_for(model.configured))
     if model.id in evaluation.images.libraries:
         made["libraries"] = evaluation.images.libraries[model.id]
-    update: dict[str, Any] = {"preprocessing": PreprocessingPart.model_validate(made)}
+    update: dict[str, Any] = {"preprocessing": PreprocessingPart.model_validate(made), "hints": model.spec.hints}
+    if model.reported is not None:
+        update["properties"] = {
+            name: PropertyPart.model_validate(pair) for name, pair in model.reported.properties.items()
+        }
     if model.contract is not None:
         update["details"] = {**part.details, "contract": dict(model.contract)}
     return part.model_copy(update=update)

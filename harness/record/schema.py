@@ -83,6 +83,13 @@ class PrecisionPart(_Part):
     effective: str
 
 
+class PropertyPart(_Part):
+    """A property of the backend: what was asked for, and what was read back; null where the backend does not tell."""
+
+    requested: JsonValue
+    effective: JsonValue = None
+
+
 class Latency(_Part):
     """Latency of a request in milliseconds."""
 
@@ -122,6 +129,8 @@ class ModelPart(_Part):
     latency_ms: Latency | None = Field(None, description="Of a request, measured in passing while all cores are busy.")
     model_bytes: NonNegativeInt | None = Field(None, description="Size of the model's files.")
     preprocessing: PreprocessingPart | None = Field(None, description="How images became its pixels.")
+    properties: dict[str, PropertyPart] = Field({}, description="Properties that were asked of the backend, by name.")
+    hints: str = Field("pinned", description="`device`: nothing was asked of it, as where a model is shipped.")
 
 
 class Agreement(_Part):

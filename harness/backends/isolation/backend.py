@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities
 from harness.backends.isolation.messages import receive, send, spec_to_json
-from harness.errors import AbsentDeviceError, DeviceError, ModelError
+from harness.errors import AbsentDeviceError, ConfigError, DeviceError, ModelError
 
 _LOAD_SECONDS = 600.0
 
@@ -77,7 +77,7 @@ class IsolatedBackend(Backend):
         finally:
             timer.cancel()
         if "error" in answer:
-            kinds = {"AbsentDeviceError": AbsentDeviceError, "DeviceError": DeviceError}
+            kinds = {"AbsentDeviceError": AbsentDeviceError, "DeviceError": DeviceError, "ConfigError": ConfigError}
             raise kinds.get(answer["kind"], ModelError)(answer["error"])
         return answer, data
 

@@ -9,6 +9,7 @@ FACTS = BackendFacts(
     suffixes=(".onnx",),
     module="onnxruntime",
     distributions=("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml"),
+    properties=True,
     extra="onnx",
     precisions=("f32",),
     also_called=("onnx", "ort"),

@@ -11,6 +11,7 @@ FACTS = BackendFacts(
     module="openvino",
     distributions=("openvino",),
     switches=("ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE"),
+    properties=True,
     extra="openvino",
     compiles=True,
     target="openvino",

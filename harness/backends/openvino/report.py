@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.backends.base import Loaded, ModelSpec
+from harness.backends.openvino.properties import deviating, read_back
 
 INT8 = "int8"
 _SHORT = {"i8": INT8, "u8": INT8}
@@ -45,6 +46,7 @@ def report(ov: Any, core: Any, compiled: Any, spec: ModelSpec, sha256: str, requ
         "layers_by_precision": layers,
         "plugin_versions": _versions(core, devices),
     }
+    properties = read_back(compiled, spec, lambda name: _read(compiled, devices, name))
     observed = Observed(precision, tuple(devices), request.batch, gathers, layers, request.fixed)
     return Loaded(
         backend=f"openvino {ov.get_version()}",
@@ -53,7 +55,8 @@ def report(ov: Any, core: Any, compiled: Any, spec: ModelSpec, sha256: str, requ
         effective_precision=precision,
         model_sha256=sha256,
         details=details,
-        warnings=tuple(f"{spec.id}: {text}" for text in deviations(spec, observed)),
+        warnings=tuple(f"{spec.id}: {text}" for text in (*deviations(spec, observed), *deviating(properties))),
+        properties=properties,
     )
 
 

@@ -18,6 +18,7 @@ from harness.backends.names import find_by_name, with_aliases
 from harness.backends.openvino.blobs import checked
 from harness.backends.openvino.facts import FACTS
 from harness.backends.openvino.framework import import_openvino, reason
+from harness.backends.openvino.properties import PRECISION, require_known
 from harness.backends.openvino.quantized import input_quantization, output_quantization, real, stored
 from harness.backends.openvino.report import Request, after_a_change, execution_devices, report
 from harness.errors import AbsentDeviceError, DeviceError, ModelError, nearest
@@ -46,6 +47,7 @@ class OpenVINOBackend(Backend):
         self._misshapen: ModelError | None = None  # an exception in a callback would end the process
         core = ov.Core()
         self._require_device(core)
+        require_known(core, self.spec)
         FACTS.require_harmless(Path(self.spec.model))
         sha256 = self.digest(FACTS)
         model, source, shape = self.read(core)
@@ -212,11 +214,14 @@ class OpenVINOBackend(Backend):
 
     def compile(self, core: Any, model: Any) -> Any:
         """Compile a model for the specification's device and precision. Raises DeviceError."""
-        properties: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT"}
+        properties: dict[str, Any] = {}
+        if self.spec.hints == "pinned":
+            properties["PERFORMANCE_HINT"] = "THROUGHPUT"
+            if self.spec.threads and self.spec.device == "CPU":
+                properties["INFERENCE_NUM_THREADS"] = self.spec.threads
         if self.spec.precision in _HINTS:
-            properties["INFERENCE_PRECISION_HINT"] = _HINTS[self.spec.precision]
-        if self.spec.threads and self.spec.device == "CPU":
-            properties["INFERENCE_NUM_THREADS"] = self.spec.threads
+            properties[PRECISION] = _HINTS[self.spec.precision]
+        properties |= self.spec.properties
         try:
             with checked(Path(self.spec.cache_dir) if self.spec.cache_dir else None, self._notes.append) as folder:
                 if folder:

@@ -45,8 +45,9 @@ class BackendFacts:
     ``markers``: files that make a folder a model, such as ``saved_model.pb``; ``precisions``: those that may be
     pinned; ``properties``: whether a candidate may set properties of the backend by their own names, or run at the
     device's own hints; ``default_for``: roles of models whose configuration names no backend; ``signatures``: its
-    models have named signatures, of which ``signature:`` chooses one; ``compiles``: compiled models are kept in a folder
-    between runs; ``reads``: names of the other backends whose models this one runs directly, too; ``loop_words``:
+    models have named signatures, of which ``signature:`` chooses one; ``compiles``: compiled models are kept in a
+    folder between runs; ``reads``: names of the other backends whose models this one runs directly, too;
+    ``loop_words``:
     bytes of which a file has one if its model has loops, by the suffix of the file; ``target``: as
     ``conversion.to`` names its format, where a conversion can write it, with the first of ``suffixes``;
     ``also_called``: other names that people type, for the hint only.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.capsule.configuration import load, load_capsule
+from harness.capsule.configuration import load, load_capsule, travelling
 from harness.capsule.contents import KIND
 from harness.capsule.opened import capsule_at, is_capsule, open_capsule
 from harness.config import Preprocess
@@ -228,3 +228,21 @@ def test_a_variable_is_no_variable_in_a_capsule(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("TOKEN", "secret-value")
     path = changed(tmp_path / "a.capsule", describe("config", "candidates", 0, "model", to="${TOKEN}.xml"))
     assert load_capsule(path).candidates[0].model == tmp_path / "${TOKEN}.xml"
+
+
+def test_what_people_ship_follows_what_is_set_on_the_board(tmp_path: Path) -> None:
+    """A deployment travels as it was written, and not as the row that it stands for."""
+    whole = parts()
+    whole["capsule"]["config"]["candidates"][0] |= {"deployment": True, "properties": {"NUM_STREAMS": 1}}
+    first = load(write(tmp_path / "a.capsule", whole))
+    assert [item.id for item in first.candidates] == ["ir", "ir-deployment"]
+    again = parts()
+    again["capsule"]["config"] = travelling(first)
+    config = load(write(tmp_path / "b.capsule", again), ["candidates.ir.device=NPU"])
+    assert [(item.id, item.device, item.properties) for item in config.candidates] == [
+        ("ir", "NPU", {"NUM_STREAMS": 1}),
+        ("ir-deployment", "NPU", {"NUM_STREAMS": 1}),
+    ]
+    whole["capsule"]["config"]["candidates"][0]["properties"] = {"backend_path": "/tmp/evil.so"}
+    with pytest.raises(DatasetError, match="has the property backend_path"):
+        load(write(tmp_path / "c.capsule", whole))

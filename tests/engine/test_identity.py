@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import importlib.metadata
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -279,3 +280,14 @@ def test_the_code_is_digested(monkeypatch: pytest.MonkeyPatch) -> None:
         *(package / "feeding").rglob("*.py"),
     } <= set(digested)
     assert all(path.is_file() for path in digested)
+
+
+def test_properties_and_hints_make_another_answer(folder: Path) -> None:
+    def key(**keys: Any) -> dict[str, Any]:
+        config = configured(folder, lambda data: data["candidates"][0].update({"backend": "openvino", **keys}))
+        return plan.plan_models(config)[1].key(config)
+
+    streams = [key(properties={"NUM_STREAMS": count}) for count in (1, 2)]
+    shipped = [key(precision="device_default", hints=hints) for hints in ("pinned", "device")]
+    found = [key(), *streams, *shipped]
+    assert len({json.dumps(item, sort_keys=True) for item in found}) == len(found)

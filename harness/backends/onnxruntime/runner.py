@@ -17,6 +17,7 @@ from harness.backends.onnxruntime.external_data import require_inside
 from harness.backends.onnxruntime.facts import FACTS
 from harness.backends.onnxruntime.framework import errors, import_onnxruntime, reason
 from harness.backends.onnxruntime.profile import UNKNOWN, WhatRan, what_ran
+from harness.backends.onnxruntime.properties import asked, read_back, require_taken
 from harness.backends.onnxruntime.providers import provider_of, require_ran, require_used
 from harness.disk.leftovers import temporary_folder
 from harness.errors import DeviceError, ModelError
@@ -43,6 +44,7 @@ class ONNXRuntimeBackend(Backend):
             raise DeviceError(f"{self.spec.id}: the backend onnxruntime runs f32, not {self.spec.precision}")
         ort = import_onnxruntime()
         self._provider = provider_of(self.spec, ort.get_available_providers())
+        self._asked = asked(ort, self.spec, self._provider.options)
         self._errors = errors()
         require_inside(Path(self.spec.model))
         sha256 = self.digest(FACTS)
@@ -61,11 +63,17 @@ class ONNXRuntimeBackend(Backend):
             warnings=(*self._warnings(ran.precision), *elsewhere),
             details={
                 "batch": self._batch,
-                "threads": self.spec.threads or os.cpu_count() or 1,
+                "threads": self._session.get_session_options().intra_op_num_threads or os.cpu_count() or 1,
                 "layout": self._shape.layout,
                 "providers": list(ran.nodes),
                 "nodes_by_provider": dict(ran.nodes),
             },
+            properties=read_back(
+                self.spec,
+                self._session.get_session_options(),
+                self._asked,
+                self._session.get_provider_options().get(self._provider.name, {}),
+            ),
         )
 
     def opened(self, model: bytes) -> Any:
@@ -80,14 +88,21 @@ class ONNXRuntimeBackend(Backend):
 
     def _session_of(self, ort: Any, model: str | bytes, profile: str | None = None) -> Any:
         options = ort.SessionOptions()
-        options.intra_op_num_threads = self.spec.threads or os.cpu_count() or 1
-        options.inter_op_num_threads = 1
+        if self.spec.hints == "pinned":
+            options.intra_op_num_threads = self.spec.threads or os.cpu_count() or 1
+            options.inter_op_num_threads = 1
         options.log_severity_level = 4
+        for name, value in self._asked.attributes.items():
+            setattr(options, name, value)
+        for name, text in self._asked.entries.items():
+            options.add_session_config_entry(name, text)
         if profile:
             options.enable_profiling, options.profile_file_prefix = True, profile
-        session = ort.InferenceSession(model, options, providers=[(self._provider.name, dict(self._provider.options))])
+        provider = (self._provider.name, {**self._provider.options, **self._asked.provider})
+        session = ort.InferenceSession(model, options, providers=[provider])
         session.disable_fallback()
         require_used(self.spec, self._provider, session.get_providers())
+        require_taken(self.spec, self._asked, session.get_provider_options().get(self._provider.name, {}))
         return session
 
     def _input(self) -> InputShape:

@@ -15,6 +15,7 @@ _OWN = {
     "CACHE_DIR": "`cache.compiled` says whether compiled models are kept, and `cache.folder` where",
     "WEIGHTS_PATH": "weights are those that belong to `model`",
     "DEVICE_ID": "`device` names it, such as GPU.1",
+    "MULTI_DEVICE_PRIORITIES": "`device` lists them, such as AUTO:GPU,CPU",
 }
 _VIRTUAL = ("AUTO", "HETERO", "BATCH", "MULTI")
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.record.schema import RunRecord
+from harness.record.schema import ModelPart, RunRecord
 from harness.report.facts import numbers
 
 SHORT_HASH = 12
@@ -41,10 +41,20 @@ def model_facts(record: RunRecord) -> list[tuple[str, ...]]:
             f"{part.device}: {part.device_name}" if part.device_name else part.device,
             part.precision.requested,
             part.precision.effective,
-            ", ".join(f"{name} {_plain(value)}" for name, value in _leaves(part.details) if value is not None),
+            ", ".join(f"{name} {_plain(value)}" for name, value in _details(part) if value is not None),
         )
         for part in record.models
     ]
+
+
+def _details(part: ModelPart) -> Iterator[tuple[str, Any]]:
+    """Yield what the backend says of itself, and the properties that were asked of it with what they became."""
+    yield from _leaves(part.details)
+    if part.hints != "pinned":
+        yield "hints", part.hints
+    for name, pair in part.properties.items():
+        same = pair.effective == pair.requested
+        yield f"property {name}", pair.effective if same else f"{pair.effective} (asked {pair.requested})"
 
 
 def resolved_config(record: RunRecord) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
 from rich.table import Table
 from rich.text import Text
 
 from harness.judging.comparing.boards import BoardRow, Boards
+from harness.record.store import RECORD_FILE
 from harness.report.facts import numbers
 from harness.report.facts.matrix import WORDS
 from harness.report.facts.numbers import MISSING
@@ -30,12 +35,21 @@ def boards_table(boards: Boards) -> Table:
         "images/s",
     )
     table = plain_table("Candidates by run and device", *headers, whole=(5, 6, 7, 9, 10))
+    names = _short_names([name for name, _ in boards.runs])
     for row in boards.rows:
-        table.add_row(*_cells(row))
+        table.add_row(*_cells(row, names[row.run]))
     return table
 
 
-def _cells(row: BoardRow) -> tuple[Text, ...]:
+def _short_names(runs: Sequence[str]) -> dict[str, str]:
+    """Return runs by what differs in their paths."""
+    folders = [Path(run).resolve() for run in runs]
+    folders = [folder.parent if folder.name == RECORD_FILE else folder for folder in folders]
+    common = os.path.commonpath([folder.parent for folder in folders])
+    return {run: folder.relative_to(common).as_posix() for run, folder in zip(runs, folders, strict=True)}
+
+
+def _cells(row: BoardRow, run: str) -> tuple[Text, ...]:
     model, compared = row.model, row.comparison
     verdict = " ".join([WORDS[row.standing], *([", ".join(row.deciding)] if row.deciding else [])])
     requested, effective = model.precision.requested, model.precision.effective
@@ -49,7 +63,7 @@ def _cells(row: BoardRow) -> tuple[Text, ...]:
             numbers.difference(compared.max_abs_diff),
         ]
     plain = (
-        row.run,
+        run,
         model.id,
         model.device if model.device_name in ("", model.device) else f"{model.device}: {model.device_name}",
         effective if requested in (effective, "device_default") else f"{effective} (asked {requested})",

@@ -58,7 +58,12 @@ class Capsule:
         return None if place is None else self.contents.prepared[place].libraries
 
     def pixels(self, row: int, preprocess: Preprocess) -> NDArray[Any]:
-        """Return a row's pixels, (height, width, 3) in BGR. Raises OSError where the file was changed meanwhile."""
+        """Return a row's pixels, (height, width, 3) in BGR.
+
+        Raises OSError where it has none of this preprocessing, or the file was changed meanwhile.
+        """
+        if not self.has_pixels(preprocess):
+            raise OSError("this capsule has no pixels of that preprocessing")
         return self.parts.row(f"pixels/{self._keys[preprocess.pixels_key]}/{row // SHARD_ROWS}", row % SHARD_ROWS)
 
     @cached_property

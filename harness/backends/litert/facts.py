@@ -10,6 +10,7 @@ FACTS = BackendFacts(
     module="ai_edge_litert",
     distributions=("ai-edge-litert",),
     extra="litert",
+    properties=True,
     precisions=("f32",),
     also_called=("tflite", "tensorflow_lite"),
     importer="harness.backends.litert.framework:import_litert",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from harness.backends.batches import in_batches
 from harness.backends.litert.devices import RESOLVERS, WITH_XNNPACK
 from harness.backends.litert.facts import FACTS
 from harness.backends.litert.framework import import_litert, reason, without_banner
+from harness.backends.litert.properties import THREADS, asked, recorded
 from harness.backends.names import find_by_name
 from harness.backends.quantization import quantization_of
 from harness.errors import AbsentDeviceError, DeviceError, ModelError
@@ -46,9 +48,11 @@ class LiteRTBackend(Backend):
             )
         litert = import_litert()
         sha256 = self.digest(FACTS)
-        threads = self.spec.threads or os.cpu_count() or 1
+        options = asked(self.spec, inspect.signature(litert.Interpreter).parameters)
+        if self.spec.hints == "pinned":
+            options = {THREADS: self.spec.threads or os.cpu_count() or 1, **options}
         with without_banner():
-            self._interpreter = self._open(litert, threads)
+            self._interpreter = self._open(litert, options)
             warnings = self._set_input()
             self._set_output()
         delegated = self._delegated()
@@ -64,10 +68,16 @@ class LiteRTBackend(Backend):
             effective_precision=effective,
             model_sha256=sha256,
             warnings=tuple(warnings),
-            details={"batch": self._batch, "threads": threads, "layout": self._layout, "xnnpack_parts": delegated},
+            details={
+                "batch": self._batch,
+                "threads": options.get(THREADS),
+                "layout": self._layout,
+                "xnnpack_parts": delegated,
+            },
+            properties=recorded(self.spec),
         )
 
-    def _open(self, litert: Any, threads: int) -> Any:
+    def _open(self, litert: Any, options: Mapping[str, Any]) -> Any:
         path = self.spec.model
         try:
             content = Path(path).read_bytes()
@@ -75,9 +85,7 @@ class LiteRTBackend(Backend):
             raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
         try:
             resolver = getattr(litert.OpResolverType, RESOLVERS[self.spec.device])
-            return litert.Interpreter(
-                model_content=content, num_threads=threads, experimental_op_resolver_type=resolver
-            )
+            return litert.Interpreter(model_content=content, experimental_op_resolver_type=resolver, **options)
         except _ERRORS:
             raise ModelError(f"{path}: not a LiteRT model, or cut off; fetch or convert it again") from None
 

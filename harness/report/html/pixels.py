@@ -41,41 +41,47 @@ def pictures(record: RunRecord, image_ids: Iterable[str]) -> tuple[dict[str, Pic
     found: dict[str, Picture] = {}
     try:
         from harness.config.schema import Dataset
-        from harness.feeding.pipeline import prepare
 
         dataset = Dataset.model_validate(record.recorded_config.dataset.raw)
-        read = _reader(dataset, chosen_ids)
+        prepared_of = _reader(dataset, chosen_ids)
     except (HarnessError, ValueError, OSError) as error:
         return {}, _reason(error)
     reason = None
     for image_id in chosen_ids:
         try:
-            prepared = _visible(prepare(read(image_id), dataset.preprocess))
+            prepared = _visible(prepared_of(image_id))
             found[image_id] = Picture(_webp(_small(prepared), _THUMBNAIL_QUALITY), prepared)
         except (HarnessError, ValueError, OSError) as error:
             reason = f"{visible(image_id)}: {_reason(error)}"
     return found, reason
 
 
-def _reader(dataset: Any, chosen_ids: list[str]) -> Callable[[str], bytes]:
-    """Return how to read an image by its id; a folder that lost some of its images still gives the others."""
+def _reader(dataset: Any, chosen_ids: list[str]) -> Callable[[str], Any]:
+    """Return how to get an image's pixels by its id; a folder that lost some of its images still gives the others.
+
+    A capsule has them as they were prepared where it was made.
+    """
     from harness.dataset.image_set import open_image_set
+    from harness.feeding.pipeline import prepare
 
     try:
         images = open_image_set(dataset)
     except HarnessError:
         if not any(_below(dataset.path, image_id) for image_id in chosen_ids):
             raise
-        return lambda image_id: _read_below(dataset.path, image_id)
+        return lambda image_id: prepare(_read_below(dataset.path, image_id), dataset.preprocess)
     chosen = set(chosen_ids)
     rows = {image_id: row for row, image_id in enumerate(images.manifest.image_ids) if image_id in chosen}
+    carried = images.carried.pixels if images.carried else None
 
-    def read(image_id: str) -> bytes:
+    def pixels(image_id: str) -> Any:
         if image_id not in rows:
             raise FileNotFoundError("the data set no longer lists it")
-        return images.read(rows[image_id])
+        if carried is not None:
+            return carried(rows[image_id], dataset.preprocess)
+        return prepare(images.read(rows[image_id]), dataset.preprocess)
 
-    return read
+    return pixels
 
 
 def _below(folder: Path, image_id: str) -> Path | None:

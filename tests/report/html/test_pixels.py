@@ -86,3 +86,27 @@ def test_nothing_outside_the_folder_is_read(name: str, folder: Path) -> None:
     (folder / gone).rename(folder.parent / "secret.png")  # the list is broken now, so files are looked up by name
     found, _ = pictures(synthetic.with_images(run, folder), [name, kept])
     assert set(found) == {kept}
+
+
+def test_a_capsule_shows_the_pixels_that_travelled(folder: Path, tmp_path: Path) -> None:
+    from harness.capsule.contents import KIND
+    from harness.disk.parts import writing_parts
+    from tests.capsule.test_opened import parts
+
+    run, table = synthetic.run(4)
+    names = table.column("image_id").to_pylist()[:2]
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    whole = parts()
+    whole["image_ids"], whole["pixels/0/0"] = names, pixels
+    whole["capsule"]["prepared"][0]["preprocess"] = {"size": 64}
+    with writing_parts(tmp_path / "a.capsule", KIND) as writer:
+        for part, value in whole.items():
+            (writer.add_array if isinstance(value, np.ndarray) else writer.add_json)(part, value)
+    run = synthetic.with_images(run, folder)
+    run.config["dataset"] |= {"path": str(tmp_path / "a.capsule"), "form": "auto", "images": None}
+    run.config["dataset"]["labels"] = {"source": "auto", "trust": True}
+    found, missing = pictures(run, [*names, "other"])
+    for row, name in enumerate(names):
+        np.testing.assert_array_equal(_decoded(found[name].exact()), pixels[row])
+    assert missing is not None
+    assert "no longer lists it" in missing

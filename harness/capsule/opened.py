@@ -123,6 +123,8 @@ def _check(parts: Parts) -> Capsule:
     digests = tuple(row.tobytes() for row in parts.array("digests", "u1", (count, 32)))
     _check_images(parts, contents)
     found = Capsule(parts, contents, tuple(ids), labels, tuple(b"" if own == _NONE else own for own in digests))
+    if any(not digest and row not in found.bad for row, digest in enumerate(found.digests)):
+        raise KIND.refuse(parts.path, "an image has no digest, and is not said to be bad")
     if found.answers is not None and not np.isfinite(found.answers).all():
         raise KIND.refuse(parts.path, "an answer of its reference is no number")
     return found

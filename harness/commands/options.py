@@ -75,9 +75,9 @@ def _between(text: str, low: float, high: float, what: str) -> float:
     return value
 
 
-def add_config(parser: argparse.ArgumentParser) -> None:
+def add_config(parser: argparse.ArgumentParser, *, kinds: str = "a YAML file") -> None:
     """Add CONFIG and ``--set``: ``options.config`` (a path) and ``options.overrides`` (texts)."""
-    parser.add_argument("config", metavar="CONFIG", type=Path, help="the configuration, a YAML file")
+    parser.add_argument("config", metavar="CONFIG", type=Path, help=f"the configuration, {kinds}")
     parser.add_argument(
         "--set",
         metavar="KEY=VALUE",

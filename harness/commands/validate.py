@@ -19,7 +19,7 @@ HELP = "evaluate all models, compare, judge; the exit code is the verdict"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness validate`."""
-    add_config(parser)
+    add_config(parser, kinds="a YAML file, or a capsule that has one in it")
     parser.add_argument(
         "--limit", metavar="N", type=positive, help="evaluate only the first N images; gates treat them as a subset"
     )

@@ -41,6 +41,8 @@ def require_files(config: Config, *, dataset: bool = True, reference: bool = Tru
             converted = facts.reader is not None and candidate.model.suffix not in _read_as_they_are(facts)
             converted = converted or config.conversion_for(candidate).to is not None
             mend = f"run `harness convert {command}`" if converted else f"name the {facts.title} model"
+            if recorded is not None and os.path.abspath(command) == str(recorded):  # noqa: PTH100
+                mend = f"a capsule has no models: copy it there, or set candidates.{candidate.id}.model"
             faults += _model_faults(config, f"candidates[{index}].model", candidate.model, facts, mend)
         faults = list(dict.fromkeys(faults))  # candidates of one matrix share a file
     if faults:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.campaign.capsules import CAPSULES
 from tests.campaign.forms import FORMS
 from tests.campaign.kind import PROJECT, Kind, picture, read_all
 from tests.campaign.models import MODELS
@@ -225,6 +226,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("IR", _ir, mutate_text, _use_ir),
     Kind("graph", _graph, mutate_bytes, _use_graph),
     Kind("ONNX", _onnx, mutate_bytes, _use_onnx),
+    *CAPSULES,
     *FORMS,
     *MODELS,
 )

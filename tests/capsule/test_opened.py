@@ -40,6 +40,7 @@ def parts() -> dict[str, Any]:
             "name": "val",
             "label_source": "val.txt",
             "fingerprint": "0" * 64,
+            "bad": [{"row": 1, "reason": "missing"}],
         },
         "prepared": [{"preprocess": {"size": 2}, "libraries": ["opencv 5"]}],
         "reference": {
@@ -127,6 +128,7 @@ def test_encoded_images(tmp_path: Path) -> None:
     ("change", "said"),
     [
         (put("image_ids", ["a"]), "not 2 names"),
+        (describe("images", "bad", to=[]), "has no digest"),
         (put("image_ids", ["a", 2]), "not 2 names"),
         (put("image_ids", {"a": 1, "b": 2}), "not 2 names"),
         (put("labels", np.zeros(3, np.int32)), "`labels` is i4"),

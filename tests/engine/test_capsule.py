@@ -264,7 +264,7 @@ def test_a_run_is_resumed_also_after_the_capsule_was_moved(written: Callable[...
         ("reference.input.color=RGB", ConfigError, "has the answers for input"),
         ("reference.output={activation: softmax}", ConfigError, "has the answers for output"),
         ("dataset.background_class=true", ConfigError, "has the answers for background_class"),
-        ("candidates.ir.model=none.fake", ConfigError, "does not exist"),
+        ("candidates.ir.model=none.fake", ConfigError, "a capsule has no models: copy it there, or set candidates.ir"),
         ("candidates.i.device=GPU", ConfigError, "did you mean candidates.ir"),
         ("gates.parity.max_abs_dif=1", ConfigError, "did you mean `max_abs_diff`"),
         ("reference.recorded=null", ConfigError, "original.fake does not exist"),

@@ -24,6 +24,7 @@ def facts(record: RunRecord) -> list[tuple[str, str]]:
         ("data set", f"{dataset.name} ({dataset.form}), {numbers.plural(dataset.listed, 'image')} listed"),
         ("fingerprint of the evaluated images and labels", dataset.fingerprint),
         ("fingerprint of the images' bytes", dataset.content_fingerprint),
+        ("capsule", dataset.capsule),
     ]
     pairs += [(name, _plain(value)) for name, value in _leaves(record.environment)]
     pairs += [(name.replace("_", " "), _plain(value)) for name, value in record.timing.items()]

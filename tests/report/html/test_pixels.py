@@ -99,6 +99,7 @@ def test_a_capsule_shows_the_pixels_that_travelled(folder: Path, tmp_path: Path)
     whole = parts()
     whole["image_ids"], whole["pixels/0/0"] = names, pixels
     whole["capsule"]["prepared"][0]["preprocess"] = {"size": 64}
+    whole["capsule"]["images"]["bad"], whole["digests"] = [], np.ones((2, 32), np.uint8)
     with writing_parts(tmp_path / "a.capsule", KIND) as writer:
         for part, value in whole.items():
             (writer.add_array if isinstance(value, np.ndarray) else writer.add_json)(part, value)

@@ -11,8 +11,9 @@ from harness.backends.isolation.backend import IsolatedBackend
 from harness.config import load_config
 from harness.engine.run import Options
 from harness.engine.session import validate
-from harness.errors import AbsentDeviceError, DeviceError, ModelError
+from harness.errors import AbsentDeviceError, ConfigError, DeviceError, ModelError
 from harness.record.schema import RunRecord
+from harness.record.store import read_record
 from tests.conftest import Tiny, write_config, write_images
 
 
@@ -213,3 +214,32 @@ def test_a_failing_reference_ends_the_run(tiny: Tiny, tmp_path: Path, monkeypatc
     monkeypatch.setattr(TensorFlowBackend, "_infer", fails)
     with pytest.raises((ModelError, DeviceError), match="tf: broke"):
         run(with_candidates(tiny, tmp_path, {"id": "two"}))
+
+
+def test_a_property_that_there_is_not_ends_the_run_before_the_first_image(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_image(*_: Any, **__: Any) -> Any:
+        raise AssertionError("an image is decoded")
+
+    monkeypatch.setattr("harness.feeding.pipeline.decode_with", no_image)
+    path = with_candidates(tiny, tmp_path, {"id": "two", "properties": {"NUM_STREAM": 1}})
+    with pytest.raises(ConfigError, match=r"two: properties.NUM_STREAM: .* did you mean NUM_STREAMS\?"):
+        run(path)
+    record = read_record(tmp_path / "run")
+    assert (record.status, record.exit_code) == ("error", 2)
+
+
+def test_properties_and_the_row_that_people_ship_are_recorded(tiny: Tiny, tmp_path: Path) -> None:
+    asked = {"NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"}
+    record = run(with_candidates(tiny, tmp_path, {"id": "two", "properties": asked, "deployment": True}))
+    _, first, two, shipped = record.models
+    assert (first.properties, first.hints) == ({}, "pinned")
+    for model in (two, shipped):
+        assert {name: (pair.requested, pair.effective) for name, pair in model.properties.items()} == {
+            name: (value, value) for name, value in asked.items()
+        }
+    assert (two.hints, shipped.id, shipped.hints) == ("pinned", "two-deployment", "device")
+    assert (two.precision.requested, shipped.precision.requested) == ("f32", "device_default")
+    assert verdicts(record, "two-deployment")["parity"] == "not_applicable"
+    assert verdicts(record, "two-deployment")["drop"] in ("pass", "fail")

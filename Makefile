@@ -7,7 +7,7 @@ SET ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup validate test test-shared lint bench campaign init-table demo-model zoo lock audit clean
+.PHONY: setup validate test test-shared lint bench campaign init-table demo-model diagnose-table zoo lock audit clean
 
 setup: $(READY)
 
@@ -69,6 +69,10 @@ campaign: $(READY)
 demo-model: $(READY)
 	$(BIN)/python datasets/demo/make.py
 	$(BIN)/python datasets/demo/train.py
+
+# Every fault of the self-test, planted into the demo and asked for: the table of docs/diagnose.md. About four minutes.
+diagnose-table: $(READY)
+	$(BIN)/python -m harness.diagnosis.table configs/demo.yml --page docs/diagnose.md --mark demo $(ARGS)
 
 # The catalogue, from a folder of public Accuracy Checker files.
 ZOO ?= ../shared/accuracy-check

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> Result:
     from harness.diagnosis.diagnose import chosen, diagnose
 
     config = load_config(options.config, options.overrides)
-    chosen(config, options.candidate)
+    config = config.model_copy(update={"candidates": chosen(config, options.candidate)})  # the others need not be there
     prepare_models(config)
 
     def progress(text: str) -> None:

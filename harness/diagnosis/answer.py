@@ -50,6 +50,7 @@ CAUSES: dict[str, str] = {
     "labels": "the labels are wrong in a known way, such as shifted by one",
     "device-precision": "the device computes in a lower precision; in f32 there is parity",
     "fp16-weights": "the weights are the reference's, rounded to FP16",
+    "bf16-weights": "the weights are the reference's, rounded to BF16",
     "int8-weights": "the weights are the reference's, rounded to 8 bits",
     "other-weights": "the weights are those of another model, or of another training",
     "layer": "one layer computes something else, or has other weights",

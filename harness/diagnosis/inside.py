@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from harness.config import Preprocess
 from harness.conversion.formats.target import target_of
 from harness.diagnosis.answer import Diagnosis, number
 from harness.diagnosis.bench import key_of
+from harness.diagnosis.beside import change_beside
 from harness.diagnosis.layers.finding import LayerFinding
 from harness.diagnosis.layers.search import IMAGES, Side, find_layer
 from harness.diagnosis.layers.shown import as_text
-from harness.diagnosis.search import Search
+from harness.diagnosis.search import Search, Tried
 from harness.feeding.pipeline import Prepared
 
-_ROUNDED = {"f16": "fp16-weights", "bf16": "fp16-weights", "int8": "int8-weights"}
-_WORDS = {"fp16-weights": "FP16", "int8-weights": "8 bits"}
+_ROUNDED = {"f16": "fp16-weights", "bf16": "bf16-weights", "int8": "int8-weights"}
+_WORDS = {"fp16-weights": "FP16", "bf16-weights": "BF16", "int8-weights": "8 bits"}
 
 
 def search_inside(search: Search) -> Diagnosis | None:
@@ -32,6 +35,10 @@ def search_inside(search: Search) -> Diagnosis | None:
     if cause is None:
         return None
     causes = (*(item.cause for item in search.around), cause)
+    if (beside := change_beside(search)) is not None:
+        return _both(search, beside, finding, cause)
+    if finding.cause == "fed-otherwise":
+        return None  # by two changes, or by none that is known: rounding alone does not explain it
     mend = " ".join((*(item.mend for item in search.around), _mend(search, cause)))
     around = "".join(f"it {item.claim}; " for item in search.around)
     sentence = (
@@ -52,6 +59,19 @@ def search_inside(search: Search) -> Diagnosis | None:
     )
 
 
+def _both(search: Search, beside: Tried, finding: LayerFinding, cause: str) -> Diagnosis:
+    """Return the diagnosis of a change of feeding or reading besides what is inside the file."""
+    answer, mend = search.answer(beside), _mend(search, cause)
+    return dataclasses.replace(
+        answer,
+        cause=f"{answer.cause} + {cause}",
+        sentence=f"{answer.sentence} What is left is inside the file: {_lower(finding.sentence)} {mend}",
+        evidence={**answer.evidence, "layers": finding.to_json()},
+        mend=f"{answer.mend or ''} {mend}".strip(),
+        profile=as_text(finding),
+    )
+
+
 def _pixels(search: Search, preprocess: Preprocess) -> Prepared:
     return search.bench.pixels(preprocess)[search.few[:IMAGES]]
 
@@ -59,7 +79,7 @@ def _pixels(search: Search, preprocess: Preprocess) -> Prepared:
 def _cause(finding: LayerFinding) -> str | None:
     if finding.verdict == "found":
         return "other-weights" if finding.cause == "other-weights" else "layer"
-    if finding.verdict == "clean" and finding.cause is None and finding.rounding:
+    if finding.verdict == "clean" and finding.rounding:
         return _ROUNDED[finding.rounding[0]]
     return None
 

@@ -80,8 +80,15 @@ def as_markdown(found: Sequence[Row]) -> str:
             continue
         answer = row.answer.cause or row.answer.verdict
         images = row.answer.evidence.get("images", "")
-        lines.append(f"| {name} | {answer} | {'yes' if row.is_right else 'no'} | {images} | {row.seconds:.1f} |")
+        lines.append(f"| {name} | {answer} | {_right(row)} | {images} | {row.seconds:.1f} |")
     return "\n".join(lines) + "\n"
+
+
+def _right(row: Row) -> str:
+    """Return yes or no; a planting that leaves the candidate as it was is no fault."""
+    if row.answer is not None and row.answer.verdict == "clean":
+        return "changes nothing here"
+    return "yes" if row.is_right else "no"
 
 
 def write_between(page: Path, name: str, text: str) -> None:

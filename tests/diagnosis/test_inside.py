@@ -12,16 +12,16 @@ from harness.diagnosis.answer import Diagnosis
 from harness.diagnosis.diagnose import diagnose
 from tests.conftest import IrMaker, Tiny, write_config, write_images
 
-Asked = Callable[[Path], Diagnosis]
+Asked = Callable[..., Diagnosis]
 
 
 @pytest.fixture
 def asked(tiny: Tiny, tmp_path: Path) -> Asked:
     write_images(tmp_path / "images", 12, seed=3)
 
-    def ask(model: Path) -> Diagnosis:
+    def ask(model: Path, color: str = "BGR") -> Diagnosis:
         def change(data: dict[str, Any]) -> None:
-            data["candidates"][0]["model"] = str(model)
+            data["candidates"][0] |= {"model": str(model), "input": {"name": "input", "color": color}}
 
         (found,) = diagnose(load_config(write_config(tmp_path, tiny, change)))
         return found
@@ -46,3 +46,11 @@ def test_rounded_weights_are_the_cause_where_nothing_else_is_wrong(asked: Asked,
     assert (found.verdict, found.cause) == ("found", "int8-weights")
     assert "match but for rounding to 8 bits" in found.sentence
     assert "`candidates.ir.conversion.weights: f32`" in str(found.mend)
+
+
+def test_rounded_weights_hide_no_other_fault(asked: Asked, tiny: Tiny, tmp_path: Path) -> None:
+    model, _ = edited(str(tiny.ir), "", "rounded_weights", tmp_path)
+    found = asked(Path(model), "RGB")
+    assert found.cause == "color-order + int8-weights", found.sentence
+    assert "`candidates.ir.input.color: BGR`" in str(found.mend)
+    assert "match but for rounding to 8 bits" in found.sentence

@@ -56,7 +56,7 @@ def another_output(ov: Any, model: Any, output: str) -> str:
 def other_weights(ov: Any, model: Any, output: str) -> str:
     """Replace every weight by that of another training: the same shapes, values 5 % off at random."""
     generator = np.random.default_rng(_SEED)
-    _map_weights(ov, model, lambda w: w * (1 + 0.05 * generator.standard_normal(w.shape).astype(np.float32)))
+    _map_weights(ov, model, lambda w, _: w * (1 + 0.05 * generator.standard_normal(w.shape).astype(np.float32)))
     return output
 
 
@@ -76,8 +76,10 @@ def float_input(ov: Any, model: Any, output: str) -> str:
 def rounded_weights(ov: Any, model: Any, output: str) -> str:
     """Round every weight to 8 bits, symmetric, one scale for each output channel."""
 
-    def rounded(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        axes = tuple(range(1, weights.ndim))
+    def rounded(weights: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
+        if sum(side > 1 for side in weights.shape) < 2:
+            return weights  # a bias, which 8-bit models keep in full
+        axes = tuple(axis for axis in range(weights.ndim) if axis != channels)
         step = np.abs(weights).max(axis=axes, keepdims=True) / 127
         return np.where(step > 0, np.round(weights / np.where(step > 0, step, 1)) * step, weights).astype(np.float32)
 
@@ -85,8 +87,8 @@ def rounded_weights(ov: Any, model: Any, output: str) -> str:
     return output
 
 
-def _map_weights(ov: Any, model: Any, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> None:
-    """Pass every floating-point constant with more than one axis through ``change``."""
+def _map_weights(ov: Any, model: Any, change: Callable[[NDArray[np.float32], int], NDArray[np.float32]]) -> None:
+    """Pass every floating-point constant with more than one axis through ``change``, with the axis of its outputs."""
     changed = 0
     for node in model.get_ordered_ops():
         if node.get_type_name() != "Constant" or node.get_element_type() not in (ov.Type.f32, ov.Type.f16):
@@ -94,13 +96,22 @@ def _map_weights(ov: Any, model: Any, change: Callable[[NDArray[np.float32]], ND
         weights = np.array(node.data, np.float32)
         if weights.ndim < 2 or weights.size < 16:
             continue
-        replacement = ov.opset13.constant(change(weights).astype(node.data.dtype))
+        replacement = ov.opset13.constant(change(weights, _output_axis(node, weights.ndim)).astype(node.data.dtype))
         replacement.set_friendly_name(node.get_friendly_name())
         for target in list(node.output(0).get_target_inputs()):
             target.replace_source_output(replacement.output(0))
         changed += 1
     if not changed:
         raise CannotEditError("the IR has no weights that could be changed")
+
+
+def _output_axis(constant: Any, axes: int) -> int:
+    """Return the axis of a constant that counts output channels: the last one of a matrix that is multiplied with."""
+    for target in constant.output(0).get_target_inputs():
+        node = target.get_node()
+        if node.get_type_name() == "MatMul" and target.get_index() == 1 and not node.get_attributes()["transpose_b"]:
+            return axes - 1
+    return 0
 
 
 def _last(model: Any, output: str, *kinds: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.commands.options import add_config, add_json
@@ -22,6 +23,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness diagnose`."""
     add_config(parser)
     parser.add_argument("--candidate", metavar="ID", help="diagnose this candidate (default: each of them)")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write the answer as a page, with a profile of layers"
+    )
     add_json(parser)
 
 
@@ -40,9 +44,19 @@ def run(options: argparse.Namespace) -> Result:
 
     found = diagnose(config, options.candidate, progress=progress)
     code = EXIT_OK if all(item.exit_code == EXIT_OK for item in found) else EXIT_NOTHING_DECIDED
+    if options.html:
+        _write_page(options.html, config.name, found)
     if options.json:
         return Result(code, document=as_json(found))
     return Result(code, as_text(found))
+
+
+def _write_page(path: Path, name: str, found: tuple[Diagnosis, ...]) -> None:
+    """Write the page. Raises RecordError where the file cannot be written."""
+    from harness.disk.atomic import write_atomically
+    from harness.report.html.diagnosis_page import render
+
+    write_atomically(path, render(name, [item.as_json() for item in found]).encode("utf-8"))
 
 
 def as_json(found: tuple[Diagnosis, ...]) -> dict[str, Any]:

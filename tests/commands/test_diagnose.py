@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from harness.cli import build_parser
 from harness.commands.diagnose import as_json, as_text, run
@@ -25,7 +26,7 @@ CONTRACT = {"verdict", "cause", "sentence", "evidence", "mend", "alternatives"}
 
 
 def options(path: Path, **more: Any) -> argparse.Namespace:
-    given = argparse.Namespace(config=path, overrides=[], candidate=None, json=True)
+    given = argparse.Namespace(config=path, overrides=[], candidate=None, json=True, html=None)
     vars(given).update(more)
     return given
 
@@ -69,9 +70,11 @@ def test_each_candidate_is_diagnosed_and_one_can_be_chosen(path: Path) -> None:
 
 
 def test_the_command_prints_one_document(path: Path) -> None:
-    done = run_harness("diagnose", path, "--candidate", "wrong", "--json", cwd=path.parent)
+    done = run_harness("diagnose", path, "--candidate", "wrong", "--json", "--html", "d.html", cwd=path.parent)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["cause"] == "color-order"
+    found = json.loads(done.stdout)
+    assert found["cause"] == "color-order"
+    assert str(escape(found["sentence"])) in (path.parent / "d.html").read_text(encoding="utf-8")
     assert "diagnose: wrong: as configured" in done.stderr
 
 

@@ -1,27 +1,12 @@
-"""The profile along the network for people: a short table as text, and the points of the chart."""
+"""The profile along the network for people, as a short table of text."""
 
 from __future__ import annotations
 
 from harness.diagnosis.layers.finding import LayerFinding, Row
-from harness.report.html.layer_chart import LayerPoint
 from harness.text import printable
 
 _AROUND = 3
 _LONGEST = 44
-
-
-def points(finding: LayerFinding) -> list[LayerPoint]:
-    """Return a point for each layer, and for the output, as `harness.report.html.layer_chart` draws them."""
-    return [
-        LayerPoint(
-            row.reference,
-            row.candidate,
-            row.alone.snr_db if row.alone else None,
-            row.inside.snr_db if row.inside else None,
-            _is_named(finding, row),
-        )
-        for row in finding.rows
-    ]
 
 
 def as_text(finding: LayerFinding) -> str:

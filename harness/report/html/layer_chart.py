@@ -9,7 +9,7 @@ from harness.report.html.chart_svg import BAD, CANDIDATE, OTHER, Spec, colors
 from harness.text import visible
 
 _WIDTH, _HEIGHT = 640, 220
-_ALONE, _INSIDE = "alone, fed what the original gives", "inside the whole network"
+_ALONE, _INSIDE = "alone", "inside"
 
 
 @dataclass(frozen=True)

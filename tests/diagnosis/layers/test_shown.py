@@ -4,7 +4,7 @@ import re
 
 from harness.diagnosis.layers.activations import Difference
 from harness.diagnosis.layers.finding import LayerFinding, Row
-from harness.diagnosis.layers.shown import as_text, points
+from harness.diagnosis.layers.shown import as_text
 
 
 def row(place: int, alone: float | None, weights: str = "equal") -> Row:
@@ -49,13 +49,3 @@ def test_the_table_shows_the_ends_and_what_is_around_the_layer_that_differs() ->
 
 def test_what_cannot_be_told_is_a_dash() -> None:
     assert ["net/conv_1", "equal", "2.5e-02", "-", "-"] in cells(as_text(finding(row(1, None), row(9, None))))
-
-
-def test_points_of_the_chart() -> None:
-    found = points(finding(row(8, 120.0), row(9, 40.0), row(10, None)))
-    assert [(point.alone_db, point.inside_db, point.named) for point in found] == [
-        (120.0, 119.0, False),
-        (40.0, 39.0, True),
-        (None, None, False),
-        (200.0, None, False),
-    ]

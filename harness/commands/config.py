@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> Result:
 def check(options: argparse.Namespace) -> Result:
     """Check a configuration and that the files it names are there."""
     from harness.config import load_config, require_calibration, require_files
+    from harness.config.limits import never_failing
     from harness.config.unstated import unstated
 
     config = load_config(options.config, options.overrides)
@@ -40,7 +41,7 @@ def check(options: argparse.Namespace) -> Result:
         require_calibration(config, [candidate for candidate in config.candidates if not candidate.model.exists()])
     candidates = ", ".join(candidate.id for candidate in config.candidates)
     file = printable(str(options.config))
-    warnings = "".join(f"warning: {printable(text)}\n" for text in unstated(config))
+    warnings = "".join(f"warning: {printable(text)}\n" for text in [*unstated(config), *never_failing(config)])
     named = f"Reference {config.reference.id}" if config.reference else "No reference"
     return Result(text=f"{warnings}{file}: valid. {named}, candidates {candidates}.\n")
 

@@ -56,8 +56,8 @@ def number(text: str) -> float:
 
 
 def percentage_points(text: str) -> float:
-    """Return a number of percentage points from 0 to below 100: no accuracy can be lost by more."""
-    return _between(text, 0, math.nextafter(100, 0), "number of percentage points from 0 to below 100")
+    """Return a number of percentage points from 0 to 100."""
+    return _between(text, 0, 100, "number of percentage points from 0 to 100")
 
 
 def megabytes(text: str) -> float:

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat
 
 
 def not_truth(value: Any) -> Any:
@@ -36,19 +36,13 @@ def _is_finite_number(value: Any) -> bool:
         return False
 
 
-def _can_be_lost(value: float) -> float:
-    if value >= 100:
-        raise ValueError("no accuracy can be lost by more than 100 pp, so the gate could never fail; write less")
-    return value
-
-
 ModelId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=80)]
 Location = Annotated[Path, BeforeValidator(_not_empty)]
 Number = Annotated[FiniteFloat, BeforeValidator(not_truth)]
 Whole = Annotated[int, BeforeValidator(not_truth)]
 Count = Annotated[Whole, Field(ge=1, le=10**9)]
 Percent = Annotated[Number, Field(ge=0, le=100)]
-PercentagePoints = Annotated[Number, AfterValidator(_can_be_lost), Field(ge=0, lt=100)]
+PercentagePoints = Annotated[Number, Field(ge=0, le=100)]
 Channels = Annotated[FiniteFloat | tuple[FiniteFloat, FiniteFloat, FiniteFloat], BeforeValidator(_one_or_three)]
 Precision = Literal["f32", "f16", "bf16", "device_default"]
 Weights = Literal["f32", "f16", "int8"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.backends.registry import facts_of, load_target
 from harness.capsule.configuration import require_fitting
 from harness.config import Config, require_files
+from harness.config.limits import never_failing
 from harness.config.schema import Certify
 from harness.config.unstated import unstated
 from harness.conversion.prepared import prepare_models
@@ -90,7 +91,13 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
             run = Run(config, options, folder, planned, models, started, started_at)
             if options.use_cache:
                 run.warnings += cache_warnings(config)
-            run.warnings += [*unstated(config), *prepared.warnings, *images.notes, *_certifying(run, certify)]
+            run.warnings += [
+                *unstated(config),
+                *never_failing(config),
+                *prepared.warnings,
+                *images.notes,
+                *_certifying(run, certify),
+            ]
             write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "not finished: the process ended before the run did")
             try:
                 _evaluate(run, run_folder, work)

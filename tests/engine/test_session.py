@@ -200,7 +200,7 @@ def test_a_run_that_stops_early_is_not_allowed_the_bad_images_of_the_rest(projec
 
     assert len(project.validate(tolerant).dataset.bad_images) == 1
     with pytest.raises(DatasetError, match=r"1 bad image \(.*, 0 allowed, which is 5 % of 4\)") as caught:
-        project.validate(tolerant, certify_pp=99.0)
+        project.validate(tolerant, certify_pp=100.0)
     assert caught.value.exit_code == 3
 
 

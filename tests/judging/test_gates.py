@@ -134,7 +134,7 @@ class TestTarget:
         # So many images that a hundredth of a percent is a whole number of them.
         total, published = 10_000 * scale, Published(top1_percent=71.85, top5_percent=100, images=None)
         least = (7185 - tolerance) * scale
-        gate = TargetGate(top1_tolerance_pp=tolerance / 100, top5_tolerance_pp=99)
+        gate = TargetGate(top1_tolerance_pp=tolerance / 100, top5_tolerance_pp=100)
 
         def verdict(correct: int) -> str:
             ranks = np.full(total, 1, np.int8)
@@ -151,7 +151,7 @@ class TestTarget:
         for hundredths in range(0, 1000, 3):
             ranks = np.full(10_000, 1, np.int8)
             ranks[6843 - hundredths :] = 2
-            gate = TargetGate(top1_tolerance_pp=hundredths / 100, top5_tolerance_pp=99)
+            gate = TargetGate(top1_tolerance_pp=hundredths / 100, top5_tolerance_pp=100)
             numbers = Published(top1_percent=68.43, top5_percent=100)
             assert judge_target(judged(rows(ranks)), gate, numbers).verdict == "pass", hundredths
 

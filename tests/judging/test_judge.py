@@ -42,7 +42,7 @@ def config(**changes: Any) -> Config:
         "dataset": {"path": "set", "images": ROWS, "bad_images": {"policy": "wrong", "max": 3}},
         "reference": {"id": "tf", "model": "m.pb", **fed},
         "candidates": [{"id": name, "model": f"{name}.xml", **fed} for name in ("ir", "int8")],
-        "gates": {"parity": {"images": ROWS, "max_abs_diff": 0.0}, "drop": {"top1_max_pp": 99, "top5_max_pp": 99}},
+        "gates": {"parity": {"images": ROWS, "max_abs_diff": 0.0}, "drop": {"top1_max_pp": 100, "top5_max_pp": 100}},
     }
     data.update(changes)
     return Config.model_validate(data)
@@ -165,7 +165,7 @@ def test_certify_stands_beside_each_drop_and_decides_a_part_of_the_set() -> None
     some = judge(dataclasses.replace(whole, tables=whole.tables[:1]))
     drops = [part for part in some.gates if part.gate == "drop"]
     assert [part.verdict for part in drops] == ["not_applicable"] * 2
-    assert all(part.measured is None and part.limit == {"top1_max_pp": 99, "top5_max_pp": 99} for part in drops)
+    assert all(part.measured is None and part.limit == {"top1_max_pp": 100, "top5_max_pp": 100} for part in drops)
 
 
 def test_a_baseline_that_is_missing_is_a_verdict(tmp_path: Path) -> None:

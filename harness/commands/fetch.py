@@ -23,7 +23,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Result:
     """Download, verify and unpack the configured archive; the result lists what was unpacked."""
     from harness.config import load_config
+    from harness.disk.beginnings import CAPSULE, begins_with
 
+    if options.if_needed and begins_with(options.config, CAPSULE):
+        return Result(text=f"{printable(str(options.config))}: nothing to fetch for a capsule\n")
     config = load_config(options.config, options.overrides, without_dataset=True)
     wanted = [config.reference] if config.reference else config.candidates
     if options.if_needed and (config.archive is None or all(model.model.exists() for model in wanted)):

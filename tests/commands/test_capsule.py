@@ -92,3 +92,12 @@ def test_other_commands_say_that_it_is_a_capsule(folder: Path, capsys: pytest.Ca
     assert main(["capsule", "show", str(folder / "config.yml")]) == 3
     assert "is no parity capsule" in capsys.readouterr().err
     assert main(["capsule", "make", str(folder / "config.yml"), "x", "--discordant", "200"]) == 2
+
+
+@pytest.mark.parametrize("command", ["fetch", "convert"])
+def test_a_pipeline_may_fetch_and_convert_whatever_it_is_given(
+    folder: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, str(folder / "a.capsule"), "--if-needed"]) == 0
+    assert f"nothing to {command} for a capsule" in capsys.readouterr().out
+    assert main([command, str(folder / "a.capsule")]) == 2

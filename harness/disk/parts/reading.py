@@ -1,28 +1,14 @@
-"""One file of named parts, each with its size and sha256: written in one pass, checked whole before any of it is used.
-
-::
-
-    magic (16 bytes), version (4)
-    the parts, one after the other
-    the index as JSON: name, sha256, bytes, and for arrays dtype and shape; in the order of the parts
-    length of the index (8), its sha256 (32), magic (16)
-
-Numbers are little-endian. Nothing is compressed, no part is a path, and where a part lies follows from the sizes before
-it: there is nothing to unpack beyond a folder, nothing that grows when it is read, and no two parts overlap.
-"""
+"""Opening a file of parts: all of it is checked before any of it is used."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 import math
 import os
 import re
 import stat
-import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -30,92 +16,15 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.disk.atomic import replacing
+from harness.disk.parts.layout import DTYPES, HEAD, TAIL, Part, PartsKind
 from harness.disk.versioned_json import parse_json
-from harness.errors import HarnessError
 from harness.text import printable
 
-_HEAD = struct.Struct("<16sI")
-_TAIL = struct.Struct("<Q32s16s")
 _LARGEST_INDEX = 1 << 26  # bytes
 _LARGEST_JSON = 1 << 26  # bytes of one part that is read as JSON
 _MOST_PARTS = 100_000
 _NAME = re.compile(r"[a-z0-9_]+(?:/[a-z0-9_]+)*")
 _BLOCK = 1 << 20
-DTYPES: Mapping[str, type[np.generic]] = {"u1": np.uint8, "i4": np.int32, "i8": np.int64, "f4": np.float32}
-_SHORT = {np.dtype(kind): name for name, kind in DTYPES.items()}
-
-
-@dataclass(frozen=True)
-class PartsKind:
-    """A kind of such a file, for messages. ``name``: "parity capsule"; ``magic``: 16 bytes; ``newest``: version.
-
-    ``mend``: what to do where the file is another one or damaged.
-    """
-
-    name: str
-    magic: bytes
-    newest: int
-    mend: str
-    error: Callable[[str], HarnessError]
-
-    def refuse(self, path: Path, what: str) -> HarnessError:
-        """Return the error for a file of this kind that cannot be used."""
-        return self.error(printable(f"{path}: {what}; {self.mend}"))
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part: bytes ``offset`` to ``offset + length``. ``dtype``, ``shape``: of an array, else None and empty."""
-
-    name: str
-    offset: int
-    length: int
-    sha256: str
-    dtype: str | None = None
-    shape: tuple[int, ...] = ()
-
-
-@dataclass
-class PartsWriter:
-    """Writes parts in their order; what is added is on the disk at once, and nothing is kept in memory."""
-
-    _stream: IO[bytes]
-    _index: list[dict[str, Any]] = field(default_factory=list)
-
-    def add_json(self, name: str, value: Any) -> None:
-        """Add JSON values."""
-        self._add(name, json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass"), {})
-
-    def add_bytes(self, name: str, data: bytes) -> None:
-        """Add bytes."""
-        self._add(name, data, {})
-
-    def add_array(self, name: str, array: NDArray[Any]) -> None:
-        """Add an array of one of the DTYPES."""
-        whole = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-        shape = {"dtype": _SHORT[array.dtype], "shape": list(array.shape)}
-        self._add(name, whole.reshape(-1).view(np.uint8).data, shape)
-
-    def _add(self, name: str, data: bytes | memoryview, more: Mapping[str, Any]) -> None:
-        self._stream.write(data)
-        self._index.append({"name": name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), **more})
-
-    def end(self, head: bytes, kind: PartsKind) -> bytes:
-        """Return what follows the parts: the index and the tail. ``head``: the file's first bytes."""
-        index = json.dumps({"parts": self._index}).encode()
-        return index + _TAIL.pack(len(index), hashlib.sha256(head + index).digest(), kind.magic)
-
-
-@contextlib.contextmanager
-def writing_parts(path: Path, kind: PartsKind) -> Iterator[PartsWriter]:
-    """Write such a file: a reader sees the whole one or none, and an error leaves none. Raises RecordError."""
-    with replacing(path) as stream:
-        head = _HEAD.pack(kind.magic, kind.newest)
-        stream.write(head)
-        writer = PartsWriter(stream)
-        yield writer
-        stream.write(writer.end(head, kind))
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,11 +122,11 @@ def _opened(path: Path, kind: PartsKind, signature: str) -> Parts:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise kind.refuse(path, f"is no {kind.name} but something else than a file")
-        head = stream.read(_HEAD.size)
+        head = stream.read(HEAD.size)
         version = _head(path, kind, head)
         text, sha256 = _index(path, kind, stream, head, status.st_size)
         parts = _placed(path, kind, text, status.st_size)
-        stream.seek(_HEAD.size)
+        stream.seek(HEAD.size)
         for part in parts:
             if _digest(stream, part.length) != part.sha256:
                 raise kind.refuse(path, f"its part `{part.name}` was changed or damaged, its sha256 is another one")
@@ -225,9 +134,9 @@ def _opened(path: Path, kind: PartsKind, signature: str) -> Parts:
 
 
 def _head(path: Path, kind: PartsKind, head: bytes) -> int:
-    if len(head) < _HEAD.size or not head.startswith(kind.magic):
+    if len(head) < HEAD.size or not head.startswith(kind.magic):
         raise kind.refuse(path, f"is no {kind.name}")
-    _, version = _HEAD.unpack(head)
+    _, version = HEAD.unpack(head)
     if version > kind.newest:
         raise kind.error(
             printable(
@@ -242,15 +151,15 @@ def _head(path: Path, kind: PartsKind, head: bytes) -> int:
 
 def _index(path: Path, kind: PartsKind, stream: IO[bytes], head: bytes, size: int) -> tuple[bytes, str]:
     """Return the index as it stands in the file, and the sha256 (hex) over head and index."""
-    if size < _HEAD.size + _TAIL.size:
+    if size < HEAD.size + TAIL.size:
         raise kind.refuse(path, "is cut off")
-    stream.seek(size - _TAIL.size)
-    length, digest, magic = _TAIL.unpack(stream.read(_TAIL.size))
+    stream.seek(size - TAIL.size)
+    length, digest, magic = TAIL.unpack(stream.read(TAIL.size))
     if magic != kind.magic:
         raise kind.refuse(path, "is cut off, or something was written behind its end")
-    if length > min(_LARGEST_INDEX, size - _HEAD.size - _TAIL.size):
+    if length > min(_LARGEST_INDEX, size - HEAD.size - TAIL.size):
         raise kind.refuse(path, f"its index is said to have {length:,} bytes")
-    stream.seek(size - _TAIL.size - length)
+    stream.seek(size - TAIL.size - length)
     text = stream.read(length)
     if hashlib.sha256(head + text).digest() != digest:
         raise kind.refuse(path, "its index was changed or damaged")
@@ -267,7 +176,7 @@ def _placed(path: Path, kind: PartsKind, text: bytes, size: int) -> list[Part]:
     if not isinstance(listed, list) or len(listed) > _MOST_PARTS:
         raise kind.refuse(path, "its index lists no parts, or too many")
     parts: list[Part] = []
-    offset = _HEAD.size
+    offset = HEAD.size
     for entry in listed:
         part = _part(entry, offset)
         if part is None:
@@ -276,8 +185,8 @@ def _placed(path: Path, kind: PartsKind, text: bytes, size: int) -> list[Part]:
         parts.append(part)
     if len({part.name for part in parts}) < len(parts):
         raise kind.refuse(path, "its index names a part twice")
-    if offset + len(text) + _TAIL.size != size:
-        raise kind.refuse(path, f"its parts are said to have {offset - _HEAD.size:,} bytes, the file has {size:,}")
+    if offset + len(text) + TAIL.size != size:
+        raise kind.refuse(path, f"its parts are said to have {offset - HEAD.size:,} bytes, the file has {size:,}")
     return parts
 
 

@@ -174,10 +174,22 @@ class TensorFlowBackend(Backend):
             values = (ordered - tf.constant(mean)) / tf.constant(scale)
             return _rounded(tf, values, contract.element_type)
         table = pixel_table(self.spec.input)
-        index = tf.cast(ordered, tf.int32)
         if (table == table[0]).all():
-            return tf.gather(tf.constant(table[0]), index)
+            return self._by_one_scale(tf, ordered, table[0])
+        index = tf.cast(ordered, tf.int32)
         return tf.gather(tf.constant(table.reshape(-1)), index + tf.constant([0, 256, 512], tf.int32))
+
+    def _by_one_scale(self, tf: Any, ordered: Any, table: Any) -> Any:
+        """Add what all channels have in common: computed, which takes a third of the time of looking it up.
+
+        TensorFlow multiplies by the reciprocal of a constant, which rounds to another number, so the scale is none.
+        """
+        contract = self.spec.input
+        if contract.element_type not in (None, "f32"):
+            return tf.gather(tf.constant(table), tf.cast(ordered, tf.int32))
+        mean, scale = np.float32(contract.mean_per_channel[0]), np.float32(contract.scale_per_channel[0])
+        divisor = tf.compat.v1.placeholder_with_default(tf.constant(scale), [])
+        return (tf.cast(ordered, tf.float32) - tf.constant(mean)) / divisor
 
     def _refuse_dependence(self) -> None:
         """Refuse a graph whose answer to an image changes with the other images of its batch, or from call to call.

@@ -264,3 +264,21 @@ def test_a_precision_that_is_not_the_pinned_one_is_a_warning(tiny: Tiny, monkeyp
         assert backend.loaded.warnings == (f"tf: f32 was asked, the graph computes in {found}",)
     with TensorFlowBackend(spec(tiny.graph, precision="device_default")) as backend:
         assert backend.loaded.warnings == ()
+
+
+@pytest.mark.parametrize(("mean", "scale"), [(127.5, 127.5), (123.675, 58.395), (0.1, 0.3), (-7.7, 255.0), (100, 1e-3)])
+def test_one_mean_and_scale_for_all_channels_is_exact_in_every_bit(
+    tensorflow: Any, tmp_path: Path, mean: float, scale: float
+) -> None:
+    """TensorFlow rewrites a division by a constant, which rounds to other numbers."""
+    tf1 = tensorflow.compat.v1
+    with tf1.Graph().as_default() as graph:
+        given = tf1.placeholder(tensorflow.float32, [None, 16, 16, 3], name="x")
+        tensorflow.reshape(given, [-1, 768], name="same")
+    (tmp_path / "m.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    contract = Input(name="x", color="RGB", mean=mean, scale=scale)
+    pixels = np.arange(768, dtype=np.int64).astype(np.uint8).reshape(1, 16, 16, 3)
+    with TensorFlowBackend(ModelSpec("m", str(tmp_path / "m.pb"), contract, "same", 16, 768)) as backend:
+        found = backend.infer(pixels)
+    expected = (pixels[..., ::-1].astype(np.float32) - np.float32(mean)) / np.float32(scale)
+    np.testing.assert_array_equal(found, expected.reshape(1, 768))

@@ -76,6 +76,15 @@ class Network:
     source: str
     output: str
 
+    @classmethod
+    def between(cls, operations: Sequence[Operation], source: str, output: str) -> Self:
+        """Return the network of those operations that the output needs; they come in an order in which they can run."""
+        needed = {output}
+        for operation in reversed(operations):
+            if operation.name in needed:
+                needed |= set(operation.inputs)
+        return cls(tuple(operation for operation in operations if operation.name in needed), source, output)
+
     def by_name(self) -> dict[str, Operation]:
         """Return the operations by their names."""
         return {operation.name: operation for operation in self.operations}
@@ -127,6 +136,28 @@ class Observer(abc.ABC):
     @abc.abstractmethod
     def close(self) -> None:
         """Free the model."""
+
+
+Verb = Literal["add", "subtract", "multiply", "divide", "minimum", "maximum"]
+
+
+def arithmetic(verb: Verb, constant: Floats, place: int) -> dict[str, Any] | None:
+    """Return what an operation with one constant does, as fields of an elementwise operation; None for another one.
+
+    ``constant``: (1,) or (channels,); ``place``: which operand it is, 0 or 1.
+    """
+    one = np.ones(1, np.float32)
+    if verb == "add":
+        return {"offset": constant}
+    if verb == "subtract":
+        return {"factor": -one, "offset": constant} if place == 0 else {"offset": -constant}
+    if verb == "multiply":
+        return {"factor": constant}
+    if verb == "divide":
+        return {"factor": one / constant} if place == 1 else None
+    if constant.size != 1:
+        return None
+    return {"high" if verb == "minimum" else "low": float(constant[0])}
 
 
 def per_channel(values: Any, rank: int | None, axis: int | None = None) -> Floats | None:

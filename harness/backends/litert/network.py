@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.backends.litert.flatbuffer import number, offset, place_of, tables
-from harness.backends.observing import Floats, Network, Operation, Storage, Weights, per_channel
+from harness.backends.observing import Floats, Network, Operation, Storage, Verb, Weights, arithmetic, per_channel
 
 _SUBGRAPHS, _OPERATORS, _OPTIONS = 2, 3, 4  # fields of Model, SubGraph, Operator
 _FUSED = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 4, "FULLY_CONNECTED": 0, "ADD": 0, "SUB": 0, "MUL": 0, "DIV": 0}
@@ -28,6 +28,9 @@ _PASS = frozenset({
 _PADS = frozenset({"PAD", "PADV2", "MIRROR_PAD"})
 _RELUS: dict[str, tuple[float | None, float | None]] = {
     "RELU": (0.0, None), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0),
+}  # fmt: skip
+_VERBS: dict[str, Verb] = {
+    "ADD": "add", "SUB": "subtract", "MUL": "multiply", "DIV": "divide", "MINIMUM": "minimum", "MAXIMUM": "maximum",
 }  # fmt: skip
 _SHAPES = frozenset({"SHAPE", "RANK"})
 
@@ -53,12 +56,7 @@ def network_of(interpreter: Any, data: bytes, source: int, output: int) -> tuple
         reading = _Reading(interpreter, each["op_name"], options[each["index"]], inputs, depends, details)
         made = _READERS.get(each["op_name"], _plain)(reading)
         operations.append(replace(made, name=names[outputs[0]], inputs=data_inputs))
-    needed = {names[output]}
-    for operation in reversed(operations):
-        if operation.name in needed:
-            needed |= set(operation.inputs)
-    kept = tuple(operation for operation in operations if operation.name in needed)
-    return Network(kept, names[source], names[output]), tensors
+    return Network.between(operations, names[source], names[output]), tensors
 
 
 def real(interpreter: Any, index: int) -> Floats:
@@ -151,34 +149,19 @@ def _plain(reading: _Reading) -> Operation:
     if reading.kind in _RELUS:
         low, high = _RELUS[reading.kind]
         return _operation(reading, "elementwise", low=low, high=high)
-    if reading.kind in ("ADD", "SUB", "MUL", "DIV", "MINIMUM", "MAXIMUM"):
+    if reading.kind in _VERBS:
         return _elementwise(reading)
     return _operation(reading, "other")
 
 
 def _elementwise(reading: _Reading) -> Operation:
     place = next((spot for spot in (0, 1) if reading.is_constant(spot)), None)
-    clip = reading.clip()
-    constant = None if place is None else reading.constant(place)
+    clip, constant = reading.clip(), None if place is None else reading.constant(place)
     value = None if constant is None else per_channel(constant, None, -1)
-    if value is None or clip is None:
+    done = None if value is None or place is None else arithmetic(_VERBS[reading.kind], value, place)
+    if done is None or clip is None:
         return _operation(reading, "other")
-    low, high = clip
-    one = np.ones(1, np.float32)
-    if reading.kind == "ADD":
-        return _operation(reading, "elementwise", offset=value, low=low, high=high)
-    if reading.kind == "SUB":
-        factor = -one if place == 0 else None
-        shift = value if place == 0 else -value
-        return _operation(reading, "elementwise", factor=factor, offset=shift, low=low, high=high)
-    if reading.kind == "MUL":
-        return _operation(reading, "elementwise", factor=value, low=low, high=high)
-    if reading.kind == "DIV" and place == 1:
-        return _operation(reading, "elementwise", factor=one / value, low=low, high=high)
-    if reading.kind in ("MINIMUM", "MAXIMUM") and value.size == 1:
-        limit = float(value[0])
-        return _operation(reading, "elementwise", **({"high": limit} if reading.kind == "MINIMUM" else {"low": limit}))
-    return _operation(reading, "other")
+    return _operation(reading, "elementwise", **{"low": clip[0], "high": clip[1], **done})
 
 
 def _convolution(reading: _Reading) -> Operation:

@@ -10,13 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.observing import Network, Operation, Storage, Weights, integer_step, per_channel
+from harness.backends.observing import (
+    Network,
+    Operation,
+    Storage,
+    Verb,
+    Weights,
+    arithmetic,
+    integer_step,
+    per_channel,
+)
 
 _PASS = frozenset({
     "Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Cast", "Dropout", "QuantizeLinear",
     "DequantizeLinear",
 })  # fmt: skip
-_ELEMENTWISE = frozenset({"Add", "Sub", "Mul", "Div", "Min", "Max"})
+_VERBS: dict[str, Verb] = {
+    "Add": "add", "Sub": "subtract", "Mul": "multiply", "Div": "divide", "Min": "minimum", "Max": "maximum",
+}  # fmt: skip
 _SHAPES = frozenset({"Shape", "Size"})
 _STORED: dict[str, Storage] = {"float16": "f16", "bfloat16": "bf16"}
 _LARGEST_ORDER = 64  # channels of an input
@@ -33,11 +44,7 @@ def network_of(onnx: Any, model: Any, source: str, output: str) -> Network:
             continue
         depends |= set(node.output)
         operations.append(_READERS.get(node.op_type, _plain)(_Reading(onnx, node, data, constants)))
-    needed = {output}
-    for operation in reversed(operations):
-        if operation.name in needed:
-            needed |= set(operation.inputs)
-    return Network(tuple(item for item in operations if item.name in needed), source, output)
+    return Network.between(operations, source, output)
 
 
 class _Constants:
@@ -141,7 +148,7 @@ def _plain(reading: _Reading) -> Operation:
     if kind == "Clip":
         low, high = (_limit(reading, place, name) for place, name in ((1, "min"), (2, "max")))
         return reading.operation("elementwise", low=low, high=high)
-    if kind in _ELEMENTWISE and len(reading.data) == 1 and len(reading.node.input) == 2:
+    if kind in _VERBS and len(reading.data) == 1 and len(reading.node.input) == 2:
         return _elementwise(reading)
     return reading.operation()
 
@@ -152,27 +159,11 @@ def _limit(reading: _Reading, place: int, name: str) -> float | None:
 
 
 def _elementwise(reading: _Reading) -> Operation:
-    kind = reading.node.op_type
     place = 0 if reading.node.input[1] in reading.data else 1
     constant = reading.constant(place)
     value = None if constant is None or constant.dtype.kind != "f" else per_channel(constant, None)
-    if value is None:
-        return reading.operation()
-    one = np.ones(1, np.float32)
-    if kind == "Add":
-        return reading.operation("elementwise", offset=value)
-    if kind == "Sub":
-        factor = -one if place == 0 else None
-        return reading.operation("elementwise", factor=factor, offset=value if place == 0 else -value)
-    if kind == "Mul":
-        return reading.operation("elementwise", factor=value)
-    if kind == "Div" and place == 1:
-        return reading.operation("elementwise", factor=one / value)
-    if kind in ("Min", "Max") and value.size == 1:
-        return reading.operation(
-            "elementwise", **({"high": float(value[0])} if kind == "Min" else {"low": float(value[0])})
-        )
-    return reading.operation()
+    done = None if value is None else arithmetic(_VERBS[reading.node.op_type], value, place)
+    return reading.operation() if done is None else reading.operation("elementwise", **done)
 
 
 def _batch_norm(reading: _Reading) -> Operation:

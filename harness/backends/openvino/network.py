@@ -7,10 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.observing import Network, Operation, Storage, Weights, integer_step, per_channel
+from harness.backends.observing import (
+    Network,
+    Operation,
+    Storage,
+    Verb,
+    Weights,
+    arithmetic,
+    integer_step,
+    per_channel,
+)
 
 _PASS = frozenset({"Convert", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "FakeQuantize", "ConvertLike"})
-_ELEMENTWISE = frozenset({"Add", "Subtract", "Multiply", "Divide", "Minimum", "Maximum"})
+_VERBS: dict[str, Verb] = {
+    "Add": "add", "Subtract": "subtract", "Multiply": "multiply", "Divide": "divide", "Minimum": "minimum",
+    "Maximum": "maximum",
+}  # fmt: skip
 _SHAPES = frozenset({"ShapeOf"})
 _STORED: dict[str, Storage] = {"f16": "f16", "bf16": "bf16"}
 _LARGEST_ORDER = 64  # channels of an input
@@ -36,16 +48,7 @@ def network_of(model: Any, source: Any, output: Any) -> Network:
             depends.add(node.get_friendly_name())
             operations.append(_READERS.get(kind, _plain)(_Reading(node, data, constants)))
     last = output.get_node().input_value(0).get_node().get_friendly_name()
-    return Network(_needed(operations, last), source.get_node().get_friendly_name(), last)
-
-
-def _needed(operations: list[Operation], last: str) -> tuple[Operation, ...]:
-    """Return the operations that the last one needs, in the same order."""
-    needed = {last}
-    for operation in reversed(operations):
-        if operation.name in needed:
-            needed |= set(operation.inputs)
-    return tuple(operation for operation in operations if operation.name in needed)
+    return Network.between(operations, source.get_node().get_friendly_name(), last)
 
 
 class _Constants:
@@ -179,31 +182,18 @@ def _plain(reading: _Reading) -> Operation:
         return reading.operation(
             "elementwise", low=float(attributes["min"]), high=None if high is None else float(high)
         )
-    if reading.kind in _ELEMENTWISE and len(reading.data) == 1:
+    if reading.kind in _VERBS and len(reading.data) == 1:
         return _elementwise(reading)
     return reading.operation()
 
 
 def _elementwise(reading: _Reading) -> Operation:
     place = next((number for number in (0, 1) if reading.constant(number) is not None), None)
-    shape = reading.node.get_output_shape(0)
-    value = None if place is None else per_channel(reading.constant(place), len(shape))
-    if value is None:
+    if place is None:
         return reading.operation()
-    one = np.ones(1, np.float32)
-    if reading.kind == "Add":
-        return reading.operation("elementwise", offset=value)
-    if reading.kind == "Subtract":
-        factor = -one if place == 0 else None
-        return reading.operation("elementwise", factor=factor, offset=value if place == 0 else -value)
-    if reading.kind == "Multiply":
-        return reading.operation("elementwise", factor=value)
-    if reading.kind == "Divide" and place == 1:
-        return reading.operation("elementwise", factor=one / value)
-    if reading.kind in ("Minimum", "Maximum") and value.size == 1:
-        limit = float(value[0])
-        return reading.operation("elementwise", **({"high": limit} if reading.kind == "Minimum" else {"low": limit}))
-    return reading.operation()
+    value = per_channel(reading.constant(place), len(reading.node.get_output_shape(0)))
+    done = None if value is None else arithmetic(_VERBS[reading.kind], value, place)
+    return reading.operation() if done is None else reading.operation("elementwise", **done)
 
 
 def _convolution(reading: _Reading) -> Operation:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.observing import Floats, Network, Operation, Weights, per_channel
+from harness.backends.observing import Floats, Network, Operation, Verb, Weights, arithmetic, per_channel
 
 _PASS = frozenset({
     "Identity", "Reshape", "Squeeze", "ExpandDims", "Cast", "StopGradient", "PreventGradient", "Transpose", "IdentityN",
@@ -17,9 +17,10 @@ _PASS = frozenset({
 _PADS = frozenset({"Pad", "PadV2", "MirrorPad"})
 _CLIPS: dict[str, tuple[float | None, float | None]] = {"Relu": (0.0, None), "Relu6": (0.0, 6.0)}
 _NORMALISES = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
-_ADDS, _SUBTRACTS = frozenset({"Add", "AddV2", "BiasAdd"}), frozenset({"Sub"})
-_MULTIPLIES, _DIVIDES = frozenset({"Mul"}), frozenset({"Div", "RealDiv"})
-_ELEMENTWISE = _ADDS | _SUBTRACTS | _MULTIPLIES | _DIVIDES | {"Minimum", "Maximum"}
+_VERBS: dict[str, Verb] = {
+    "Add": "add", "AddV2": "add", "BiasAdd": "add", "Sub": "subtract", "Mul": "multiply", "Div": "divide",
+    "RealDiv": "divide", "Minimum": "minimum", "Maximum": "maximum",
+}  # fmt: skip
 _SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank"})
 _LARGEST_ORDER = 64  # channels of an input
 
@@ -117,7 +118,7 @@ def _plain(reading: _Reading) -> Operation:
     if kind in _CLIPS:
         low, high = _CLIPS[kind]
         return reading.operation("elementwise", low=low, high=high)
-    if kind in _ELEMENTWISE and len(reading.data) == 1 and len(reading.constants) == 1:
+    if kind in _VERBS and len(reading.data) == 1 and len(reading.constants) == 1:
         return _elementwise(reading)
     return reading.operation()
 
@@ -125,23 +126,8 @@ def _plain(reading: _Reading) -> Operation:
 def _elementwise(reading: _Reading) -> Operation:
     (place,) = reading.constants
     value = reading.operand(place)
-    if value is None:
-        return reading.operation()
-    kind, one = reading.node.op, np.ones(1, np.float32)
-    if kind in _ADDS:
-        return reading.operation("elementwise", offset=value)
-    if kind in _SUBTRACTS:
-        if place == 0:
-            return reading.operation("elementwise", factor=-one, offset=value)
-        return reading.operation("elementwise", offset=-value)
-    if kind in _MULTIPLIES:
-        return reading.operation("elementwise", factor=value)
-    if kind in _DIVIDES and place == 1:
-        return reading.operation("elementwise", factor=one / value)
-    if kind in ("Minimum", "Maximum") and value.size == 1:
-        limit = float(value[0])
-        return reading.operation("elementwise", **({"high": limit} if kind == "Minimum" else {"low": limit}))
-    return reading.operation()
+    done = None if value is None else arithmetic(_VERBS[reading.node.op], value, place)
+    return reading.operation() if done is None else reading.operation("elementwise", **done)
 
 
 def _batch_norm(reading: _Reading) -> Operation:

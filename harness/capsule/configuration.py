@@ -39,7 +39,7 @@ def travelling(config: Config) -> dict[str, Any]:
     # A deployment is written out again when the capsule is read, so that it follows what is set for its candidate.
     made = {f"{item.id}{SUFFIX}" for item in config.candidates if item.deployment}
     candidates = [
-        {**_without(item), "model": names[item["id"]], "gates": _portable_gates(config, item["gates"])}
+        {**_without(item), "model": names[item["id"]], "gates": _stated_gates(config, item["id"])}
         for item in plain["candidates"]
         if item["id"] not in made
     ]
@@ -57,6 +57,12 @@ def _portable_gates(config: Config, gates: dict[str, Any]) -> dict[str, Any]:
     kept = {name: limits for name, limits in gates.items() if limits is None or name not in unmeant}
     baseline = kept.get("baseline")
     return {**kept, "baseline": {**baseline, "file": Path(baseline["file"]).name}} if baseline else kept
+
+
+def _stated_gates(config: Config, candidate: str) -> dict[str, Any] | None:
+    """Return what a candidate itself states, so that what is set for all reaches it on the board, too."""
+    own = next(item.gates for item in config.candidates if item.id == candidate)
+    return None if own is None else _portable_gates(config, own.model_dump(mode="json", exclude_unset=True))
 
 
 def _below_common_folder(candidates: Sequence[Candidate]) -> dict[str, str]:

@@ -43,10 +43,12 @@ def _hint(run: Run, candidate: Candidate) -> str:
     given = list(run.options.command)
     overrides = [[name, given[place + 1]] for place, name in enumerate(given[:-1]) if name == "--set"]
     overrides += [[word] for word in given if word.startswith("--set=")]
-    file = run.config.source_file
+    travelled = run.config.reference is not None and run.config.reference.recorded is not None
+    file = None if travelled else run.config.source_file
     words = ["harness", "diagnose", str(file) if file else "CONFIG", "--candidate", candidate.id]
     command = shlex.join([*words, *(word for words in overrides for word in words)])
-    return f"The cause is not known yet; `{command}` looks for it."
+    where = " where the original model is" if travelled else ""
+    return f"The cause is not known yet; `{command}`{where} looks for it."
 
 
 def _quickly(

@@ -278,10 +278,19 @@ def test_what_does_not_fit_the_recorded_answers(
 
 
 def test_gates_and_candidates_may_be_set(written: Callable[..., Path]) -> None:
-    file = made(written())
-    record = run(file, "board", "gates.parity.max_abs_diff=1e-9", "candidates.ir.id=mine")
-    assert {gate.gate: gate.verdict for gate in record.gates if gate.model == "mine"}["parity"] == "fail"
-    assert record.exit_code == 1
+    def change(data: dict[str, Any]) -> None:
+        data["candidates"].append({**data["candidates"][0], "id": "own", "gates": {"parity": {"max_abs_diff": 1e-8}}})
+
+    def verdicts(out: str, *overrides: str) -> dict[tuple[str, str], str]:
+        record = run(file, out, *overrides)
+        return {(gate.gate, gate.model): gate.verdict for gate in record.gates}
+
+    file = made(written(change))
+    strict = verdicts("strict", "gates.parity.max_abs_diff=1e-9", "candidates.ir.id=mine")
+    assert (strict["parity", "mine"], strict["parity", "own"]) == ("fail", "fail")
+    loose = verdicts("loose", "gates.parity.max_abs_diff=0.9", "gates.drop=null")
+    assert (loose["parity", "ir"], loose["parity", "own"]) == ("pass", "fail")
+    assert (loose["drop", "ir"], loose["drop", "own"]) == ("not_applicable", "not_applicable")
 
 
 def test_a_configuration_of_ones_own_may_use_the_recorded_answers(written: Callable[..., Path], fakes: Fakes) -> None:
@@ -318,3 +327,15 @@ def test_a_changed_answer_is_refused_before_anything_runs(written: Callable[...,
     with pytest.raises(DatasetError, match="`answers` was changed or damaged"):
         run(file, "board")
     assert not fakes.loads
+
+
+def test_a_cause_is_looked_for_where_the_original_model_is(
+    written: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.diagnosis import quick
+
+    monkeypatch.setattr(quick, "SECONDS", 0)
+    config = load(made(written()), ["gates.parity.max_abs_diff=1e-9"])
+    record = validate(config, Options(out=config.dataset.path.parent / "board", quiet=True), quick.explain)
+    (found,) = record.diagnosis
+    assert "`harness diagnose CONFIG --candidate ir` where the original model is" in found.sentence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 
@@ -9,7 +10,7 @@ from harness.config import Candidate, Config
 from harness.dataset.image_set import open_image_set
 from harness.diagnosis.answer import Diagnosis, number
 from harness.diagnosis.bench import IMAGES, Bench, Tamper
-from harness.diagnosis.inside import search_inside
+from harness.diagnosis.inside import is_certain, search_inside
 from harness.diagnosis.readings import Rows
 from harness.diagnosis.reference import check_reference, suspect_labels, wrong_reference
 from harness.diagnosis.search import Search, Tried, nothing_explains
@@ -81,13 +82,28 @@ def diagnose_bench(search: Search) -> Diagnosis:
             return answer
         return _searched(search)
     labels = suspect_labels(bench)
-    if labels is not None:
+    if labels is not None and is_parity:
         return labels
     search.open()
+    if labels is not None:
+        return _with_labels(labels, _searched(search))
     if is_parity:
         search.around = []
         return check_reference(search, None) or _clean(search)
     return _searched(search)
+
+
+def _with_labels(labels: Diagnosis, other: Diagnosis) -> Diagnosis:
+    """Return what is wrong with the labels and with the candidate; the labels alone where the other is not known."""
+    if other.verdict != "found":
+        return dataclasses.replace(labels, sentence=f"{labels.sentence} {other.sentence}")
+    return dataclasses.replace(
+        other,
+        cause=f"{labels.cause} + {other.cause}",
+        sentence=f"{labels.sentence} {other.sentence}",
+        evidence={**labels.evidence, **other.evidence},
+        mend=f"{labels.mend} {other.mend or ''}".strip(),
+    )
 
 
 def diagnose_quickly(search: Search) -> Diagnosis | None:
@@ -111,12 +127,12 @@ def _searched(search: Search) -> Diagnosis:
         if found is not None:
             return wrong_reference(search, found) or search.answer(found)
     inside = search_inside(search)
-    if inside is not None:
+    if inside is not None and is_certain(inside):
         return inside
     found = search.search_pairs()
     if found is not None:
         return wrong_reference(search, found) or search.answer(found)
-    return nothing_explains(search)
+    return inside or nothing_explains(search)
 
 
 def _clean(search: Search) -> Diagnosis:

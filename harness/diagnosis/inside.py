@@ -27,9 +27,12 @@ def search_inside(search: Search) -> Diagnosis | None:
     bench = search.bench
     search.progress("the layers of its file")
     config = bench.config
+    own, wanted = (config.preprocess_for(model) for model in (bench.candidate, bench.reference))
+    if own.is_float == wanted.is_float and own.output_size == wanted.output_size:
+        own = wanted  # the same pixels for both: another crop or filter is no layer
     finding = find_layer(
-        Side(bench.reference.backend, bench.reference_spec, _pixels(search, config.preprocess_for(bench.reference))),
-        Side(bench.candidate.backend, search.spec, _pixels(search, config.preprocess_for(bench.candidate))),
+        Side(bench.reference.backend, bench.reference_spec, _pixels(search, wanted)),
+        Side(bench.candidate.backend, search.spec, _pixels(search, own)),
     )
     cause = _cause(finding)
     if cause is None:
@@ -57,6 +60,12 @@ def search_inside(search: Search) -> Diagnosis | None:
         search.alternatives(None),
         profile=as_text(finding),
     )
+
+
+def is_certain(inside: Diagnosis) -> bool:
+    """Whether constants say it. What flows through a layer differs, too, where two other changes are the cause."""
+    layers = inside.evidence.get("layers")
+    return not (isinstance(layers, dict) and layers.get("cause") == "computation-differs")
 
 
 def _both(search: Search, beside: Tried, finding: LayerFinding, cause: str) -> Diagnosis:

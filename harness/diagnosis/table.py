@@ -116,7 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     able = [item for item in config.candidates if options.candidate in (None, item.id)]
     candidate = next((item for item in able if facts_of(item.backend).editor), able[0])
     plantings: list[tuple[Fault, ...]] = (
-        list(combinations(FAULTS, 2)) if options.pairs else [(item,) for item in FAULTS]
+        list(combinations([item for item in FAULTS if not item.refusable], 2))
+        if options.pairs
+        else [(item,) for item in FAULTS]
     )
     found = []
     for row in rows(config, candidate, plantings, fresh=not options.pairs):

@@ -179,6 +179,18 @@ def test_the_labels_are_shifted(asked: Asked) -> None:
     assert (found.verdict, found.cause) == ("found", "labels")
 
 
+def test_the_labels_and_the_candidate_are_both_wrong(asked: Asked) -> None:
+    found = asked(candidate=wanted("RGB"), tamper=Tamper(labels=lambda labels: labels % 4 + 1))
+    assert found.cause == "labels + color-order"
+    assert "`candidates.ir.input.color: BGR`" in str(found.mend)
+
+
+def test_other_colours_and_another_filter_are_no_layer(asked: Asked) -> None:
+    preprocess = {"size": 16, "interpolation": "nearest"}
+    found = asked(candidate={**wanted("RGB"), "preprocess": preprocess, "gates": {"parity": {"max_abs_diff": 1e-6}}})
+    assert found.cause == "color-order + resize-filter", found.sentence
+
+
 def test_the_reference_is_the_wrong_one(asked: Asked) -> None:
     """Its colours are swapped; the candidate is right on more images, and says how the reference is to be fed."""
     found = asked(reference={"input": {"name": "input", "color": "BGR", "mean": list(MEAN), "scale": list(SCALE)}})

@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities
 from harness.backends.opening import open_backend
+from harness.backends.registry import facts_of
 from harness.config import Preprocess
 from harness.engine.answers import with_applied
 from harness.engine.cache import Answers
@@ -73,6 +74,7 @@ class Lane:
                 # The same bytes are no proof here: others may have been put there for the moment of loading.
                 self._refuse(self.files.touched_since(before) if self.files else None)
                 self.refuse_replaced_files()
+                self._refuse(self._other_file())
                 self._backend = backend
                 self.load_seconds = time.perf_counter() - start
                 if self._loaded is None:
@@ -120,6 +122,13 @@ class Lane:
     def refuse_replaced_files(self) -> None:
         """Raise ModelError where a file of the model was replaced or changed since it was digested."""
         self._refuse(self.files.replaced() if self.files else None)
+
+    def _other_file(self) -> Path | None:
+        """Return a file that came to the model, or went, since its files were listed and digested."""
+        if self.files is None:
+            return None
+        listed = facts_of(self.backend).files_of(Path(self.spec.model))
+        return min(set(listed) ^ set(self.files.paths), default=None)
 
     def _refuse(self, path: Path | None) -> None:
         if path is None:

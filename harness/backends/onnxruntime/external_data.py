@@ -6,9 +6,13 @@ https://protobuf.dev/programming-guides/encoding/.
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.disk.leftovers import temporary_folder
 from harness.errors import ModelError
 
 _DEEPEST = 64  # graphs in attributes of nodes in graphs; real models have two or three levels
@@ -59,6 +63,31 @@ def require_inside(model: Path) -> None:
             )
         if not (model.parent / name).is_file():
             raise ModelError(f"{model}: its external data '{name}' is missing; copy it to {model.parent}")
+
+
+@contextlib.contextmanager
+def private_copy(model: Path) -> Iterator[Path]:
+    """Give a copy of a model and its external data to which nobody else writes; the file itself where it has none.
+
+    Raises ModelError where there is no room for the copy.
+    """
+    files = files_of(model)
+    if len(files) == 1:
+        yield model
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder("onnx"))
+            for path in files:
+                copy = folder / path.relative_to(model.parent)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, copy)
+        except OSError as error:
+            raise ModelError(
+                f"{model}: its external data cannot be copied to {tempfile.gettempdir()}: {error.strerror or error}; "
+                "let TMPDIR name a folder with room for it"
+            ) from None
+        yield folder / model.name
 
 
 def is_inside(model: Path, name: str) -> bool:

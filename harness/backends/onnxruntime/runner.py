@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from harness.backends.arrays import InputShape, fed, input_shape, require_width,
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
 from harness.backends.batches import in_batches
 from harness.backends.names import find_by_name
-from harness.backends.onnxruntime.external_data import require_inside
+from harness.backends.onnxruntime.external_data import private_copy, require_inside
 from harness.backends.onnxruntime.facts import FACTS
 from harness.backends.onnxruntime.framework import errors, import_onnxruntime, reason
 from harness.backends.onnxruntime.profile import UNKNOWN, WhatRan, what_ran
@@ -48,6 +49,9 @@ class ONNXRuntimeBackend(Backend):
         self._errors = errors()
         require_inside(Path(self.spec.model))
         sha256 = self.digest(FACTS)
+        self._copies = contextlib.ExitStack()
+        # ONNX Runtime maps external data: a write to the file would change the weights of a model that is loaded.
+        self._path = self._copies.enter_context(private_copy(Path(self.spec.model)))
         self._session = self._open(ort)
         self._shape = self._input()
         self._check_output()
@@ -82,7 +86,7 @@ class ONNXRuntimeBackend(Backend):
 
     def _open(self, ort: Any, profile: str | None = None) -> Any:
         try:
-            return self._session_of(ort, self.spec.model, profile)
+            return self._session_of(ort, str(self._path), profile)
         except self._errors as error:
             raise ModelError(f"{self.spec.model}: ONNX Runtime cannot load this model: {reason(error)}") from None
 
@@ -185,5 +189,7 @@ class ONNXRuntimeBackend(Backend):
         return result
 
     def close(self) -> None:
-        """Free the session."""
+        """Free the session, and remove the copy of its weights."""
         self.__dict__.pop("_session", None)
+        if copies := self.__dict__.pop("_copies", None):
+            copies.close()

@@ -59,12 +59,15 @@ def write_onnx(
     element: str = "float32",
     form: str = "NC",
     location: str | None = None,
+    factors: str | None = None,
     operation: str = "Relu",
     domain: str = "",
     opset: int = 13,
     second_input: bool = False,
 ) -> Path:
-    """``form``: of the output, NC, C, NC11, N1C or CN; ``location``: where the file says that its first weights are."""
+    """``form``: of the output, NC, C, NC11, N1C or CN; ``location``: where the file says that its first weights are;
+    ``factors``: where it says that factors of its features are: those are used as they lie, matrices are packed.
+    """
     x, nodes = "input", []
     if element != "float32":
         nodes, x = [node("Cast", [x], "cast", to=1)], "cast"
@@ -74,7 +77,8 @@ def write_onnx(
         node("MatMul", [x, "first"], "hidden"),
         node(operation, ["hidden"], "relu", domain=domain),
         node("ReduceMean", ["relu"], "pooled", axes=[1, 2], keepdims=0),
-        node("MatMul", ["pooled", "second"], "logits"),
+        *([node("Mul", ["pooled", "factors"], "scaled")] if factors else []),
+        node("MatMul", ["scaled" if factors else "pooled", "second"], "logits"),
         node("Softmax", ["logits"], "softmax", axis=1),
     ]
     lengths: dict[str, list[int]] = {"NC": [], "CN": [], "C": [0], "NC11": [2, 3], "N1C": [1]}
@@ -95,6 +99,8 @@ def write_onnx(
     graph = b"".join(field(1, each) for each in nodes) + field(2, "tiny")
     graph += field(5, tensor("first", network.first, location)) + field(5, tensor("second", network.second))
     graph += field(5, tensor("axes", axes)) + field(11, port("input", element, sides))
+    if factors:
+        graph += field(5, tensor("factors", np.ones(8, np.float32), factors))
     if second_input:
         graph += field(11, port("other", "float32", [1]))
     graph += field(12, port("probabilities", "float32", forms[form]))

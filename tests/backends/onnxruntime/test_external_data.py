@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from harness.backends.onnxruntime.external_data import files_of, is_inside, locations
+from harness.backends.onnxruntime.external_data import files_of, is_inside, locations, private_copy
+from harness.errors import ModelError
 from tests.backends.onnxruntime.onnx_files import field, tensor
 
 WEIGHTS = tensor("w", np.zeros(3, np.float32), "w.data")
@@ -63,3 +65,25 @@ def test_links_are_followed(tmp_path: Path) -> None:
     assert is_inside(names / "m.onnx", "m.data")  # both link to one folder
     assert not is_inside(names / "m.onnx", "secret")
     assert not is_inside(names / "m.onnx", "a\0b")
+
+
+def test_the_private_copy_has_the_external_data_and_goes_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, temporary = tmp_path / "m.onnx", tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    model.write_bytes(field(7, field(5, tensor("w", np.zeros(3, np.float32), "sub/w.data"))))
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "w.data").write_bytes(b"weights")
+    with private_copy(model) as copy:
+        assert copy.read_bytes() == model.read_bytes()
+        assert (copy.parent / "sub" / "w.data").read_bytes() == b"weights"
+        assert copy.is_relative_to(temporary)
+    assert not list(temporary.iterdir())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "m.onnx"))
+    with pytest.raises(ModelError, match=r"cannot be copied to .*let TMPDIR name a folder"), private_copy(model):
+        pass
+    model.write_bytes(field(7, field(5, tensor("w", np.zeros(3, np.float32)))))
+    with private_copy(model) as copy:
+        assert copy == model

@@ -65,9 +65,9 @@ def sound_record(record: RunRecord, table: pa.Table | None) -> RunRecord:
             note = None if rules else _NO_RULES
     if fault:
         raise _unbelievable(record, fault)
-    if note is None or note in believed.warnings:
-        return believed
-    return believed.model_copy(update={"warnings": (*believed.warnings, note)})
+    notes = [*([note] if note else []), *(rules.refused_today if rules else ())]
+    new = tuple(item for item in notes if item not in believed.warnings)
+    return believed.model_copy(update={"warnings": (*believed.warnings, *new)}) if new else believed
 
 
 def _judged_again(record: RunRecord, table: pa.Table, rules: Rules | None) -> tuple[RunRecord, str | None]:

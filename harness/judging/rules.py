@@ -12,6 +12,7 @@ from harness.config import Config
 from harness.config.dataset import BadImages
 from harness.config.gates import Certify, Gates, Published
 from harness.config.types import Count
+from harness.judging.recorded_limits import RecordedCertify, RecordedGates, refused_today
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,15 @@ class Rules:
     def models(self) -> tuple[str, ...]:
         """Every model's id, the reference first."""
         return (*([self.reference] if self.reference else []), *self.candidates)
+
+    @property
+    def refused_today(self) -> tuple[str, ...]:
+        """A sentence for each limit of a record that a configuration may no longer have, with the models it is for."""
+        found: dict[str, list[str]] = {}
+        for name in self.models:
+            for note in refused_today(self.gates[name], self.certify):
+                found.setdefault(note, []).append(name)
+        return tuple(f"{', '.join(names)}: {note}" for note, names in found.items())
 
     @property
     def yardstick(self) -> str:
@@ -94,7 +104,7 @@ class _Model(_Read):
 
 
 class _Candidate(_Model):
-    gates: Gates
+    gates: RecordedGates
     optional: bool = False
 
 
@@ -109,5 +119,5 @@ class _Recorded(_Read):
     reference: _Model | None = None
     candidates: tuple[_Candidate, ...] = Field(min_length=1)
     published: Published | None = None
-    gates: Gates
-    certify: Certify | None = None
+    gates: RecordedGates
+    certify: RecordedCertify | None = None

@@ -205,6 +205,38 @@ def test_every_command_refuses_it(
     assert not (tmp_path / "new.json").exists()
 
 
+@pytest.mark.parametrize("table", [True, False])
+@pytest.mark.parametrize(
+    ("gate", "limits"),
+    [
+        ("drop", {"top1_max_pp": 100.0, "top5_max_pp": 250.0}),
+        ("target", {"top1_tolerance_pp": 100.0, "top5_tolerance_pp": 100.0}),
+        ("parity", {"max_abs_diff": 1.0}),
+    ],
+)
+def test_a_record_stays_readable_whose_limit_a_configuration_may_no_longer_have(
+    made: Path, tmp_path: Path, gate: str, limits: Plain, table: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Written as a version would have written it that took such limits."""
+    config = load_config(made.parent / "config.yml")
+    wide = config.gates.model_copy(update={gate: getattr(config.gates, gate).model_copy(update=limits)})
+    old = config.model_copy(update={"gates": wide})
+    assert validate(old, Options(out=tmp_path / "run", quiet=True)).exit_code == 0
+    if not table:
+        (tmp_path / "run" / "predictions.parquet").unlink()
+    believed = read_sound_record(tmp_path / "run")
+    assert next(part for part in believed.gates if part.gate == gate).verdict == "pass"
+    for key, limit in limits.items():
+        said = f"tf, ir: its limit {gate}.{key} of {limit:g} can never fail; a configuration with it is refused now"
+        assert said in believed.warnings
+    assert main(["report", str(tmp_path / "run")]) == 0, capsys.readouterr().err
+    if table:
+        assert main(["compare", str(tmp_path / "run"), str(made)]) == 0, capsys.readouterr().err
+    edit(tmp_path / "run", one_raised)
+    with pytest.raises(RecordError, match="flips of ir do not add up"):  # judged, not only shown
+        read_sound_record(tmp_path / "run")
+
+
 @pytest.mark.parametrize("place", ["dataset.listed", "gates.0.measured.top1_percent", "models.0.top1.correct"])
 @pytest.mark.parametrize("table", [True, False])
 def test_a_number_of_hundreds_of_digits_is_refused_and_no_crash(run: Path, place: str, table: bool) -> None:

@@ -38,6 +38,17 @@ class DropGate(Strict):
     top5_max_pp: PercentagePoints = 0.10
 
 
+class FlipsGate(Strict):
+    """Share of all images that are right in the reference and wrong in the candidate."""
+
+    max_percent: Annotated[Number, Field(ge=0, lt=100)] = Field(
+        1.0, description="Largest share of the images, in percent, that may be broken."
+    )
+    max_real_percent: Annotated[Number, Field(ge=0, lt=100)] | None = Field(
+        None, description="The same for those that are no near-tie of the reference; null: not limited by itself."
+    )
+
+
 class BaselineGate(Strict):
     """Loss of accuracy against an accepted run on the same images, by exact counts."""
 
@@ -63,6 +74,12 @@ class Gates(Strict):
     target: TargetGate | None = TargetGate()
     drop: DropGate | None = DropGate()
     baseline: BaselineGate | None = None
+    flips: FlipsGate | None = None
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """Gates on candidates that are off by default, and are on here."""
+        return tuple(name for name in ("flips",) if getattr(self, name) is not None)
 
 
 class Published(Strict):

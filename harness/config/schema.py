@@ -48,7 +48,7 @@ __all__ = [
 EXPANDED = "expanded"
 
 
-AGAINST_REFERENCE = ("parity", "drop")  # gates that compare with the reference
+AGAINST_REFERENCE = ("parity", "drop", "flips")  # gates that compare with the reference
 
 
 class Archive(Strict):

@@ -24,7 +24,8 @@ from harness.errors import ConfigError, DatasetError, DeviceError, ModelError
 from harness.feeding.contract import fed_instead
 from harness.feeding.decode import pixels_of_first
 from harness.feeding.pipeline import Prepared
-from harness.judging.gates import Judged, judge_model
+from harness.judging.gates import judge_model
+from harness.judging.judged import Judged
 from harness.metrics.outcome import Outcome, as_decimal
 from harness.record.schema import GatePart
 

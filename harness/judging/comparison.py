@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from harness.metrics.compare import correct_at, flip_counts
+from harness.metrics.near_ties import near_ties
 from harness.metrics.outcome import Outcome, as_decimal
 from harness.metrics.statistics import mcnemar_exact, paired_drop, wilson
 from harness.record.schema import Accuracy, Agreement, ComparisonPart, Drop, Flips
@@ -40,7 +41,9 @@ def compare(
         reference=reference_id,
         candidate=candidate_id,
         top1_agreement=agreement(reference, candidate),
-        flips=Flips(fixed=fixed, broken=broken, changed_wrong=changed_wrong),
+        flips=Flips(
+            fixed=fixed, broken=broken, changed_wrong=changed_wrong, near_ties=broken_near_ties(reference, candidate)
+        ),
         drop=_drop(reference, candidate),
         max_abs_diff=largest,
         mean_abs_diff=mean,
@@ -87,6 +90,12 @@ def _differences(candidate: Outcome) -> tuple[float | None, float | None, int | 
     worst = int(np.argmax(differences))
     mean = math.fsum(candidate.mean_abs_diff[good].tolist()) / int(good.sum())
     return as_decimal(candidate.max_abs_diff[worst]), mean, worst
+
+
+def broken_near_ties(reference: Outcome, candidate: Outcome) -> int:
+    """Count the images right in the reference only that are near-ties of the reference."""
+    broken = correct_at(reference, 1) & ~correct_at(candidate, 1)
+    return int((broken & near_ties(reference.top5_probabilities, candidate.max_abs_diff)).sum())
 
 
 def _drop(reference: Outcome, candidate: Outcome) -> Drop:

@@ -7,66 +7,48 @@ a percentage decides.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from harness.config.gates import DropGate, Gates, ParityGate, Published, TargetGate
 from harness.judging.comparison import change_in_words
+from harness.judging.flips_gate import judge_flips
+from harness.judging.judged import OFF, Judged, as_written, not_applicable, weight_in_words
 from harness.metrics.compare import correct_at, flip_counts
-from harness.metrics.outcome import Outcome, as_decimal
+from harness.metrics.outcome import as_decimal
 from harness.metrics.statistics import images_to_decide, paired_drop
-from harness.record.figures import gate_part, unmeasured
+from harness.record.figures import gate_part
 from harness.record.schema import Figure, GatePart, Verdict
-
-_OFF = "switched off in the configuration"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What the gates look at: one model's rows, the reference's rows, and how much of the whole set they are.
-
-    ``whole_set``: size of the whole set; ``declared``: the configuration states it, and it is not just what was listed.
-    The rows of both outcomes belong to the same images in the same order.
-    """
-
-    model: str
-    outcome: Outcome
-    reference: Outcome | None
-    precision: str
-    whole_set: int
-    declared: bool = True
-
-    def weighs_too_much(self, limit_pp: float) -> bool:
-        """Whether nobody said that these images are the whole set, and one of them weighs more than a limit in pp."""
-        return not self.declared and one_weighs_more(len(self.outcome), limit_pp)
-
-
-def one_weighs_more(total: int, limit_pp: float) -> bool:
-    """Return whether one of ``total`` images weighs more than a limit in pp; of none, none does."""
-    return total > 0 and Fraction(100, total) > _exact(limit_pp)
 
 
 def without_reference(gate: str, model: str, on: object) -> GatePart:
     """Return the verdict of a gate that needs a reference where none is configured. ``on``: None: switched off."""
-    return gate_part(gate, model, "not_applicable", _OFF if on is None else "no reference is configured", ())
+    return gate_part(gate, model, "not_applicable", OFF if on is None else "no reference is configured", ())
 
 
-def judge_model(judged: Judged, gates: Gates, published: Published | None) -> list[GatePart]:
-    """Return the verdicts on one model: `target` for every model, `parity` and `drop` for candidates."""
+def judge_model(
+    judged: Judged, gates: Gates, published: Published | None, *, stops_early: bool = False
+) -> list[GatePart]:
+    """Return the verdicts on one model: `target` for every model; for candidates also `parity`, `drop`, added ones.
+
+    ``stops_early``: a certification may end the run before the whole set is seen.
+    """
     verdicts = []
     if judged.reference is not None:
         verdicts.append(judge_parity(judged, gates.parity))
     verdicts.append(judge_target(judged, gates.target, published))
     if judged.reference is not None:
         verdicts.append(judge_drop(judged, gates.drop))
+        if gates.flips is not None:
+            verdicts.append(judge_flips(judged, gates.flips, stops_early=stops_early))
     return verdicts
 
 
 def judge_parity(judged: Judged, gate: ParityGate | None) -> GatePart:
     """Judge the largest difference of any probability on the first images."""
     if gate is None:
-        return _not_applicable("parity", judged, _OFF)
+        return not_applicable("parity", judged, OFF)
     first = judged.outcome[: gate.images]
     differences = [as_decimal(value) for value in first.max_abs_diff[~first.is_bad]]
     finite = all(map(math.isfinite, differences))
@@ -83,7 +65,7 @@ def judge_parity(judged: Judged, gate: ParityGate | None) -> GatePart:
         ),
     )
     if not differences:
-        return _not_applicable("parity", judged, "no image was compared", figures)
+        return not_applicable("parity", judged, "no image was compared", figures)
     where = f"the first {len(differences)} images at {judged.precision}"
     if not finite:
         return gate_part("parity", judged.model, "error", f"a probability on {where} is not finite", figures)
@@ -99,9 +81,9 @@ def judge_parity(judged: Judged, gate: ParityGate | None) -> GatePart:
 def judge_target(judged: Judged, gate: TargetGate | None, published: Published | None) -> GatePart:
     """Judge accuracy against the published numbers: only on the whole set, only a shortfall fails."""
     if gate is None:
-        return _not_applicable("target", judged, _OFF)
+        return not_applicable("target", judged, OFF)
     if published is None:
-        return _not_applicable("target", judged, "the configuration names no published accuracy")
+        return not_applicable("target", judged, "the configuration names no published accuracy")
     total = len(judged.outcome)
     percents = {k: Fraction(100 * int(correct_at(judged.outcome, k).sum()), max(1, total)) for k in (1, 5)}
     least = {
@@ -120,10 +102,10 @@ def judge_target(judged: Judged, gate: TargetGate | None, published: Published |
         for k, percent in percents.items()
     ]
     if total == 0:
-        return _not_applicable("target", judged, "no image was evaluated", figures)
+        return not_applicable("target", judged, "no image was evaluated", figures)
     wanted = published.images or judged.whole_set
     if total != wanted or total != judged.whole_set:
-        return _not_applicable(
+        return not_applicable(
             "target",
             judged,
             f"published on {wanted:,} images, but {total:,} of {judged.whole_set:,} were evaluated",
@@ -132,7 +114,7 @@ def judge_target(judged: Judged, gate: TargetGate | None, published: Published |
     least_tolerance = min(gate.top1_tolerance_pp, gate.top5_tolerance_pp)
     if published.images is None and judged.weighs_too_much(least_tolerance):
         reason = f"published on an unknown number of images: {weight_in_words(total, least_tolerance)}"
-        return _not_applicable("target", judged, reason, figures)
+        return not_applicable("target", judged, reason, figures)
     short, above = [], []
     for k, value, tolerance in (
         (1, published.top1_percent, gate.top1_tolerance_pp),
@@ -140,9 +122,9 @@ def judge_target(judged: Judged, gate: TargetGate | None, published: Published |
     ):
         percent = percents[k]
         text = f"Top-{k} {float(percent):.3f} % (published {value:g} %, tolerance {tolerance:g} pp)"
-        if percent < _exact(value) - _exact(tolerance):
+        if percent < as_written(value) - as_written(tolerance):
             short.append(text)
-        elif percent > _exact(value) + _exact(tolerance):
+        elif percent > as_written(value) + as_written(tolerance):
             above.append(text)
     warning = (
         f"above the published accuracy: {'; '.join(above)}; it may have been measured with another protocol or labels"
@@ -161,14 +143,14 @@ def judge_target(judged: Judged, gate: TargetGate | None, published: Published |
 def judge_drop(judged: Judged, gate: DropGate | None) -> GatePart:
     """Judge the loss against the reference: exact counts on the whole set, the paired 95 % interval on a subset."""
     if gate is None:
-        return _not_applicable("drop", judged, _OFF)
+        return not_applicable("drop", judged, OFF)
     figures = [
         Figure(name=f"top{k}_pp", value=None, unit="pp", limit=most, limit_name=f"top{k}_max_pp", direction="at_most")
         for k, most in ((1, gate.top1_max_pp), (5, gate.top5_max_pp))
     ]
     total = len(judged.outcome)
     if judged.reference is None or bool((judged.outcome.is_bad & judged.reference.is_bad).all()):
-        return _not_applicable("drop", judged, "no image was evaluated", figures)
+        return not_applicable("drop", judged, "no image was evaluated", figures)
     measured: list[Figure] = []
     found: list[_DropOfOneK] = []
     for figure, k, most in zip(figures, (1, 5), (gate.top1_max_pp, gate.top5_max_pp), strict=True):
@@ -195,20 +177,12 @@ def judge_drop(judged: Judged, gate: DropGate | None) -> GatePart:
 
 def _out_of_reach(drops: Sequence[_DropOfOneK]) -> str | None:
     """Return a warning where a limit is at least the reference's whole accuracy: no candidate can lose more."""
-    beyond = [item for item in drops if Fraction(100 * item.right, item.total) <= _exact(item.most)]
+    beyond = [item for item in drops if Fraction(100 * item.right, item.total) <= as_written(item.most)]
     if not beyond:
         return None
     limits = " and ".join(f"{item.most:g} pp for Top-{item.k}" for item in beyond)
     shares = " and ".join(f"{100 * item.right / item.total:.2f} %" for item in beyond)
     return f"a limit that can never fail: {limits}, where the reference reaches {shares}"
-
-
-def weight_in_words(total: int, limit_pp: float) -> str:
-    """Return what one of ``total`` images weighs, and what to state where they are the whole set."""
-    return (
-        f"one image weighs {100 / total:.3g} pp, more than the limit of {limit_pp:g} pp; "
-        f"write `dataset.images: {total}` if these {total:,} are the whole set"
-    )
 
 
 def _on_unknown_part(drops: Sequence[_DropOfOneK], verdict: Verdict) -> str:
@@ -234,7 +208,7 @@ class _DropOfOneK:
 
     def on_whole_set(self) -> Verdict:
         """Judge the exact fraction."""
-        return "pass" if Fraction(100 * (self.broken - self.fixed), self.total) <= _exact(self.most) else "fail"
+        return "pass" if Fraction(100 * (self.broken - self.fixed), self.total) <= as_written(self.most) else "fail"
 
     def on_subset(self) -> Verdict:
         """Judge the paired 95 % interval: it decides where it lies on one side of the limit."""
@@ -279,23 +253,22 @@ def _side(verdict: Verdict) -> str:
 
 
 def errors_for(
-    models: Sequence[str], candidates: Sequence[str], reason: str, verdict: Verdict = "error"
+    models: Sequence[str],
+    candidates: Sequence[str],
+    reason: str,
+    verdict: Verdict = "error",
+    *,
+    added: Mapping[str, Sequence[str]],
 ) -> list[GatePart]:
-    """Return one verdict for every gate of models that were not evaluated, with the one reason."""
+    """Return one verdict for every gate of models that were not evaluated, with the one reason.
+
+    ``added``: gates that are off by default and on for a candidate.
+    """
     return [
         GatePart(gate=gate, model=model, verdict=verdict, reason=reason)
         for model in models
-        for gate in (("parity", "target", "drop") if model in candidates else ("target",))
+        for gate in (("parity", "target", "drop", *added.get(model, ())) if model in candidates else ("target",))
     ]
-
-
-def _not_applicable(gate: str, judged: Judged, reason: str, figures: Sequence[Figure] = ()) -> GatePart:
-    return gate_part(gate, judged.model, "not_applicable", reason, unmeasured(figures))
-
-
-def _exact(value: float) -> Fraction:
-    """Return the decimal number that was written in the configuration: 0.1 is one tenth, not its binary neighbour."""
-    return Fraction(repr(value))
 
 
 def _beside(measured: float, limit: float) -> str:

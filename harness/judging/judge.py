@@ -60,12 +60,13 @@ def unfinished(evaluation: Evaluation, code: int, message: str) -> Judgement:
     """
     rows = merged_rows(evaluation)
     candidates = [model.id for model in evaluation.models if model.role == "candidate"]
+    added = {name: gates.added for name, gates in Rules.of(evaluation.config).gates.items()}
     reason = first_line(message)
     return Judgement(
         exit_code=code,
         dataset=dataset_part(evaluation, rows),
         models=model_parts(evaluation, rows),
-        gates=tuple(errors_for([model.id for model in evaluation.models], candidates, reason)),
+        gates=tuple(errors_for([model.id for model in evaluation.models], candidates, reason, added=added)),
         predictions=predictions_table(rows),
     )
 

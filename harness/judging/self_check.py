@@ -151,6 +151,8 @@ def _drop_faults(part: ComparisonPart, before: ModelPart, after: ModelPart) -> I
                 yield f"the Top-{k} drop of {part.candidate} is {stated} pp, its counts give {lost}"
     if before.top1 and not part.flips.broken + part.flips.fixed + part.flips.changed_wrong <= before.top1.total:
         yield f"the flips of {part.candidate} are more than there are images"
+    if part.flips.near_ties is not None and part.flips.near_ties > part.flips.broken:
+        yield f"{part.candidate} has more near-ties among its broken images than broken images"
     largest, mean = part.max_abs_diff, part.mean_abs_diff
     if largest is not None and mean is not None and not 0 <= mean <= largest * (1 + 1e-6):
         yield f"the mean difference of {part.candidate} is {mean}, the largest {largest}"

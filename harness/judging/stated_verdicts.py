@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
 
-from harness.config.gates import DropGate, ParityGate
+from harness.config.gates import DropGate, FlipsGate, ParityGate
 from harness.judging.baseline.judge import GATE as BASELINE
 from harness.judging.chance import GATE as CHANCE
 from harness.judging.chance import faults_of_record
 from harness.judging.equal import differing, same_number
-from harness.judging.gates import one_weighs_more
+from harness.judging.flips_gate import GATE as FLIPS
+from harness.judging.flips_gate import Sample, shares, verdict_of
+from harness.judging.judged import one_weighs_more
 from harness.judging.rules import Rules
 from harness.judging.self_check import good_images
 from harness.judging.tradeoff import compare_candidates
@@ -76,6 +78,7 @@ def _set_faults(record: RunRecord, rules: Rules) -> Iterator[str]:
     """Yield gates that the configuration asks for and that are missing, or that are there without being asked for."""
     asked = {("target", name) for name in rules.models}
     asked |= {(gate, name) for name in rules.candidates for gate in ("parity", "drop")}
+    asked |= {(gate, name) for name in rules.candidates for gate in rules.gates[name].added}
     asked |= {("certify", name) for name in rules.candidates} if rules.certify else set()
     asked |= {(BASELINE, part.id) for part in record.models if rules.gates[part.id].baseline is not None}
     asked |= {(CHANCE, part.id) for part, _ in faults_of_record(record)}
@@ -109,6 +112,9 @@ def _limits(rules: Rules, gate: str, model: str) -> dict[str, float]:
         }
     if gate == "drop" and own.drop:
         return {"top1_max_pp": own.drop.top1_max_pp, "top5_max_pp": own.drop.top5_max_pp}
+    if gate == FLIPS and own.flips:
+        limits = {"max_percent": own.flips.max_percent, "max_real_percent": own.flips.max_real_percent}
+        return {key: limit for key, limit in limits.items() if limit is not None}
     if gate == "certify" and certify:
         return {"top1_max_pp": certify.top1_max_drop_pp, "confidence_percent": round(100 * certify.confidence, 9)}
     if gate == BASELINE and own.baseline:
@@ -135,12 +141,14 @@ class _Stated:
         gate = self.gate.gate
         if gate == "target":
             return (self._target(),)
-        if gate in ("parity", "drop", "certify") and (self.own is None or good_images(self.record) == 0):
+        if gate in ("parity", "drop", "certify", FLIPS) and (self.own is None or good_images(self.record) == 0):
             return ("not_applicable",)
         if gate == "parity":
             return (self._parity(self.gates.parity),)
         if gate == "drop":
             return (self._drop(self.gates.drop),)
+        if gate == FLIPS:
+            return (self._flips(self.gates.flips),)
         return self._certify() if gate == "certify" else self._baseline()
 
     def _target(self) -> Verdict:
@@ -188,6 +196,19 @@ class _Stated:
             for k, pair, most in zip((1, 5), (drop.top1_ci95_pp, drop.top5_ci95_pp), limits, strict=True)
         ]
         return "fail" if "fail" in sides else "inconclusive" if "inconclusive" in sides else "pass"
+
+    def _flips(self, gate: FlipsGate | None) -> Verdict:
+        if gate is None or (self.rules.certify is not None and self.total < self.whole):
+            return "not_applicable"
+        assert self.own is not None
+        broken, near = self.own.flips.broken, self.own.flips.near_ties
+        if near is None or not 0 <= near <= broken <= self.total:
+            return "error"
+        stated = {"broken_percent": broken, "real_percent": broken - near}
+        if not all(same_number(self._number(name), 100 * count / self.total) for name, count in stated.items()):
+            return "error"
+        sample = Sample(self.total, self.whole, self.rules.images is not None)
+        return verdict_of(shares(gate, broken, broken - near, sample))
 
     def _is_exact(self, limit: float) -> bool:
         unknown = self.rules.images is None and one_weighs_more(self.total, limit)

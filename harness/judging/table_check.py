@@ -293,4 +293,7 @@ def _missing(what: str, have: Sequence[str], wanted: Sequence[str]) -> str:
 def _stated(part: Any, only: set[str] | None = None) -> dict[str, Any]:
     """Return what a part of a record states, as plain values, without sentences and without what is empty."""
     plain: dict[str, Any] = part.model_dump(mode="json", include=only, exclude=None if only else set(_WORDS))
+    flips = plain.get("flips")
+    if isinstance(flips, dict) and flips.get("near_ties") is None:  # of an old record
+        plain["flips"] = {key: value for key, value in flips.items() if key != "near_ties"}
     return {key: value for key, value in plain.items() if value not in ((), [])}

@@ -7,14 +7,8 @@ from dataclasses import dataclass
 
 from harness.judging.certifying import answered
 from harness.judging.chance import Fault, without_passes
-from harness.judging.gates import (
-    Judged,
-    errors_for,
-    judge_model,
-    one_weighs_more,
-    weight_in_words,
-    without_reference,
-)
+from harness.judging.gates import errors_for, judge_model, without_reference
+from harness.judging.judged import Judged, one_weighs_more, weight_in_words
 from harness.judging.rules import Rules
 from harness.metrics.outcome import Outcome
 from harness.record.schema import GatePart, Role, Verdict
@@ -68,7 +62,8 @@ def _gates_of(model: JudgedModel, counted: Counted) -> Sequence[GatePart]:
         lines = model.failure.splitlines() or [""]
         candidates = [model.id] if model.role == "candidate" else []
         verdict: Verdict = "not_applicable" if model.unavailable else "error"
-        return errors_for([model.id], candidates, lines[0].removeprefix(f"{model.id}: "), verdict)
+        reason, added = lines[0].removeprefix(f"{model.id}: "), {model.id: counted.rules.gates[model.id].added}
+        return errors_for([model.id], candidates, reason, verdict, added=added)
     rules = counted.rules
     candidate = model.role == "candidate"
     judged = Judged(
@@ -80,7 +75,7 @@ def _gates_of(model: JudgedModel, counted: Counted) -> Sequence[GatePart]:
         declared=rules.images is not None,
     )
     gates = rules.gates[model.id]
-    found = judge_model(judged, gates, rules.published)
+    found = judge_model(judged, gates, rules.published, stops_early=rules.certify is not None)
     if rules.reference is None:
         parity, drop = (
             without_reference(name, model.id, on) for name, on in (("parity", gates.parity), ("drop", gates.drop))

@@ -147,6 +147,9 @@ class Flips(_Part):
     fixed: NonNegativeInt
     broken: NonNegativeInt
     changed_wrong: NonNegativeInt
+    near_ties: NonNegativeInt | None = Field(
+        None, description="Of the broken ones, near-ties of the reference; null in old records."
+    )
 
 
 class Drop(_Part):

@@ -11,6 +11,7 @@ from harness.disk.atomic import make_folder, write_atomically
 from harness.errors import ConfigError, RecordError, nearest
 from harness.record.schema import RunRecord
 from harness.report import csv_table, junit
+from harness.report.facts.near_ties import with_near_ties
 from harness.report.markdown import report as markdown
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def _csv(record: RunRecord, table: pa.Table | None, class_names: ClassNames) -> 
         raise RecordError(
             "the run has no per-image table (predictions.parquet), so no CSV can be made; choose other formats"
         )
-    return csv_table.render(table)
+    return csv_table.render(with_near_ties(record, table))
 
 
 FORMATS: dict[str, Format] = {

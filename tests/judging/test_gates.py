@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from harness.config.schema import DropGate, Gates, ParityGate, Published, TargetGate
 from harness.judging.exit_codes import exit_code
-from harness.judging.gates import Judged, errors_for, judge_drop, judge_model, judge_parity, judge_target
+from harness.judging.gates import errors_for, judge_drop, judge_model, judge_parity, judge_target
+from harness.judging.judged import Judged
 from harness.metrics.outcome import Outcome, empty_outcome, with_bad_rows
 from harness.metrics.statistics import Z95
 from harness.record.schema import GatePart, Verdict
@@ -331,7 +332,7 @@ class TestExitCode:
 
 
 def test_errors_for_names_every_gate_of_every_model() -> None:
-    parts = errors_for(["tf", "ir"], ["ir"], "no device")
+    parts = errors_for(["tf", "ir"], ["ir"], "no device", added={})
     expected = [("tf", "target"), ("ir", "parity"), ("ir", "target"), ("ir", "drop")]
     assert [(item.model, item.gate) for item in parts] == expected
     assert {(item.verdict, item.reason) for item in parts} == {("error", "no device")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.record.columns import numbers_of
+from harness.record.columns import lists_of, numbers_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,13 +25,17 @@ class Guess:
 
 @dataclass(frozen=True)
 class Flip:
-    """An image whose Top-1 correctness differs. ``broken``: correct in the reference only; labels are the network's."""
+    """An image whose Top-1 correctness differs. ``broken``: correct in the reference only; labels are the network's.
+
+    ``near_tie``: the reference's best two classes are about as likely, so that rounding may decide between them.
+    """
 
     image_id: str
     label: int
     broken: bool
     reference: Guess
     candidate: Guess
+    near_tie: bool = False
 
     @property
     def loss(self) -> float:
@@ -56,12 +60,31 @@ def largest_losses(
     flipped = np.flatnonzero(right_before != right_after)
     loss = before["probability_of_label"].astype(np.float64) - after["probability_of_label"].astype(np.float64)
     order = flipped[np.argsort(-loss[flipped], kind="stable")][:count]
-    ids = table.column("image_id")
+    ids, ties = table.column("image_id"), _near_ties(table, reference, candidate)
     flips = [
-        Flip(ids[row].as_py(), int(label[row]), bool(right_before[row]), _guess(before, row), _guess(after, row))
+        Flip(
+            image_id=ids[row].as_py(),
+            label=int(label[row]),
+            broken=bool(right_before[row]),
+            reference=_guess(before, row),
+            candidate=_guess(after, row),
+            near_tie=bool(ties[row]),
+        )
         for row in order.tolist()
     ]
     return flips, len(flipped)
+
+
+def _near_ties(table: pa.Table, reference: str, candidate: str) -> Any:
+    """Return bool (n,): near-ties of the reference; none where an old table does not tell."""
+    import numpy as np
+
+    best, moved = f"{reference}.top5_probabilities", f"{candidate}.max_abs_diff"
+    if not {best, moved} <= set(table.column_names):
+        return np.zeros(table.num_rows, np.bool_)
+    from harness.metrics.near_ties import near_ties
+
+    return near_ties(lists_of(table.column(best)), numbers_of(table.column(moved)))
 
 
 def _columns(table: pa.Table, model: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.metrics.near_ties import near_ties
 from harness.record.columns import flat, numbers_of
 from harness.record.schema import RunRecord
 
@@ -59,6 +60,10 @@ class PerImage:
         other = self.models[reference].top1 != self.models[candidate].top1
         kinds = np.select([before & ~after, ~before & after, ~before & ~after & other], [BROKEN, FIXED, CHANGED], SAME)
         return kinds.astype(np.int8)
+
+    def near_ties(self, reference: str, candidate: str) -> NDArray[np.bool_]:
+        """Bool (n,): near-ties of the reference, beside what the candidate usually moves."""
+        return near_ties(self.models[reference].top5_probabilities, self.models[candidate].max_abs_diff)
 
     def loss(self, reference: str, candidate: str) -> NDArray[np.float64]:
         """Float64 (n,): the label's probability, reference minus candidate; NaN where one is missing."""

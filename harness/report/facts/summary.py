@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.record.schema import Accuracy, ComparisonPart, GatePart, ModelPart, RunRecord, Verdict
+from harness.record.schema import Accuracy, ComparisonPart, Flips, GatePart, ModelPart, RunRecord, Verdict
 from harness.report.facts import gates, numbers
 from harness.report.facts.compared_with import against, compared_with
 from harness.report.facts.preprocessing import preprocessing_warnings
@@ -198,6 +198,11 @@ def _accuracy(part: Accuracy | None) -> AccuracyText:
     )
 
 
+def _broken(flips: Flips) -> str:
+    """Return the broken images and, where there are any, how many of them are near-ties of the reference."""
+    return f"{flips.broken} ({numbers.plural(flips.near_ties, 'near-tie')})" if flips.near_ties else str(flips.broken)
+
+
 def _comparison(part: ComparisonPart) -> ComparisonRow:
     drop, same = part.drop, part.top1_agreement
     return ComparisonRow(
@@ -206,7 +211,7 @@ def _comparison(part: ComparisonPart) -> ComparisonRow:
         agreement_percent=numbers.percent(same.percent),
         agreement_counts=f"{same.count}/{same.total}",
         fixed=str(part.flips.fixed),
-        broken=str(part.flips.broken),
+        broken=_broken(part.flips),
         changed_wrong=str(part.flips.changed_wrong),
         top1_drop=numbers.signed_pp(drop.top1_pp),
         top1_interval=numbers.interval(drop.top1_ci95_pp, numbers.signed_pp),

@@ -46,6 +46,7 @@ def cards(images: PerImage, pairs: Sequence[tuple[str, str]]) -> list[dict[str, 
 
 def _cards(images: PerImage, reference: str, candidate: str, count: int) -> Iterator[dict[str, Any]]:
     change, loss = images.change(reference, candidate), images.loss(reference, candidate)
+    ties = images.near_ties(reference, candidate)
     for row in chosen_rows(images, reference, candidate, count):
         yield {
             "row": row,
@@ -54,6 +55,7 @@ def _cards(images: PerImage, reference: str, candidate: str, count: int) -> Iter
             "reference": reference,
             "candidate": candidate,
             "kind": KINDS[int(change[row])],
+            "nearTie": bool(ties[row]),
             "loss": _rounded(loss[row]),
             "before": _guesses(images.models[reference], row),
             "after": _guesses(images.models[candidate], row),

@@ -101,7 +101,7 @@ def render(
     left = max_bytes - size
     if images:
         models = [part.id for part in record.models if part.id in images.models]
-        shared["table"] = compact_table(images, models, int(left * (_TABLE_SHARE if shown else 1)))
+        shared["table"] = compact_table(images, models, int(left * (_TABLE_SHARE if shown else 1)), compared)
         left -= len(assets.data(shared["table"]))
     shared["pictures"] = _carried(shown, gallery.by_importance(found), left)
     return _page(values, shared)

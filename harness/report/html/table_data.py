@@ -22,24 +22,29 @@ _STEPS = 65534
 _FEWEST_ROWS = 200
 
 
-def compact_table(images: PerImage, models: Sequence[str], budget: int) -> dict[str, Any]:
+def compact_table(
+    images: PerImage, models: Sequence[str], budget: int, compared: Sequence[tuple[str, str]] = ()
+) -> dict[str, Any]:
     """Return the table within about ``budget`` bytes: all images, or those with the largest differences, in run order.
 
     ``columns``: name and number of bytes a value (2 or 4), in the order in which they follow each other in ``packed``,
-    little endian, deflated, as base64. ``models`` are named by their position in the page's list.
+    little endian, deflated, as base64. ``models`` are named by their position in the page's list;
+    ``compared``: (reference, candidate) pairs whose near-ties are marked.
     """
     total = len(images)
     rows = np.arange(total)
-    packed = _pack(images, models, rows)
+    packed = _pack(images, models, rows, compared)
     while len(packed["packed"]) + len(packed["ids"]) > budget and len(rows) > _FEWEST_ROWS:
         share = budget / (len(packed["packed"]) + len(packed["ids"]))
         keep = max(_FEWEST_ROWS, int(len(rows) * share * 0.97))
         rows = np.sort(_most_different(images, models)[:keep])
-        packed = _pack(images, models, rows)
+        packed = _pack(images, models, rows, compared)
     return {"images": total, "shown": len(rows), **packed}
 
 
-def _pack(images: PerImage, models: Sequence[str], rows: NDArray[np.intp]) -> dict[str, Any]:
+def _pack(
+    images: PerImage, models: Sequence[str], rows: NDArray[np.intp], compared: Sequence[tuple[str, str]]
+) -> dict[str, Any]:
     wide = max([int(images.labels.max(initial=0)), *(int(images.models[name].top1.max(initial=0)) for name in models)])
     whole = "<u2" if wide < NONE else "<u4"
     columns: dict[str, NDArray[Any]] = {"label": _whole(images.labels[rows], whole)}
@@ -49,6 +54,8 @@ def _pack(images: PerImage, models: Sequence[str], rows: NDArray[np.intp]) -> di
         columns[f"{place}.confidence"] = _probability(model.top1_probability[rows])
         columns[f"{place}.label"] = _probability(model.probability_of_label[rows])
         columns[f"{place}.difference"] = _upper_half(model.max_abs_diff[rows])
+    for reference, candidate in compared:
+        columns[f"{models.index(candidate)}.near_tie"] = images.near_ties(reference, candidate)[rows].astype("<u2")
     ids = json.dumps([images.image_ids[row] for row in rows.tolist()])
     return {
         "columns": [[name, array.dtype.itemsize] for name, array in columns.items()],

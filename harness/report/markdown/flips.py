@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_NEAR = ", near-tie"
+
+
 def section(record: RunRecord, table: pa.Table | None, class_names: Sequence[str] | None) -> list[str]:
     """Return the section's lines: for every candidate the flips with the largest loss of probability."""
     if not record.comparisons:
@@ -37,6 +40,8 @@ def section(record: RunRecord, table: pa.Table | None, class_names: Sequence[str
             flips, total = found
             shown = f"The {LARGEST} largest losses of {numbers.count(total)} flips." if total > LARGEST else None
             lines += [*([shown, ""] if shown else []), *_flip_table(flips, _namer(class_names), compared_with(record))]
+    if any(line.endswith(_NEAR) or f"{_NEAR} |" in line for line in lines):
+        lines += ["", "Near-tie: the two best classes are about as likely, so that rounding may decide between them."]
     return lines
 
 
@@ -58,7 +63,7 @@ def _flip_table(flips: list[Flip], name: Callable[[int], str], base: str) -> lis
         (
             code(flip.image_id),
             name(flip.label),
-            "**broken**" if flip.broken else "fixed",
+            ("**broken**" if flip.broken else "fixed") + (_NEAR if flip.near_tie else ""),
             guess(flip.reference),
             guess(flip.candidate),
             numbers.probability(flip.reference.probability_of_label),

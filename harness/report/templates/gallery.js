@@ -3,6 +3,8 @@ const STEP = 12;
 const gallery = { shown: STEP, pair: 0 };
 const KIND_WORDS = { broken: "broken", fixed: "fixed", changed: "changed, both wrong", same: "no change" };
 
+const kindWords = (kind, nearTie) => KIND_WORDS[kind] + (nearTie ? ", near-tie" : "");
+
 function picture(card) {
   const known = Object.hasOwn(DATA.pictures, card.id) ? DATA.pictures[card.id] : null;
   const inside = known
@@ -40,7 +42,7 @@ function cardOf(card) {
     "div",
     { class: "title" },
     make("h3", {}, className(card.label)),
-    make("span", { class: `chip ${card.kind}` }, `${KIND_WORDS[card.kind]}, loss ${loss(card.loss ?? NaN)}`),
+    make("span", { class: `chip ${card.kind}` }, `${kindWords(card.kind, card.nearTie)}, loss ${loss(card.loss ?? NaN)}`),
   );
   return make("li", { class: "flip" }, title, picture(card), both(card), make("p", { class: "file mono" }, visible(card.id)));
 }

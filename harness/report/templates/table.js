@@ -15,7 +15,7 @@ async function unpack(table) {
   let offset = 0;
   for (const [name, bytes] of table.columns) {
     const view = new DataView(packed, offset, bytes * table.shown);
-    const read = { top1: whole, confidence: share, label: name === "label" ? whole : share, difference: upperHalf }[name.split(".").pop()];
+    const read = { top1: whole, confidence: share, label: name === "label" ? whole : share, difference: upperHalf, near_tie: whole }[name.split(".").pop()];
     images.columns[name] = Float64Array.from({ length: table.shown }, (_, row) => read(view, row, bytes));
     offset += bytes * table.shown;
   }
@@ -62,7 +62,7 @@ function tableColumns() {
     const lost = (row) => value(pair[0], "label")(row) - value(pair[1], "label")(row);
     columns.push({ head: "loss", value: lost, form: loss, falling: true });
     columns.push({ head: "max |Δp|", value: value(pair[1], "difference"), form: difference, falling: true });
-    columns.push({ head: "change", value: kindOf, text: (row) => KIND_WORDS[kindOf(row)] });
+    columns.push({ head: "change", value: kindOf, text: (row) => kindWords(kindOf(row), kindOf(row) !== "same" && value(pair[1], "near_tie")(row) === 1) });
   }
   return columns;
 }

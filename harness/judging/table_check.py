@@ -35,6 +35,7 @@ _NEEDED = ("top1", "rank_of_label")
 _DIFFERENCES = ("max_abs_diff", "mean_abs_diff")
 _WORDS = ("reason", "warning")  # made from the rest: they are shown as they are made again
 _ROUNDED = 5e-3  # old records have intervals of two or three decimals
+_INTERVALS = ("top1_ci95_pp", "top5_ci95_pp")
 
 
 class DisagreementError(Exception):
@@ -153,11 +154,13 @@ def _recounted(part: ModelPart, outcome: Outcome | None) -> ModelPart:
 
 
 def _compared_again(part: ComparisonPart, rows: _Rows) -> ComparisonPart:
-    """Return a comparison of an old record made again, as far as its table goes."""
+    """Return a comparison of an old record made again, as far as its table goes, with the intervals of its time."""
     if not {part.reference, part.candidate} <= rows.outcomes.keys():
         return part
     pair = [rows.outcomes[name] for name in (part.reference, part.candidate)]
     found = compare(part.reference, pair[0], part.candidate, pair[1], rows.manifest.image_ids)
+    drop = found.drop.model_copy(update={name: getattr(part.drop, name) for name in _INTERVALS})
+    found = found.model_copy(update={"drop": drop})
     if part.candidate in rows.complete:
         return found
     unknown = (*_DIFFERENCES, "worst_image")

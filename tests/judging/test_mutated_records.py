@@ -30,6 +30,8 @@ from tests.engine.test_session import LABELS, Project, values_for
 Plain = dict[str, Any]
 Place = tuple[str | int, ...]
 FREE_OF_MODELS = (
+    "hints",
+    "properties",
     "backend",
     "device",
     "device_name",

@@ -73,11 +73,12 @@ CONFIG_KEYS = {
     "candidates": {"id", "backend", "model", "device", "precision", "input", "output", "gates"},
     "candidates.input": {"name", "color", "mean", "scale"},
     "published": {"top1_percent", "top5_percent", "images"},
-    "gates": {"parity", "target", "drop", "flips"},
+    "gates": {"parity", "target", "drop", "flips", "stability"},
     "gates.parity": {"images", "max_abs_diff"},
     "gates.target": {"top1_tolerance_pp", "top5_tolerance_pp"},
     "gates.drop": {"top1_max_pp", "top5_max_pp"},
     "gates.flips": {"max_percent", "max_real_percent"},
+    "gates.stability": {"images", "max_abs_diff"},
 }
 
 RATE = {"correct", "total", "percent", "ci95_percent"}

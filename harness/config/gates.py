@@ -67,6 +67,15 @@ class Certify(Strict):
     seed: Annotated[Whole, Field(ge=0, le=2**63 - 1)] = Field(0, description="Fixes the random order of the images.")
 
 
+class StabilityGate(Strict):
+    """Difference of later answers to the same images from the first ones, whatever else changes."""
+
+    images: Count = Field(64, description="How many of the first images are asked for again.")
+    max_abs_diff: Annotated[Number, AfterValidator(_can_fail), Field(ge=0, lt=1)] = Field(
+        0.0, description="Largest absolute difference of a probability that still passes; 0: equal in every bit."
+    )
+
+
 class Gates(Strict):
     """The gates; `null` turns one off."""
 
@@ -75,11 +84,12 @@ class Gates(Strict):
     drop: DropGate | None = DropGate()
     baseline: BaselineGate | None = None
     flips: FlipsGate | None = None
+    stability: StabilityGate | None = None
 
     @property
     def added(self) -> tuple[str, ...]:
         """Gates on candidates that are off by default, and are on here."""
-        return tuple(name for name in ("flips",) if getattr(self, name) is not None)
+        return tuple(name for name in ("flips", "stability") if getattr(self, name) is not None)
 
 
 class Published(Strict):

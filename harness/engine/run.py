@@ -21,7 +21,7 @@ from harness.judging.certifying import Certifying
 from harness.judging.evaluation import EvaluatedModel, Evaluation, ImageFacts, Judgement
 from harness.judging.judge import judge, unfinished
 from harness.machine.environment import describe
-from harness.record.schema import DiagnosisPart, RunRecord, Status
+from harness.record.schema import DiagnosisPart, RunRecord, StabilityPart, Status
 from harness.record.shard_table import Failure, ShardTable
 from harness.record.store import write_predictions, write_record
 
@@ -67,6 +67,7 @@ class Run:
     timing: dict[str, float | None] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     certifying: Certifying | None = None
+    stability: tuple[StabilityPart, ...] = ()
 
     @property
     def images(self) -> ImageSet:
@@ -167,6 +168,7 @@ def _evaluation(run: Run) -> Evaluation:
         tables=tuple(run.tables),
         bad=dict(run.bad),
         certified=run.certifying.gates(live) if run.certifying else None,
+        stability={part.model: part for part in run.stability},
     )
 
 
@@ -191,6 +193,7 @@ def _record(run: Run, judgement: Judgement, status: Status, error: str | None = 
         pairwise=judgement.pairwise,
         gates=judgement.gates,
         matrix=judgement.matrix,
+        stability=run.stability,
         timing={"wall_seconds": time.perf_counter() - run.started_at, **loads, **run.timing},
     )
 

@@ -28,6 +28,7 @@ from harness.engine.progress import Progress
 from harness.engine.run import Explain, Options, Run, process_age, write_results, write_unfinished
 from harness.engine.run_folder import RunFolder, new_run_folder, point_latest
 from harness.engine.shard import Models, calibration_overlap, failure_of
+from harness.engine.stability import measure_stability
 from harness.engine.task import ShardTask, Work, ordered
 from harness.errors import (
     EXIT_INTERRUPTED,
@@ -101,6 +102,7 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
             write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "not finished: the process ended before the run did")
             try:
                 _evaluate(run, run_folder, work)
+                run.stability = measure_stability(run)
                 _refuse_replaced_files(run)
                 record = write_results(run, explain)
             except KeyboardInterrupt:

@@ -11,7 +11,16 @@ import pyarrow as pa
 from harness.backends.base import Loaded, ModelSpec
 from harness.config import Candidate, Config, Reference
 from harness.dataset.manifest import Manifest
-from harness.record.schema import ComparisonPart, DatasetPart, GatePart, MatrixPart, ModelPart, PairPart, Role
+from harness.record.schema import (
+    ComparisonPart,
+    DatasetPart,
+    GatePart,
+    MatrixPart,
+    ModelPart,
+    PairPart,
+    Role,
+    StabilityPart,
+)
 from harness.record.shard_table import Failure, ShardTable
 
 
@@ -67,7 +76,7 @@ class Evaluation:
 
     ``models``: in the configuration's order, the reference first. ``tables``: the finished shards, in any order.
     ``bad``: the reason of each bad image by its row, besides those that the tables name. ``certified``: the verdict
-    of the gate `certify` by candidate; None where nothing is certified.
+    of the gate `certify` by candidate; None where nothing is certified. ``stability``: what was measured, by candidate.
     """
 
     config: Config
@@ -76,6 +85,7 @@ class Evaluation:
     tables: tuple[ShardTable, ...]
     bad: Mapping[int, str] = field(default_factory=dict)
     certified: Mapping[str, GatePart] | None = None
+    stability: Mapping[str, StabilityPart] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from harness.judging.flips_gate import Sample, shares, verdict_of
 from harness.judging.judged import one_weighs_more
 from harness.judging.rules import Rules
 from harness.judging.self_check import good_images
+from harness.judging.stability_gate import GATE as STABILITY
+from harness.judging.stability_gate import judge_stability
 from harness.judging.tradeoff import compare_candidates
 from harness.metrics.statistics import mcnemar_exact, paired_drop, wilson
 from harness.record.schema import ComparisonPart, GatePart, Interval, ModelPart, RunRecord, Verdict
@@ -112,6 +114,8 @@ def _limits(rules: Rules, gate: str, model: str) -> dict[str, float]:
         }
     if gate == "drop" and own.drop:
         return {"top1_max_pp": own.drop.top1_max_pp, "top5_max_pp": own.drop.top5_max_pp}
+    if gate == STABILITY and own.stability:
+        return {"images": own.stability.images, "max_abs_diff": own.stability.max_abs_diff}
     if gate == FLIPS and own.flips:
         limits = {"max_percent": own.flips.max_percent, "max_real_percent": own.flips.max_real_percent}
         return {key: limit for key, limit in limits.items() if limit is not None}
@@ -147,6 +151,8 @@ class _Stated:
             return (self._parity(self.gates.parity),)
         if gate == "drop":
             return (self._drop(self.gates.drop),)
+        if gate == STABILITY:
+            return (self._stability(),)
         if gate == FLIPS:
             return (self._flips(self.gates.flips),)
         return self._certify() if gate == "certify" else self._baseline()
@@ -209,6 +215,13 @@ class _Stated:
             return "error"
         sample = Sample(self.total, self.whole, self.rules.images is not None)
         return verdict_of(shares(gate, broken, broken - near, sample))
+
+    def _stability(self) -> Verdict:
+        gate = self.gates.stability
+        if gate is None:
+            return "not_applicable"
+        measured = {item.model: item for item in self.record.stability}
+        return judge_stability(self.part.id, measured.get(self.part.id), gate).verdict
 
     def _is_exact(self, limit: float) -> bool:
         unknown = self.rules.images is None and one_weighs_more(self.total, limit)

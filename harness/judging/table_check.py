@@ -178,6 +178,7 @@ def _with_verdicts(record: RunRecord, models: tuple[ModelPart, ...], rows: _Rows
         outcomes=rows.outcomes,
         evaluated=total,
         whole_set=record.dataset.images,
+        stability={part.model: part for part in record.stability},
     )
     if rules.reference is not None and rules.reference not in rows.outcomes:
         raise DisagreementError(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.judging.certifying import answered
 from harness.judging.chance import Fault, without_passes
 from harness.judging.gates import errors_for, judge_model, without_reference
 from harness.judging.judged import Judged, one_weighs_more, weight_in_words
 from harness.judging.rules import Rules
+from harness.judging.stability_gate import judge_stability
 from harness.metrics.outcome import Outcome
-from harness.record.schema import GatePart, Role, Verdict
+from harness.record.schema import GatePart, Role, StabilityPart, Verdict
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Counted:
     """What verdicts rest on. ``models``: in the configuration's order, the reference first.
 
     ``outcomes``: rows of every model that did not fail, of the same images in the same order; ``evaluated``: how many
-    they are; ``whole_set``: size of the whole set.
+    they are; ``whole_set``: size of the whole set; ``stability``: what was measured, by candidate.
     """
 
     rules: Rules
@@ -38,6 +39,7 @@ class Counted:
     outcomes: Mapping[str, Outcome]
     evaluated: int
     whole_set: int
+    stability: Mapping[str, StabilityPart] = field(default_factory=dict)
 
 
 def verdicts(
@@ -76,6 +78,8 @@ def _gates_of(model: JudgedModel, counted: Counted) -> Sequence[GatePart]:
     )
     gates = rules.gates[model.id]
     found = judge_model(judged, gates, rules.published, stops_early=rules.certify is not None)
+    if candidate and gates.stability is not None:
+        found.append(judge_stability(model.id, counted.stability.get(model.id), gates.stability))
     if rules.reference is None:
         parity, drop = (
             without_reference(name, model.id, on) for name, on in (("parity", gates.parity), ("drop", gates.drop))

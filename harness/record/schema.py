@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, NonNegativeInt, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, NonNegativeFloat, NonNegativeInt, PrivateAttr
 
 from harness.errors import RecordError
 from harness.record.predictions import read_predictions
@@ -246,6 +246,39 @@ class MatrixPart(_Part):
     reason: str = Field(description="Why this one is the best, or why none may ship.")
 
 
+class Moved(_Part):
+    """An image whose later answer was another one; null: a number that is not finite."""
+
+    image: str
+    max_abs_diff: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)] | None
+
+
+class StabilityPass(_Part):
+    """The same images with one change: how far the answers are from the first ones.
+
+    ``change``: `again` | `order` | `batch` | `in_flight` | `later`; ``note``: why it was not tried; ``became``: what
+    the model says of itself otherwise than at first.
+    """
+
+    change: str
+    max_abs_diff: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)] | None = Field(
+        None, description="Largest difference of a probability; null: not tried, or no finite number."
+    )
+    differing: NonNegativeInt = Field(0, description="Images with any difference.")
+    worst: tuple[Moved, ...] = Field((), description="The images that differ most, the worst first.")
+    note: str | None = None
+    became: tuple[str, ...] = ()
+
+
+class StabilityPart(_Part):
+    """A candidate asked several times for the same images, loaded anew and alone."""
+
+    model: str
+    images: NonNegativeInt
+    passes: tuple[StabilityPass, ...] = ()
+    error: str | None = None
+
+
 class DiagnosisPart(_Part):
     """What is likely wrong with a candidate that a gate failed: the cause, or where to look for it.
 
@@ -282,6 +315,9 @@ class RunRecord(_Part):
     )
     diagnosis: tuple[DiagnosisPart, ...] = Field(
         (), description="Of every candidate that a gate failed; empty in old records, and where nobody looked."
+    )
+    stability: tuple[StabilityPart, ...] = Field(
+        (), description="Of every candidate whose gate `stability` is on, what the verdict rests on."
     )
     timing: dict[str, FiniteFloat | None] = {}
 

@@ -1,0 +1,135 @@
+"""The same images again, otherwise: whether a candidate's answers depend on what else it is doing, or has done."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.backends.base import Backend, Loaded, Pixels, Probabilities
+from harness.backends.opening import open_backend
+from harness.engine.lane import Lane
+from harness.engine.run import Run
+from harness.errors import DeviceError, ModelError
+from harness.feeding.decode import Decoder
+from harness.feeding.outputs import probabilities
+from harness.machine.environment import cores
+from harness.record.schema import Moved, StabilityPart, StabilityPass
+
+_SEED = 7  # of the other order
+_NAMED = 3  # images that are named for each change
+_OTHER_BATCH = 4
+
+
+def measure_stability(run: Run) -> tuple[StabilityPart, ...]:
+    """Ask each candidate whose gate `stability` is on for its first images several times; return what changed.
+
+    Each is loaded anew, alone, so that its first answers are first ones. A candidate that took no part in the run has
+    none here either.
+    """
+    found = []
+    for candidate in run.config.candidates:
+        gate = run.config.gates_for(candidate).stability
+        lane = next(lane for lane in run.models.lanes if lane.spec.id == candidate.id)
+        if gate is not None and candidate.id not in run.failures and run.tables:
+            found.append(_measured(run, lane, gate.images))
+    return tuple(found)
+
+
+def _measured(run: Run, lane: Lane, count: int) -> StabilityPart:
+    evaluated = sum(len(table.rows) for table in run.tables)
+    rows = range(min(count, evaluated))
+    with Decoder(run.images, run.config.dataset.preprocess if lane.preprocess is None else lane.preprocess,
+                 threads=cores()) as decoder:  # fmt: skip
+        (decoded,) = decoder.shards([(0, rows)])
+    kept = decoded.good
+    names = [run.images.manifest.image_ids[row] for row in np.flatnonzero(kept)]
+    try:
+        passes = tuple(_passes(lane, decoded.pixels[kept], names)) if names else ()
+        return StabilityPart(model=lane.spec.id, images=len(names), passes=passes)
+    except (ModelError, DeviceError) as error:
+        return StabilityPart(model=lane.spec.id, images=len(names), error=str(error))
+
+
+def _passes(lane: Lane, pixels: Pixels, names: Sequence[str]) -> Iterator[StabilityPass]:
+    """Yield one pass a change; each asks as the first one did but for the one change that it is named after."""
+    count = len(pixels)
+    order = np.random.default_rng(_SEED).permutation(count)
+    with open_backend(lane.backend, lane.spec) as backend:
+        at_once = _batch_of(backend.loaded)
+        before = backend.loaded
+        first = _answers(lane, backend, pixels, at_once)
+
+        def compared(change: str, answers: Probabilities, now: Loaded) -> StabilityPass:
+            return _compared(change, first, answers, names, _became(before, now))
+
+        yield compared("again", _answers(lane, backend, pixels, at_once), backend.loaded)
+        shuffled = np.empty_like(first)
+        shuffled[order] = _answers(lane, backend, pixels[order], at_once)
+        yield compared("order", shuffled, backend.loaded)
+        yield _in_another_batch(lane, at_once, first, pixels, names)
+        yield compared("in_flight", _answers(lane, backend, pixels, count), backend.loaded)
+        yield compared("later", _answers(lane, backend, pixels, at_once), backend.loaded)
+
+
+def _in_another_batch(
+    lane: Lane, at_once: int, first: Probabilities, pixels: Pixels, names: Sequence[str]
+) -> StabilityPass:
+    """Ask the model with another batch size; a model whose batch is fixed says so."""
+    other = 1 if at_once > 1 else _OTHER_BATCH
+    try:
+        with open_backend(lane.backend, dataclasses.replace(lane.spec, batch=other)) as backend:
+            if _batch_of(backend.loaded) != other:
+                return StabilityPass(change="batch", note=f"not tried: the batch is fixed to {at_once}")
+            return _compared("batch", first, _answers(lane, backend, pixels, other), names, ())
+    except ModelError as error:
+        if "batch" not in str(error):
+            raise
+        return StabilityPass(change="batch", note=f"not tried: the batch is fixed to {at_once}")
+
+
+def _batch_of(loaded: Loaded) -> int:
+    batch = loaded.details.get("batch")
+    return batch if isinstance(batch, int) and not isinstance(batch, bool) and batch > 0 else 1
+
+
+def _answers(lane: Lane, backend: Backend, pixels: Pixels, at_once: int) -> Probabilities:
+    """Return probabilities (n, outputs), asked for ``at_once`` images a call."""
+    parts = [backend.infer(pixels[start : start + at_once]) for start in range(0, len(pixels), at_once)]
+    with np.errstate(invalid="ignore", over="ignore"):
+        return probabilities(np.concatenate(parts), lane.applied or "none")
+
+
+def _compared(
+    change: str, first: Probabilities, answers: Probabilities, names: Sequence[str], became: tuple[str, ...]
+) -> StabilityPass:
+    moved = _moved(first, answers)
+    worst = np.argsort(-np.where(np.isfinite(moved), moved, np.inf), kind="stable")[:_NAMED]
+    return StabilityPass(
+        change=change,
+        max_abs_diff=float(moved.max()) if np.isfinite(moved).all() else None,
+        differing=int((~(moved == 0)).sum()),
+        worst=tuple(
+            Moved(image=names[row], max_abs_diff=float(moved[row]) if np.isfinite(moved[row]) else None)
+            for row in worst.tolist()
+            if moved[row] != 0  # NaN is no zero
+        ),
+        became=became,
+    )
+
+
+def _moved(first: Probabilities, answers: Probabilities) -> NDArray[np.float64]:
+    """Return float64 (n,): the largest difference of each image; NaN where an answer is no number."""
+    difference: NDArray[np.float64] = np.abs(answers.astype(np.float64) - first.astype(np.float64)).max(axis=1)
+    return difference
+
+
+def _became(before: Loaded, now: Loaded) -> tuple[str, ...]:
+    """Return what the model says of itself otherwise than at first."""
+    pairs = (
+        ("precision", before.effective_precision, now.effective_precision),
+        ("device", before.device_name, now.device_name),
+    )
+    return tuple(f"{name} {old} became {new}" for name, old, new in pairs if old != new)

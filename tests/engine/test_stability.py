@@ -1,0 +1,197 @@
+"""The gate `stability` on a fake device with each fault that devices have, and on one that has none."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import harness.dataset.manifest
+from harness.backends.base import Loaded, Pixels, Probabilities
+from harness.backends.registry import register
+from harness.config.gates import StabilityGate
+from harness.errors import ModelError, RecordError
+from harness.judging.recount import sound_record
+from harness.judging.stability_gate import judge_stability
+from harness.record import RunRecord
+from harness.record.schema import GatePart, StabilityPart, StabilityPass
+from tests.backends.fake import FACTS
+from tests.engine.conftest import FakeModel, Fakes, probabilities_of
+from tests.engine.test_session import LABELS, Change, Project, values_for
+
+
+class FaultyModel(FakeModel):
+    """The candidate misbehaves as ``fault`` says; counts are of one loaded model, so each load starts anew."""
+
+    fault: str = ""
+
+    def load(self) -> Loaded:
+        self._calls, self._last = 0, -1
+        self._asked: set[int] = set()
+        self._batch = self.spec.batch or 1
+        if self.fault == "fixed batch" and self.spec.id == "ir" and self._batch != 1:
+            raise ModelError(f"{self.spec.model}: its batch size is fixed to 1, batch: {self._batch} is configured")
+        return dataclasses.replace(super().load(), details={"batch": self._batch})
+
+    def _infer(self, pixels: Pixels) -> Probabilities:
+        right = super()._infer(pixels)
+        if self.spec.id != "ir":
+            return right
+        self._calls += 1
+        wrong = np.roll(right, 1, axis=1)
+        first = pixels[:, 0, 0, 0].astype(int)
+        if self.fault == "wrong second answer":
+            seen = np.array([value in self._asked for value in first])
+            self._asked |= set(first.tolist())
+            return np.where(seen[:, None], wrong, right)
+        if self.fault == "wrong batch":
+            return wrong if self._batch > 1 else right
+        if self.fault == "wrong in flight":
+            return wrong if len(pixels) > self._batch else right
+        if self.fault == "order-dependent":
+            before = np.concatenate([[self._last], first[:-1]])
+            self._last = int(first[-1])
+            backwards = (first < before) & (first > 41)  # each pass but the shuffled one begins with 41
+            return np.where(backwards[:, None], wrong, right)
+        if self.fault == "precision":  # silently f16 after a while
+            return right.astype(np.float16).astype(np.float32) if self._calls > 10 else right
+        if self.fault == "says another precision":
+            self.loaded = dataclasses.replace(self.loaded, effective_precision="bf16" if self._calls > 10 else "f32")
+        if self.fault == "drift":
+            return np.asarray(probabilities_of(pixels, 1.01 + self._calls / 1000), np.float32)
+        if self.fault == "nan" and self._calls > 10:
+            return np.full_like(right, np.nan)
+        if self.fault == "fails" and self._calls > 10:
+            raise ModelError("ir: the device was lost")
+        return right
+
+
+@pytest.fixture
+def project(tmp_path: Any, fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    monkeypatch.setattr(harness.dataset.manifest, "SHARD_ROWS", 4)
+    register(dataclasses.replace(FACTS, runner="tests.engine.test_stability:FaultyModel"))
+    found = Project(tmp_path)
+    found.images(values_for(LABELS), LABELS)
+    yield found
+    FaultyModel.fault = ""
+
+
+def on(**limits: Any) -> Change:
+    def change(data: dict[str, Any]) -> None:
+        data["gates"] = {"parity": None, "target": None, "drop": None, "stability": {"images": 8, **limits}}
+
+    return change
+
+
+def gate_of(record: RunRecord) -> GatePart:
+    (found,) = [gate for gate in record.gates if gate.gate == "stability"]
+    return found
+
+
+def test_a_model_without_a_fault_passes_with_every_change_tried(project: Project) -> None:
+    record = project.validate(on())
+    found = gate_of(record)
+    assert (record.exit_code, found.verdict) == (0, "pass")
+    assert found.measured == {
+        "images": 8,
+        **{f"{name}_max_abs_diff": 0.0 for name in ("again", "order", "batch", "in_flight", "later")},
+    }
+    assert found.limit == {"images": 8, "max_abs_diff": 0.0}
+    assert record.matrix is not None
+    assert record.matrix.may_ship == ("ir",)
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause", "broke"),
+    [
+        (
+            "wrong second answer",
+            "a later answer to the same image is another one",
+            {"again", "order", "in_flight", "later"},
+        ),
+        ("wrong batch", "the answers depend on the batch", {"batch"}),
+        ("wrong in flight", "the answers depend on how many requests are in flight", {"in_flight"}),
+        ("order-dependent", "the answers depend on the order of the images", {"order"}),
+        ("precision", "a later answer to the same image is another one", {"again", "order", "in_flight", "later"}),
+        ("drift", "the answers drift", {"again", "order", "in_flight", "later", "batch"}),
+        ("says another precision", "precision f32 became bf16", set()),
+        ("nan", "a later answer", {"again", "order", "in_flight", "later"}),
+    ],
+)
+def test_each_fault_is_caught_by_name(project: Project, fault: str, cause: str, broke: set[str]) -> None:
+    FaultyModel.fault = fault
+    record = project.validate(on())
+    found = gate_of(record)
+    assert (record.exit_code, found.verdict) == (1, "fail")
+    assert found.reason.startswith(cause)
+    part = record.stability[0]
+    beyond = {item.change for item in part.passes if item.max_abs_diff != 0}
+    assert beyond >= broke
+    assert beyond <= broke | {"batch"} if fault == "drift" else beyond == broke
+    assert all(item.worst[0].image.endswith(".png") for item in part.passes if item.differing)
+    assert record.matrix is not None
+    assert (record.matrix.may_ship, "stability failed for ir" in record.matrix.reason) == ((), True)
+
+
+def test_slow_drift_within_the_limit_at_first_is_caught_at_the_end(project: Project) -> None:
+    FaultyModel.fault = "drift"
+    moved = {item.change: item.max_abs_diff for item in project.validate(on()).stability[0].passes}
+    assert moved["again"] is not None
+    assert moved["in_flight"] is not None
+    found = gate_of(project.validate(on(max_abs_diff=moved["in_flight"])))
+    assert found.verdict == "fail"
+    assert found.reason.startswith("the answers drift: each pass differs more than the one before; at the end: ")
+    everything = gate_of(project.validate(on(max_abs_diff=max(filter(None, moved.values())))))
+    assert everything.verdict == "pass"  # the boundary itself
+
+
+def test_a_fixed_batch_is_said_and_not_passed_over(project: Project) -> None:
+    FaultyModel.fault = "fixed batch"
+    found = gate_of(project.validate(on()))
+    assert found.verdict == "pass"
+    assert found.reason.endswith("; batch not tried: the batch is fixed to 1")
+
+
+def test_a_device_that_fails_meanwhile_is_an_error(project: Project) -> None:
+    FaultyModel.fault = "fails"
+    record = project.validate(on())
+    assert (record.exit_code, gate_of(record).verdict, gate_of(record).reason) == (
+        3,
+        "error",
+        "ir: the device was lost",
+    )
+
+
+def test_off_asks_nothing(project: Project, fakes: Fakes) -> None:
+    record = project.validate()
+    assert record.stability == ()
+    assert "stability" not in {gate.gate for gate in record.gates}
+    assert fakes.loads["ir"] == 1
+
+
+def test_a_verdict_that_its_own_numbers_do_not_give_is_refused(project: Project) -> None:
+    FaultyModel.fault = "wrong batch"
+    record = project.validate(on())
+    gates = [gate.model_copy(update={"verdict": "pass"}) if gate.gate == "stability" else gate for gate in record.gates]
+    for changed in ({"gates": tuple(gates), "exit_code": 0}, {"stability": ()}):
+        with pytest.raises(RecordError):
+            sound_record(record.model_copy(update=changed).in_folder(record.stored_in), None)
+
+
+@pytest.mark.parametrize("missing", ["again", "order", "in_flight", "later"])
+def test_nothing_passes_because_a_change_was_not_tried(missing: str) -> None:
+    names = [name for name in ("again", "order", "batch", "in_flight", "later") if name != missing]
+    part = StabilityPart(
+        model="ir", images=4, passes=tuple(StabilityPass(change=name, max_abs_diff=0) for name in names)
+    )
+    assert judge_stability("ir", part, StabilityGate()).verdict == "error"
+
+
+def test_of_no_image_and_of_nothing_measured_nothing_is_said() -> None:
+    for part in (None, StabilityPart(model="ir", images=0)):
+        assert judge_stability("ir", part, StabilityGate()).verdict == "not_applicable"
+    assert math.isclose(StabilityGate().max_abs_diff, 0)

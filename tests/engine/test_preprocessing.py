@@ -122,7 +122,7 @@ def test_the_record_has_library_version_and_steps(tiny: Tiny, tmp_path: Path) ->
     assert candidate is not None
     assert reference.libraries == (f"opencv {cv2.__version__}",)
     assert reference.steps == (
-        {"step": "crop", "fraction": 0.875, "rounding": "floor"},
+        {"step": "crop", "fraction": 0.875, "rounding": "floor", "may_exceed": False},
         {
             "step": "resize",
             "to": "size",

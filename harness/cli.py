@@ -21,7 +21,7 @@ import harness.commands
 from harness.commands.options import UNKNOWN, Parser
 from harness.commands.result import Command, Result
 from harness.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_NOT_COMPLETED, HarnessError
-from harness.text import printable_message
+from harness.text import printable_message, printable_quoted, without_commands
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -112,9 +112,9 @@ def _run(run: Callable[[argparse.Namespace], Result], options: argparse.Namespac
             import json
 
             text = json.dumps(redact_all(result.document), indent=2, ensure_ascii=False, allow_nan=False)
-            sys.stdout.write(f"{text}\n")
+            sys.stdout.write(f"{printable_quoted(text)}\n")
         else:
-            sys.stdout.write(redact(result.text))
+            sys.stdout.write(without_commands(redact(result.text)))
         sys.stdout.flush()
     except BrokenPipeError:
         _drop_stdout()  # a reader of stdout that left early (`| head`) does not change the verdict

@@ -31,12 +31,22 @@ def printable(text: str) -> str:
 
     It is made visible, and what the runner would take for a command is written ``:\x3a`` and ``#\x23[``.
     """
-    text = visible(text)
-    if "##[" in text:
-        text = text.replace("##[", "#\\x23[")
-    if text.lstrip().startswith("::"):
-        text = text.replace("::", ":\\x3a", 1)
-    return text
+    return _no_command(visible(text))
+
+
+def without_commands(text: str) -> str:
+    """Return text of several lines, wrapped and styled perhaps, with none that GitHub's runner takes for a command."""
+    return "\n".join(map(_no_command, text.split("\n")))
+
+
+def printable_quoted(text: str, *, wide: bool = False) -> str:
+    r"""Return JSON, or a quoted text of YAML, of the same value that neither a terminal nor GitHub's runner acts on.
+
+    Hidden characters are written as \u202e; ``wide``: as YAML writes those beyond \uffff, which JSON writes in two.
+    """
+    if not (text.isascii() and text.replace("\n", "").isprintable()):
+        text = "".join(letter if letter == "\n" else _quoted(letter, wide) for letter in text)
+    return text.replace("##[", "##\\u005b")
 
 
 def printable_message(text: str) -> str:
@@ -50,6 +60,24 @@ def first_line(error: BaseException | str) -> str:
     """Return the first line of another tool's message, 300 characters at most; of an empty one, the error's type."""
     lines = str(error).strip().splitlines() or ["no reason given" if isinstance(error, str) else type(error).__name__]
     return lines[0][:_FIRST_LINE]
+
+
+def _no_command(line: str) -> str:
+    if "##[" in line:
+        line = line.replace("##[", "#\\x23[")
+    if line.lstrip().startswith("::"):
+        line = line.replace("::", ":\\x3a", 1)
+    return line
+
+
+def _quoted(character: str, wide: bool) -> str:
+    code = ord(character)
+    if unicodedata.category(character) not in _HIDDEN:
+        return character
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    high, low = divmod(code - 0x10000, 0x400)
+    return f"\\U{code:08x}" if wide else f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
 
 
 def _shown(character: str) -> str:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 import unicodedata
 
 import pytest
+import yaml
 
-from harness.text import first_line, printable, printable_message, visible, visible_lines
+from harness.text import (
+    first_line,
+    printable,
+    printable_message,
+    printable_quoted,
+    visible,
+    visible_lines,
+    without_commands,
+)
 
 
 @pytest.mark.parametrize(
@@ -95,3 +105,20 @@ def test_lines_are_kept_and_each_is_visible() -> None:
 )
 def test_the_first_line_of_another_tools_message(error: Exception | str, line: str) -> None:
     assert first_line(error) == line
+
+
+def test_json_and_yaml_keep_their_value_and_act_on_nothing() -> None:
+    value = "::x ##[error]\x1b[2J\x7f\x9b\u202e\u2028\ufeff\U000e0001\U0001f600 é\n"
+    plain = json.dumps({"a": [value], value: 1}, indent=1, ensure_ascii=False)
+    quoted = printable_quoted(plain)
+    assert json.loads(quoted) == json.loads(plain)
+    in_yaml = printable_quoted(json.dumps(value, ensure_ascii=False), wide=True)
+    assert yaml.safe_load(in_yaml) == value
+    for text in (quoted, in_yaml):
+        assert "##[" not in text
+        assert {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}.isdisjoint(map(unicodedata.category, text.replace("\n", "")))
+
+
+def test_no_line_of_a_text_is_a_command() -> None:
+    text = "a\n  ::error::x\n\nb ::c ##[d]\n"
+    assert without_commands(text) == "a\n  :\\x3aerror::x\n\nb ::c #\\x23[d]\n"

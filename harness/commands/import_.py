@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from harness.commands.result import Result
+from harness.text import printable
 
 NAME = "import"
 HELP = "write a configuration from Accuracy Checker's accuracy-check.yml"
@@ -49,4 +50,6 @@ def run(options: argparse.Namespace) -> Result:
     make_folder(options.out.absolute().parent)
     write_atomically(options.out, text.encode())
     count = len(check.entries)
-    return Result(text=f"{options.out}: written, {count} model{'s' if count > 1 else ''}\n", error=error)
+    return Result(
+        text=f"{printable(str(options.out))}: written, {count} model{'s' if count > 1 else ''}\n", error=error
+    )

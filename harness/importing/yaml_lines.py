@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from harness.text import printable_quoted
+
 _PLAIN = re.compile(r"[A-Za-z0-9_./$\-][A-Za-z0-9_./$\-+@=]*")
 _COLUMN = 56  # where comments begin, where the line is shorter
 
@@ -60,7 +62,7 @@ def flow(value: Any) -> str:
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.12g}"
     text = str(value).replace("${", "$${")
-    return text if _is_plain(text) else json.dumps(text, ensure_ascii=False)
+    return text if _is_plain(text) else printable_quoted(json.dumps(text, ensure_ascii=False), wide=True)
 
 
 def _is_plain(text: str) -> bool:

@@ -9,7 +9,6 @@ from pydantic import (
     AfterValidator,
     Field,
     SerializerFunctionWrapHandler,
-    WithJsonSchema,
     field_validator,
     model_serializer,
     model_validator,
@@ -42,7 +41,14 @@ def _known_preset(name: str) -> str:
     return name
 
 
-Preset = Annotated[str, AfterValidator(_known_preset), WithJsonSchema({"type": "string", "enum": list(presets())})]
+class _NamesInSchema:
+    """Lists the names in the JSON Schema; the file of presets is read only where one is asked for."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"type": "string", "enum": list(presets())}
+
+
+Preset = Annotated[str, AfterValidator(_known_preset), _NamesInSchema()]
 
 
 class Preprocess(Strict):

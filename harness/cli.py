@@ -15,16 +15,13 @@ import os
 import pkgutil
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import Any, cast
 
 import harness.commands
 from harness.commands.options import UNKNOWN, Parser
 from harness.commands.result import Command, Result
 from harness.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_NOT_COMPLETED, HarnessError
 from harness.text import printable_message, printable_quoted, without_commands
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 _FIRST = ("validate", "convert", "fetch")  # in `harness --help`; the others follow by name
 
@@ -170,7 +167,7 @@ class _Lossy(io.RawIOBase):
         """Tell that it can be written to."""
         return True
 
-    def write(self, data: Buffer, /) -> int:
+    def write(self, data: Any, /) -> int:
         """Write what can be written, and take the rest as written."""
         with contextlib.suppress(OSError):
             return os.write(self._number, data)

@@ -45,8 +45,6 @@ FREE_OF_MODELS = (
     "latency_ms",
     "model_bytes",
     "preprocessing",
-    "properties",
-    "hints",
 )
 MATTERS = ("status", "exit_code", "dataset", "models", "comparisons", "pairwise", "gates", "matrix")
 

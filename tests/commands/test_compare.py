@@ -45,7 +45,7 @@ def test_json_is_one_document(runs: tuple[Path, Path]) -> None:
     assert document["images"] == 1
     assert [part["id"] for part in document["models"]] == ["tf", "ir"]
     found = document["models"][1]
-    assert found["flips"] == {"fixed": 0, "broken": 1, "changed_wrong": 0}
+    assert found["flips"] == {"fixed": 0, "broken": 1, "changed_wrong": 0, "near_ties": None}
     assert found["drop"]["top1_pp"] == 100.0
     assert found["flipped"][0]["image_id"] == HOSTILE
     assert document["changed"]["models"] == [{"key": "ir.device", "a": "CPU", "b": "GPU"}]

@@ -53,8 +53,9 @@ def test_compare_by_hand() -> None:
     part = compare("tf", before, "ir", after, IDS)
     assert (part.reference, part.candidate) == ("tf", "ir")
     # The same class first: images 0, 4, 6, 7. Flips: 1 and 2 are broken, 3 is fixed; 5 is wrong both times.
+    # The best two of the reference are 1/64 apart everywhere, less than the 0.1 up to which a margin counts as near.
     assert (part.top1_agreement.count, part.top1_agreement.total, part.top1_agreement.percent) == (4, 8, 50.0)
-    assert part.flips.model_dump() == {"fixed": 1, "broken": 2, "changed_wrong": 1}
+    assert part.flips.model_dump() == {"fixed": 1, "broken": 2, "changed_wrong": 1, "near_ties": 2}
     assert part.drop.top1_pp == 12.5
     assert part.drop.top5_pp == 12.5
     assert part.drop.top1_p_value == scipy.stats.binomtest(1, 3).pvalue == 1.0
@@ -76,7 +77,7 @@ def test_a_model_against_itself() -> None:
     before = score(BEFORE, LABELS, BEFORE)
     part = compare("tf", before, "ir", before, IDS)
     assert part.top1_agreement.percent == 100.0
-    assert part.flips.model_dump() == {"fixed": 0, "broken": 0, "changed_wrong": 0}
+    assert part.flips.model_dump() == {"fixed": 0, "broken": 0, "changed_wrong": 0, "near_ties": 0}
     assert (part.drop.top1_pp, part.drop.top1_p_value, part.max_abs_diff, part.mean_abs_diff) == (0, 1, 0, 0)
 
 
@@ -85,7 +86,7 @@ def test_bad_images_are_wrong_for_both_and_agree_with_nothing() -> None:
     before, after = (with_bad_rows(item, good) for item in outcomes())
     part = compare("tf", before, "ir", after, (*IDS, "bad1", "bad2"))
     assert (part.top1_agreement.count, part.top1_agreement.total) == (4, 8)
-    assert part.flips.model_dump() == {"fixed": 1, "broken": 2, "changed_wrong": 1}
+    assert part.flips.model_dump() == {"fixed": 1, "broken": 2, "changed_wrong": 1, "near_ties": 2}
     assert part.drop.top1_pp == 10.0  # one more broken than fixed, of ten
     assert part.worst_image in IDS
     assert accuracy(before, 1).model_dump(include={"correct", "total", "percent"}) == {

@@ -22,5 +22,7 @@ def with_near_ties(record: RunRecord, table: pa.Table) -> pa.Table:
         return table
     for reference, candidate in pairs(record, images):
         marks = images.near_ties(reference, candidate).astype(np.int32)
-        table = table.append_column(f"{candidate}.near_tie", pa.array(marks.tolist(), pa.int32()))
+        # From the buffer: `pa.array` of numbers imports pandas where it is installed.
+        column = pa.Array.from_buffers(pa.int32(), len(marks), [None, pa.py_buffer(marks)])
+        table = table.append_column(f"{candidate}.near_tie", column)
     return table

@@ -6,7 +6,7 @@ import contextlib
 import locale
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -255,13 +255,20 @@ def _load_what_is_needed(run: Run) -> None:
     """
     start = time.perf_counter()
     needed = [lane for lane in run.models.lanes if lane.cache is None or not lane.cache.has_any()]
+    without_framework = set()
     for lane in needed:  # one after the other: CPython 3.11 may fail where two threads import large packages at once
         importer = facts_of(lane.backend).importer
         if importer and not lane.spec.isolate:
-            with contextlib.suppress(HarnessError):  # `load` says it again, for its model
+            try:
                 load_target(importer)()
+            except HarnessError:  # `load` says it again, for its model
+                without_framework.add(lane.spec.id)
     with _same_locale(), ThreadPoolExecutor(len(run.models.lanes)) as pool:
-        loading = {lane.spec.id: pool.submit(lane.load) for lane in needed}
+        loading = {}
+        for lane in needed:
+            loading[lane.spec.id] = pool.submit(lane.load)
+            if lane.spec.id in without_framework:  # a package whose import fails in two threads is half there in one
+                wait([loading[lane.spec.id]])
         for lane in needed:
             try:
                 loading[lane.spec.id].result()

@@ -136,7 +136,7 @@ class _Made:
                     progress.add(self._answer(ShardTask(index, decoded.rows, work), models, decoded, keeping[0]))
                 self._write_images(writer, index, decoded)
             if len(self.bad) > limit:
-                raise too_many_bad_images(self.config, self.images.manifest, self.bad, limit)
+                raise too_many_bad_images(self.config, self.images.manifest, self.bad, len(self.images.manifest))
             reference = None
             if keeping:
                 lane, planned = models.lanes[0], self.planned[0]

@@ -54,14 +54,14 @@ class RecordedGates(Gates):
     baseline: RecordedBaseline | None = None
 
 
-def refused_today(gates: Gates, certify: Certify | None) -> list[str]:
-    """Return a sentence for each limit that a configuration may no longer have, because nothing can exceed it."""
+def never_failing(gates: Gates, certify: Certify | None) -> list[str]:
+    """Return a sentence for each limit that nothing can exceed, and whether a configuration may still have it."""
     found = []
     for name, part in (*gates, ("certify", certify)):
         for key, limit in part or ():
             most = 1 if key == "max_abs_diff" else 100 if key.endswith("_pp") else None
             if most is not None and limit >= most:
-                found.append(
-                    f"its limit {name}.{key} of {limit:g} can never fail; a configuration with it is refused now"
-                )
+                refused = key == "max_abs_diff" or limit > most  # one of exactly 100 pp is taken, with a warning
+                now = "; a configuration with it is refused now" if refused else ""
+                found.append(f"its limit {name}.{key} of {limit:g} can never fail{now}")
     return found

@@ -65,7 +65,7 @@ def sound_record(record: RunRecord, table: pa.Table | None) -> RunRecord:
             note = None if rules else _NO_RULES
     if fault:
         raise _unbelievable(record, fault)
-    notes = [*([note] if note else []), *(rules.refused_today if rules else ())]
+    notes = [*([note] if note else []), *(rules.never_failing if rules else ())]
     new = tuple(item for item in notes if item not in believed.warnings)
     return believed.model_copy(update={"warnings": (*believed.warnings, *new)}) if new else believed
 

@@ -12,7 +12,7 @@ from harness.config import Config
 from harness.config.dataset import BadImages
 from harness.config.gates import Certify, Gates, Published
 from harness.config.types import Count
-from harness.judging.recorded_limits import RecordedCertify, RecordedGates, refused_today
+from harness.judging.recorded_limits import RecordedCertify, RecordedGates, never_failing
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class Rules:
         return (*([self.reference] if self.reference else []), *self.candidates)
 
     @property
-    def refused_today(self) -> tuple[str, ...]:
-        """A sentence for each limit of a record that a configuration may no longer have, with the models it is for."""
+    def never_failing(self) -> tuple[str, ...]:
+        """A sentence for each limit of a record that nothing can exceed, with the models it is for."""
         found: dict[str, list[str]] = {}
         for name in self.models:
-            for note in refused_today(self.gates[name], self.certify):
+            for note in never_failing(self.gates[name], self.certify):
                 found.setdefault(note, []).append(name)
         return tuple(f"{', '.join(names)}: {note}" for note, names in found.items())
 

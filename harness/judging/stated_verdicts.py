@@ -201,7 +201,8 @@ class _Stated:
             self._on_whole_set(k, most) if self._is_exact(most) else _on_subset(pair, most)
             for k, pair, most in zip((1, 5), (drop.top1_ci95_pp, drop.top5_ci95_pp), limits, strict=True)
         ]
-        return "fail" if "fail" in sides else "inconclusive" if "inconclusive" in sides else "pass"
+        order: tuple[Verdict, ...] = ("error", "fail", "inconclusive", "pass")
+        return min(sides, key=order.index)
 
     def _flips(self, gate: FlipsGate | None) -> Verdict:
         if gate is None or (self.rules.certify is not None and self.total < self.whole):

@@ -183,6 +183,20 @@ def test_bad_images_that_are_not_tolerated_leave_no_capsule(
     assert [each.name for each in (tmp_path / "board").iterdir()] == ["other.fake"]
 
 
+def test_a_tolerated_share_is_named_as_one_of_all_images(
+    written: Callable[..., Path], images: Path, tmp_path: Path
+) -> None:
+    with_bad_images(images, tmp_path / "images")
+    config = written(
+        lambda data: data["dataset"].update(
+            path=str(tmp_path / "images"), bad_images={"policy": "wrong", "max": 9, "max_percent": 1}
+        )
+    )
+    share = rf"bad_images.policy is wrong, {IMAGES // 100} allowed, which is 1 % of {IMAGES}\)"
+    with pytest.raises(DatasetError, match=share):
+        made(config, Making(images=IMAGES, quiet=True))
+
+
 def test_each_preprocessing_has_its_pixels(written: Callable[..., Path]) -> None:
     def change(data: dict[str, Any]) -> None:
         data["candidates"][0]["preprocess"] = {"size": SIDE, "interpolation": "nearest"}

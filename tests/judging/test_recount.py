@@ -16,8 +16,11 @@ from harness.cli import main
 from harness.engine.run import Options
 from harness.errors import RecordError
 from harness.judging.recount import read_sound_record
+from harness.judging.rules import Rules
+from harness.judging.stated_verdicts import verdict_faults
 from harness.metrics.statistics import wilson
 from harness.record.predictions import read_predictions, write_predictions
+from harness.record.store import read_record
 from tests.conftest import Tiny, write_config, write_images
 
 Plain = dict[str, Any]
@@ -175,6 +178,17 @@ def test_another_table_is_refused(run: Path, column: str, values: pa.Array) -> N
         read_sound_record(run)
 
 
+@pytest.mark.parametrize("lost", ["top1", "top5"])
+def test_a_drop_whose_counts_are_not_there_is_no_pass(run: Path, lost: str) -> None:
+    record = read_record(run)
+    rules = Rules.recorded(record.config)
+    assert rules is not None
+    assert list(verdict_faults(record, rules)) == []
+    models = [part.model_copy(update={lost: None}) for part in record.models]
+    faults = list(verdict_faults(record.model_copy(update={"models": tuple(models)}), rules))
+    assert "the gate drop of ir is 'pass', its numbers give 'error'" in faults
+
+
 def test_the_record_itself_is_sound_with_and_without_its_table(run: Path) -> None:
     assert read_sound_record(run).exit_code == 0
     (run / "predictions.parquet").unlink()
@@ -214,7 +228,7 @@ def test_every_command_refuses_it(
         ("parity", {"max_abs_diff": 1.0}),
     ],
 )
-def test_a_record_stays_readable_whose_limit_a_configuration_may_no_longer_have(
+def test_a_record_stays_readable_whose_limit_nothing_can_exceed(
     made: Path, tmp_path: Path, gate: str, limits: Plain, table: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Written as a version would have written it that took such limits."""
@@ -227,8 +241,8 @@ def test_a_record_stays_readable_whose_limit_a_configuration_may_no_longer_have(
     believed = read_sound_record(tmp_path / "run")
     assert next(part for part in believed.gates if part.gate == gate).verdict == "pass"
     for key, limit in limits.items():
-        said = f"tf, ir: its limit {gate}.{key} of {limit:g} can never fail; a configuration with it is refused now"
-        assert said in believed.warnings
+        refused = "" if limit == 100 else "; a configuration with it is refused now"  # 100 pp is taken, with a warning
+        assert f"tf, ir: its limit {gate}.{key} of {limit:g} can never fail{refused}" in believed.warnings
     assert main(["report", str(tmp_path / "run")]) == 0, capsys.readouterr().err
     if table:
         assert main(["compare", str(tmp_path / "run"), str(made)]) == 0, capsys.readouterr().err

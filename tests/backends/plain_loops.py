@@ -115,8 +115,8 @@ def _tf_checkpoint(model: Path, _batch: int, threads: int, output: str | None) -
 
     with v1.Graph().as_default() as graph:
         saver = v1.train.import_meta_graph(str(model))
-    session = v1.Session(graph=graph, config=v1.ConfigProto(intra_op_parallelism_threads=threads))
-    saver.restore(session, str(model).removesuffix(".meta"))
+        session = v1.Session(graph=graph, config=v1.ConfigProto(intra_op_parallelism_threads=threads))
+        saver.restore(session, str(model).removesuffix(".meta"))
     return lambda fed: session.run(f"{output}:0", {"input:0": fed})
 
 

@@ -197,11 +197,19 @@ class OpenVINOBackend(Backend):
                     values = opset13.convert(opset13.convert(values, narrow), "f32")
                 values = opset13.convert(values, element.to_string()) if quantization is None else values
                 return (values if quantization is None else stored(values, quantization)).output(0)
-            index = opset13.convert(ordered, "i32")
-            index = opset13.add(index, np.array([0, 256, 512], np.int32))
-            values = pixel_table(contract).reshape(-1)
+            # By planes: whole planes are put in order and looked up faster than the three values of each pixel.
+            planes = opset13.transpose(pixels, np.array([0, 3, 1, 2], np.int32))
+            if is_reversed(contract):
+                planes = opset13.gather(planes, np.array([2, 1, 0], np.int32), np.int32(1))
+            index, values = opset13.convert(planes, "i32"), pixel_table(contract)
+            if (values == values[0]).all():
+                values = values[0]
+            else:
+                index = opset13.add(index, np.array([0, 256, 512], np.int32).reshape(1, 3, 1, 1))
+                values = values.reshape(-1)
             table = opset13.constant(values if quantization is None else quantization.stored(values))
             looked_up = opset13.gather(table, index, np.int32(0))
+            looked_up = opset13.transpose(looked_up, np.array([0, 2, 3, 1], np.int32))
             return (opset13.convert(looked_up, element.to_string()) if quantization is None else looked_up).output(0)
 
         if is_reversed(contract) or not is_identity(contract) or quantization is not None or narrow:

@@ -72,6 +72,10 @@ class DownloadError(HarnessError):
     """An archive could not be fetched, verified or unpacked."""
 
 
+class ToolError(HarnessError):
+    """Another program that a command needs, such as uv or git, is missing, or could not do what it was asked."""
+
+
 class BaselineError(HarnessError):
     """A baseline is missing or not comparable with the run."""
 

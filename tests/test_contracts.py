@@ -51,6 +51,7 @@ COMMANDS: dict[str, dict[str, tuple[str, ...]]] = {
     "config schema": {},
     "capsule make": {"CONFIG": (), "FILE": (), "--images": ()},
     "capsule show": {"FILE": ()},
+    "bisect": {"CAPSULE": (), "--good": (), "--bad": (), "--json": ()},
 }
 
 EXIT_CODES = {

@@ -75,6 +75,7 @@ COMMANDS = {
     "capsule-make": ["capsule", "make", "config.yml", "a.capsule", "--images", "6"],
     "capsule-show": ["capsule", "show", "a.capsule"],
     "capsule-show-json": ["capsule", "show", "a.capsule", "--json"],
+    "bisect": ["bisect", "a.capsule", "--good", "1", "--bad", "2", "--find-links", "images", "--offline"],
     "diagnose": ["diagnose", "config.yml"],
     "diagnose-json": ["diagnose", "config.yml", "--json"],
     "init": ["init", f"{HOSTILE}.pb", f"{HOSTILE}.xml"],

@@ -1,0 +1,41 @@
+"""Other programs, run to their end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.machine.processes import run_to_end
+
+
+def python(code: str, **more: object) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_what_it_wrote_and_how_it_ended() -> None:
+    ended = run_to_end(python("import sys; print(input()); print('no', file=sys.stderr); sys.exit(3)"), given="yes\n")
+    assert (ended.code, ended.out, ended.err) == (3, "yes\n", "no\n")
+    assert (ended.how, ended.last_words) == ("ended with exit code 3", "no")
+    killed = run_to_end(python("import os; os.kill(os.getpid(), 9)"))
+    assert (killed.code, killed.how) == (-9, "ended by signal 9")
+
+
+def test_after_its_time_nothing_of_it_is_left(tmp_path: Path) -> None:
+    """What the program itself started is ended, too: otherwise it would write its file two seconds later."""
+    late = tmp_path / "late"
+    inner = f"import time; time.sleep(2); open({str(late)!r}, 'w')"
+    start = time.monotonic()
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
+    ended = run_to_end(python(code), timeout=0.7)
+    assert (ended.code, ended.how) == (None, "did not end in time")
+    assert time.monotonic() - start < 2
+    time.sleep(max(0.0, 2.5 - (time.monotonic() - start)))
+    assert not late.exists()
+
+
+def test_one_that_cannot_be_started(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        run_to_end([str(tmp_path / "none")])

@@ -1,7 +1,8 @@
-"""The probability cache: a model's probabilities for a shard, under everything that can change them.
+"""The probability cache: a model's probabilities by image, under everything that can change them.
 
-The key of an entry is a digest of the model's own key (file, input contract, framework version, processor, switches,
-preprocessing, decoder) and of the bytes of the shard's images. Entries carry a checksum; a damaged one is recomputed.
+An entry's key is a digest of the model's own key (file, input contract, framework version, processor, switches,
+preprocessing, decoder) and the sha256 of the image's encoded bytes, so that an image is found in whatever order, subset
+or form of image set it comes. The images of one ``put`` lie in one file; a damaged file is computed again.
 """
 
 from __future__ import annotations
@@ -11,24 +12,36 @@ import hashlib
 import json
 import os
 import stat
-from dataclasses import dataclass
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import pyarrow as pa
+from numpy.typing import NDArray
 
 from harness.backends.base import Loaded, Probabilities
-from harness.disk.checked_table import read_table, write_table
+from harness.disk.keyed_rows import KEY_BYTES, MOST_ROWS, KeyedRows, read_keyed_rows, write_keyed_rows
 from harness.disk.private import foreign, make_private
+from harness.disk.versioned_json import parse_json
 from harness.errors import RecordError
+
+SUFFIX = ".rows"
+_OLD_SUFFIX = ".table"  # entries by shard, of versions before; nothing reads them any more
+_OLD_SECONDS = 7 * 24 * 3600  # after which they go, however little room they take: an older version may still use them
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Cached probabilities, float32 (n, classes), and what the model reported of itself then."""
+    """What is known of some images: float32 (n, classes), bool (n,), and what the model reported of itself then.
+
+    Rows that are not known are zeros.
+    """
 
     probabilities: Probabilities
+    known: NDArray[np.bool_]
     loaded: Loaded
 
 
@@ -40,7 +53,7 @@ class Answers(Protocol):
         ...
 
     def get(self, image_digests: tuple[bytes, ...], outputs: int) -> Entry | None:
-        """Return the entry for these images (sha256 of each one's bytes, in order); None where there is none."""
+        """Return what is known of these images (sha256 of each one's bytes, in order); None where nothing is."""
         ...
 
     def put(self, image_digests: tuple[bytes, ...], probabilities: Probabilities, loaded: Loaded) -> None:
@@ -48,58 +61,128 @@ class Answers(Protocol):
         ...
 
 
-class ProbabilityCache:
-    """Entries of one model, in a folder of its own below ``folder``.
+@dataclass
+class _Index:
+    """Where each image's row is. ``names``: of files that were looked at; ``scanned``: when the folder had changed."""
 
-    ``model_key``: JSON values that fix everything but the images. Folders and entries that another user owns or that
+    files: list[tuple[KeyedRows, Loaded]] = field(default_factory=list)
+    places: dict[bytes, int] = field(default_factory=dict)  # number of the file * MOST_ROWS + row
+    names: set[str] = field(default_factory=set)
+    scanned: int = -1
+
+    def add(self, rows: KeyedRows, loaded: Loaded) -> None:
+        first = MOST_ROWS * len(self.files)
+        self.files.append((rows, loaded))
+        self.places.update(zip(rows.keys, range(first, first + len(rows.keys)), strict=True))
+
+    def drop(self, number: int) -> None:
+        """Forget the rows of a file; it is read again once its folder changes."""
+        rows, _ = self.files[number]
+        self.names.discard(rows.path.name)
+        for place, key in enumerate(rows.keys, MOST_ROWS * number):
+            if self.places.get(key) == place:
+                del self.places[key]
+
+
+class ProbabilityCache:
+    """Entries of one model, in a folder of its own below ``folder``; may be asked from several threads.
+
+    ``model_key``: JSON values that fix everything but the images. Folders and files that another user owns or that
     others may write to are not used.
     """
 
     def __init__(self, folder: Path, model_key: dict[str, Any]) -> None:
         self._root = folder
         self.folder = folder / hashlib.sha256(json.dumps(model_key, sort_keys=True).encode()).hexdigest()[:40]
-
-    def _path(self, image_digests: tuple[bytes, ...]) -> Path:
-        return self.folder / f"{hashlib.sha256(b''.join(image_digests)).hexdigest()}.table"
+        self._index = _Index()
+        self._used: set[Path] = set()
+        self._lock = threading.Lock()
 
     def has_any(self) -> bool:
         """Tell whether there is any entry of this model, sound or not."""
-        return foreign(self.folder, self._root) is None and next(self.folder.glob("*.table"), None) is not None
+        return foreign(self.folder, self._root) is None and next(self.folder.glob(f"*{SUFFIX}"), None) is not None
 
     def get(self, image_digests: tuple[bytes, ...], outputs: int) -> Entry | None:
-        """Return the entry for these images (sha256 of each one's bytes, in order), or None: absent or damaged."""
-        path = self._path(image_digests)
-        if foreign(path, self._root):
-            return None
-        table = read_table(path)
-        if table is None or table.num_rows != len(image_digests):
-            return None
-        try:
-            notes = json.loads((table.schema.metadata or {})[b"loaded"])
-            if table.schema.field("probabilities").type != pa.list_(pa.float32(), outputs):
+        """Return what is known of these images (sha256 of each one's bytes, in order); None where nothing is."""
+        with self._lock:
+            if foreign(self.folder, self._root):
                 return None
-            flat = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in table["probabilities"].chunks]
-            probabilities = np.concatenate([np.empty(0, np.float32), *flat]).reshape(len(image_digests), outputs)
-            entry = Entry(probabilities, Loaded.from_json(notes))
-        except (KeyError, ValueError, TypeError, AttributeError, RecursionError, pa.ArrowException):
+            self._look()
+            probabilities = np.zeros((len(image_digests), outputs), np.float32)
+            known = np.zeros(len(image_digests), np.bool_)
+            loaded = self._index.files[-1][1] if self._index.files and not image_digests else None
+            found_at = np.array([self._index.places.get(digest, -1) for digest in image_digests], np.int64)
+            numbers, places = np.divmod(found_at, MOST_ROWS)
+            for number in dict.fromkeys(numbers.tolist()):
+                asked = numbers == number
+                found = self._read(number, places[asked].tolist(), outputs) if number >= 0 else None
+                if found is not None:
+                    loaded = loaded or self._index.files[number][1]
+                    known |= asked
+                    if asked.all():
+                        probabilities = found
+                    else:
+                        probabilities[asked] = found
+            return None if loaded is None else Entry(probabilities, known, loaded)
+
+    def _read(self, number: int, places: list[int], outputs: int) -> Probabilities | None:
+        """Return rows of one file; None where they cannot be used, and a damaged file is removed."""
+        rows, _ = self._index.files[number]
+        if rows.width != outputs or foreign(rows.path):
             return None
-        if not np.isfinite(probabilities).all() or not entry.loaded.is_plausible:
+        found = rows.read(places)
+        if found is None or not np.isfinite(found).all():
+            self._index.drop(number)
+            with contextlib.suppress(OSError):
+                rows.path.unlink()
             return None
+        if rows.path not in self._used:
+            self._used.add(rows.path)
+            with contextlib.suppress(OSError):
+                os.utime(rows.path)
+        return found
+
+    def _look(self) -> None:
+        """Take in the files that came since the last look, those of other processes included."""
+        index = self._index
         with contextlib.suppress(OSError):
-            os.utime(path)
-        return entry
+            changed = self.folder.stat().st_mtime_ns
+            if changed == index.scanned:
+                return
+            for name in sorted({path.name for path in self.folder.glob(f"*{SUFFIX}")} - index.names):
+                path = self.folder / name
+                if foreign(path):
+                    changed = -1  # looked at again: its mode may be mended, which does not change the folder
+                    continue
+                index.names.add(name)
+                rows = read_keyed_rows(path)
+                if rows is not None and (loaded := _loaded_in(rows.notes)) is not None:
+                    index.add(rows, loaded)
+            index.scanned = changed
 
     def put(self, image_digests: tuple[bytes, ...], probabilities: Probabilities, loaded: Loaded) -> None:
         """Keep probabilities, float32 (n, classes). A cache that cannot be written is not used; the run goes on."""
-        rows = pa.FixedSizeListArray.from_arrays(pa.array(probabilities.reshape(-1)), probabilities.shape[1])
-        notes = json.dumps(loaded.to_json())
-        table = pa.table({"probabilities": rows}).replace_schema_metadata({"loaded": notes})
-        path = self._path(image_digests)
-        if foreign(path.parent, self._root):  # an entry that others could write to is replaced by one that they cannot
+        first = {digest: row for row, digest in reversed(list(enumerate(image_digests))) if len(digest) == KEY_BYTES}
+        keys = sorted(first, key=first.__getitem__)
+        if not keys or foreign(self.folder, self._root):
             return
-        with contextlib.suppress(OSError, RecordError):
+        path = self.folder / f"{hashlib.sha256(b''.join(keys)).hexdigest()}{SUFFIX}"
+        with self._lock, contextlib.suppress(OSError, RecordError):
             make_private(path.parent)
-            write_table(path, table, private=True)
+            kept = probabilities if len(keys) == len(probabilities) else probabilities[[first[key] for key in keys]]
+            write_keyed_rows(path, keys, kept, {"loaded": loaded.to_json()})
+            self._index.names.discard(path.name)  # it may have replaced a file that could not be used
+            self._index.scanned = -1
+
+
+@lru_cache(maxsize=16)
+def _loaded_in(notes: bytes) -> Loaded | None:
+    """Return what a model reported of itself, from a file's notes; None where that is not stated."""
+    try:
+        loaded = Loaded.from_json(parse_json(notes.decode())["loaded"])
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    return loaded if loaded.is_plausible else None
 
 
 def touch(folder: Path) -> None:
@@ -113,16 +196,19 @@ def trim(folder: Path, max_bytes: int) -> int:
     """Delete the least recently used files of a cache until the rest fits ``max_bytes``; return what is left.
 
     ``folder``: the cache folder; probabilities and compiled models below it count, with what killed writes left there.
+    Entries by shard, which an older version wrote, go before all others, and whenever they were not used for a week.
     """
     entries = []
     for path in (*folder.glob("probabilities/*/*"), *folder.glob("compiled/*/*")):
         with contextlib.suppress(OSError):
             status = path.lstat()
             if stat.S_ISREG(status.st_mode):
-                entries.append((status.st_mtime_ns, status.st_size, path))
-    left = sum(size for _, size, _ in entries)
-    for _, size, path in sorted(entries, key=lambda entry: entry[0]):
-        if left <= max_bytes:
+                is_old = path.suffix == _OLD_SUFFIX
+                expired = is_old and time.time() - status.st_mtime > _OLD_SECONDS
+                entries.append((not expired, not is_old, status.st_mtime_ns, status.st_size, path))
+    left = sum(entry[3] for entry in entries)
+    for kept, _, _, size, path in sorted(entries):
+        if kept and left <= max_bytes:
             break
         with contextlib.suppress(OSError):
             path.unlink()

@@ -25,15 +25,16 @@ from harness.record.schema import Role
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model gave for a shard's good images, (n, classes), the seconds that took, and whether it was cached.
+    """What a model gave for a shard's good images, (n, classes), and the seconds that took.
 
-    ``reported``: what the model says of itself now; ``latencies``: of each request, in milliseconds, where the backend
-    measures them.
+    ``reported``: what the model says of itself now; ``inferred``: how many images it was asked for, the others being
+    cached; ``latencies``: of each request, in milliseconds, where the backend measures them.
     """
 
     raw: Probabilities
     reported: Loaded
     seconds: float
+    inferred: int
     cached: bool
     latencies: tuple[float, ...] = ()
 
@@ -103,21 +104,27 @@ class Lane:
 
         Raises ModelError where the model fails or gives a number that is not finite.
         """
-        if self.cache and (entry := self.cache.get(image_digests, self.spec.outputs)) is not None:
+        entry = self.cache.get(image_digests, self.spec.outputs) if self.cache else None
+        if entry is not None and entry.known.all():
             if self._loaded is None:
                 self._loaded = entry.loaded
-            return Answer(entry.probabilities, self._loaded, 0.0, cached=True)
+            return Answer(entry.probabilities, self._loaded, 0.0, 0, cached=True)
         backend = self.load()
-        raw = backend.infer(pixels)
+        asked = np.arange(len(pixels)) if entry is None else np.flatnonzero(~entry.known)
+        found = backend.infer(pixels if entry is None else pixels[asked])
         self._loaded = backend.loaded  # the device may have changed
-        finite = np.isfinite(raw).all(axis=1)
+        finite = np.isfinite(found).all(axis=1)
         if not finite.all():
-            raise NonFiniteError(self.spec.id, int((~finite).sum()), int(np.argmin(finite)))
+            raise NonFiniteError(self.spec.id, int((~finite).sum()), int(asked[np.argmin(finite)]))
         self.refuse_replaced_files()
         if self.cache:
-            self.cache.put(image_digests, raw, self._loaded)
+            self.cache.put(tuple(image_digests[row] for row in asked), found, self._loaded)
+        raw = found
+        if entry is not None:
+            raw = entry.probabilities
+            raw[asked] = found
         seconds, latencies = backend.infer_seconds, tuple(backend.take_latencies())
-        return Answer(raw, self._loaded, seconds, cached=False, latencies=latencies)
+        return Answer(raw, self._loaded, seconds, len(asked), cached=False, latencies=latencies)
 
     def refuse_replaced_files(self) -> None:
         """Raise ModelError where a file of the model was replaced or changed since it was digested."""

@@ -61,7 +61,7 @@ class RecordedAnswers:
                 )
             after = rows[-1] + 1 if rows else known[0]
             rows.append(after if after in known else known[0])
-        return Entry(np.array(answers[rows], np.float32), loaded)
+        return Entry(np.array(answers[rows], np.float32), np.ones(len(rows), np.bool_), loaded)
 
     def put(self, image_digests: tuple[bytes, ...], probabilities: Probabilities, loaded: Loaded) -> None:
         """Do nothing: a capsule is never written to."""

@@ -109,6 +109,7 @@ def evaluate_shard(
         bad=decoded.bad,
         outcomes=_outcomes(models.lanes, given, labels, good, task.work.dataset),
         seconds={model: answer.seconds for model, answer in given.items() if not answer.cached},
+        inferred={model: answer.inferred for model, answer in given.items() if not answer.cached},
         cached=frozenset(model for model, answer in given.items() if answer.cached),
         latencies={model: list(answer.latencies) for model, answer in given.items() if answer.latencies},
         failures={model: answer for model, answer in answers.items() if isinstance(answer, Failure)},

@@ -163,7 +163,11 @@ def _failed(model: EvaluatedModel, failure: Failure) -> ModelPart:
 def _counted(model: EvaluatedModel, reported: Loaded, rows: Rows) -> ModelPart:
     outcome = rows.outcomes[model.id]
     seconds = math.fsum(table.seconds.get(model.id, 0.0) for table in rows.tables)
-    inferred = sum(len(table.rows) - len(table.bad) for table in rows.tables if model.id in table.seconds)
+    inferred = sum(
+        table.inferred.get(model.id, len(table.rows) - len(table.bad))
+        for table in rows.tables
+        if model.id in table.seconds
+    )
     return ModelPart(
         id=model.id,
         role=model.role,

@@ -45,8 +45,9 @@ class ShardTable:
 
     ``image_digests``: the sha256 of every image's bytes (empty where it could not be read); ``signatures``: size and
     modification time, which tell cheaply that a file was not touched; ``bad``: the reason of each bad image by its row
-    in the manifest; ``seconds``: time of inference by model; ``cached``: models whose probabilities came from a cache;
-    ``latencies``: of each request in milliseconds, by model; ``failures``: models that gave nothing, and why;
+    in the manifest; ``seconds``: time of inference by model; ``inferred``: images that it was asked for in that time,
+    where a cache may have had others; ``cached``: models of which all probabilities came from a cache; ``latencies``:
+    of each request in milliseconds, by model; ``failures``: models that gave nothing, and why;
     ``reported``: what each model says of itself after the shard, as JSON values.
     """
 
@@ -57,6 +58,7 @@ class ShardTable:
     bad: dict[int, str]
     outcomes: dict[str, Outcome]
     seconds: dict[str, float] = field(default_factory=dict)
+    inferred: dict[str, int] = field(default_factory=dict)
     cached: frozenset[str] = frozenset()
     latencies: dict[str, list[float]] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
@@ -75,6 +77,7 @@ class ShardTable:
             self,
             outcomes={model: outcome for model, outcome in self.outcomes.items() if model not in models},
             seconds={model: value for model, value in self.seconds.items() if model not in models},
+            inferred={model: value for model, value in self.inferred.items() if model not in models},
             cached=self.cached - frozenset(models),
             latencies={model: value for model, value in self.latencies.items() if model not in models},
             failures={model: failure for model, failure in self.failures.items() if model not in models},
@@ -98,6 +101,7 @@ class ShardTable:
             "bad": {str(row): reason for row, reason in self.bad.items()},
             "models": list(self.outcomes),
             "seconds": self.seconds,
+            "inferred": self.inferred,
             "cached": sorted(self.cached),
             "latencies": self.latencies,
             "failures": {model: dataclasses.asdict(failure) for model, failure in self.failures.items()},
@@ -118,6 +122,7 @@ class ShardTable:
                 bad={int(row): reason for row, reason in notes["bad"].items()},
                 outcomes={model: outcome_from(table, model) for model in notes["models"]},
                 seconds=notes["seconds"],
+                inferred=notes.get("inferred", {}),  # not in tables of older versions
                 cached=frozenset(notes["cached"]),
                 latencies=notes["latencies"],
                 failures={model: Failure(**failure) for model, failure in notes["failures"].items()},
@@ -152,6 +157,7 @@ class ShardTable:
             and all(row in self.rows for row in self.bad)
             and all(isinstance(model, str) and is_plausible(outcome, count) for model, outcome in self.outcomes.items())
             and all(_are_numbers([value]) for value in self.seconds.values())
+            and all(type(value) is int and 0 <= value <= count for value in self.inferred.values())
             and all(isinstance(values, list) and _are_numbers(values) for values in self.latencies.values())
             and all(_is_failure(failure) for failure in self.failures.values())
             and all(isinstance(part, dict) for part in self.reported.values())

@@ -17,6 +17,7 @@ from tests.campaign.mutations import (
     mutate_bytes,
     mutate_checked_table,
     mutate_json,
+    mutate_keyed_rows,
     mutate_text,
 )
 
@@ -160,7 +161,7 @@ def _cache_entry(folder: Path) -> Path:
     cache = ProbabilityCache(folder, {"k": 1})
     numbers = np.random.default_rng(0).random((4, 5), np.float32)
     cache.put(_DIGESTS, numbers, Loaded("tensorflow 2", "CPU", "a CPU", "f32", "ab" * 32, {"batch": 32}))
-    return next(folder.glob("*/*.table"))
+    return next(folder.glob("*/*.rows"))
 
 
 _DIGESTS = tuple(bytes([number]) * 32 for number in range(4))
@@ -170,7 +171,7 @@ def _use_cache_entry(path: Path) -> object:
     from harness.engine.cache import ProbabilityCache
 
     entry = ProbabilityCache(path.parent.parent, {"k": 1}).get(_DIGESTS, 5)
-    return entry and (entry.probabilities.sum(), entry.loaded.to_json())
+    return entry and (entry.probabilities.sum(), entry.known.all(), entry.loaded.to_json())
 
 
 def _ir(folder: Path) -> Path:
@@ -218,7 +219,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("record", _run_folder, mutate_json, _use_run),
     Kind("per-image table", _predictions, mutate_bytes, _use_run),
     Kind("shard table, checksum made right", _shard_table, mutate_checked_table, _use_shard_table),
-    Kind("cache entry, checksum made right", _cache_entry, mutate_checked_table, _use_cache_entry),
+    Kind("cache entry, checksum made right", _cache_entry, mutate_keyed_rows, _use_cache_entry),
     Kind("tar", _tar, mutate_bytes, _use_tar),
     Kind("WebDataset", _webdataset, mutate_bytes, _use_webdataset),
     Kind("Parquet", _parquet, mutate_bytes, _use_parquet),

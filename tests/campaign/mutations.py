@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import random
+import struct
 from collections.abc import Callable
 
 Mutate = Callable[[bytes, random.Random], bytes]
 _NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x7FFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
 _MAGIC = b"harness table 1\n"
+_ROWS_MAGIC = b"harness rows 1\n\0"
+_LENGTHS = struct.Struct("<III")
 
 
 def mutate_bytes(data: bytes, rng: random.Random) -> bytes:
@@ -76,6 +79,31 @@ def mutate_checked_table(data: bytes, rng: random.Random) -> bytes:
     """Change a table and make its checksum right again, as somebody would who wants it to be believed."""
     payload = mutate_bytes(data[len(_MAGIC) + 32 :], rng)
     return _MAGIC + hashlib.sha256(payload).digest() + payload
+
+
+def mutate_keyed_rows(data: bytes, rng: random.Random) -> bytes:
+    """Change notes, lengths, keys or rows of a file of rows, and make every checksum right again."""
+    head = len(_ROWS_MAGIC) + _LENGTHS.size + 32
+    length, count, width = _LENGTHS.unpack(data[len(_ROWS_MAGIC) : head - 32])
+    notes, keys = data[head : head + length], data[head + length : head + length + 32 * count]
+    rows = data[head + length + 48 * count + 32 :]
+    part = rng.randrange(4)
+    if part == 0:
+        notes = mutate_json(notes, rng)
+    elif part == 1:
+        count, width = (rng.choice((value, value + 1, 0, *_NUMBERS[:8])) & 0xFFFFFFFF for value in (count, width))
+    elif part == 2:
+        keys = mutate_bytes(keys, rng)
+    else:
+        changed = bytearray(rows)
+        at = 4 * rng.randrange(len(rows) // 4)
+        changed[at : at + 4] = rng.choice((b"\x00\x00\xc0\x7f", b"\x00\x00\x80\xff", rng.randbytes(4)))
+        rows = bytes(changed)
+    size = 4 * width
+    checks = b"".join(hashlib.sha256(rows[size * at : size * at + size]).digest()[:16] for at in range(min(count, 64)))
+    lengths = _LENGTHS.pack(len(notes), count, width)
+    index = notes + keys + checks + hashlib.sha256(rows).digest()
+    return _ROWS_MAGIC + lengths + hashlib.sha256(lengths + index).digest() + index + rows
 
 
 def mutate_json(data: bytes, rng: random.Random) -> bytes:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from harness.backends.base import Loaded
 from harness.engine.cache import ProbabilityCache, touch, trim
@@ -28,13 +32,78 @@ def test_read_back_bit_by_bit(tmp_path: Path) -> None:
     assert cache.has_any()
 
 
-def test_other_images_another_order_or_another_model(tmp_path: Path) -> None:
+def many(count: int) -> tuple[tuple[bytes, ...], NDArray[np.float32]]:
+    """Return digests of ``count`` images, and numbers of which each row begins with its own place."""
+    numbers = np.random.default_rng(1).random((count, 5), np.float32)
+    numbers[:, 0] = np.arange(count)
+    return tuple(hashlib.sha256(bytes([row])).digest() for row in range(count)), numbers
+
+
+def test_an_image_is_found_in_whatever_order_and_company_it_comes(tmp_path: Path) -> None:
+    """Put in shards of 30, 30 and 20; asked for in random orders, by the cache that wrote them and by another."""
+    digests, numbers = many(80)
     cache = ProbabilityCache(tmp_path, {"k": 1})
-    cache.put(DIGESTS, NUMBERS, LOADED)
-    assert cache.get(DIGESTS[::-1], 5) is None
-    assert cache.get(DIGESTS[:3], 5) is None
+    for start in (0, 30, 60):
+        cache.put(digests[start : start + 30], numbers[start : start + 30], LOADED)
+    generator = np.random.default_rng(2)
+    for asked_of in (cache, ProbabilityCache(tmp_path, {"k": 1})):
+        for count in (1, 7, 80):
+            rows = generator.permutation(80)[:count]
+            entry = asked_of.get(tuple(digests[row] for row in rows), 5)
+            assert entry is not None
+            assert entry.known.all()
+            np.testing.assert_array_equal(entry.probabilities, numbers[rows])
+    assert len(list(tmp_path.rglob("*.rows"))) == 3
+
+
+def test_what_is_not_known_is_said_and_the_rest_is_given(tmp_path: Path) -> None:
+    digests, numbers = many(9)
+    cache = ProbabilityCache(tmp_path, {"k": 1})
+    cache.put(digests[:4], numbers[:4], LOADED)
+    entry = cache.get(digests[::-1], 5)
+    assert entry is not None
+    assert entry.known.tolist() == [False] * 5 + [True] * 4
+    np.testing.assert_array_equal(entry.probabilities[5:], numbers[3::-1])
+    assert cache.get(digests[4:], 5) is None
+
+
+def test_an_image_that_stands_there_twice(tmp_path: Path) -> None:
+    cache = ProbabilityCache(tmp_path, {"k": 1})
+    cache.put((DIGESTS[0], DIGESTS[1], DIGESTS[0]), NUMBERS[[0, 1, 0]], LOADED)
+    entry = cache.get((DIGESTS[1], DIGESTS[0], DIGESTS[0], DIGESTS[1]), 5)
+    assert entry is not None
+    np.testing.assert_array_equal(entry.probabilities, NUMBERS[[1, 0, 0, 1]])
+
+
+def test_another_model_has_other_entries(tmp_path: Path) -> None:
+    ProbabilityCache(tmp_path, {"k": 1}).put(DIGESTS, NUMBERS, LOADED)
     assert ProbabilityCache(tmp_path, {"k": 2}).get(DIGESTS, 5) is None
-    assert ProbabilityCache(tmp_path, {"k": 1}).get(DIGESTS, 5) is not None
+
+
+def test_what_another_process_wrote_meanwhile_is_found(tmp_path: Path) -> None:
+    cache, other = (ProbabilityCache(tmp_path, {"k": 1}) for _ in range(2))
+    assert cache.get(DIGESTS, 5) is None
+    other.put(DIGESTS[:2], NUMBERS[:2], LOADED)
+    os.utime(other.folder, ns=(1, 1))  # however coarse the clock of the file system is
+    assert (found := cache.get(DIGESTS, 5)) is not None
+    assert found.known.tolist() == [True, True, False, False]
+    for path in other.folder.iterdir():
+        path.unlink()
+    assert cache.get(DIGESTS, 5) is None
+
+
+def test_many_threads_ask_and_write(tmp_path: Path) -> None:
+    digests, numbers = many(200)
+    cache = ProbabilityCache(tmp_path, {"k": 1})
+
+    def ask(start: int) -> bool:
+        rows = slice(start, start + 10)
+        cache.put(digests[rows], numbers[rows], LOADED)
+        found = cache.get(digests[rows], 5)
+        return found is not None and bool(found.known.all()) and np.array_equal(found.probabilities, numbers[rows])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(ask, range(0, 200, 10)))
 
 
 @pytest.mark.parametrize("outputs", [1, 2, 4, 10, 20])
@@ -45,27 +114,44 @@ def test_another_width_is_not_cut_to_fit(tmp_path: Path, outputs: int) -> None:
     assert cache.get(DIGESTS, outputs) is None
 
 
-def test_no_image_is_an_entry_too(tmp_path: Path) -> None:
+def test_no_image_needs_no_entry(tmp_path: Path) -> None:
     cache = ProbabilityCache(tmp_path, {"k": 1})
+    assert cache.get((), 5) is None
     cache.put((), NUMBERS[:0], LOADED)
+    assert not cache.has_any()
+    cache.put(DIGESTS, NUMBERS, LOADED)
     entry = cache.get((), 5)
-    assert entry is None or entry.probabilities.shape == (0, 5)
+    assert entry is not None
+    assert (entry.probabilities.shape, entry.loaded) == ((0, 5), LOADED)
 
 
-def test_a_damaged_entry_is_none(tmp_path: Path) -> None:
+def test_a_damaged_file_is_not_believed_and_makes_room_for_a_sound_one(tmp_path: Path) -> None:
     cache = ProbabilityCache(tmp_path, {"k": 1})
     cache.put(DIGESTS, NUMBERS, LOADED)
-    (path,) = tmp_path.glob("*/*.table")
+    (path,) = tmp_path.glob("*/*.rows")
     data = path.read_bytes()
-    for place in range(0, len(data), 53):
+    for place in range(0, len(data), 23):
         damaged = bytearray(data)
         damaged[place] ^= 1
-        path.write_bytes(damaged)
-        assert cache.get(DIGESTS, 5) is None
-        path.write_bytes(data[:place])
-        assert cache.get(DIGESTS, 5) is None
-    path.write_bytes(data)
+        for written in (bytes(damaged), data[:place], data + b"x"):
+            path.write_bytes(written)
+            path.chmod(0o600)
+            assert ProbabilityCache(tmp_path, {"k": 1}).get(DIGESTS, 5) is None
+    cache = ProbabilityCache(tmp_path, {"k": 1})
+    cache.put(DIGESTS, NUMBERS, LOADED)
     assert cache.get(DIGESTS, 5) is not None
+
+
+def test_rows_that_are_damaged_after_the_index_was_read(tmp_path: Path) -> None:
+    cache = ProbabilityCache(tmp_path, {"k": 1})
+    cache.put(DIGESTS, NUMBERS, LOADED)
+    assert cache.get(DIGESTS, 5) is not None
+    (path,) = tmp_path.glob("*/*.rows")
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert cache.get(DIGESTS[3:], 5) is None
+    assert not path.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
@@ -85,8 +171,8 @@ def file(path: Path, size: int, age: int) -> Path:
 
 
 def test_the_least_recently_used_go_first(tmp_path: Path) -> None:
-    old = file(tmp_path / "probabilities/a/1.table", 100, age=50)
-    new = file(tmp_path / "probabilities/b/1.table", 100, age=1)
+    old = file(tmp_path / "probabilities/a/1.rows", 100, age=50)
+    new = file(tmp_path / "probabilities/b/1.rows", 100, age=1)
     middle = file(tmp_path / "compiled/c/1.blob", 100, age=20)
     assert trim(tmp_path, 300) == 300
     assert trim(tmp_path, 299) == 200
@@ -96,15 +182,27 @@ def test_the_least_recently_used_go_first(tmp_path: Path) -> None:
     assert (middle.exists(), new.exists()) == (False, True)
 
 
+def test_entries_of_an_older_version_go_first_and_for_good_after_a_week(tmp_path: Path) -> None:
+    by_shard = [file(tmp_path / f"probabilities/a/{number}.table", 100, age=0) for number in range(2)]
+    rows = file(tmp_path / "probabilities/b/1.rows", 100, age=50)
+    for path, days in zip(by_shard, (6, 8), strict=True):
+        os.utime(path, (time.time() - days * 24 * 3600,) * 2)
+    assert trim(tmp_path, 1000) == 200
+    assert [path.exists() for path in (*by_shard, rows)] == [True, False, True]
+    assert trim(tmp_path, 100) == 100
+    assert not by_shard[0].parent.exists()
+    assert rows.exists()
+
+
 def test_a_read_counts_as_a_use(tmp_path: Path) -> None:
     folder = tmp_path / "probabilities"
     one, two = ProbabilityCache(folder, {"k": 1}), ProbabilityCache(folder, {"k": 2})
     for cache in (one, two):
         cache.put(DIGESTS, NUMBERS, LOADED)
-        (path,) = cache.folder.glob("*.table")
+        (path,) = cache.folder.glob("*.rows")
         os.utime(path, (1000, 1000))
     assert one.get(DIGESTS, 5) is not None
-    size = next(one.folder.glob("*.table")).stat().st_size
+    size = next(one.folder.glob("*.rows")).stat().st_size
     trim(tmp_path, size)
     assert (one.has_any(), two.has_any()) == (True, False)
 
@@ -139,7 +237,7 @@ def test_what_others_may_write_to_is_not_used(tmp_path: Path, place: str) -> Non
     root = tmp_path / "probabilities"
     cache = ProbabilityCache(root, {"k": 1})
     cache.put(DIGESTS, NUMBERS, LOADED)
-    (entry,) = root.glob("*/*.table")
+    (entry,) = root.glob("*/*.rows")
     chosen = {"": root, "folder": entry.parent, "entry": entry}[place]
     before = chosen.stat().st_mode
     chosen.chmod(0o777)
@@ -171,7 +269,7 @@ def test_entries_are_for_this_user_alone_whatever_the_umask(
 def test_an_entry_that_others_could_write_to_is_replaced(tmp_path: Path) -> None:
     cache = ProbabilityCache(tmp_path, {"k": 1})
     cache.put(DIGESTS, NUMBERS, LOADED)
-    (path,) = tmp_path.glob("*/*.table")
+    (path,) = tmp_path.glob("*/*.rows")
     path.chmod(0o664)
     assert cache.get(DIGESTS, 5) is None
     cache.put(DIGESTS, NUMBERS, LOADED)

@@ -44,12 +44,28 @@ def test_the_cache_answers_without_the_model(fakes: Fakes, tmp_path: Path) -> No
     assert second.loaded == first.loaded
 
 
-def test_other_images_are_not_in_the_cache(fakes: Fakes, tmp_path: Path) -> None:
+def test_only_images_that_are_not_in_the_cache_are_inferred(fakes: Fakes, tmp_path: Path) -> None:
+    lane("reference", ProbabilityCache(tmp_path, {"a": 1})).answer(PIXELS[:4], DIGESTS[:4])
     reference = lane("reference", ProbabilityCache(tmp_path, {"a": 1}))
-    reference.answer(PIXELS, DIGESTS)
-    for digests in (DIGESTS[::-1], (*DIGESTS[:5], b"x" * 32), DIGESTS[:5]):
-        assert not reference.answer(PIXELS[: len(digests)], digests).cached
+    for order in ([3, 1], [1, 0, 2, 3]):
+        again = reference.answer(PIXELS[order], tuple(DIGESTS[row] for row in order))
+        assert (again.cached, again.inferred) == (True, 0)
+    assert (fakes.images["reference"], fakes.loads["reference"]) == (4, 1)
+    order = [5, 0, 4, 2]
+    mixed = reference.answer(PIXELS[order], tuple(DIGESTS[row] for row in order))
+    assert (mixed.cached, mixed.inferred) == (False, 2)
+    np.testing.assert_array_equal(mixed.raw, probabilities_of(PIXELS[order]))
+    assert fakes.images["reference"] == 6
     assert reference.answer(PIXELS, DIGESTS).cached
+
+
+def test_the_image_with_nan_is_named_among_cached_ones(fakes: Fakes, tmp_path: Path) -> None:
+    cache = ProbabilityCache(tmp_path, {"a": 1})
+    lane("reference", cache).answer(PIXELS[:3], DIGESTS[:3])
+    fakes.nan = frozenset({4})
+    with pytest.raises(NonFiniteError) as caught:
+        lane("reference", cache).answer(PIXELS, DIGESTS)
+    assert (caught.value.images, caught.value.position) == (1, 4)
 
 
 def test_a_shard_without_a_good_image(fakes: Fakes, tmp_path: Path) -> None:

@@ -15,11 +15,13 @@ import yaml
 
 import harness.dataset.manifest
 from harness import load_config, validate
+from harness.disk.checked_table import read_table
 from harness.engine.run import Options
 from harness.errors import ConfigError, DatasetError, HarnessError, ModelError
 from harness.judging.recount import read_sound_record, sound_record
 from harness.metrics.sequential import random_order
 from harness.record import RunRecord, read_record
+from harness.record.shard_table import ShardTable
 from tests.engine.conftest import SIDE, Fakes
 
 Change = Callable[[dict[str, Any]], None]
@@ -333,7 +335,7 @@ def test_every_image_is_read_once_by_a_second_run_too_but_the_reference_is_cache
 
 
 def damage(project: Project) -> None:
-    for path in (project.folder / "cache" / "probabilities").glob("*/*.table"):
+    for path in (project.folder / "cache" / "probabilities").glob("*/*.rows"):
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
@@ -350,14 +352,40 @@ def test_damaged_cache_entries_are_computed_again(project: Project, fakes: Fakes
     assert project.validate().models[0].cached
 
 
-def test_a_changed_image_is_not_in_the_cache_but_the_other_shards_are(project: Project, fakes: Fakes) -> None:
+def test_a_changed_image_is_not_in_the_cache_but_all_others_are(project: Project, fakes: Fakes) -> None:
     project.images(values_for(LABELS), LABELS)
     project.validate()
     project.images(values_for(LABELS, wrong=[5]), LABELS)
     record = project.validate()
-    assert fakes.images["reference"] == 14
+    assert fakes.images["reference"] == 11
     assert record.models[0].top1 is not None
     assert record.models[0].top1.correct == 9
+
+
+@pytest.mark.parametrize("asked", [{"limit": 3}, {"limit": 7}, {"certify_pp": 0.1}], ids=repr)
+def test_a_part_of_the_set_and_a_random_order_of_it_are_in_the_cache(
+    project: Project, fakes: Fakes, asked: dict[str, Any]
+) -> None:
+    project.images(values_for(LABELS, wrong=[3, 8]), LABELS)
+    cold = project.validate(use_cache=False, **asked)
+    project.validate()
+    before = fakes.images["reference"]
+    warm = project.validate(**asked)
+    assert fakes.images["reference"] == before
+    assert warm.models[0].cached
+    assert warm.comparisons == cold.comparisons
+
+
+def test_the_speed_of_a_partly_cached_reference_is_that_of_what_it_was_asked(project: Project, fakes: Fakes) -> None:
+    """All 10 images at 3 known ones: the first shard of 4 asks for one, which alone counts in its time."""
+    project.images(values_for(LABELS), LABELS)
+    project.validate(limit=3)
+    record = project.validate()
+    assert fakes.images["reference"] == 10
+    rate = record.models[0].images_per_second
+    stored = [read_table(path) for path in (record.stored_in / "shards").glob("*.table")]
+    seconds = sum(ShardTable.from_arrow(table).seconds["reference"] for table in stored)
+    assert rate == pytest.approx(7 / seconds)
 
 
 def test_a_cache_that_cannot_be_written_does_not_stop_the_run(project: Project) -> None:

@@ -219,7 +219,7 @@ def no_image(folder: Path, tiny: Tiny, data: dict[str, Any]) -> None:
         (listed("image 00000.png 1", "image 77777.png 1"), DatasetError, "does not have: image 77777.png"),
         (listed("image 00000.png"), DatasetError, "images.txt:1: "),
         (no_image, DatasetError, "image 00003.png: not an image"),
-        (key("candidates", 0, "device", to="NPX"), DeviceError, "the device 'NPX' is not there"),
+        (key("candidates", 0, "device", to="NPX"), DeviceError, "device 'NPX' not found"),
     ],
 )
 def test_bad_input(

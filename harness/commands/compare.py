@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from harness.judging.comparing import Boards, ModelPair, RunPair
     from harness.judging.comparing.settings import Change
+    from harness.report.facts.class_names import Namer
 
 NAME = "compare"
 HELP = "compare two records image by image; no framework needed"
@@ -93,21 +94,23 @@ def as_json(pair: RunPair) -> dict[str, Any]:
 def as_text(pair: RunPair, a: str, b: str) -> str:
     """Return the comparison as tables for the terminal; ``a`` and ``b``: the runs as they were given."""
     from harness.report.facts import numbers
+    from harness.report.facts.class_names import Namer, class_names
 
     screen = Screen()
     console = screen.console(120)
+    name = Namer(class_names(pair.b) or class_names(pair.a))
     for warning in pair.warnings:
         console.print(f"warning: {warning}", soft_wrap=True)
     console.print(f"A: {printable(a)}  {printable(pair.a.name)}, {printable(pair.a.started_utc)}", soft_wrap=True)
     console.print(f"B: {printable(b)}  {printable(pair.b.name)}, {printable(pair.b.started_utc)}", soft_wrap=True)
-    console.print(f"{numbers.plural(pair.images, 'image')}, the same in both; drop is A minus B: a loss is positive\n")
+    console.print(f"{numbers.plural(pair.images, 'image')}, the same in both; drop: A minus B, a loss is positive\n")
     console.print(_models(pair.models))
     for where, names in (("A", pair.only_in_a), ("B", pair.only_in_b)):
         if names:
             console.print(f"Only in {where}, not compared: {', '.join(map(printable, names))}", soft_wrap=True)
     for model in pair.models:
         if model.flipped:
-            console.print(_flips(model), soft_wrap=True)
+            console.print(_flips(model, name), soft_wrap=True)
     for title, found in (
         ("Models", pair.model_facts),
         ("Configuration", pair.config),
@@ -129,9 +132,9 @@ def _models(models: tuple[ModelPair, ...]) -> Table:
         "broken",
         "fixed",
         "changed",
-        "Top-1 drop pp [95 %]",
+        "Top-1 pp [95 % of drop]",
         "p",
-        "Top-5 drop",
+        "Top-5 pp",
         "max Δp*",
     )
     for header in headers:
@@ -144,30 +147,37 @@ def _models(models: tuple[ModelPair, ...]) -> Table:
             numbers.count(flips.broken),
             numbers.count(flips.fixed),
             numbers.count(flips.changed_wrong),
-            f"{numbers.signed_pp(drop.top1_pp)} {numbers.interval(drop.top1_ci95_pp, numbers.signed_pp)}",
+            f"{numbers.change(drop.top1_pp, unit='')} {numbers.interval(drop.top1_ci95_pp, numbers.signed_pp)}",
             numbers.p_value(drop.top1_p_value),
-            numbers.signed_pp(drop.top5_pp),
+            numbers.change(drop.top5_pp, unit=""),
             numbers.difference(model.max_label_probability_diff),
         )
-    table.caption = "* of the true label's probability; changed: wrong in both, with another class"
+    table.caption = "* of the true label's probability; changed: wrong in both, but different classes"
     table.caption_justify = "left"
     return table
 
 
-def _flips(model: ModelPair) -> str:
+def _flips(model: ModelPair, name: Namer) -> str:
     total = model.flips.broken + model.flips.fixed
     lines = [f"\nFlips of {printable(model.id)}, {min(total, len(model.flipped))} of {total}:"]
     for image in model.flipped:
         word = "broken" if image.broken else "fixed"
         lines.append(
-            f"  {word}: {printable(image.image_id)}, label {image.label}: {image.top1_a} in A, {image.top1_b} in B"
+            f"  {word}: {printable(image.image_id)}, {_named(image.label, name)}:"
+            f" {_named(image.top1_a, name)} in A, {_named(image.top1_b, name)} in B"
         )
     return "\n".join(lines)
 
 
+def _named(label: int, name: Namer) -> str:
+    """Return "11 (goldfinch)", or the number alone where no name is known."""
+    found = name(label)
+    return f"{label} ({printable(found)})" if label >= 0 and found != f"class {label}" else str(label)
+
+
 def _changed(title: str, found: tuple[Change, ...]) -> str:
     if not found:
-        return f"\n{title}: nothing changed"
+        return f"\n{title}: unchanged"
     lines = [f"\n{title} changed, A -> B:"]
     lines += [f"  {printable(key)}: {printable(str(a))} -> {printable(str(b))}" for key, a, b in found[:_CHANGES]]
     more = len(found) - _CHANGES

@@ -82,9 +82,8 @@ def run(options: argparse.Namespace) -> Result:
     from harness.report.terminal.summary import print_summary
 
     screen = Screen()
-    print_summary(record, screen)
-    where = f"Record: {folder / 'run.json'}   Reports: {', '.join(str(path) for path in written)}"
-    screen.write(f"{printable(where)}\n")
+    reports = ", ".join(path.name for path in written)
+    print_summary(record, screen, places=printable(f"Record and reports in {folder}: run.json, {reports}"))
     return Result(record.exit_code, screen.getvalue())
 
 

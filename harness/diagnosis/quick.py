@@ -47,8 +47,8 @@ def _hint(run: Run, candidate: Candidate) -> str:
     file = None if travelled else run.config.source_file
     words = ["harness", "diagnose", str(file) if file else "CONFIG", "--candidate", candidate.id]
     command = shlex.join([*words, *(word for words in overrides for word in words)])
-    where = " where the original model is" if travelled else ""
-    return f"The cause is not known yet; `{command}`{where} looks for it."
+    where = " on a machine with the original model" if travelled else ""
+    return f"Cause unknown; run `{command}`{where} to find it."
 
 
 def _quickly(
@@ -70,7 +70,7 @@ def _quickly(
         return None
     if answer is None or answer.cause is None or answer.verdict != "found":
         return None
-    return DiagnosisPart(model=candidate.id, cause=answer.cause, sentence=answer.sentence)
+    return DiagnosisPart(model=candidate.id, cause=answer.cause, sentence=answer.sentence, mend=answer.mend)
 
 
 def _has_answers(run: Run, reference: Lane, bench: Bench, known: dict[tuple[bytes, ...], Rows]) -> bool:

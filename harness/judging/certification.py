@@ -14,7 +14,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.judging.comparison import change_in_words
 from harness.metrics.sequential import (
     AGAINST_DROP,
     AGAINST_NO_DROP,
@@ -23,7 +22,7 @@ from harness.metrics.sequential import (
     largest_sum,
     smallest_sum,
 )
-from harness.record.figures import gate_part, unmeasured
+from harness.record.figures import change_in_words, gate_part, unmeasured
 from harness.record.schema import Figure, GatePart, Verdict
 
 Proof = Literal["certified", "rejected", "undecided"]

@@ -51,13 +51,6 @@ def compare(
     )
 
 
-def change_in_words(drop_pp: float) -> str:
-    """Return a drop in pp as what happened: "lost 0.100 pp", "gained 0.100 pp" or "did not change"."""
-    if math.isclose(drop_pp, 0, abs_tol=1e-12):
-        return "did not change"
-    return f"{'lost' if drop_pp > 0 else 'gained'} {abs(drop_pp):.3f} pp"
-
-
 def agreement(first: Outcome, second: Outcome) -> Agreement:
     """Count the images on which two models give the same Top-1 class; bad images take no part.
 

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from harness.config.gates import DropGate, Gates, ParityGate, Published, TargetGate
-from harness.judging.comparison import change_in_words
 from harness.judging.flips_gate import judge_flips
 from harness.judging.judged import OFF, Judged, as_written, not_applicable, weight_in_words
 from harness.metrics.compare import correct_at, flip_counts
 from harness.metrics.outcome import as_decimal
 from harness.metrics.statistics import images_to_decide, paired_drop
-from harness.record.figures import gate_part
+from harness.record.figures import change_in_words, gate_part
 from harness.record.schema import Figure, GatePart, Verdict
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Literal
 
+from harness.record.figures import change_in_words
 from harness.record.schema import ComparisonPart, GatePart, MatrixPart, ModelPart, Verdict
 
 Standing = Literal["ships", "undecided", "fails", "error", "unavailable"]
@@ -98,35 +99,35 @@ class _Reached:
 def _best(ships: Sequence[_Reached]) -> tuple[_Reached, str]:
     """Return the best of the candidates that may ship, and one sentence why."""
     if len(ships) == 1:
-        return ships[0], f"{ships[0].id} is the only candidate that may ship"
+        return ships[0], "the only candidate that may ship"
     group = f"{len(ships)} candidates that may ship"
     timed = [(item.speed, item) for item in ships if item.speed is not None]
     if not timed:
         best = min(ships, key=lambda item: item.by_loss)
-        return best, f"{best.id} {_edge(best, ships)} among the {group}; no speed was measured (cached)"
+        return best, f"{_edge(best, ships)} among the {group}; no speed was measured (cached)"
     fastest = max(speed for speed, _ in timed)
     near = [item for speed, item in timed if 100 * speed >= (100 - NEAR_PERCENT) * fastest]
     best = min(near, key=lambda item: item.by_loss)
-    passing = f"({_rate(fastest)} images/s, measured in passing)"
+    passing = f"({_rate(fastest)} images/s)"
     untimed = len(ships) - len(timed)
     rest = f"; no speed was measured for {untimed} of them (cached)" if untimed else ""
     if len(near) == 1:
-        return best, f"{best.id} is the fastest {passing} of {group}{rest}"
+        return best, f"the fastest {passing} of {group}{rest}"
     among = f"among the {len(near)} within {NEAR_PERCENT} % of the fastest {passing}"
-    return best, f"{best.id} {_edge(best, near)} {among}; {len(ships)} candidates may ship{rest}"
+    return best, f"{_edge(best, near)} {among}; {len(ships)} candidates may ship{rest}"
 
 
 def _edge(best: _Reached, among: Sequence[_Reached]) -> str:
     """Return by what the best stands out where speed does not decide."""
-    lost = "Top-1 drop" if best.drop is None else f"Top-1 drop ({_pp(best.drop)} pp)"
+    lost = "Top-1 drop" if best.drop is None else f"Top-1 drop ({_pp(best.drop)})"
     as_little = [item for item in among if item.drop == best.drop]
     if len(as_little) == 1:
-        return f"has the smallest {lost}"
+        return f"the smallest {lost}"
     as_small = [item for item in as_little if item.bytes == best.bytes]
     if len(as_small) == 1 and best.bytes is not None:
-        return f"is the smallest model ({best.bytes / 1e6:.3g} MB) with the smallest {lost}"
+        return f"the smallest model ({best.bytes / 1e6:.3g} MB) with the smallest {lost}"
     size = "" if best.bytes is None else " and model size"
-    return f"comes first in the configuration, with the smallest {lost}{size},"
+    return f"first in the configuration, with the smallest {lost}{size},"
 
 
 def _none_ships(stands: dict[str, Standing], models: Sequence[ModelPart], gates: Sequence[GatePart]) -> str:
@@ -150,7 +151,7 @@ def _obstacle(candidate: str, stands: Standing, models: Sequence[ModelPart], gat
         return f"{' and '.join(deciding)} {done} for"
     if any((gate.model, gate.verdict) == (candidate, "pass") for gate in gates):
         gate = against_reference(models, gates)[0]
-        return f"'{gate.verdict}' at {gate.gate} of the reference {gate.model}, so nothing is proven for"
+        return f"the reference {gate.model} has '{gate.verdict}' at {gate.gate}, so nothing is proven for"
     return "no gate passed for"
 
 
@@ -163,4 +164,4 @@ def _rate(speed: Fraction) -> str:
 
 
 def _pp(drop: Fraction) -> str:
-    return f"{float(100 * drop):+.3f}" if drop else "0"
+    return change_in_words(float(100 * drop)) if drop else "0 pp"

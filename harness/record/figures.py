@@ -102,3 +102,11 @@ def _direction(bound: str) -> Direction:
     words = set(bound.split("_"))
     is_floor = bool(words & {"min", "least"}) or ("percent" in words and not words & {"max", "most"})
     return "at_least" if is_floor else "at_most"
+
+
+def change_in_words(drop_pp: float) -> str:
+    """Return a drop in pp as what happened: "lost 14.15 pp", "gained 0.154 pp" or "unchanged"."""
+    if math.isclose(drop_pp, 0, abs_tol=1e-12):
+        return "unchanged"
+    whole, _, fraction = f"{abs(drop_pp):.3f}".partition(".")
+    return f"{'lost' if drop_pp > 0 else 'gained'} {whole}.{fraction.rstrip('0').ljust(2, '0')} pp"

@@ -129,8 +129,8 @@ class ModelPart(_Part):
     latency_ms: Latency | None = Field(None, description="Of a request, measured in passing while all cores are busy.")
     model_bytes: NonNegativeInt | None = Field(None, description="Size of the model's files.")
     preprocessing: PreprocessingPart | None = Field(None, description="How images became its pixels.")
-    properties: dict[str, PropertyPart] = Field({}, description="Properties that were asked of the backend, by name.")
-    hints: str = Field("pinned", description="`device`: nothing was asked of it, as where a model is shipped.")
+    properties: dict[str, PropertyPart] = Field({}, description="Properties set on the backend, by name.")
+    hints: str = Field("pinned", description="`device`: the device keeps its own settings, as in production.")
 
 
 class Agreement(_Part):
@@ -242,7 +242,7 @@ class MatrixPart(_Part):
 
     order: tuple[str, ...] = Field(description="Every candidate's id: those that may ship first, the best on top.")
     best: str | None = Field(description="Null where no candidate may ship.")
-    may_ship: tuple[str, ...] = Field(description="Those that a gate passed and that none speaks against, in order.")
+    may_ship: tuple[str, ...] = Field(description="Candidates that passed a gate and failed none, in order.")
     reason: str = Field(description="Why this one is the best, or why none may ship.")
 
 
@@ -287,7 +287,8 @@ class DiagnosisPart(_Part):
 
     model: str
     cause: str | None = None
-    sentence: str = Field(description="What was found, with its evidence and the mend; or the command that looks on.")
+    sentence: str = Field(description="What was found, with its evidence and the fix; or the command that finds it.")
+    mend: str | None = Field(None, description="The fix alone; null where the cause is unknown, and in old records.")
 
 
 class RunRecord(_Part):
@@ -314,7 +315,7 @@ class RunRecord(_Part):
         None, description="Null in records of runs that did not complete, and in old ones."
     )
     diagnosis: tuple[DiagnosisPart, ...] = Field(
-        (), description="Of every candidate that a gate failed; empty in old records, and where nobody looked."
+        (), description="Of every candidate that a gate failed; empty in old records, and where no diagnosis ran."
     )
     stability: tuple[StabilityPart, ...] = Field(
         (), description="Of every candidate whose gate `stability` is on, what the verdict rests on."

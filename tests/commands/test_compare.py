@@ -32,10 +32,10 @@ def test_text(runs: tuple[Path, Path]) -> None:
     result = run(options(runs))
     assert (result.exit_code, result.document) == (0, None)
     text = result.text
-    assert "+100.00 [" in text
-    assert r"broken: a\x1b[31mb\u202e.jpg, label 5: 5 in A, 6 in B" in text
+    assert "lost 100.00 [" in text
+    assert r"broken: a\x1b[31mb\u202e.jpg, 5: 5 in A, 6 in B" in text
     assert "ir.device: CPU -> GPU" in text
-    assert "Configuration: nothing changed" in text
+    assert "Configuration: unchanged" in text
 
 
 def test_json_is_one_document(runs: tuple[Path, Path]) -> None:
@@ -84,3 +84,14 @@ def test_all_as_text_and_json(runs: tuple[Path, Path], capsys: pytest.CaptureFix
 def test_too_few_runs(runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(runs[0])]) == 2
     assert "--all" in capsys.readouterr().err
+
+
+def test_flips_have_the_names_of_their_classes(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("".join(f"kind {number}\n" for number in range(10)))
+    for folder in runs:
+        file = folder / "run.json"
+        document = json.loads(file.read_text())
+        document["config"].setdefault("dataset", {}).update(class_names=str(names), background_class=False)
+        file.write_text(json.dumps(document))
+    assert ", 5 (kind 5): 5 (kind 5) in A, 6 (kind 6) in B" in run(options(runs)).text

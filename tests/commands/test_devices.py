@@ -27,7 +27,7 @@ def test_text() -> None:
     text = result.text
     assert "Example CPU" in text
     assert "CPU: `precision: device_default` runs bf16; pin `precision: f32`" in text
-    assert "AUTO:CPU,GPU.0,GPU.1: chooses a device by itself" in text
+    assert "AUTO:CPU,GPU.0,GPU.1: chooses a device, and may change it" in text
     assert "GPU.1 did not answer" in text
     assert "Not there: NPU: Cannot load library of NPU" in text
 

@@ -162,7 +162,7 @@ def test_where_no_candidate_can_run_each_reason_is_told_the_required_ones_first(
     with pytest.raises(AbsentDeviceError) as caught:
         run(write_config(tmp_path, tiny, absent))
     _, typo, gpu = str(caught.value).splitlines()
-    assert "typo: the device 'cpu' is not there; did you mean CPU?" in typo
+    assert "typo: device 'cpu' not found; did you mean CPU?" in typo
     assert "GPU.9" in gpu
 
 

@@ -213,16 +213,16 @@ class TestDropOnTheWholeSet:
         part = self.judge(model(500, 500, 1000), model(900, 950, 1000))
         assert part.verdict == "pass"
         assert part.measured == {"top1_pp": -40.0, "top5_pp": -45.0}
-        assert "Top-1 gained 40.000 pp on all 1,000 images (0 broken, 400 fixed)" in part.reason
+        assert "Top-1 gained 40.00 pp on all 1,000 images (0 broken, 400 fixed)" in part.reason
 
     def test_flips_that_cancel_are_no_drop(self) -> None:
         part = self.judge(rows([1, 6, 1, 6]), rows([6, 1, 1, 6]))
         assert part.verdict == "pass"
-        assert "Top-1 did not change on all 4 images (1 broken, 1 fixed)" in part.reason
+        assert "Top-1 unchanged on all 4 images (1 broken, 1 fixed)" in part.reason
 
     def test_the_reason_of_a_failure_names_only_what_failed(self) -> None:
         part = self.judge(model(800, 900, 1000), model(700, 900, 1000))
-        assert part.reason == "Top-1 lost 10.000 pp on all 1,000 images (100 broken, 0 fixed), limit 0.1 pp"
+        assert part.reason == "Top-1 lost 10.00 pp on all 1,000 images (100 broken, 0 fixed), limit 0.1 pp"
 
     def test_more_images_than_declared_are_no_subset(self) -> None:
         part = judge_drop(judged(model(9, 9, 10), model(9, 9, 10), whole=8), DropGate())
@@ -350,9 +350,9 @@ def test_decimals_are_what_was_written() -> None:
 @pytest.mark.parametrize(
     ("top1", "top5", "declared", "verdict", "words"),
     [
-        (0.1, 5, True, "fail", "Top-1 lost 6.250 pp on all 48 images"),
-        (0.1, 5, False, "fail", "Top-5 lost 6.250 pp on all 48 images (3 broken, 0 fixed), limit 5 pp"),
-        (5, 0.1, False, "fail", "Top-1 lost 6.250 pp on all 48 images (3 broken, 0 fixed), limit 5 pp"),
+        (0.1, 5, True, "fail", "Top-1 lost 6.25 pp on all 48 images"),
+        (0.1, 5, False, "fail", "Top-5 lost 6.25 pp on all 48 images (3 broken, 0 fixed), limit 5 pp"),
+        (5, 0.1, False, "fail", "Top-1 lost 6.25 pp on all 48 images (3 broken, 0 fixed), limit 5 pp"),
         (0.1, 10, False, "inconclusive", "one image weighs 2.08 pp, more than the limit of 0.1 pp"),
         (10, 10, False, "pass", "on all 48 images"),
     ],

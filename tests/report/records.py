@@ -79,7 +79,7 @@ PARITY_PASS = gate(
     "pass",
     measured={"images": 64, "max_abs_diff": 3.5e-6},
     limit={"images": 64, "max_abs_diff": 1e-3},
-    reason="no probability differs by more than 3.5e-06 on the first 64 images at f32, limit 0.001",
+    reason="the largest difference of a probability on the first 64 images at f32 is 3.5e-06, limit 0.001",
 )
 DROP_PASS = gate(
     "drop",
@@ -87,8 +87,8 @@ DROP_PASS = gate(
     "pass",
     measured={"top1_pp": 0.0, "top5_pp": 0.0},
     limit={"top1_max_pp": 0.1, "top5_max_pp": 0.1},
-    reason="Top-1 did not change on all 650 images (0 broken, 0 fixed), limit 0.1 pp; "
-    "Top-5 did not change on all 650 images (0 broken, 0 fixed), limit 0.1 pp",
+    reason="Top-1 unchanged on all 650 images (0 broken, 0 fixed), limit 0.1 pp; "
+    "Top-5 unchanged on all 650 images (0 broken, 0 fixed), limit 0.1 pp",
 )
 TARGET_OFF = gate(
     "target",
@@ -179,8 +179,8 @@ def bf16() -> RunRecord:
                 "fail",
                 measured={"images": 64, "max_abs_diff": 0.2612},
                 limit={"images": 64, "max_abs_diff": 1e-3},
-                reason="a probability differs by 0.26 on the first 64 images at bf16, limit 0.001;"
-                " 61 of them are beyond it",
+                reason="the largest difference of a probability on the first 64 images at bf16 is 0.26, limit 0.001;"
+                " 61 of 64 images exceed it",
             ),
             gate("target", "tf", "not_applicable", **subset),
             gate("target", "ir", "not_applicable", **subset),

@@ -43,7 +43,7 @@ class TestSaidFirst:
         file = io.StringIO()
         print_summary(of_code(code), file, width)
         text = " ".join(file.getvalue().split())
-        assert text.startswith(f"chance: {FAULT}")
+        assert text.startswith(f"{judge(of_code(code)).word} (exit {code}): {FAULT}")
         assert max(map(len, file.getvalue().splitlines())) <= width
 
     def test_markdown(self, code: int) -> None:

@@ -37,7 +37,7 @@ def on_terminal(shown: RunRecord) -> str:
 
 def test_verdict_and_headline_name_what_the_drop_is_from() -> None:
     assert "; Top-1 lost 2.00 pp against fp32; max" in judge(alone()).sentence
-    assert summarise(alone()).headline == "int8 lost 2.00 pp against fp32: Top-1 78.31 to 76.31 %"
+    assert summarise(alone()).headline == "int8 lost 2.0 pp against fp32: 78.3 to 76.3 % Top-1"
     assert "against" not in judge(record()).sentence
 
 
@@ -56,7 +56,7 @@ def test_no_form_speaks_of_a_reference(verdict: str) -> None:
         assert "reference" not in text.lower(), form
     for form, words in (
         ("markdown", "## Against the first candidate"),
-        ("markdown", "First candidate `fp32`. Drop is first candidate minus candidate"),
+        ("markdown", "First candidate `fp32`. Drop: first candidate minus candidate"),
         ("markdown", "p(label) first candidate"),
         ("html", "Against the first candidate, image by image"),
         ("html", "Are the candidates accurate enough?"),

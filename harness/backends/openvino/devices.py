@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from harness.backends.openvino.framework import reason
 from harness.machine.devices import AbsentDevice, Device, Devices, VirtualDevice
 
 VIRTUAL = {
-    "AUTO": "chooses a device by itself, and may change it while it runs",
-    "HETERO": "splits one model over several devices, operation by operation",
-    "BATCH": "gathers single images into batches for one device",
-    "MULTI": "hands images to several devices in turn",
+    "AUTO": "chooses a device, and may change it during the run",
+    "HETERO": "splits a model over several devices, operation by operation",
+    "BATCH": "collects single images into batches for one device",
+    "MULTI": "distributes images over several devices",
 }
 EXPECTED = ("CPU", "GPU", "NPU")  # a plug-in of these that finds no device is listed with the reason
+_MISSING_LIBRARY = re.compile(r"(lib([\w+-]+)\.so[\w.]*): cannot open shared object file")
+_LIBRARIES = {"OpenCL": "OpenCL", "ze_loader": "the oneAPI Level Zero loader"}
 _PRECISIONS = {"FP32": "f32", "FP16": "f16", "BF16": "bf16"}
 _TYPES = {"f32": "f32", "float32": "f32", "f16": "f16", "float16": "f16", "bf16": "bf16", "bfloat16": "bf16"}
 
@@ -84,8 +87,20 @@ def _why_absent(core: Any, name: str) -> str:
     try:
         core.get_versions(name)
     except RuntimeError as error:
-        return reason(error)
-    return "its plug-in loads, but finds no such device or no driver for it"
+        return not_found(name, error).partition(": ")[2]
+    return not_found(name).partition(": ")[2]
+
+
+def not_found(name: str, error: Exception | None = None) -> str:
+    """Return "GPU not found: install OpenCL (libOpenCL.so.1)". ``error``: why its plug-in does not load."""
+    missing = _MISSING_LIBRARY.search(str(error)) if error else None
+    if missing:
+        library, stem = missing.groups()
+        known = _LIBRARIES.get(stem)
+        return f"{name} not found: install {f'{known} ({library})' if known else library}"
+    if error:
+        return f"{name} not found: {reason(error)}"
+    return f"{name} not found: this machine has none, or its driver is not installed"
 
 
 def _short(value: Any) -> str:

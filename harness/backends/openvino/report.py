@@ -1,4 +1,4 @@
-"""What a compiled OpenVINO model reports of itself: where it runs, at what precision, and what is not as it seems."""
+"""What a compiled OpenVINO model reports of itself: where it runs, at what precision, and warnings on it."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def _versions(core: Any, devices: list[str]) -> dict[str, str]:
 class Observed:
     """What a compiled model reports.
 
-    ``gathers``: requests that the device puts into one batch by itself, 1 where it does not, None where nobody knows;
+    ``gathers``: requests that the device puts into one batch by itself, 1 where it does not, None where unknown;
     ``layers``: multiplying layers by the precision that they run at; ``fixed``: whether a free dimension was fixed.
     """
 
@@ -202,29 +202,27 @@ def deviations(spec: ModelSpec, observed: Observed) -> list[str]:
     sentences = []
     floating = observed.precision.removeprefix(f"{INT8}+")
     if spec.precision not in (floating, "device_default"):
-        sentences.append(f"{spec.precision} was asked of {spec.device}, the compiled model reports {floating}")
+        sentences.append(f"{spec.precision} was requested on {spec.device}, but the compiled model runs in {floating}")
     others = {name: count for name, count in observed.layers.items() if name not in (INT8, *floating.split("+"))}
     if others and floating != "unknown":
         listed = ", ".join(f"{count} in {name}" for name, count in others.items())
         total = sum(observed.layers.values())
-        sentences.append(f"the compiled model reports {floating}, but of its {total} multiplying layers run {listed}")
+        sentences.append(f"the compiled model reports {floating}, but of its {total} multiplying layers {listed}")
     base = spec.device.partition(":")[0]
     if base in ("AUTO", "MULTI"):
-        sentences.append(f"{base} may change the device while it runs; it began on {', '.join(observed.devices)}")
+        sentences.append(f"{base} may change the device during the run; it started on {', '.join(observed.devices)}")
     if observed.gathers != 1:
         number = "requests" if observed.gathers is None else f"{observed.gathers} requests"
-        sentences.append(f"{spec.device} gathers {number} into a batch by itself; latencies include that waiting")
+        sentences.append(f"{spec.device} collects {number} into a batch; latencies include the waiting time")
     elif base == "BATCH":
-        sentences.append(
-            f"{spec.device} gathers nothing here, because the device asks for a batch of 1; name one: BATCH:CPU(4)"
-        )
+        sentences.append(f"{spec.device} isn't batching; use {spec.device.partition('(')[0]}(4)")
     if "NPU" in {device.partition(".")[0] for device in observed.devices}:
         if observed.fixed:
             sentences.append(
-                f"the IR has a free dimension, which the NPU does not take; it was fixed to batch {observed.batch}"
+                f"the NPU needs a fixed shape, so the IR's free dimension was set to batch {observed.batch}"
             )
         elif observed.batch != 1:
-            sentences.append(f"the NPU was given a batch of {observed.batch}; it is made for 1")
+            sentences.append(f"the NPU runs a batch of {observed.batch}; use batch 1 for full speed")
     return sentences
 
 

@@ -16,6 +16,7 @@ from harness.backends.batches import in_batches
 from harness.backends.layouts import layout_of
 from harness.backends.names import find_by_name, with_aliases
 from harness.backends.openvino.blobs import checked
+from harness.backends.openvino.devices import not_found
 from harness.backends.openvino.facts import FACTS
 from harness.backends.openvino.framework import import_openvino, reason
 from harness.backends.openvino.properties import PRECISION, require_known
@@ -109,19 +110,20 @@ class OpenVINOBackend(Backend):
         is. A plug-in tells what its devices could do even without any device.
         """
         base, _, number = name.partition(".")
+        why: Exception | None = None
         try:
             there = [str(each) for each in core.get_property(base, "AVAILABLE_DEVICES")]
         except RuntimeError as error:
-            there, why = [], f" ({reason(error)})" if base in _KNOWN else ""
-        else:
-            why = ""
+            there, why = [], error
         if not there or (number and number not in there):
+            asked = "" if name == self.spec.device else f" (in '{self.spec.device}')"
+            if base in _KNOWN and not number:
+                raise AbsentDeviceError(f"{self.spec.id}: {not_found(name, why)}{asked}")
             available = list(core.available_devices)
-            close = nearest(name.upper(), available) if base not in _KNOWN else []
+            close = nearest(name.upper(), available)
             near = f"; did you mean {close[0]}?" if close else "."
-            asked = "" if name == self.spec.device else f" of '{self.spec.device}'"
             raise AbsentDeviceError(
-                f"{self.spec.id}: the device '{name}'{asked} is not there{why}{near} OpenVINO has: "
+                f"{self.spec.id}: device '{name}' not found{asked}{near} OpenVINO has: "
                 f"{', '.join(available)} (and AUTO, HETERO:..., BATCH:... over them)"
             )
         try:

@@ -21,8 +21,7 @@ from harness.judging.baseline.schema import (
     row_of,
 )
 from harness.judging.baseline.store import read_baseline
-from harness.judging.comparison import change_in_words
-from harness.record.figures import gate_part
+from harness.record.figures import change_in_words, gate_part
 from harness.record.schema import Figure, GatePart, ModelPart
 
 GATE = "baseline"

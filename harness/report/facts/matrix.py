@@ -14,7 +14,7 @@ from harness.report.facts.numbers import MISSING
 from harness.report.facts.summary import ComparisonRow, ModelRow, Summary
 from harness.text import visible
 
-IN_PASSING = "images/s and latency (median, 95th percentile): measured in passing, while images were decoded"
+IN_PASSING = "images/s and latency (median, 95th percentile) are approximate: images were decoded at the same time"
 WORDS: dict[Standing, str] = {
     "ships": "may ship",
     "undecided": "undecided",
@@ -60,8 +60,9 @@ class PairCell:
 
 @dataclass(frozen=True)
 class Matrix:
-    """All candidates in order. ``failures``: (candidate, word, reason) of those that could not be evaluated.
+    """All candidates that ran or failed, in order; ``failures``: (candidate, word, reason) of those that failed.
 
+    ``absent``: one line a device that this machine lacks, with the reason and the candidates that need it.
     ``agreement``: for each of ``names`` the cells with the names before it, a lower triangle; empty without pairs.
     """
 
@@ -69,6 +70,7 @@ class Matrix:
     compared_with: str
     conclusion: str
     failures: tuple[tuple[str, str, str], ...]
+    absent: tuple[str, ...]
     names: tuple[str, ...]
     agreement: tuple[tuple[PairCell, ...], ...]
 
@@ -83,13 +85,19 @@ def comparison_matrix(record: RunRecord, summary: Summary) -> Matrix | None:
     order = [*(name for name in decision.order if name in candidates)]
     order += [name for name in candidates if name not in order]
     against = {part.candidate: row for part, row in zip(record.comparisons, summary.comparisons, strict=True)}
-    rows = tuple(_row(record, decision, *models[name], against.get(name) or _not_compared(name)) for name in order)
+    parts = [models[name][0] for name in order]
+    rows = tuple(
+        _row(record, decision, *models[name], against.get(name) or _not_compared(name))
+        for name in order
+        if models[name][0].status != "unavailable"
+    )
     names, agreement = _agreement(record, order)
     return Matrix(
         rows,
         summary.compared_with,
         _conclusion(decision),
-        _failures([models[name][0] for name in order]),
+        _failures(parts),
+        _absent(parts),
         names,
         agreement,
     )
@@ -135,12 +143,27 @@ def _not_compared(name: str) -> ComparisonRow:
 
 
 def _conclusion(decision: MatrixPart) -> str:
+    """Return "Ship int8: the fastest (...) of 4 that may ship", or why no candidate may ship."""
     reason = visible(decision.reason)
-    return f"Best trade-off: {reason}" if decision.best else reason[:1].upper() + reason[1:]
+    if decision.best is None:
+        return reason[:1].upper() + reason[1:]
+    best = visible(decision.best)
+    return f"Ship {best}: {reason.removeprefix(f'{best} ').removeprefix('is ')}"
 
 
 def _failures(parts: list[ModelPart]) -> tuple[tuple[str, str, str], ...]:
-    return tuple((visible(part.id), part.status, _failure(part)) for part in parts if part.status != "ok")
+    return tuple((visible(part.id), part.status, _failure(part)) for part in parts if part.status == "error")
+
+
+def _absent(parts: list[ModelPart]) -> tuple[str, ...]:
+    by_device: dict[str, list[ModelPart]] = {}
+    for part in parts:
+        if part.status == "unavailable":
+            by_device.setdefault(part.device, []).append(part)
+    return tuple(
+        f"{'; '.join(dict.fromkeys(map(_failure, own)))} (skipped: {', '.join(visible(part.id) for part in own)})"
+        for own in by_device.values()
+    )
 
 
 def _failure(part: ModelPart) -> str:

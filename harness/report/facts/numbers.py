@@ -30,10 +30,10 @@ def signed_pp(value: float | None, decimals: int = 3) -> str:
     return "0.00" if text in ("+0.00", "-0.00") else text
 
 
-def change(drop_pp: float | None, limit_pp: float | None = None) -> str:
+def change(drop_pp: float | None, limit_pp: float | None = None, unit: str = " pp") -> str:
     """Return a drop (reference minus candidate, pp) in words: "lost 1.23 pp", "gained 0.154 pp", "unchanged".
 
-    ``limit_pp``: the limit that it must not read as, see :func:`distinct`.
+    ``limit_pp``: the limit that it must not read as, see :func:`distinct`. ``unit``: empty where a column names it.
     """
     if not _present(drop_pp):
         return MISSING
@@ -42,7 +42,7 @@ def change(drop_pp: float | None, limit_pp: float | None = None) -> str:
         return "unchanged"
     digits = next(count for count in range(3, _MOST_DIGITS) if float(plain_pp(size, count)))
     edge = None if limit_pp is None else abs(limit_pp)
-    return f"{'lost' if drop_pp > 0 else 'gained'} {distinct(size, edge, plain_pp, digits)} pp"
+    return f"{'lost' if drop_pp > 0 else 'gained'} {distinct(size, edge, plain_pp, digits)}{unit}"
 
 
 def plain_pp(value: float | None, decimals: int = 3) -> str:

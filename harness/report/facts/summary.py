@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from harness.record.schema import Accuracy, ComparisonPart, Flips, GatePart, ModelPart, RunRecord, Verdict
 from harness.report.facts import gates, numbers
 from harness.report.facts.compared_with import against, compared_with
+from harness.report.facts.next_step import next_step
 from harness.report.facts.preprocessing import preprocessing_warnings
 from harness.report.facts.verdict import CHANCE, RunVerdict, judge, no_yardstick
 from harness.text import visible
@@ -23,11 +24,12 @@ VERDICT_WORDS: dict[Verdict, str] = {
     "error": "ERROR",
     "not_applicable": "not applicable",
 }
+_COARSE_PP = 1.0  # from this change on, one decimal says it in a headline
 _MANY_GATES = 12  # with more rows than this, those that need no action are folded
 _POLICIES = {
-    "fail": "the run cannot complete (policy: fail)",
+    "fail": "the run stops (policy: fail)",
     "wrong": "counted as wrong for every model (policy: wrong)",
-    "skip": "left out of every count (policy: skip)",
+    "skip": "excluded from every count (policy: skip)",
 }
 
 
@@ -56,7 +58,10 @@ class ModelRow:
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """A candidate against the reference; drops in pp (positive is a loss) with their paired 95 % interval."""
+    """A candidate against the reference.
+
+    Drops in words, in pp ("lost 0.154"); their paired 95 % intervals as numbers, a loss positive.
+    """
 
     reference: str
     candidate: str
@@ -95,6 +100,7 @@ class Summary:
     ``no_yardstick``: why nothing may pass, to be said before anything else; None as a rule.
 
     ``headline``: the accuracy of the candidate with the largest Top-1 drop; None without a verdict.
+    ``next_step``: what to do now, one sentence without its end; None where the error itself says it.
     ``causes``: (candidate, sentence) of what is likely wrong with each candidate that a gate failed.
     ``interval_note``: why the paired intervals prove nothing, where they do not. ``compared_with``: what the
     comparisons are against: see :func:`compared_with`.
@@ -102,6 +108,7 @@ class Summary:
 
     name: str
     verdict: RunVerdict
+    next_step: str | None
     no_yardstick: str | None
     headline: str | None
     scope: str
@@ -122,6 +129,7 @@ def summarise(record: RunRecord) -> Summary:
     return Summary(
         name=visible(record.name),
         verdict=verdict,
+        next_step=next_step(record, verdict),
         no_yardstick=no_yardstick(record),
         headline=_headline(record) if verdict.kind in ("pass", "fail", "undecided") else None,
         scope=_scope(record),
@@ -129,12 +137,20 @@ def summarise(record: RunRecord) -> Summary:
         compared_with=compared_with(record),
         models=tuple(_model(part) for part in record.models),
         comparisons=tuple(_comparison(part) for part in record.comparisons),
-        gates=tuple(gate_row(part) for part in sorted(record.gates, key=_first_to_read)),
+        gates=tuple(gate_row(part) for part in sorted(_told(record), key=_first_to_read)),
         bad_images=_bad_images(record),
         warnings=_warnings(record),
         interval_note=_interval_note(record),
         causes=tuple((visible(part.model), visible(part.sentence)) for part in record.diagnosis),
     )
+
+
+def _told(record: RunRecord) -> list[GatePart]:
+    """Return the gates without those of unavailable candidates, among several of which the matrix says so once."""
+    if sum(part.role == "candidate" for part in record.models) < 2:
+        return list(record.gates)
+    absent = {part.id for part in record.models if part.status == "unavailable"}
+    return [gate for gate in record.gates if gate.model not in absent or gate.verdict != "not_applicable"]
 
 
 def _first_to_read(part: GatePart) -> tuple[bool, int]:
@@ -147,20 +163,28 @@ def _interval_note(record: RunRecord) -> str | None:
         return None
     return (
         "intervals and p-values assume a fixed number of images, but this run could stop early; "
-        "what is proven is in the gate certify"
+        "see the gate certify for what is proven"
     )
 
 
 def _headline(record: RunRecord) -> str | None:
-    """Return "ir lost 14.15 pp: Top-1 78.77 to 64.62 %", of the candidate with the largest drop; None without one."""
+    """Return "Converted model lost 14.2 pp: 78.8 to 64.6 % Top-1", of the candidate with the largest drop.
+
+    A candidate among several is named by its id. None without a drop, and beside a reference that is guessing.
+    """
     percents = {part.id: part.top1.percent if part.top1 else None for part in record.models}
     drops = [(part.drop.top1_pp, part) for part in record.comparisons if part.drop.top1_pp is not None]
-    if not drops:
+    if not drops or no_yardstick(record):
         return None
     drop, part = max(drops, key=lambda item: item[0])
-    before, after = (numbers.percent(percents.get(name)) for name in (part.reference, part.candidate))
-    shares = after if before == after else f"{before} to {after}"
-    return f"{visible(part.candidate)} {numbers.change(drop)}{against(record)}: Top-1 {shares} %"
+    several = sum(model.role == "candidate" for model in record.models) > 1
+    subject = visible(part.candidate) if several else "Converted model"
+    decimals = 1 if abs(drop) >= _COARSE_PP else 2
+    before, after = (numbers.percent(percents.get(name), decimals) for name in (part.reference, part.candidate))
+    if numbers.change(drop) == "unchanged":
+        return f"{subject} kept its accuracy{against(record)}: {after} % Top-1"
+    size = f"{abs(drop):.1f} pp" if abs(drop) >= _COARSE_PP else numbers.change(drop).partition(" ")[2]
+    return f"{subject} {'lost' if drop > 0 else 'gained'} {size}{against(record)}: {before} to {after} % Top-1"
 
 
 def _scope(record: RunRecord) -> str:
@@ -213,9 +237,9 @@ def _comparison(part: ComparisonPart) -> ComparisonRow:
         fixed=str(part.flips.fixed),
         broken=_broken(part.flips),
         changed_wrong=str(part.flips.changed_wrong),
-        top1_drop=numbers.signed_pp(drop.top1_pp),
+        top1_drop=numbers.change(drop.top1_pp, unit=""),
         top1_interval=numbers.interval(drop.top1_ci95_pp, numbers.signed_pp),
-        top5_drop=numbers.signed_pp(drop.top5_pp),
+        top5_drop=numbers.change(drop.top5_pp, unit=""),
         top5_interval=numbers.interval(drop.top5_ci95_pp, numbers.signed_pp),
         p_value=numbers.p_value(drop.top1_p_value),
         max_abs_diff=numbers.difference(part.max_abs_diff),

@@ -67,7 +67,7 @@ def _judge(record: RunRecord) -> RunVerdict:
         return RunVerdict("error", "ERROR", code, _error(record))
     doubt = _doubt(record)
     if doubt:
-        return RunVerdict("error", "RECORD CONTRADICTS ITSELF", code, f"exit code 0, but {doubt}")
+        return RunVerdict("error", "INCONSISTENT RECORD", code, f"exit code 0, but {doubt}")
     return RunVerdict("pass", "PASS", code, _passed(record))
 
 
@@ -165,11 +165,12 @@ def _error(record: RunRecord, otherwise: str = "the evaluation could not be comp
 def _interrupted(record: RunRecord) -> str:
     done, listed = record.dataset.evaluated, record.dataset.listed
     whole = f" of {numbers.count(listed)}" if listed else ""
-    return f"{numbers.count(done)}{whole} images were evaluated before the run stopped; there is no verdict"
+    return f"{numbers.count(done)}{whole} images were evaluated before the run stopped; no verdict"
 
 
 def _reason(gate: GatePart) -> str:
-    return visible(gate.reason).rstrip(".")
+    """Return why a gate says what it says; the model is named beside it."""
+    return visible(gate.reason.removeprefix(f"{gate.model}: ")).rstrip(".")
 
 
 def _with_reasons(each: list[str], parts: list[GatePart]) -> list[str]:

@@ -82,7 +82,7 @@ def figures(run: Run) -> dict[str, str]:
         texts[f"{visible(part.id)}: sha256"] = visible(part.model_sha256[:12])
     for comparison in summary.comparisons:
         name = comparison.candidate
-        texts[f"{name}: Top-1 drop pp"] = f"{comparison.top1_drop} {comparison.top1_interval}"
+        texts[f"{name}: Top-1 pp [95 % of drop]"] = f"{comparison.top1_drop} {comparison.top1_interval}"
         texts[f"{name}: same Top-1 %"] = f"{comparison.agreement_percent} ({comparison.agreement_counts})"
         texts[f"{name}: broken / fixed / changed"] = (
             f"{comparison.broken} / {comparison.fixed} / {comparison.changed_wrong}"

@@ -14,7 +14,7 @@ _HEADERS = (
     "precision",
     "Top-1 %",
     "Top-5 %",
-    "Top-1 drop pp [paired 95 %]",
+    "Top-1 pp [95 % of drop]",
     "same Top-1",
     "broken, fixed, changed",
     "max, mean Δp",
@@ -30,6 +30,7 @@ def section(matrix: Matrix | None) -> list[str]:
     if matrix is None:
         return []
     lines = [f"- {code(name)} {word}: {prose(reason)}" for name, word, reason in matrix.failures]
+    lines += [f"- {prose(line)}" for line in matrix.absent]
     return [
         "## Comparison matrix",
         "",

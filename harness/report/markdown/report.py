@@ -50,8 +50,10 @@ def _head(record: RunRecord, summary: Summary) -> list[str]:
     lines = [
         f"# {verdict.word}: {prose(summary.name)}",
         "",
+        *([f"{prose(summary.headline)}.", ""] if summary.headline else []),
         f"**{prose(verdict.sentence)}** (exit {verdict.exit_code})",
         "",
+        *([f"Next: {prose(summary.next_step)}.", ""] if summary.next_step else []),
         " · ".join(about),
     ]
     if record.error and "\n" in record.error.strip():
@@ -141,9 +143,9 @@ def _comparisons(summary: Summary) -> list[str]:
         "broken",
         "fixed",
         "changed, both wrong",
-        "Top-1 drop pp [95 %]",
+        "Top-1 pp [95 % of drop]",
         "p",
-        "Top-5 drop pp [95 %]",
+        "Top-5 pp [95 % of drop]",
         "max Δp",
         "mean Δp",
         "largest Δp on",
@@ -170,7 +172,7 @@ def _comparisons(summary: Summary) -> list[str]:
     return [
         f"## Against the {base}",
         "",
-        f"{heading} {references}. Drop is {base} minus candidate: a loss is positive. Δp: change of a probability.",
+        f"{heading} {references}. Drop: {base} minus candidate, a loss is positive. Δp: change of a probability.",
         "",
         *table(headers, rows, right=("broken", "fixed", "changed, both wrong", "p")),
         *(["", f"Note: {prose(summary.interval_note)}."] if summary.interval_note else []),

@@ -30,7 +30,7 @@ def boards_table(boards: Boards) -> Table:
         "Top-1\n%",
         "same\nTop-1 %",
         "broken/\nfixed",
-        "Top-1 drop pp\n[paired 95 %]",
+        "Top-1 pp\n[95 % of drop]",
         "|Δp|\nmax",
         "images/s",
     )
@@ -59,7 +59,7 @@ def _cells(row: BoardRow, run: str) -> tuple[Text, ...]:
         figures = [
             numbers.percent(compared.top1_agreement.percent),
             f"{numbers.count(flips.broken)}/{numbers.count(flips.fixed)}",
-            f"{numbers.signed_pp(drop.top1_pp)} {numbers.interval(drop.top1_ci95_pp, numbers.signed_pp)}",
+            f"{numbers.change(drop.top1_pp, unit='')} {numbers.interval(drop.top1_ci95_pp, numbers.signed_pp)}",
             numbers.difference(compared.max_abs_diff),
         ]
     plain = (

@@ -26,15 +26,17 @@ _CELL = 8  # columns of one agreement, with the space beside it
 
 
 def matrix_parts(matrix: Matrix, console: Console) -> Iterator[RenderableType]:
-    """Return what is printed of a matrix: the table, what the figures mean, the best trade-off, and the triangle."""
-    line = _in_lines(matrix)
-    fits = console.measure(line, options=console.options.update(width=10_000)).maximum <= console.width
-    yield line if fits else _stacked(matrix)
-    yield ""
-    yield Text(IN_PASSING)
+    """Return what is printed of a matrix: the table, what the figures mean, what is missing, and the triangle."""
+    if matrix.rows:
+        wide = _in_lines(matrix)
+        fits = console.measure(wide, options=console.options.update(width=10_000)).maximum <= console.width
+        yield wide if fits else _stacked(matrix)
+        yield ""
+        yield Text(IN_PASSING)
     for candidate, word, reason in matrix.failures:
         yield Text(f"{candidate} {word}: {reason}", overflow="fold")
-    yield Text(matrix.conclusion, style="bold", overflow="fold")
+    for line in matrix.absent:
+        yield Text(line, overflow="fold")
     if len(matrix.names) > 1:
         yield ""
         yield from _triangle(matrix, console.width)
@@ -55,11 +57,10 @@ def _in_lines(matrix: Matrix) -> Table:
         "verdict",
         "Top-1\n%",
         "Top-5\n%",
-        "Top-1 drop pp\n[paired 95 %]",
+        "Top-1 pp\n[95 % of drop]",
         "same\nTop-1 %",
         "broken/\nfixed/\nchanged",
         "|Δp|\nmax",
-        "\nmean",
         "images/s",
         "latency\nms",
         "MB",
@@ -77,7 +78,6 @@ def _in_lines(matrix: Matrix) -> Table:
             row.model.top5.percent,
             *(compared if row.compared else [MISSING] * len(compared)),
             against.max_abs_diff,
-            against.mean_abs_diff,
             row.model.images_per_second,
             row.latency,
             row.megabytes,
@@ -90,7 +90,7 @@ def _stacked(matrix: Matrix) -> Table:
     headers = (
         "candidate\n  verdict",
         "Top-1 %\nTop-5 %\nsame %",
-        "Top-1 drop pp\n[paired 95 %]\np",
+        "Top-1 pp\n[95 % of drop]\np",
         "flips",
         "|Δp|\nmax\nmean",
         "images/s\nlatency ms\nMB",
@@ -100,12 +100,12 @@ def _stacked(matrix: Matrix) -> Table:
         against = row.against
         compared = (
             f"{against.top1_drop}\n{against.top1_interval}\np {against.p_value}",
-            f"{against.broken} broken\n{against.fixed} fixed\n{against.changed_wrong} changed",
+            _flips(row),
             f"{against.max_abs_diff}\n{against.mean_abs_diff}",
         )
         accuracy = f"{row.model.top1.percent}\n{row.model.top5.percent}\n{against.agreement_percent}"
         speed = f"{row.model.images_per_second}\n{row.latency}\n{row.megabytes}"
-        ran = row.standing not in ("error", "unavailable")
+        ran = row.standing != "error"
         cells = (
             accuracy if ran else MISSING,
             *(compared if row.compared else [MISSING] * len(compared)),
@@ -113,6 +113,13 @@ def _stacked(matrix: Matrix) -> Table:
         )
         table.add_row(_name(row) + Text("\n  ") + _verdict(row, "\n  "), *map(Text, cells))
     return table
+
+
+def _flips(row: MatrixRow) -> str:
+    """Return the flips, a kind a line; near-ties below them."""
+    broken, _, near = row.against.broken.partition(" ")
+    lines = f"{broken} broken\n{row.against.fixed} fixed\n{row.against.changed_wrong} changed"
+    return f"{lines}\n{near}" if near else lines
 
 
 def _name(row: MatrixRow) -> Text:

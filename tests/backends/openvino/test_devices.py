@@ -5,7 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from harness.backends.openvino.devices import find_devices
+import pytest
+
+from harness.backends.openvino.devices import find_devices, not_found
 from harness.backends.openvino.framework import reason
 
 
@@ -74,7 +76,23 @@ def test_what_is_not_there_is_told_with_the_reason() -> None:
     assert not found.devices
     assert not found.virtual
     assert {item.name for item in found.absent} == {"CPU", "GPU", "NPU"}
-    assert all("finds no such device" in item.reason for item in found.absent)
+    assert all("its driver is not installed" in item.reason for item in found.absent)
+
+
+@pytest.mark.parametrize(
+    ("device", "message", "told"),
+    [
+        (
+            "GPU",
+            'Cannot load library "x/libopenvino_gpu.so": libOpenCL.so.1: cannot open shared object file: No such file',
+            "GPU not found: install OpenCL (libOpenCL.so.1)",
+        ),
+        ("NPU", "y: libfoo.so: cannot open shared object file: No such file", "NPU not found: install libfoo.so"),
+        ("GPU", "no driver", "GPU not found: no driver"),
+    ],
+)
+def test_a_missing_library_is_named_with_what_to_install(device: str, message: str, told: str) -> None:
+    assert not_found(device, RuntimeError(message)) == told
 
 
 def test_reason() -> None:

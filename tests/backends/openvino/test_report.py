@@ -26,7 +26,7 @@ def told(device: str, precision: str = "f32", **seen: Any) -> list[str]:
     return deviations(wanted(device, precision), Observed(**{"precision": "f32", "devices": (device,), **seen}))
 
 
-class TestWhatIsNotAsItSeems:
+class TestWarnings:
     def test_nothing(self) -> None:
         assert told("CPU", layers={"f32": 53}) == []
         assert deviations(wanted("CPU", "device_default"), Observed("bf16", ("CPU",))) == []
@@ -34,28 +34,28 @@ class TestWhatIsNotAsItSeems:
 
     def test_f16_asked_and_bf16_given(self) -> None:
         assert deviations(wanted("CPU", "f16"), Observed("bf16", ("CPU",))) == [
-            "f16 was asked of CPU, the compiled model reports bf16"
+            "f16 was requested on CPU, but the compiled model runs in bf16"
         ]
         assert deviations(wanted("CPU", "f16"), Observed("int8+bf16", ("CPU",))) == [
-            "f16 was asked of CPU, the compiled model reports bf16"
+            "f16 was requested on CPU, but the compiled model runs in bf16"
         ]
 
     def test_layers_that_run_otherwise_than_reported(self) -> None:
         assert told("CPU", layers={"bf16": 50, "f32": 3}) == [
-            "the compiled model reports f32, but of its 53 multiplying layers run 50 in bf16"
+            "the compiled model reports f32, but of its 53 multiplying layers 50 in bf16"
         ]
 
     def test_auto_may_change(self) -> None:
         (only,) = told("AUTO:GPU,CPU", devices=("CPU",))
-        assert only == "AUTO may change the device while it runs; it began on CPU"
+        assert only == "AUTO may change the device during the run; it started on CPU"
 
     @pytest.mark.parametrize(
         ("device", "gathers", "expected"),
         [
-            ("BATCH:CPU(4)", 4, "BATCH:CPU(4) gathers 4 requests into a batch by itself; latencies include"),
-            ("GPU", 16, "GPU gathers 16 requests into a batch by itself; latencies include that waiting"),
-            ("GPU", None, "GPU gathers requests into a batch by itself; latencies include that waiting"),
-            ("BATCH:CPU", 1, "BATCH:CPU gathers nothing here, because the device asks for a batch of 1"),
+            ("BATCH:CPU(4)", 4, "BATCH:CPU(4) collects 4 requests into a batch; latencies include"),
+            ("GPU", 16, "GPU collects 16 requests into a batch; latencies include the waiting time"),
+            ("GPU", None, "GPU collects requests into a batch; latencies include the waiting time"),
+            ("BATCH:CPU", 1, "BATCH:CPU isn't batching; use BATCH:CPU(4)"),
         ],
     )
     def test_automatic_batching(self, device: str, gathers: int | None, expected: str) -> None:
@@ -64,10 +64,10 @@ class TestWhatIsNotAsItSeems:
 
     def test_dynamic_shapes_on_npu(self) -> None:
         assert told("NPU", batch=4, fixed=True) == [
-            "the IR has a free dimension, which the NPU does not take; it was fixed to batch 4"
+            "the NPU needs a fixed shape, so the IR's free dimension was set to batch 4"
         ]
         assert told("HETERO:NPU,CPU", devices=("NPU", "CPU"), batch=1, fixed=True) != []
-        assert told("NPU", batch=8) == ["the NPU was given a batch of 8; it is made for 1"]
+        assert told("NPU", batch=8) == ["the NPU runs a batch of 8; use batch 1 for full speed"]
         assert told("NPU") == []
         assert told("CPU", batch=4, fixed=True) == []
 
@@ -164,7 +164,7 @@ class TestReport:
             "layers_by_precision": {},
             "plugin_versions": {"GPU.0": "1.2"},
         }
-        told = "ir: GPU gathers requests into a batch by itself; latencies include that waiting"
+        told = "ir: GPU collects requests into a batch; latencies include the waiting time"
         assert found.warnings == (told,)
 
     def test_quantised_layers_make_the_precision(self, openvino: Any) -> None:
@@ -178,7 +178,7 @@ class TestReport:
     def test_a_device_that_tells_no_precision_is_known_by_its_layers(self, openvino: Any) -> None:
         found = reported(openvino, Compiled({}, [Layer("Convolution", "bf16")] * 2), device="CPU")
         assert found.effective_precision == "bf16"
-        assert found.warnings == ("ir: f32 was asked of CPU, the compiled model reports bf16",)
+        assert found.warnings == ("ir: f32 was requested on CPU, but the compiled model runs in bf16",)
         assert reported(openvino, Compiled({}), device="SILENT").effective_precision == "unknown"
 
     def test_each_device_below_has_its_precision(self, openvino: Any) -> None:
@@ -189,7 +189,7 @@ class TestReport:
         properties = {"EXECUTION_DEVICES": ["GPU", "CPU"], "DEVICE_PROPERTIES": below}
         found = reported(openvino, Compiled(properties), device="HETERO:GPU,CPU")
         assert found.effective_precision == "f16+f32"
-        assert found.warnings == ("ir: f32 was asked of HETERO:GPU,CPU, the compiled model reports f16+f32",)
+        assert found.warnings == ("ir: f32 was requested on HETERO:GPU,CPU, but the compiled model runs in f16+f32",)
 
 
 class TestADeviceThatChanges:
@@ -204,9 +204,9 @@ class TestADeviceThatChanges:
         assert found.details["execution_devices"] == ["CPU", "GPU.0"]
         assert found.device_name == "CPU's FULL_DEVICE_NAME, GPU.0's FULL_DEVICE_NAME"
         assert found.warnings == (
-            "ir: AUTO may change the device while it runs; it began on CPU",
-            "ir: f32 was asked of AUTO, the compiled model reports f16",
-            "ir: AUTO may change the device while it runs; it began on GPU.0",
+            "ir: AUTO may change the device during the run; it started on CPU",
+            "ir: f32 was requested on AUTO, but the compiled model runs in f16",
+            "ir: AUTO may change the device during the run; it started on GPU.0",
             "ir: AUTO changed the device while it ran: CPU, GPU.0; the figures are of all of them",
         )
 
@@ -250,7 +250,7 @@ def test_smaller_weights_are_no_other_precision(make_ir: IrMaker, openvino: Any,
 
 
 @pytest.mark.parametrize(
-    ("device", "gathers", "told"), [("BATCH:CPU(2)", 2, "gathers 2 requests"), ("BATCH:CPU", 1, "gathers nothing here")]
+    ("device", "gathers", "told"), [("BATCH:CPU(2)", 2, "collects 2 requests"), ("BATCH:CPU", 1, "isn't batching")]
 )
 def test_batches_on_the_cpu(tiny: Tiny, pixels: Any, device: str, gathers: int, told: str) -> None:
     with OpenVINOBackend(spec(tiny.ir, device=device)) as backend:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.judging.tradeoff import compare_candidates
@@ -24,31 +26,27 @@ def test_the_written_decision_is_what_the_rules_say() -> None:
 
 def test_every_candidate_has_a_row_in_the_records_order() -> None:
     rows = made(precisions()).rows
-    assert [row.model.id for row in rows] == ["bf16", "f16-weights", "f32", "int8", "npu", "gpu"]
-    assert [row.best for row in rows] == [True, *[False] * 5]
-    assert [row.word for row in rows] == ["best, may ship", "may ship", "may ship", "fails", "error", "unavailable"]
-    assert [row.gates for row in rows] == ["", "", "", "drop", "", ""]
-    assert [row.compared for row in rows] == [True] * 4 + [False] * 2
+    assert [row.model.id for row in rows] == ["bf16", "f16-weights", "f32", "int8", "npu"]
+    assert [row.best for row in rows] == [True, *[False] * 4]
+    assert [row.word for row in rows] == ["best, may ship", "may ship", "may ship", "fails", "error"]
+    assert [row.gates for row in rows] == ["", "", "", "drop", ""]
+    assert [row.compared for row in rows] == [True] * 4 + [False]
 
 
 def test_the_figures_of_a_row() -> None:
     best, *_, gone = made(precisions()).rows
     assert (best.model.top1.percent, best.model.top5.percent, best.model.images_per_second) == ("78.15", "94.00", "611")
-    assert (best.against.top1_drop, best.against.top1_interval) == ("+0.154", "[-0.806, +1.166]")
+    assert (best.against.top1_drop, best.against.top1_interval) == ("lost 0.154", "[-0.806, +1.166]")
     assert (best.latency, best.megabytes) == ("3.12, 12.6", "14.0")
     assert (gone.latency, gone.against.top1_drop, gone.against.broken, gone.model.images_per_second) == ("n/a",) * 4
-    assert (gone.against.candidate, gone.against.worst_image, gone.megabytes) == ("gpu", None, "14.0")
+    assert (gone.against.candidate, gone.against.worst_image, gone.megabytes) == ("npu", None, "14.0")
 
 
 def test_conclusion_and_the_reasons_of_those_without_figures() -> None:
     matrix = made(precisions())
-    assert matrix.conclusion == (
-        "Best trade-off: bf16 is the fastest (611 images/s, measured in passing) of 3 candidates that may ship"
-    )
-    assert matrix.failures == (
-        ("npu", "error", "gave no answer within 300 s"),
-        ("gpu", "unavailable", "device GPU is not there"),
-    )
+    assert matrix.conclusion == ("Ship bf16: the fastest (611 images/s) of 3 candidates that may ship")
+    assert matrix.failures == (("npu", "error", "gave no answer within 300 s"),)
+    assert matrix.absent == ("device GPU is not there (skipped: gpu)",)
     silent = precisions()
     models = tuple(part.model_copy(update={"error": None}) for part in silent.models)
     assert made(silent.model_copy(update={"models": models})).failures[0][2] == "the record has no reason"
@@ -83,7 +81,16 @@ def test_one_candidate_needs_no_matrix_and_one_that_is_not_there_counts() -> Non
     assert comparison_matrix(record(), summarise(record())) is None
     gone = model("gpu", status="unavailable", error="no GPU", top1=None, top5=None, images_per_second=None)
     two = record(models=(model("tf"), model("ir"), gone))
-    assert [row.word for row in made(two).rows] == ["best, may ship", "unavailable"]
+    assert [row.word for row in made(two).rows] == ["best, may ship"]
+    assert made(two).absent == ("no GPU (skipped: gpu)",)
+
+
+def test_candidates_of_one_missing_device_share_a_line_and_each_reason_is_said_once() -> None:
+    missing: dict[str, Any] = {"status": "unavailable", "device": "GPU", "top1": None, "top5": None}
+    none = [model(name, error=f"{name}: GPU not found: install its driver", **missing) for name in ("a", "b")]
+    npu = model("c", **(missing | {"device": "NPU"}), error="c: NPU not found")
+    lines = made(record(models=(model("tf"), model("ir"), *none, npu))).absent
+    assert lines == ("GPU not found: install its driver (skipped: a, b)", "NPU not found (skipped: c)")
 
 
 def test_an_old_record_without_a_decision_gets_one() -> None:
@@ -101,7 +108,7 @@ def test_a_decision_that_the_gates_contradict_is_not_believed() -> None:
 def test_a_decision_that_forgot_a_candidate_does_not_hide_it() -> None:
     short = MatrixPart(order=("f32", "another"), best="f32", may_ship=("f32",), reason="so")
     rows = made(precisions().model_copy(update={"matrix": short})).rows
-    assert [row.model.id for row in rows] == ["f32", "bf16", "f16-weights", "int8", "gpu", "npu"]
+    assert [row.model.id for row in rows] == ["f32", "bf16", "f16-weights", "int8", "npu"]
 
 
 def test_why_none_may_ship_begins_with_a_capital() -> None:
@@ -112,7 +119,7 @@ def test_why_none_may_ship_begins_with_a_capital() -> None:
 def test_hidden_characters_of_a_reason_are_written_out() -> None:
     short = MatrixPart(order=("f32",), best="f32", may_ship=("f32",), reason="\x1b[31m")
     matrix = made(precisions().model_copy(update={"matrix": short}))
-    assert matrix.conclusion == "Best trade-off: \\x1b[31m"
+    assert matrix.conclusion == "Ship f32: \\x1b[31m"
 
 
 @pytest.mark.parametrize(("batch", "shown"), [(1, "3.12, 12.6"), (32, "3.12, 12.6 per 32"), (None, "3.12, 12.6")])

@@ -32,19 +32,19 @@ def test_rows_of_a_comparison() -> None:
     (row,) = summarise(records.bf16()).comparisons
     assert (row.agreement_percent, row.agreement_counts) == ("97.54", "634/650")
     assert (row.broken, row.fixed, row.changed_wrong) == ("4", "3", "9")
-    assert (row.top1_drop, row.top1_interval) == ("+0.154", "[-0.806, +1.166]")
-    assert (row.top5_drop, row.p_value) == ("-0.154", "1.000")
+    assert (row.top1_drop, row.top1_interval) == ("lost 0.154", "[-0.806, +1.166]")
+    assert (row.top5_drop, row.p_value) == ("gained 0.154", "1.000")
     assert (row.max_abs_diff, row.mean_abs_diff) == ("0.26", "8.3e-05")
 
 
 def test_the_headline_has_both_accuracies_of_the_candidate_that_lost_most() -> None:
-    assert summarise(record()).headline == "ir unchanged: Top-1 78.31 %"
-    assert summarise(records.bf16()).headline == "ir lost 0.154 pp: Top-1 78.31 to 78.15 %"
+    assert summarise(record()).headline == "Converted model kept its accuracy: 78.31 % Top-1"
+    assert summarise(records.bf16()).headline == "Converted model lost 0.154 pp: 78.31 to 78.15 % Top-1"
     worse = comparison("int8", drop=Drop(top1_pp=800 / 650, top5_pp=0.0, top1_ci95_pp=None, top1_p_value=None))
     models = (model("tf"), model("ir"), model("int8", top1=accuracy(501, 650, None)))
     run = record(models=models, comparisons=(comparison(), worse))
     assert summarise(run.model_copy(update={"exit_code": 3})).headline is None
-    assert summarise(run).headline == "int8 lost 1.231 pp: Top-1 78.31 to 77.08 %"
+    assert summarise(run).headline == "int8 lost 1.2 pp: 78.3 to 77.1 % Top-1"
     assert summarise(records.failed_to_run()).headline is None
 
 
@@ -85,9 +85,9 @@ def test_warnings_of_run_and_gates_are_shown_once_each() -> None:
 
 def test_bad_images_name_their_policy() -> None:
     bad = dataset(bad_images=(BadImage(id="a", reason="cut off"), BadImage(id="b", reason="no image")))
-    assert summarise(record(dataset=bad)).bad_images == ("2 bad images: the run cannot complete (policy: fail)")
+    assert summarise(record(dataset=bad)).bad_images == ("2 bad images: the run stops (policy: fail)")
     skipped = bad.model_copy(update={"bad_images_policy": "skip"})
-    assert "left out of every count" in (summarise(record(dataset=skipped)).bad_images or "")
+    assert "excluded from every count" in (summarise(record(dataset=skipped)).bad_images or "")
     assert summarise(record()).bad_images is None
 
 
@@ -100,7 +100,7 @@ def test_intervals_of_a_run_that_could_stop_early_are_no_proof() -> None:
     early = record(config={"certify": certify}, dataset=dataset(images=50_000))
     note = summarise(early).interval_note
     assert note is not None
-    assert "what is proven is in the gate certify" in note
+    assert "see the gate certify for what is proven" in note
     out = io.StringIO()
     print_summary(early, out, 200)
     assert note in " ".join(out.getvalue().split())

@@ -82,7 +82,7 @@ def test_interrupted() -> None:
     verdict = judge(records.interrupted())
     assert verdict.kind == "interrupted"
     assert verdict.line == (
-        "INTERRUPTED (exit 130): 128 of 650 images were evaluated before the run stopped; there is no verdict"
+        "INTERRUPTED (exit 130): 128 of 650 images were evaluated before the run stopped; no verdict"
     )
 
 
@@ -124,7 +124,7 @@ def test_a_complete_run_with_another_exit_code_is_no_pass(code: int, word: str) 
 def test_a_record_that_does_not_bear_out_its_success_is_no_pass(changes: dict[str, Any], why: str) -> None:
     verdict = judge(record(exit_code=0, **changes))
     assert verdict.kind == "error"
-    assert verdict.line == f"RECORD CONTRADICTS ITSELF (exit 0): exit code 0, but {why}"
+    assert verdict.line == f"INCONSISTENT RECORD (exit 0): exit code 0, but {why}"
 
 
 def test_exit_1_without_a_failed_gate_says_so() -> None:

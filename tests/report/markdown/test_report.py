@@ -78,11 +78,13 @@ def test_hostile_names_are_shown_and_act_on_nothing() -> None:
 
 
 def test_the_first_screen_says_what_broke_and_by_how_much() -> None:
-    first = markdown.render(records.bf16(), table()).splitlines()[:12]
+    first = markdown.render(records.bf16(), table()).splitlines()[:16]
     assert first[0] == "# FAIL: mobilenet-v2-1.0-224"
-    assert "parity failed for candidate ir: max" in first[2]
-    assert "0.26 on 64 images, limit 0.001" in first[2]
-    assert "650 of 50,000 images (a subset) · 1 candidate · 1 warning" in first[4]
+    assert first[2] == "Converted model lost 0.154 pp: 78.31 to 78.15 % Top-1."
+    assert "parity failed for candidate ir: max" in first[4]
+    assert "0.26 on 64 images, limit 0.001" in first[4]
+    assert first[6] == "Next: find the cause: \\`harness diagnose configs/mobilenet-v2-1.0-224.yml\\`."
+    assert "650 of 50,000 images (a subset) · 1 candidate · 1 warning" in first[8]
     assert any(line.startswith("| **FAIL** | parity | `ir` |") for line in first)
 
 
@@ -139,7 +141,7 @@ def test_a_small_loss_is_not_rounded_to_nothing() -> None:
 def test_bad_images_are_listed_with_the_policy_and_the_rest_counted() -> None:
     bad = tuple(BadImage(id=f"{number}.jpg", reason="cut off") for number in range(23))
     text = markdown.render(record(dataset=dataset(bad_images=bad, bad_images_policy="skip")))
-    assert "23 bad images: left out of every count" in text
+    assert "23 bad images: excluded from every count" in text
     assert text.count(": cut off") == 20
     assert "- and 3 more, in `run.json`" in text
 

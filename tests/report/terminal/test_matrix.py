@@ -66,7 +66,7 @@ def test_it_takes_the_place_of_the_comparisons_only_with_several_candidates() ->
 
 def test_a_line_a_candidate_where_it_fits() -> None:
     (line,) = [line for line in printed(precisions(), 130).splitlines() if line.startswith("* bf16")]
-    cells = "best, may ship 78.15 94.00 +0.154 [-0.806, +1.166] 97.54 4/3/9 0.16 0.00016 611 3.12, 12.6 14.0"
+    cells = "best, may ship 78.15 94.00 lost 0.154 [-0.806, +1.166] 97.54 4/3/9 0.16 611 3.12, 12.6 14.0"
     assert line.split() == ["*", "bf16", *cells.split()]
 
 
@@ -83,8 +83,9 @@ def test_the_best_is_marked_by_sign_and_word_in_ascii_too() -> None:
 def test_what_could_not_be_evaluated_has_a_row_and_a_reason() -> None:
     text = printed(precisions(), 80)
     assert "npu error: gave no answer within 300 s\n" in text
-    assert "gpu unavailable: device GPU is not there\n" in text
-    assert "\ngpu               n/a" in text
+    assert "\nnpu               n/a" in text
+    assert "device GPU is not there (skipped: gpu)\n" in text  # one line a device, and no row
+    assert "\ngpu" not in text
 
 
 def test_a_large_triangle_comes_in_blocks_that_miss_no_pair() -> None:
@@ -109,6 +110,18 @@ def test_an_interrupted_run_shows_what_it_has() -> None:
     two = run.model_copy(update={"models": (*run.models, run.models[1].model_copy(update={"id": "two"}))})
     text = printed(two, 80)
     assert "Comparison matrix\n" in text
-    assert "\nir           78.12    n/a            n/a    n/a   413\n  undecided  93.75" in text
-    assert "No candidate may ship: no gate passed for ir, two\n" in text
+    assert "\nir           78.12    n/a             n/a    n/a   413\n  undecided  93.75" in text
+    assert "may ship" not in text
     assert "best" not in text
+
+
+def test_verdict_and_candidate_to_ship_come_first_and_last() -> None:
+    lines = printed(records.many_candidates(3), 200).splitlines()
+    verdict = "FAIL (exit 1): parity failed for candidate cpu-00: max |Δp| 0.5 on 64 images, limit 0.001"
+    ship = (
+        "Ship cpu-01: first in the configuration, with the smallest Top-1 drop (0 pp),"
+        " among the 2 within 15 % of the fastest (413 images/s); 2 candidates may ship"
+    )
+    lead = [verdict, ship, "Next: find the cause: `harness diagnose configs/mobilenet-v2-1.0-224.yml`"]
+    assert lines[:3] == lead
+    assert lines[-3:] == lead

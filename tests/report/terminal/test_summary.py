@@ -36,12 +36,20 @@ def test_golden(name: str, width: int, golden: Callable[[str, str], None]) -> No
 
 @pytest.mark.parametrize("name", ["record", "bf16", "interrupted", "failed_to_run", "many_candidates", "hostile"])
 @pytest.mark.parametrize("width", [80, 100, 120, 200])
-def test_it_fits_and_the_verdict_comes_last(name: str, width: int) -> None:
+def test_it_fits_and_the_verdict_comes_first_and_last(name: str, width: int) -> None:
     record = getattr(records, name)()
     text = printed(record, width)
     assert max(len(line) for line in text.splitlines()) <= width
     _, _, last = text.rpartition("━" * width + "\n")
-    assert last.replace("\n", "").replace(" ", "") == judge(record).line.replace(" ", "")
+    verdict = judge(record).line.replace(" ", "")
+    assert last.replace("\n", "").replace(" ", "").startswith(verdict)
+    assert text.startswith(last)
+
+
+def test_where_the_reports_are_stands_before_the_last_verdict() -> None:
+    file = io.StringIO()
+    print_summary(records.record(), file, 80, places="Record and reports in reports/x: run.json")
+    assert "\nRecord and reports in reports/x: run.json\n━━━" in file.getvalue()
 
 
 def test_intervals_stay_in_one_piece_at_80_columns() -> None:

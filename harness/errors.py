@@ -56,6 +56,10 @@ class WrongWidthError(ModelError):
     width: int | None = None
 
 
+class CannotHoldError(ModelError):
+    """An input takes whole numbers, and mean and scale give others."""
+
+
 class DeviceError(HarnessError):
     """A device is absent, or lacks what was asked of it."""
 

@@ -174,6 +174,7 @@ def make_ir(openvino: Any, network: Network) -> IrMaker:
         scale_weights: float = 1.0,
         second_input: bool = False,
         second_output: bool = False,
+        cast: str = "",
     ) -> Path:
         """``inside``: mean and scale are part of the model; batch -1 is free; ``reshape``: one follows the softmax."""
         shape = [batch, SIZE, SIZE, 3] if layout == "NHWC" else [batch, 3, SIZE, SIZE]
@@ -186,6 +187,8 @@ def make_ir(openvino: Any, network: Network) -> IrMaker:
         if inside:
             x = ops.subtract(x, np.array(MEAN, np.float32)[order])
             x = ops.divide(x, np.array(SCALE, np.float32)[order])
+        if cast:
+            x = ops.convert(ops.convert(x, cast), "f32")
         hidden = ops.relu(ops.matmul(x, network.first[order], False, False))
         pooled: Any = ops.reduce_mean(hidden, np.array([1, 2], np.int32))
         parameters = [given]

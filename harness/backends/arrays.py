@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.backends.base import ModelSpec, Pixels, Probabilities, size_key, wrong_width
 from harness.backends.layouts import Layout, layout_of
-from harness.errors import ModelError
+from harness.errors import CannotHoldError, ModelError
 from harness.feeding.contract import holds, is_reversed, normalised
 from harness.feeding.outputs import as_rows
 
@@ -64,7 +64,7 @@ def table_of(spec: ModelSpec, table: NDArray[np.float32], dtype: Any, shown: str
     any where pixels are floating.
     """
     if np.issubdtype(dtype, np.integer) and (spec.floating or not holds(dtype, table)):
-        raise ModelError(
+        raise CannotHoldError(
             f"{spec.model}: the input '{spec.input.tensor}' takes {shown}, which cannot hold pixels after mean and "
             "scale; leave `mean` and `scale` out of `input` where the model has them inside"
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.commands.options import add_actions, add_config, add_json, number, percentage_points, positive
 from harness.commands.result import Result
-from harness.errors import ConfigError, RecordError
+from harness.errors import ConfigError
 from harness.text import printable
 
 if TYPE_CHECKING:
@@ -70,10 +70,7 @@ def _make(options: argparse.Namespace) -> Capsule:
     if options.file.exists() and not options.overwrite:
         raise ConfigError(f"{printable(str(options.file))}: exists; --overwrite replaces it")
     making = Making(options.images, options.certify, discordant, options.encoded, not options.no_cache)
-    try:
-        return make_capsule(load_config(options.config, options.overrides), options.file, making)
-    except RecordError as error:
-        raise RecordError(str(error).replace(" with --out", "")) from None
+    return make_capsule(load_config(options.config, options.overrides), options.file, making)
 
 
 def as_json(capsule: Capsule) -> dict[str, Any]:

@@ -148,9 +148,9 @@ def index(options: argparse.Namespace) -> Result:
     writer.writerows(labelled.pairs)
     _read_back(options, sink.getvalue(), labelled)
     try:
-        write_atomically(options.file, sink.getvalue().encode())
+        write_atomically(options.file, sink.getvalue().encode(), named_by="")
     except RecordError as error:
-        raise DatasetError(str(error).replace(" with --out", "")) from None
+        raise DatasetError(str(error)) from None
     images = f"{len(labelled.pairs):,} images of the form {labelled.form}; labels from {labelled.label_source}"
     use = f"Use it with --set dataset.path={options.path} --set dataset.labels={options.file}"
     return Result(text=f"{printable(f'{options.file}: {images}')}\n{printable(use)}\n")

@@ -34,7 +34,10 @@ def run(options: argparse.Namespace) -> Result:
     from harness.config import load_config
     from harness.conversion.prepared import prepare_models
     from harness.diagnosis.diagnose import chosen, diagnose
+    from harness.disk.atomic import make_folder
 
+    if options.html:
+        make_folder(options.html.absolute().parent, named_by="--html")
     config = load_config(options.config, options.overrides)
     config = config.model_copy(update={"candidates": chosen(config, options.candidate)})  # the others need not be there
     prepare_models(config)
@@ -56,7 +59,7 @@ def _write_page(path: Path, name: str, found: tuple[Diagnosis, ...]) -> None:
     from harness.disk.atomic import write_atomically
     from harness.report.html.diagnosis_page import render
 
-    write_atomically(path, render(name, [item.as_json() for item in found]).encode("utf-8"))
+    write_atomically(path, render(name, [item.as_json() for item in found]).encode("utf-8"), named_by="--html")
 
 
 def as_json(found: tuple[Diagnosis, ...]) -> dict[str, Any]:

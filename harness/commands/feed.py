@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> Result:
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
         raise ConfigError(printable(f"--model {options.model}: no such model in {options.config}; {hint}"))
     arrays = feed(fed, models, options.images)
-    make_folder(options.out.absolute().parent)
-    write_atomically(options.out, npz(arrays))
+    make_folder(options.out.absolute().parent, named_by="--out")
+    write_atomically(options.out, npz(arrays), named_by="--out")
     lines = [f"{name}: {'x'.join(map(str, array.shape))} {array.dtype}\n" for name, array in arrays.items()]
     return Result(text="".join([*lines, f"written to {printable(str(options.out))}\n"]))

@@ -47,8 +47,8 @@ def run(options: argparse.Namespace) -> Result:
     error = "\n".join(f"note: {note}" for note in notes) or None
     if options.out is None:
         return Result(text=text, error=error)
-    make_folder(options.out.absolute().parent)
-    write_atomically(options.out, text.encode())
+    make_folder(options.out.absolute().parent, named_by="--out")
+    write_atomically(options.out, text.encode(), named_by="--out")
     count = len(check.entries)
     return Result(
         text=f"{printable(str(options.out))}: written, {count} model{'s' if count > 1 else ''}\n", error=error

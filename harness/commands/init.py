@@ -43,8 +43,8 @@ def run(options: argparse.Namespace) -> Result:
     code = EXIT_OK if all(found) else EXIT_NOTHING_DECIDED
     if out is None:
         return Result(code, text=text, error="\n".join(lines) or None)
-    make_folder(out.absolute().parent)
-    write_atomically(out, text.encode())
+    make_folder(out.absolute().parent, named_by="--out")
+    write_atomically(out, text.encode(), named_by="--out")
     place = printable(str(out))
     lines.append(f"{place}: written. Next: harness validate {place}")
     return Result(code, text="".join(f"{line}\n" for line in lines))

@@ -76,6 +76,7 @@ class Bench:
         self._pixels: dict[object, Prepared] = {}
         self.loaded: Loaded  # of the candidate, once it ran
         self._stack = ExitStack()
+        self._reference_subject: Subject | None = None
         self.dropped = 0  # leading classes of the candidate that are no classes of the reference
 
     def __enter__(self) -> Self:
@@ -169,10 +170,20 @@ class Bench:
         return self._tamper.outputs(raw) if self._tamper.outputs else raw
 
     def read(
-        self, raw: Rows, spec: ModelSpec, rows: NDArray[np.int64] | None = None, limit: float | None = None
+        self,
+        raw: Rows,
+        spec: ModelSpec,
+        rows: NDArray[np.int64] | None = None,
+        limit: float | None = None,
+        reference: Rows | None = None,
     ) -> list[Read]:
-        """Return what comes out of each way of reading the candidate's outputs, the configured one first."""
-        reference = self.reference_rows if rows is None else self.reference_rows[rows]
+        """Return what comes out of each way of reading the candidate's outputs, the configured one first.
+
+        ``reference``: probabilities of all images that they are held against, where it is not those of the reference as
+        configured.
+        """
+        reference = self.reference_rows if reference is None else reference
+        reference = reference if rows is None else reference[rows]
 
         def common(values: Rows) -> Rows:
             return self.classes.of(spec, values[:, self.dropped :], "none")
@@ -194,12 +205,12 @@ class Bench:
         """Return which images are right by probabilities (n, common classes)."""
         return np.asarray(rows.argmax(axis=1) == self.labels[: len(rows)] - self.classes.offset)
 
-    def reference_hits_if(self, feeding: Feeding) -> NDArray[np.bool_]:
-        """Return which images the reference gets right when it is fed otherwise."""
-        with Subject(self.reference.backend, self.reference_spec) as subject:
-            raw = subject.answer(self.values(feeding))
-        self.reference_otherwise = self.classes.of(self.reference_spec, raw, self.applied.get(self.reference_spec.id))
-        return self.hits(self.reference_otherwise)
+    def reference_if(self, feeding: Feeding) -> Rows:
+        """Return the reference's probabilities of all images when it is fed otherwise. Raises CannotFeedError."""
+        if self._reference_subject is None:
+            self._reference_subject = self._stack.enter_context(Subject(self.reference.backend, self.reference_spec))
+        raw = self._reference_subject.answer(self.values(feeding))
+        return self.classes.of(self.reference_spec, raw, self.applied.get(self.reference_spec.id))
 
 
 def key_of(model: Reference | Candidate) -> str:

@@ -6,8 +6,10 @@ import dataclasses
 
 import numpy as np
 
+from harness.diagnosis.casts import cast_beside
+from harness.diagnosis.explanations import Tried
 from harness.diagnosis.feedings import Trial
-from harness.diagnosis.search import CLEAR, Search, Tried
+from harness.diagnosis.search import CLEAR, Search
 
 _WITHIN = 0.25  # of a probability: what other weights may move while the order of classes is looked at
 
@@ -24,8 +26,8 @@ def change_beside(search: Search) -> Tried | None:
     reads = [read for read in bench.read(raw, search.spec, few, _WITHIN) if read.reading.cause]
     tried += [Tried(Trial((), bench.own), read, (read.reading.cause,), len(few)) for read in reads]
     best = min(tried, key=lambda item: item.typical, default=None)
-    if best is None or best.trial is None or best.typical * CLEAR > float(np.median(search.before.off[few])):
-        return None
+    if best is None or best.typical * CLEAR > float(np.median(search.before.off[few])):
+        return cast_beside(search)
     raw = bench.answer(search.subject, bench.values(best.trial.feeding))
     for read in bench.read(raw, search.spec, limit=_WITHIN):
         found = dataclasses.replace(best, read=read, images=bench.count)

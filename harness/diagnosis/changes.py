@@ -31,7 +31,9 @@ class Change:
 
     ``cause``: its documented identifier; ``words``: what the network sees so, after "sees"; ``normalisation``: from the
     reference's mean and scale, in the order red, green, blue, to those that the network sees; ``pixels``: what becomes
-    of an array (n, height, width, 3), and ``undo`` takes back.
+    of an array (n, height, width, 3), and ``undo`` takes back; ``cast``: what becomes of the values after mean and
+    scale, which nothing takes back; ``cell``: of what comes out of it, two arrays of values
+    that surely become the same again.
     """
 
     cause: str
@@ -39,6 +41,8 @@ class Change:
     normalisation: Normalisation | None = None
     pixels: Callable[[Array], Array] | None = None
     undo: Callable[[Array], Array] | None = None
+    cast: Callable[[Array], Array] | None = None
+    cell: Callable[[Array], tuple[Array, Array]] | None = None
 
 
 def swapped(pixels: Array) -> Array:
@@ -151,4 +155,47 @@ LAYOUT_CHANGES: tuple[Change, ...] = (
     Change("layout", "NCHW pixels read as NHWC", pixels=planar, undo=interleaved),
     Change("layout", "NHWC pixels read as NCHW", pixels=interleaved, undo=planar),
     Change("layout", "rows and columns exchanged", pixels=transposed, undo=transposed),
+)
+
+
+def truncated(values: Array) -> Array:
+    """Cut off what comes behind the point."""
+    return np.trunc(values)
+
+
+def as_uint8(values: Array) -> Array:
+    """Cast to uint8 as C does: cut off, and counted modulo 256."""
+    return np.trunc(values).astype(np.int64).astype(np.uint8).astype(np.float32)
+
+
+def as_int8(values: Array) -> Array:
+    """Cast to int8 as C does: cut off, and counted modulo 256, from -128."""
+    return np.trunc(values).astype(np.int64).astype(np.int8).astype(np.float32)
+
+
+def _cut_to(whole: Array) -> tuple[Array, Array]:
+    """Return values that are cut off to these: a whole number itself may come out of a division a little smaller."""
+    sign = np.sign(whole)
+    return np.where(sign == 0, -0.25, whole + 0.25 * sign), np.where(sign == 0, 0.25, whole + 0.75 * sign)
+
+
+def _rounded_to(whole: Array) -> tuple[Array, Array]:
+    return whole - 0.25, whole + 0.25
+
+
+def _cast(words: str, cast: Callable[[Array], Array], cell: Callable[[Array], tuple[Array, Array]] = _cut_to) -> Change:
+    return Change("input-cast", f"values {words} after mean and scale", cast=cast, cell=cell)
+
+
+def _limited(low: int, high: int) -> Callable[[Array], Array]:
+    return lambda values: np.clip(np.rint(values), low, high)
+
+
+CAST_CHANGES: tuple[Change, ...] = (
+    _cast("truncated to whole numbers", truncated),
+    _cast("rounded to whole numbers", np.rint, _rounded_to),
+    _cast("cast to uint8", as_uint8),
+    _cast("rounded and limited to 0 to 255", _limited(0, 255), _rounded_to),
+    _cast("cast to int8", as_int8),
+    _cast("rounded and limited to -128 to 127", _limited(-128, 127), _rounded_to),
 )

@@ -9,16 +9,22 @@ from collections.abc import Callable
 from harness.config import Candidate, Config
 from harness.dataset.image_set import open_image_set
 from harness.diagnosis.answer import Diagnosis, number
+from harness.diagnosis.answering import answer, evidence, nothing_explains
 from harness.diagnosis.bench import IMAGES, Bench, Tamper
+from harness.diagnosis.casts import search_cast, search_cast_pairs
+from harness.diagnosis.explanations import Tried
 from harness.diagnosis.inside import is_certain, search_inside
 from harness.diagnosis.readings import Rows
 from harness.diagnosis.reference import check_reference, suspect_labels, wrong_reference
-from harness.diagnosis.search import Search, Tried, nothing_explains
+from harness.diagnosis.running import open_for_trials, search_batch, search_outputs
+from harness.diagnosis.search import Search
+from harness.diagnosis.whole_input import of_whole_input
 from harness.diagnosis.widths import of_another_width
 from harness.engine.identity import plan_models
-from harness.errors import ConfigError, DatasetError, WrongWidthError, nearest
+from harness.errors import CannotHoldError, ConfigError, DatasetError, WrongWidthError, nearest
 
 Progress = Callable[[str], None]
+_STEPS: tuple[Callable[[Search], Tried | None], ...] = (Search.search, search_batch, search_outputs, search_cast)
 
 
 def chosen(config: Config, wanted: str | None) -> tuple[Candidate, ...]:
@@ -77,14 +83,13 @@ def diagnose_bench(search: Search) -> Diagnosis:
     try:
         is_parity = search.begin()
     except WrongWidthError as error:
-        answer = of_another_width(search, error)
-        if answer is not None:
-            return answer
-        return _searched(search)
+        return of_another_width(search, error) or _searched(search)
+    except CannotHoldError as error:
+        return of_whole_input(search, error)
     labels = suspect_labels(bench)
     if labels is not None and is_parity:
         return labels
-    search.open()
+    open_for_trials(search)
     if labels is not None:
         return _with_labels(labels, _searched(search))
     if is_parity:
@@ -114,25 +119,27 @@ def diagnose_quickly(search: Search) -> Diagnosis | None:
         return None
     if is_parity:
         return suspect_labels(search.bench)
-    search.open()
+    open_for_trials(search)
     found = search.search()
-    if found is None:
-        return None
-    return wrong_reference(search, found) or search.answer(found)
+    return _explained(search, found) if found is not None else None
 
 
 def _searched(search: Search) -> Diagnosis:
-    for step in (search.search, search.search_batch, search.search_outputs):
-        found: Tried | None = step()
+    for step in _STEPS:
+        found = step(search)
         if found is not None:
-            return wrong_reference(search, found) or search.answer(found)
+            return _explained(search, found)
     inside = search_inside(search)
     if inside is not None and is_certain(inside):
         return inside
-    found = search.search_pairs()
+    found = search.search_pairs() or search_cast_pairs(search)
     if found is not None:
-        return wrong_reference(search, found) or search.answer(found)
+        return _explained(search, found)
     return inside or nothing_explains(search)
+
+
+def _explained(search: Search, found: Tried) -> Diagnosis:
+    return wrong_reference(search, found) or answer(search, found)
 
 
 def _clean(search: Search) -> Diagnosis:
@@ -143,4 +150,4 @@ def _clean(search: Search) -> Diagnosis:
         f"The candidate {bench.candidate.id} agrees with {bench.reference.id}: the largest probability difference on "
         f"{bench.count} images is {number(largest)}, {number(bench.limit)} is allowed."
     )
-    return Diagnosis(bench.candidate.id, bench.reference.id, "clean", None, sentence, search.evidence(None))
+    return Diagnosis(bench.candidate.id, bench.reference.id, "clean", None, sentence, evidence(search, None))

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.diagnosis.changes import (
+    CAST_CHANGES,
     NORMALISATION_CHANGES,
     Array,
+    Change,
     Normalisation,
     planar,
     swapped,
@@ -23,7 +25,8 @@ class Fault:
     ``preprocess``: keys of dataset.preprocess that the candidate's pixels are made with; ``pixels``: what happens to
     uint8 (n, size, size, 3) before the candidate; ``normalisation``: from the true mean and scale to the wrong ones;
     ``edit``: the change of the model's graph, by the name that its editor knows; ``precision``: what it is run
-    at; ``probabilities``: what happens to float32 (n, classes) after it; ``label_shift``: added to every label;
+    at; ``probabilities``: what happens to float32 (n, classes) after it; ``cast``: what happens to
+    the values after mean and scale; ``label_shift``: added to every label;
     ``refusable``: the model may be refused before it runs, which then is the catch; ``cause``: how the diagnosis
     identifies it (docs/diagnose.md).
     """
@@ -35,6 +38,7 @@ class Fault:
     edit: str | None = None
     precision: str | None = None
     probabilities: Callable[[Array], Array] | None = None
+    cast: Change | None = None
     label_shift: int = 0
     refusable: bool = False
     cause: str = ""
@@ -53,6 +57,7 @@ FAULTS: tuple[Fault, ...] = (
     _normalised("input scaled to [0, 1]", "pixels scaled to [0, 1]"),
     _normalised("mean and scale 128", "pixels with mean 128 and scale 128"),
     _normalised("means of another model family", "pixels with the means of ImageNet"),
+    Fault("values cast to whole numbers", cast=CAST_CHANGES[0], cause="input-cast"),
     Fault("NCHW fed to an NHWC input", pixels=planar, cause="layout"),
     Fault("labels off by one (+1)", label_shift=1, cause="labels"),
     Fault("labels off by one (-1)", label_shift=-1, cause="labels"),

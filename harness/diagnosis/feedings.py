@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from harness.config.color import Color, Triple
 from harness.config.steps import NormalizeStep
 from harness.diagnosis.affine import Affine
 from harness.diagnosis.changes import (
+    CAST_CHANGES,
     COLOR_ORDER,
     LAYOUT_CHANGES,
     NORMALISATION_CHANGES,
@@ -25,14 +27,60 @@ from harness.diagnosis.preprocessing import PixelChange
 from harness.feeding.contract import DECODED
 from harness.feeding.families import NORMALISATIONS
 
+Division = Literal["exact", "reciprocal", "joined", "fused", "above", "below"]
+DIVISIONS: tuple[Division, ...] = ("exact", "reciprocal", "joined", "fused", "above", "below")
+_ROUNDING = 2.0**-20  # of a division that a framework has rewritten
 _DIGITS = 9  # of a mean or scale: what differs beyond that is the same way of feeding
+
+
+@dataclass(frozen=True)
+class Cast:
+    """What pixels become whose values are cast to whole numbers after a mean and scale.
+
+    ``seen``: mean and scale before the cast; ``shown``: those for which the pixels are made; both in the colour order
+    of the pixels; ``division``: how it is done, which decides what a value becomes that is a whole number.
+    """
+
+    change: Change
+    seen: Affine
+    shown: Affine
+    division: Division = "exact"
+
+    def of(self, pixels: Array) -> NDArray[np.float64]:
+        """Return float64 pixels (..., 3), which may lie between whole ones and outside of 0..255."""
+        assert self.change.cast is not None
+        return self._as_pixels(self.change.cast(self._seen(pixels)))
+
+    def alike(self, pixels: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return two arrays of float64 pixels that the cast makes the same values of, however the division is done."""
+        assert self.change.cast is not None
+        assert self.change.cell is not None
+        one, other = self.change.cell(self.change.cast(self._seen(pixels)))
+        return self._as_pixels(one), self._as_pixels(other)
+
+    def _as_pixels(self, values: Array) -> NDArray[np.float64]:
+        return np.asarray(values.astype(np.float64) * self.shown.scale + self.shown.mean)
+
+    def _seen(self, pixels: Array) -> NDArray[np.float32]:
+        mean, scale = (np.asarray(values, np.float32) for values in (self.seen.mean, self.seen.scale))
+        shifted = pixels.astype(np.float32) - mean
+        by = np.float32(1) / scale
+        if self.division == "reciprocal":
+            return np.asarray(shifted * by, np.float32)
+        if self.division == "joined":
+            return np.asarray(pixels.astype(np.float32) * by - mean * by, np.float32)
+        if self.division == "fused":
+            return np.asarray(pixels.astype(np.float64) * by - mean * by, np.float32)
+        factor = {"exact": 1.0, "above": 1 + _ROUNDING, "below": 1 - _ROUNDING}[self.division]
+        return np.asarray(shifted / scale * np.float32(factor), np.float32)
 
 
 @dataclass(frozen=True)
 class Feeding:
     """How a model's file is fed: ``(pixel - mean) / scale`` in the order ``color``, then ``undo`` of a layout.
 
-    ``preprocess``: makes the pixels, without the normalisation at its end, which is part of ``mean`` and ``scale``.
+    ``preprocess``: makes the pixels, without the normalisation at its end, which is part of ``mean`` and ``scale``;
+    ``cast``: what happens to the pixels before, in the order ``color``.
     """
 
     preprocess: Preprocess
@@ -40,11 +88,20 @@ class Feeding:
     mean: Triple
     scale: Triple
     undo: Change | None = None
+    cast: Cast | None = None
 
     def values(self, pixels: Array) -> NDArray[np.float32]:
         """Return float32 (n, height, width, 3) for pixels of ``preprocess``, BGR: what enters the model's file."""
-        ordered = pixels if self.color == DECODED else pixels[..., ::-1]
-        values = ((ordered.astype(np.float64) - self.mean) / self.scale).astype(np.float32)
+        ordered = self.ordered(pixels)
+        return self.of_ordered(ordered if self.cast is None else self.cast.of(ordered))
+
+    def ordered(self, pixels: Array) -> Array:
+        """Return pixels, BGR, in the order ``color``."""
+        return pixels if self.color == DECODED else pixels[..., ::-1]
+
+    def of_ordered(self, pixels: Array) -> NDArray[np.float32]:
+        """Return what enters the model's file for pixels in the order ``color``, behind any cast."""
+        values = ((pixels.astype(np.float64) - self.mean) / self.scale).astype(np.float32)
         if self.undo is not None and self.undo.undo is not None:
             values = self.undo.undo(values)
         return np.ascontiguousarray(values)
@@ -161,6 +218,25 @@ def _normalisations(candidate: Feeding, reference: Feeding) -> Iterator[tuple[Ch
     for name, (mean, scale) in NORMALISATIONS.items():
         change = Change("input-range", f"expects {name}")
         yield change, candidate.with_affine(Affine(mean, scale).ordered("RGB", candidate.color))
+
+
+def casts(reference: Feeding, *, otherwise: bool) -> Iterator[tuple[tuple[Change, ...], Affine]]:
+    """Yield each cast after the reference's mean and scale, with what the network sees before it.
+
+    ``otherwise``: after another mean and scale than the reference's; these changes come first. What the network sees is
+    in the reference's colour order.
+    """
+    in_rgb = reference.affine.ordered(reference.color, "RGB")
+    before: list[tuple[tuple[Change, ...], Affine]] = [((), reference.affine)]
+    if otherwise:
+        before = [
+            ((change,), Affine(*change.normalisation(in_rgb.mean, in_rgb.scale)).ordered("RGB", reference.color))
+            for change in NORMALISATION_CHANGES
+            if change.normalisation is not None
+        ]
+    for changes, seen in before:
+        for cast in CAST_CHANGES:
+            yield (*changes, cast), seen
 
 
 def pairs(single: dict[str, list[Trial]], reference: Feeding) -> Iterator[Trial]:

@@ -7,12 +7,14 @@ import dataclasses
 from harness.config import Preprocess
 from harness.conversion.formats.target import target_of
 from harness.diagnosis.answer import Diagnosis, number
+from harness.diagnosis.answering import alternatives, answer, evidence
 from harness.diagnosis.bench import key_of
 from harness.diagnosis.beside import change_beside
+from harness.diagnosis.explanations import Tried
 from harness.diagnosis.layers.finding import LayerFinding
 from harness.diagnosis.layers.search import IMAGES, Side, find_layer
 from harness.diagnosis.layers.shown import as_text
-from harness.diagnosis.search import Search, Tried
+from harness.diagnosis.search import Search
 from harness.feeding.pipeline import Prepared
 
 _ROUNDED = {"f16": "fp16-weights", "bf16": "bf16-weights", "int8": "int8-weights"}
@@ -55,9 +57,9 @@ def search_inside(search: Search) -> Diagnosis | None:
         "found",
         " + ".join(causes),
         sentence,
-        {**search.evidence(None), "layers": finding.to_json()},
+        {**evidence(search, None), "layers": finding.to_json()},
         mend,
-        search.alternatives(None),
+        alternatives(search, None),
         profile=as_text(finding),
     )
 
@@ -70,13 +72,13 @@ def is_certain(inside: Diagnosis) -> bool:
 
 def _both(search: Search, beside: Tried, finding: LayerFinding, cause: str) -> Diagnosis:
     """Return the diagnosis of a change of feeding or reading besides what is inside the file."""
-    answer, mend = search.answer(beside), _mend(search, cause)
+    found, mend = answer(search, beside), _mend(search, cause)
     return dataclasses.replace(
-        answer,
-        cause=f"{answer.cause} + {cause}",
-        sentence=f"{answer.sentence} What is left is inside the file: {_lower(finding.sentence)} {mend}",
-        evidence={**answer.evidence, "layers": finding.to_json()},
-        mend=f"{answer.mend or ''} {mend}".strip(),
+        found,
+        cause=f"{found.cause} + {cause}",
+        sentence=f"{found.sentence} What is left is inside the file: {_lower(finding.sentence)} {mend}",
+        evidence={**found.evidence, "layers": finding.to_json()},
+        mend=f"{found.mend or ''} {mend}".strip(),
         profile=as_text(finding),
     )
 

@@ -15,11 +15,13 @@ from harness.config import Candidate, Config
 from harness.config.models import Output
 from harness.diagnosis.affine import Affine
 from harness.diagnosis.bench import Tamper
+from harness.diagnosis.changes import Change
 from harness.diagnosis.faults import Fault
 from harness.diagnosis.feedings import feeding_of
 from harness.diagnosis.preprocessing import with_fault
 
 Values = NDArray[np.float32]
+_EXACT = 1e-4  # of a value after mean and scale
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def plant(config: Config, candidate: Candidate, faults: Sequence[Fault], folder:
 
     Raises CannotEditError where one cannot be planted, or where two change the same part.
     """
-    parts = ("preprocess", "pixels", "normalisation", "edit", "precision", "probabilities", "label_shift")
+    parts = ("preprocess", "pixels", "normalisation", "cast", "edit", "precision", "probabilities", "label_shift")
     for name in parts:
         if sum(bool(getattr(fault, name)) for fault in faults) > 1:
             raise CannotEditError(f"two faults change the same: {name}")
@@ -59,8 +61,9 @@ def _configured(config: Config, candidate: Candidate, fault: Fault, folder: Path
 
 
 def _tamper(config: Config, candidate: Candidate, faults: Sequence[Fault]) -> Tamper:
-    """Return what happens around the file: on the values first the normalisation, then the order of pixels."""
+    """Return what happens around the file: on the values first mean and scale, then a cast, then their order."""
     values = [_seeing(config, candidate, fault) for fault in faults if fault.normalisation]
+    values += [_casting(config, candidate, fault.cast) for fault in faults if fault.cast]
     values += [fault.pixels for fault in faults if fault.pixels]
     outputs = next((fault.probabilities for fault in faults if fault.probabilities), None)
     shift = next((fault.label_shift for fault in faults if fault.label_shift), 0)
@@ -90,6 +93,25 @@ def _seeing(config: Config, candidate: Candidate, fault: Fault) -> Callable[[Val
         return ((values.astype(np.float64) - whole.mean) / whole.scale).astype(np.float32)
 
     return change
+
+
+def _casting(config: Config, candidate: Candidate, change: Change) -> Callable[[Values], Values]:
+    """Return what makes of the values that enter the file those by which its network sees cast ones."""
+    own = feeding_of(candidate.input, config.preprocess_for(candidate))
+    wanted = feeding_of(config.original.input, config.preprocess_for(config.original))
+    seen = wanted.affine.ordered(wanted.color, own.color)
+    assert change.cast is not None
+    cast = change.cast
+
+    def changed(values: Values) -> Values:
+        pixels = values.astype(np.float64) * own.scale + own.mean
+        real = (pixels - seen.mean) / seen.scale
+        whole = np.rint(real)
+        real = np.where(np.abs(real - whole) <= _EXACT, whole, real)  # as far as f32 kept the pixels
+        back = cast(real).astype(np.float64) * seen.scale + seen.mean
+        return ((back - own.mean) / own.scale).astype(np.float32)
+
+    return changed
 
 
 def _edited(candidate: Candidate, edit: str, folder: Path) -> Candidate:

@@ -138,11 +138,15 @@ def _known_orders(classes: int, *, background: bool) -> Iterator[tuple[str, NDAr
 
 @dataclass(frozen=True)
 class Read:
-    """What one output came to by the best way of reading it: ``rows`` (n, classes), and how far each image is off."""
+    """What one output came to by one way of reading it: ``rows`` (n, classes), and how far each image is off.
+
+    ``agreeing``: images with the reference's Top-1 answer, None where the two do not have the same classes.
+    """
 
     reading: Reading
     rows: Rows
     off: Difference
+    agreeing: int | None = None
 
     @property
     def largest(self) -> float:
@@ -161,7 +165,7 @@ def best_reading(
     for reading, rows in activations(raw, applied):
         values = common(rows)
         off = difference(values, reference)
-        found.append(Read(reading, values, off))
+        found.append(Read(reading, values, off, _agreeing(values, reference)))
         if off.max(initial=0) > limit and may_be_reordered(values, reference, limit):
             order = order_of(values, reference)
             reordered = np.ascontiguousarray(values[:, order])
@@ -173,5 +177,11 @@ def best_reading(
                     reading.activation,
                     named.order,
                 )
-            found.append(Read(named, reordered, difference(reordered, reference)))
+            found.append(Read(named, reordered, difference(reordered, reference), _agreeing(reordered, reference)))
     return found
+
+
+def _agreeing(found: Rows, reference: Rows) -> int | None:
+    if found.shape != reference.shape:
+        return None
+    return int((found.argmax(axis=1) == reference.argmax(axis=1)).sum())

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from harness.dataset.labels.answer_check import suspicion
 from harness.diagnosis.answer import Diagnosis, number
 from harness.diagnosis.bench import Bench
+from harness.diagnosis.changes import Change
+from harness.diagnosis.explanations import Tried
 from harness.diagnosis.feedings import Feeding, as_setting, swapped_color
 from harness.diagnosis.readings import Rows
-from harness.diagnosis.search import Search, Tried
+from harness.diagnosis.search import Search
 from harness.diagnosis.subject import CannotFeedError
 from harness.feeding.families import NORMALISATIONS
 from harness.judging.chance import chance_fault
@@ -51,10 +53,9 @@ def suspect_labels(bench: Bench) -> Diagnosis | None:
     if reason is None:
         return None
     right = int(bench.hits(bench.reference_rows).sum())
-    sentence, _, mend = reason.partition("). ")
     evidence = {"images": bench.count, "reference_correct": right}
-    sentence = f"{sentence[:1].upper()}{sentence[1:]})."
-    mend = f"{mend[:1].upper()}{mend[1:]}."
+    sentence = f"{reason.what[:1].upper()}{reason.what[1:]}."
+    mend = f"{reason.mend[:1].upper()}{reason.mend[1:]}."
     return Diagnosis(bench.candidate.id, bench.reference.id, "found", "labels", f"{sentence} {mend}", evidence, mend)
 
 
@@ -64,7 +65,8 @@ def wrong_reference(search: Search, found: Tried) -> Diagnosis | None:
     What was found then says how the reference has to be fed; that is confirmed with the reference itself.
     """
     bench = search.bench
-    if search.around or found.trial is None or found.read.reading.cause or bench.count < _FEWEST:
+    is_cast = any(isinstance(change, Change) and change.cast for change in found.trial.changes)
+    if search.around or is_cast or found.read.reading.cause or bench.count < _FEWEST:
         return None
     before = search.before
     if before.rows.shape != bench.reference_rows.shape:
@@ -74,10 +76,11 @@ def wrong_reference(search: Search, found: Tried) -> Diagnosis | None:
         return None
     feeding = _as_the_candidate_sees(bench, found)
     try:
-        hits = bench.reference_hits_if(feeding)
+        rows = bench.reference_if(feeding)
     except CannotFeedError:
         return None
-    after = float(np.abs(bench.reference_otherwise.astype(np.float64) - before.rows).max())
+    hits = bench.hits(rows)
+    after = float(np.abs(rows.astype(np.float64) - before.rows).max())
     if after > search.limit or not is_far_better(hits, own):
         return None
     return _reference_input(
@@ -91,7 +94,6 @@ def _as_the_candidate_sees(bench: Bench, found: Tried) -> Feeding:
     With c the candidate's contract and h the one that restores parity, the candidate does reference(h^-1) to what it is
     fed, so that as configured it sees reference(h^-1(c(x))).
     """
-    assert found.trial is not None
     own, fed, wanted = bench.own, found.trial.feeding, bench.wanted
     seen = own.affine.then(fed.affine.inverse()).ordered(own.color, wanted.color).then(wanted.affine)
     changed = dataclasses.replace(wanted.with_affine(seen), preprocess=own.preprocess, undo=fed.undo)
@@ -145,10 +147,10 @@ def check_reference(search: Search, found: Tried | None) -> Diagnosis | None:
         return None
     own = bench.hits(bench.reference_rows)
     chance = _at_chance(bench)
-    best = _best_way(search, found.trial.feeding if found and found.trial else bench.own, own)
+    best = _best_way(search, found.trial.feeding if found else bench.own, own)
     if best is not None:
         try:
-            hits = bench.reference_hits_if(best)
+            hits = bench.hits(bench.reference_if(best))
         except CannotFeedError:
             hits = own
         if is_far_better(hits, own):

@@ -15,13 +15,16 @@ from harness.backends.opening import open_backend
 from harness.backends.registry import facts_of, load_target
 from harness.config import Candidate, Config, Preprocess
 from harness.dataset.image_set import ImageSet, open_image_set
+from harness.diagnosis.affine import Affine
+from harness.diagnosis.changes import Change
 from harness.diagnosis.faults import FAULTS, Fault
+from harness.diagnosis.feedings import Cast
 from harness.diagnosis.preprocessing import with_fault
 from harness.disk.leftovers import temporary_folder
 from harness.engine.answers import Classes, settled
 from harness.engine.identity import PlannedModel, plan_models, task_for
 from harness.errors import ConfigError, DatasetError, DeviceError, ModelError
-from harness.feeding.contract import fed_instead
+from harness.feeding.contract import DECODED, fed_instead
 from harness.feeding.decode import pixels_of_first
 from harness.feeding.pipeline import Prepared
 from harness.judging.gates import judge_model
@@ -162,7 +165,7 @@ class _Bench:
             except (DeviceError, CannotEditError) as error:
                 return Finding(fault.name, None, None, 0, None, str(error))
             except ModelError as error:
-                if fault.normalisation:  # an input of whole numbers cannot hold what the fault would feed it
+                if fault.normalisation or fault.cast:  # an input of whole numbers holds no others
                     return Finding(fault.name, None, None, 0, None, str(error))
                 if not fault.refusable:
                     raise
@@ -223,6 +226,9 @@ class _Bench:
             true = self._config.original.input
             mean, scale = fault.normalisation(true.mean_per_channel, true.scale_per_channel)
             spec = dataclasses.replace(spec, input=fed_instead(spec.input, true, mean, scale))
+        if fault.cast:
+            pixels = self._cast(pixels, fault.cast)
+            spec = dataclasses.replace(spec, floating=True)
         if fault.precision:
             if fault.precision == self._candidate.precision:
                 raise CannotEditError(f"the configuration itself asks for {fault.precision}")
@@ -238,6 +244,12 @@ class _Bench:
                 spec = dataclasses.replace(spec, model=model, output=output or None, model_sha256=None)
                 probabilities = self._infer(spec, pixels)
         return fault.probabilities(probabilities) if fault.probabilities else probabilities
+
+    def _cast(self, pixels: Prepared, change: Change) -> Prepared:
+        """Return float32 pixels for which the candidate's network sees values that are cast after mean and scale."""
+        true = self._config.original.input
+        seen = Affine(true.mean_per_channel, true.scale_per_channel).ordered(true.color, DECODED)
+        return Cast(change, seen, seen).of(pixels).astype(np.float32)
 
     def _infer(self, spec: ModelSpec, pixels: Prepared) -> NDArray[np.float32]:
         return self._classes.of(spec, self._raw(spec, pixels), self._applied.get(spec.id))

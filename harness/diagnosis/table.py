@@ -17,7 +17,7 @@ from harness.backends.registry import facts_of
 from harness.config import Candidate, Config, load_config
 from harness.conversion.prepared import prepare_models
 from harness.diagnosis.answer import Diagnosis
-from harness.diagnosis.diagnose import diagnose
+from harness.diagnosis.diagnose import chosen, diagnose
 from harness.diagnosis.faults import FAULTS, Fault
 from harness.diagnosis.planted import plant
 from harness.disk.leftovers import temporary_folder
@@ -112,8 +112,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--mark", help="between the marks of this name")
     options = parser.parse_args(arguments)
     config = load_config(options.config, options.overrides)
+    able = chosen(config, options.candidate)
     prepare_models(config)
-    able = [item for item in config.candidates if options.candidate in (None, item.id)]
     candidate = next((item for item in able if facts_of(item.backend).editor), able[0])
     plantings: list[tuple[Fault, ...]] = (
         list(combinations([item for item in FAULTS if not item.refusable], 2))

@@ -9,10 +9,13 @@ import numpy as np
 
 from harness.backends.base import ModelSpec
 from harness.diagnosis.answer import Diagnosis
+from harness.diagnosis.answering import answer
 from harness.diagnosis.bench import key_of
+from harness.diagnosis.explanations import Around, Tried
 from harness.diagnosis.feedings import Trial
 from harness.diagnosis.readings import AS_CONFIGURED, Read
-from harness.diagnosis.search import Around, Search, Tried, other_outputs
+from harness.diagnosis.running import of_output, other_outputs
+from harness.diagnosis.search import Search
 from harness.diagnosis.subject import Subject
 from harness.errors import DeviceError, ModelError, WrongWidthError
 
@@ -38,7 +41,7 @@ def of_another_width(search: Search, error: WrongWidthError) -> Diagnosis | None
         search.spec, search.subject = spec, subject
         search.around = [around]
         found = search.as_fed()
-        return search.answer(found) if found else None
+        return answer(search, found) if found else None
     bench.dropped = 0
     return _other_output(search, error)
 
@@ -74,8 +77,8 @@ def _other_output(search: Search, error: WrongWidthError) -> Diagnosis:
         bench.settle(raw, changed)
         for read in bench.read(raw, changed, limit=search.limit):
             if read.largest <= search.limit:
-                search.around = [search.of_output(name)]
-                return search.answer(Tried(Trial((), bench.own), read, (), bench.count))
+                search.around = [of_output(search, name)]
+                return answer(search, Tried(Trial((), bench.own), read, (), bench.count))
     named = f"'{spec.output}'" if spec.output else "the output"
     sentence = (
         f"The candidate {candidate.id} has {error.width} values an image at {named}, and the labels need "

@@ -23,13 +23,17 @@ def claim(change: Change | PixelChange, trial: Trial) -> str:
 
 
 def done(change: Change | PixelChange, own: Feeding, trial: Trial) -> str:
-    """Return what was done otherwise in the trial."""
+    """Return what was done otherwise in the trial; empty where a cast behind it says that."""
     if isinstance(change, PixelChange):
         return "fed the reference's" if change.cause == "preprocess" else f"fed with {change.wanted}"
     if change.cause == "color-order":
         return f"fed {trial.feeding.color} instead of {own.color}"
+    if change.cast is not None:
+        return "with the reference fed so"
     if change.cause == "layout":
         return "with the axes put in their places"
+    if trial.feeding.formula == own.formula:
+        return ""
     return f"fed {trial.feeding.formula} instead of {own.formula}"
 
 
@@ -45,9 +49,7 @@ def reading_done(reading: Reading) -> str:
     return "read so"
 
 
-def mend(
-    config: Config, candidate: Candidate, own: Feeding, wanted: Feeding, trial: Trial | None, reading: Reading
-) -> str:
+def mend(config: Config, candidate: Candidate, own: Feeding, wanted: Feeding, trial: Trial, reading: Reading) -> str:
     """Return how to mend what a trial and a reading take back, as a sentence."""
     key = f"candidates.{candidate.id}"
     settings: list[str] = []
@@ -55,14 +57,15 @@ def mend(
     wrong: list[str] = []
     again = target_of(config, candidate) is not None
     by_file = False
-    for change in trial.changes if trial else ():
-        assert trial is not None
+    for change in trial.changes:
         feeding = trial.feeding
         if isinstance(change, PixelChange):
             actions.append(f"leave out `{key}.preprocess`, so that it is the reference's")
             continue
         by_file = True
-        if change.cause == "layout":
+        if change.cast is not None:
+            wrong.append("with a cast to whole numbers behind mean and scale")
+        elif change.cause == "layout":
             wrong.append("with its axes in another order")
         elif change.cause == "color-order":
             wrong.append(f"with{'out the' if own.color != wanted.color else ' a'} channel reversal")

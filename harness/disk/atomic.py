@@ -16,27 +16,28 @@ _UMASK = os.umask(0o022)  # read once, at import, because reading it sets it for
 os.umask(_UMASK)
 
 
-def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
+def write_atomically(path: Path, data: bytes, *, private: bool = False, named_by: str | None = None) -> None:
     """Write ``data`` so that a reader sees either the old file or the whole new one, even after a power cut.
 
-    ``private``: only this user may read and write the file, whatever the umask allows others. Raises RecordError with
-    the reason (no permission, no space) and leaves no temporary file behind.
+    ``private``: only this user may read and write the file, whatever the umask allows others; ``named_by``: the option
+    that names the file, as ``cannot_write`` has it. Raises RecordError with the reason (no permission, no space) and
+    leaves no temporary file behind.
     """
-    with replacing(path, private=private) as stream:
+    with replacing(path, private=private, named_by=named_by) as stream:
         stream.write(data)
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, private: bool = False) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, private: bool = False, named_by: str | None = None) -> Iterator[IO[bytes]]:
     """Yield a stream whose bytes are the file once the block ended well; an error leaves what was there before.
 
-    ``private``: only this user may read and write the file, whatever the umask allows others. Raises RecordError with
-    the reason (no permission, no space) and leaves no temporary file behind.
+    ``private`` and ``named_by``: as ``write_atomically``. Raises RecordError with the reason (no permission, no space)
+    and leaves no temporary file behind.
     """
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise cannot_write(path, error, named_by) from error
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
@@ -45,27 +46,32 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[IO[bytes]]:
         os.chmod(temporary, 0o600 if private else 0o666 & ~_UMASK)  # noqa: PTH101
         os.replace(temporary, path)  # noqa: PTH105
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise cannot_write(path, error, named_by) from error
     finally:
         with contextlib.suppress(OSError):  # after the replacement, or on a file system that is gone
             os.unlink(temporary)  # noqa: PTH108
 
 
-def cannot_write(path: Path, error: OSError) -> RecordError:
-    """Return the message for a file that cannot be written: where, why, and what to do."""
-    mend = {
-        errno.ENOSPC: "make room, then run the same command with --resume",
-        errno.EDQUOT: "make room, then run the same command with --resume",
-        errno.EACCES: "choose a folder that this user may write with --out",
-        errno.EPERM: "choose a folder that this user may write with --out",
-        errno.EROFS: "choose a folder that this user may write with --out",
-    }.get(error.errno or 0, "choose another folder with --out")
+def cannot_write(path: Path, error: OSError, named_by: str | None = None) -> RecordError:
+    """Return the message for a file that cannot be written: where, why, and what to do.
+
+    ``named_by``: the option of the command that names the file, empty for an argument; None: it belongs to a run, whose
+    folder `--out` names and which can be continued.
+    """
+    option = "--out" if named_by is None else named_by
+    chosen = f" with {option}" if option else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        mend = f"make room, then run the same command {'with --resume' if named_by is None else 'again'}"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        mend = f"choose a folder that this user may write{chosen}"
+    else:
+        mend = f"choose another folder{chosen}"
     return RecordError(f"{path}: cannot be written: {error.strerror or error}; {mend}")
 
 
-def make_folder(path: Path) -> None:
-    """Create a folder and its parents. Raises RecordError with the reason."""
+def make_folder(path: Path, *, named_by: str | None = None) -> None:
+    """Create a folder and its parents. ``named_by``: as ``cannot_write``. Raises RecordError with the reason."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise cannot_write(path, error, named_by) from error

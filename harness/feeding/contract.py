@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from harness.config import Input
 from harness.config.color import Color, Triple, in_order
 from harness.config.models import ElementType
-from harness.errors import ModelError
+from harness.errors import CannotHoldError
 
 DECODED: Color = "BGR"  # the colour order of decoded pixels
 _INTEGERS: dict[ElementType, Any] = {"u8": np.uint8, "i8": np.int8, "i16": np.int16, "i32": np.int32}
@@ -52,7 +52,7 @@ def as_element(values: NDArray[np.float32], element: ElementType | None) -> NDAr
         rounded = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
         return np.asarray(rounded & np.uint32(0xFFFF0000)).view(np.float32)
     if not holds(_INTEGERS[element], values):
-        raise ModelError(
+        raise CannotHoldError(
             f"`element_type: {element}` cannot hold pixels after mean and scale, {values.min():g} to {values.max():g}; "
             "leave it out, or write the mean and scale that the model has inside as 0 and 1"
         )

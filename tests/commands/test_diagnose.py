@@ -14,6 +14,7 @@ from harness.cli import build_parser
 from harness.commands.diagnose import as_json, as_text, run
 from harness.commands.result import Result
 from harness.diagnosis.answer import CAUSES, Alternative, Diagnosis
+from harness.errors import RecordError
 from tests.conftest import PROJECT, Tiny, run_harness, write_config, write_images
 
 FOUND = Diagnosis(
@@ -76,6 +77,12 @@ def test_the_command_prints_one_document(path: Path) -> None:
     assert found["cause"] == "color-order"
     assert str(escape(found["sentence"])) in (path.parent / "d.html").read_text(encoding="utf-8")
     assert "diagnose: wrong: as configured" in done.stderr
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_looked_at(path: Path) -> None:
+    (path.parent / "file").touch()
+    with pytest.raises(RecordError, match=r"cannot be written: .*; choose another folder with --html"):
+        run(options(path, html=path.parent / "file" / "d.html"))
 
 
 def test_a_misspelt_candidate_is_a_usage_error(path: Path) -> None:

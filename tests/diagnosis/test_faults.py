@@ -7,7 +7,8 @@ from harness.diagnosis.faults import FAULTS, Fault
 # What issue trackers of converters are full of; each must be in the catalogue under some name.
 WANTED = (
     "channels", "scale missing", "twice", "[0, 1]", "128", "another model family", "NCHW", "(+1)", "(-1)", "area",
-    "cubic", "nearest", "crop", "softmax", "wrong output", "stale BIN", "class order", "FP16", "bf16", "8 bits",
+    "cast to whole", "cubic", "nearest", "crop", "softmax", "wrong output", "stale BIN", "class order", "FP16",
+    "bf16", "8 bits",
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from harness.disk.atomic import make_folder, write_atomically
+from harness.disk.atomic import cannot_write, make_folder, write_atomically
 from harness.errors import RecordError
 from harness.record import RunRecord, read_predictions, read_record, write_predictions, write_record
 from harness.record.schema import (
@@ -321,6 +321,20 @@ class TestWriting:
         monkeypatch.setattr("tempfile.mkstemp", denied)
         with pytest.raises(RecordError, match="choose a folder that this user may write with --out"):
             write_atomically(tmp_path / "f", b"x")
+
+    @pytest.mark.parametrize(
+        ("number", "option", "mend"),
+        [
+            (errno.ENOSPC, None, "make room, then run the same command with --resume"),
+            (errno.ENOSPC, "--html", "make room, then run the same command again"),
+            (errno.EROFS, "--html", "choose a folder that this user may write with --html"),
+            (errno.EACCES, "", "choose a folder that this user may write"),
+            (errno.EIO, "", "choose another folder"),
+        ],
+    )
+    def test_the_mend_names_the_option_that_chose_the_place(self, number: int, option: str | None, mend: str) -> None:
+        text = str(cannot_write(Path("f"), OSError(number, "why"), option))
+        assert text == f"f: cannot be written: why; {mend}"
 
     def test_make_folder(self, tmp_path: Path) -> None:
         make_folder(tmp_path / "a" / "b")

@@ -22,7 +22,7 @@ from harness.backends.openvino.framework import import_openvino, reason
 from harness.backends.openvino.properties import PRECISION, require_known
 from harness.backends.openvino.quantized import input_quantization, output_quantization, real, stored
 from harness.backends.openvino.report import Request, after_a_change, execution_devices, report
-from harness.errors import AbsentDeviceError, DeviceError, ModelError, nearest
+from harness.errors import AbsentDeviceError, CannotHoldError, DeviceError, ModelError, nearest
 from harness.feeding.contract import holds, is_identity, is_reversed, pixel_table
 
 _HINTS = {"f32": "f32", "f16": "f16", "bf16": "bf16"}
@@ -179,7 +179,7 @@ class OpenVINOBackend(Backend):
         quantization = input_quantization(source)
         whole = quantization is None and not element.is_real()
         if whole and (self.spec.floating or not holds(element.to_dtype(), pixel_table(contract))):
-            raise ModelError(
+            raise CannotHoldError(
                 f"{self.spec.model}: the input '{contract.tensor}' takes {element.to_string()}, which cannot hold "
                 "pixels after mean and scale; leave `mean` and `scale` out of `input` where the model has them inside"
             )

@@ -23,7 +23,7 @@ from harness.backends.tensorflow.nodes import PLACEHOLDERS, fed_on, parsed
 from harness.backends.tensorflow.operations import Operations, refuse_operations, refuse_training
 from harness.backends.tensorflow.precision import effective_precision
 from harness.config.models import ElementType
-from harness.errors import DeviceError, ModelError
+from harness.errors import CannotHoldError, DeviceError, ModelError
 from harness.feeding.contract import holds, is_identity, is_reversed, pixel_table
 from harness.machine.environment import cpu_name
 
@@ -145,7 +145,7 @@ class TensorFlowBackend(Backend):
         wanted = tf.dtypes.as_dtype(placeholder.attr["dtype"].type)
         given = pixel_table(self.spec.input)
         if wanted.is_integer and (self.spec.floating or not holds(wanted.as_numpy_dtype, given)):
-            raise ModelError(
+            raise CannotHoldError(
                 f"{self.spec.model}: the input '{placeholder.name}' takes {wanted.name}, which cannot hold pixels "
                 "after mean and scale; write `mean: 0` and `scale: 1` in `input` where the graph has them inside"
             )

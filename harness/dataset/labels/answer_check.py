@@ -6,6 +6,8 @@ often once every label is shifted.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,17 @@ GAIN = 0.20  # fraction of the images that have to become right
 TIMES = 3  # how many times as many have to be right
 
 
+@dataclass(frozen=True)
+class Suspicion:
+    """What is wrong with labels, and how to mend that: both without a full stop, as parts of a sentence."""
+
+    what: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.mend[:1].upper()}{self.mend[1:]}"
+
+
 def suspicion(
     answers: NDArray[np.integer],
     labels: NDArray[np.integer],
@@ -23,7 +36,7 @@ def suspicion(
     classes: int,
     background_class: bool,
     model: str = "the reference",
-) -> str | None:
+) -> Suspicion | None:
     """Return what is wrong with the labels, or None where nothing speaks against them.
 
     ``answers``: int (n,), the Top-1 class of ``model`` for the first images; ``labels``: int (n,), their labels;
@@ -46,21 +59,21 @@ def suspicion(
             best, right = mistake, count
     if best is None or right - now < GAIN * len(given) or right < TIMES * now:
         return None
-    return (
+    return Suspicion(
         f"the labels look wrong: of the first {len(given)} images {model} gets {now} right "
-        f"({100 * now / len(given):.1f} %), but {right} ({100 * right / len(given):.1f} %) if {best.sentence}. "
-        f"{_mend(best.name, background_class=background_class)}; {TRUST}"
+        f"({100 * now / len(given):.1f} %), but {right} ({100 * right / len(given):.1f} %) if {best.sentence}",
+        f"{_mend(best.name, background_class=background_class)}; {TRUST}",
     )
 
 
 def _mend(name: str, *, background_class: bool) -> str:
     if name == "one too high":
         more = ", or dataset.background_class: false if the network has no background class" if background_class else ""
-        return f"Subtract 1 from every class of the list{more}"
+        return f"subtract 1 from every class of the list{more}"
     if name == "one too low":
         mend = ", or set dataset.background_class: true if the network's class 0 is background"
         more = "" if background_class else mend
-        return f"Add 1 to every class of the list{more}"
+        return f"add 1 to every class of the list{more}"
     if name == "sorted as text":
-        return "Give each image the number of its class"
-    return "Give the devkit's folder as dataset.labels, or `labels: auto`"
+        return "give each image the number of its class"
+    return "give the devkit's folder as dataset.labels, or `labels: auto`"

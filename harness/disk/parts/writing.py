@@ -53,7 +53,7 @@ class PartsWriter:
 @contextlib.contextmanager
 def writing_parts(path: Path, kind: PartsKind) -> Iterator[PartsWriter]:
     """Write such a file: a reader sees the whole one or none, and an error leaves none. Raises RecordError."""
-    with replacing(path) as stream:
+    with replacing(path, named_by="") as stream:
         head = HEAD.pack(kind.magic, kind.newest)
         stream.write(head)
         writer = PartsWriter(stream)

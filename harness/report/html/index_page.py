@@ -44,7 +44,7 @@ def write_index(folder: Path) -> Path:
     if not folder.is_dir():
         raise RecordError(f"{folder}: no such folder; give the one that holds the runs, such as reports")
     path = folder / INDEX_FILE
-    write_atomically(path, render(*find_runs(folder)).encode("utf-8"))
+    write_atomically(path, render(*find_runs(folder)).encode("utf-8"), named_by="")
     return path
 
 

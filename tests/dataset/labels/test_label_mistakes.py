@@ -84,8 +84,8 @@ def test_answers_tell_where_names_do_not(mistake: str, background: bool, built_i
     offset = int(background)
     found = suspicion(answers + offset, wrong + offset, classes=1000, background_class=background)
     assert found is not None
-    assert MISTAKES[mistake][1] in found
-    assert "trust: true" in found
+    assert MISTAKES[mistake][1] in found.what
+    assert "trust: true" in found.mend
     assert suspicion(answers + offset, labels + offset, classes=1000, background_class=background) is None
 
 
@@ -118,7 +118,7 @@ def test_background_forgotten_by_the_configuration() -> None:
     labels, answers = seen(0.8)
     found = suspicion(answers + 1, labels, classes=1001, background_class=False)
     assert found is not None
-    assert "set dataset.background_class: true" in found
+    assert "set dataset.background_class: true" in found.mend
 
 
 def test_background_counted_twice() -> None:
@@ -126,7 +126,7 @@ def test_background_counted_twice() -> None:
     labels, answers = seen(0.8)
     found = suspicion(answers, labels + 1, classes=1000, background_class=True)
     assert found is not None
-    assert "dataset.background_class: false" in found or "Subtract 1" in found
+    assert found.mend.startswith("subtract 1 from every class of the list, or dataset.background_class: false")
 
 
 def test_a_bad_model_is_no_reason_to_doubt_the_labels() -> None:

@@ -1,0 +1,110 @@
+"""What is said of a search: the diagnosis of an explanation, its evidence, and what else was tried."""
+
+from __future__ import annotations
+
+import math
+
+from harness.diagnosis import wording
+from harness.diagnosis.answer import Alternative, Diagnosis, joined, number
+from harness.diagnosis.explanations import Tried
+from harness.diagnosis.search import CLEAR, NOISE, Search
+
+_SHOWN = 6  # alternatives
+
+
+def answer(search: Search, found: Tried) -> Diagnosis:
+    """Return the diagnosis of an explanation that restores parity."""
+    bench = search.bench
+    beside = search.around
+    reading, trial = found.read.reading, found.trial
+    claims = [item.claim for item in beside]
+    done = [item.done for item in beside if item.done]
+    for change in trial.changes:
+        claims.append(wording.claim(change, trial))
+        done += filter(None, [wording.done(change, bench.own, trial)])
+    if reading.cause:
+        claims.append(wording.reading_claim(reading))
+        done.append(wording.reading_done(reading))
+    mends = [item.mend for item in beside]
+    mends.append(wording.mend(bench.config, bench.candidate, bench.own, bench.wanted, trial, reading))
+    mend = " ".join(filter(None, mends))
+    causes = (*(item.cause for item in beside), *found.causes)
+    before, after = search.before.largest, number(found.read.largest)
+    difference = f"the largest probability difference on {found.images} images"
+    falls = (
+        f"{difference} falls from {number(before)} to {after}" if math.isfinite(before) else f"{difference} is {after}"
+    )
+    sentence = f"The candidate {bench.candidate.id} {joined(claims)}: {joined(done)}, {falls}."
+    return Diagnosis(
+        bench.candidate.id,
+        bench.reference.id,
+        "found",
+        " + ".join(causes),
+        f"{sentence} {mend}".strip(),
+        evidence(search, found),
+        mend or None,
+        alternatives(search, found),
+    )
+
+
+def evidence(search: Search, found: Tried | None) -> dict[str, object]:
+    """Return the figures: images, differences before and after, limit, answers that agree, precision."""
+    bench = search.bench
+    figures: dict[str, object] = {
+        "images": bench.count,
+        "limit": search.limit,
+        "max_abs_diff_before": search.before.largest,
+        "top1_agreement_before": search.before.agreeing,
+        "effective_precision": bench.loaded.effective_precision,
+    }
+    if found is not None:
+        figures["max_abs_diff_after"] = found.read.largest
+        if len(found.read.rows) == bench.count:
+            figures["top1_agreement_after"] = found.read.agreeing
+    return figures
+
+
+def alternatives(search: Search, found: Tried | None) -> tuple[Alternative, ...]:
+    """Return the next best explanations, the best first; one of a cause and its words."""
+    chosen = {_words(found)} if found is not None else set()
+    ranked = sorted(search.tried, key=lambda item: (-item.images, item.read.largest, len(item.causes)))
+    kept: dict[str, Alternative] = {}
+    for item in ranked:
+        words = _words(item)
+        if not item.causes or words in chosen or words in kept:
+            continue
+        largest = item.read.largest
+        equal = found is not None and search.is_parity(item.read) and largest <= max(CLEAR * found.read.largest, NOISE)
+        kept[words] = Alternative(item.cause, words, largest, item.images, equal)
+    best = sorted(kept.values(), key=lambda item: (not item.equal, item.max_abs_diff))
+    return tuple(best[:_SHOWN])
+
+
+def _words(item: Tried) -> str:
+    parts = [change.words for change in item.trial.changes]
+    return " and ".join([*parts, *([item.read.reading.words] if item.read.reading.cause else [])])
+
+
+def nothing_explains(search: Search) -> Diagnosis:
+    """Return the answer where no hypothesis restores parity."""
+    bench = search.bench
+    closest = alternatives(search, None)
+    kinds = len({item.cause for item in search.tried if item.causes})
+    tail = ""
+    if closest and closest[0].max_abs_diff is not None:
+        tail = f" The closest was {closest[0].cause} with {number(closest[0].max_abs_diff)}, which is no parity."
+    sentence = (
+        f"The candidate {bench.candidate.id} differs from {bench.reference.id} by up to "
+        f"{number(search.before.largest)} in a probability on {bench.count} images, and none of the {kinds} kinds of "
+        f"causes that were tried explains it.{tail}"
+    )
+    return Diagnosis(
+        bench.candidate.id,
+        bench.reference.id,
+        "unknown",
+        None,
+        sentence,
+        evidence(search, None),
+        None,
+        closest,
+    )

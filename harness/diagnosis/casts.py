@@ -1,0 +1,130 @@
+"""A candidate whose values are cast to whole numbers after mean and scale.
+
+Nothing that it is fed takes that back. But it answers the same for values that were cast before, and the reference,
+fed what the candidate sees, answers as the candidate does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from harness.diagnosis.affine import Affine
+from harness.diagnosis.bench import Bench
+from harness.diagnosis.changes import Array, Change
+from harness.diagnosis.explanations import Tried
+from harness.diagnosis.feedings import DIVISIONS, Cast, Trial, casts, swapped_color
+from harness.diagnosis.readings import Read, Rows
+from harness.diagnosis.search import CLEAR, NOISE, Search
+from harness.diagnosis.subject import CannotFeedError
+
+_ASKED = 2  # images by which it is seen whether a cast changes the answers
+_WITHIN = 0.25  # of a probability: what other weights may move while the order of classes is looked at
+Seen = tuple[tuple[Change, ...], Rows]  # the changes, the cast last, and what the reference gives that sees the same
+
+
+def search_cast(search: Search) -> Tried | None:
+    """Return the cast that explains the candidate's answers, with every way of reading them; None where none does."""
+    search.progress("values cast to whole numbers")
+    return search.best(list(_explained(search, _seen(search, otherwise=False))))
+
+
+def search_cast_pairs(search: Search) -> Tried | None:
+    """Return a cast and one other change of what the candidate is fed that together explain its answers."""
+    search.progress("values cast to whole numbers, and another change")
+    if found := search.best(list(_explained(search, _seen(search, otherwise=True)))):
+        return found
+    kinds = search.single_trials()
+    others = [trial for kind, trials in kinds.items() if kind != "normalisation" for trial in trials]
+    for changes, rows in _seen(search, otherwise=False):
+        tried = search.look(others, reference=rows)
+        if found := search.best([_with(item, changes) for item in tried]):
+            return found
+    return None
+
+
+def cast_beside(search: Search) -> Tried | None:
+    """Return the cast that brings the models closer by a clear factor, though not to parity; None: none does."""
+    for changes, rows in _seen(search, otherwise=False):
+        for read in _reads(search, rows, _WITHIN)[:1]:
+            found = search.of(Trial(changes, search.bench.own), read, search.bench.count)
+            if found.typical * CLEAR <= float(np.median(search.before.off)):
+                return found
+    return None
+
+
+def _with(item: Tried, changes: tuple[Change, ...]) -> Tried:
+    trial = Trial((*item.trial.changes, *changes), item.trial.feeding)
+    return dataclasses.replace(item, trial=trial, causes=(*item.causes, *(change.cause for change in changes)))
+
+
+def _explained(search: Search, seen: Iterator[Seen]) -> Iterator[Tried]:
+    for changes, rows in seen:
+        for read in _reads(search, rows, search.limit):
+            found = search.of(Trial(changes, search.bench.own), read, search.bench.count)
+            search.tried.append(found)
+            if search.is_parity(read):
+                yield found
+
+
+def _reads(search: Search, rows: Rows, limit: float) -> list[Read]:
+    """Return what the candidate gives as it is, held against the reference that is fed otherwise."""
+    bench = search.bench
+    raw = bench.answer(search.subject, bench.values(bench.own))
+    return bench.read(raw, search.spec, limit=limit, reference=rows)
+
+
+def _seen(search: Search, *, otherwise: bool) -> Iterator[Seen]:
+    """Yield each cast behind which the candidate answers the same for values that are not the same before it.
+
+    Nothing is yielded where one of the two models cannot be fed values that are not whole.
+    """
+    bench, asked = search.bench, search.few[:_ASKED]
+    pixels = bench.own.ordered(bench.pixels(bench.own.preprocess)[asked])
+    known: set[bytes] = set()
+    try:
+        for changes, seen in casts(bench.wanted, otherwise=otherwise):
+            if search.is_late:
+                return
+            if any(_hides(search, Cast(changes[-1], its, its), pixels, known) for its in _orders(bench, seen)):
+                for rows in _of_reference(search, changes[-1], seen):
+                    yield changes, rows
+    except CannotFeedError:
+        return
+
+
+def _orders(bench: Bench, seen: Affine) -> list[Affine]:
+    """Return mean and scale for the candidate's channels, as its colour order says and as the other one would."""
+    colors = bench.own.color, swapped_color(bench.own).color
+    return list(dict.fromkeys(seen.ordered(bench.wanted.color, color) for color in colors))
+
+
+def _hides(search: Search, cast: Cast, pixels: Array, known: set[bytes]) -> bool:
+    """Return whether the candidate answers the same for two arrays that the cast makes the same values of.
+
+    ``known``: what was asked already, which is not asked again.
+    """
+    bench = search.bench
+    one, other = (bench.own.of_ordered(values) for values in cast.alike(pixels))
+    if one.tobytes() in known:
+        return False
+    known.add(one.tobytes())
+    answers = bench.answer(search.subject, one)
+    near = NOISE * max(1.0, float(np.abs(answers).max(initial=0)))
+    return float(np.abs(bench.answer(search.subject, other) - answers).max(initial=0)) <= near
+
+
+def _of_reference(search: Search, cast: Change, seen: Affine) -> Iterator[Rows]:
+    """Yield what the reference gives that sees the cast, for each way of dividing that makes a difference."""
+    bench = search.bench
+    pixels = bench.wanted.ordered(bench.pixels(bench.wanted.preprocess))
+    known: set[bytes] = set()
+    for division in DIVISIONS:
+        made = Cast(cast, seen, bench.wanted.affine, division)
+        fed = bench.wanted.of_ordered(made.of(pixels))
+        if (digest := hashlib.sha256(fed.tobytes()).digest()) not in known:
+            known.add(digest)
+            yield bench.reference_if(dataclasses.replace(bench.wanted, cast=made))

@@ -251,6 +251,11 @@ def unregister(name: str) -> None:
     _added.pop(name, None)
 
 
+def added_backends() -> tuple[BackendFacts, ...]:
+    """Return the backends that ``register`` added in this process."""
+    return tuple(_added.values())
+
+
 def backends() -> dict[str, BackendFacts]:
     """Return all backends by name, the built-in ones first."""
     return _all() | _added

@@ -36,7 +36,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         type=percentage_points,
         help="evaluate in random order until the Top-1 drop is proven to be within PP percentage points, or beyond",
     )
-    parser.add_argument("--engine", choices=["local"], default="local", help="what evaluates the shards")
+    parser.add_argument(
+        "--engine",
+        choices=["local", "ray"],
+        help="what evaluates the shards: this process, or workers on a Ray cluster (default: `engine.kind`, or local)",
+    )
     parser.add_argument("--json", action="store_true", help="print run.json to stdout, and nothing else")
 
 

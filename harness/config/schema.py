@@ -17,6 +17,7 @@ from pydantic import (
 
 from harness.config.dataset import Dataset
 from harness.config.deployment import add_deployments
+from harness.config.engine import EngineSettings
 from harness.config.gates import BaselineGate, Certify, DropGate, Gates, ParityGate, Published, TargetGate
 from harness.config.matrix import Matrix, expand
 from harness.config.models import Candidate, Conversion, Input, Reference
@@ -107,6 +108,7 @@ class Config(Strict):
     conversion: Conversion = Conversion()
     archive: Archive | None = None
     cache: Cache = Cache()
+    engine: EngineSettings = EngineSettings()
     checksums: Location | None = Field(
         None, description="A `sha256sum` list, names relative to its folder; a missing or altered file is named."
     )

@@ -223,7 +223,7 @@ def task_for(config: Config, planned: PlannedModel, *, use_cache: bool) -> Model
 def identity(config: Config, planned: list[PlannedModel], manifest: Manifest) -> dict[str, Any]:
     """Return what makes two runs one evaluation: configuration but for gates and places, models, data, software."""
     kept = config.resolved()
-    for key in ("gates", "published", "archive", "cache", "conversion", "name", "matrix"):
+    for key in ("gates", "published", "archive", "cache", "conversion", "name", "matrix", "engine"):
         kept.pop(key, None)
     kept["dataset"].pop("path")
     kept["dataset"].pop("labels")

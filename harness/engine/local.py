@@ -7,14 +7,13 @@ the answers to the shard before are counted. Why turns and not all models at the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
 from harness.engine.shard import Models, evaluate_shard, preprocesses, scanned
 from harness.engine.task import ShardTask
-from harness.errors import ConfigError, nearest
 from harness.feeding.decode import Decoded, Decoder
 from harness.record.shard_table import ShardTable
 
@@ -23,8 +22,13 @@ class Engine(Protocol):
     """What evaluates shards: here, or elsewhere.
 
     A table after more than ``bad_limit`` bad images has no outcomes, only bad images. A model that failed in one table
-    has no outcome in any later one.
+    has no outcome in any later one. ``notes``: what the user should know once it has run.
     """
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Sentences for the record's warnings."""
+        ...
 
     def run(self, tasks: Sequence[ShardTask]) -> Generator[ShardTable, None, None]:
         """Yield the finished tables, the first task's first."""
@@ -46,6 +50,7 @@ class LocalEngine:
     bad: int = 0
     without: frozenset[str] = frozenset()
     ahead: int = 1
+    notes: Sequence[str] = ()
 
     def run(self, tasks: Sequence[ShardTask]) -> Generator[ShardTable, None, None]:
         """Yield the finished tables in the order of the tasks."""
@@ -98,21 +103,3 @@ def _cancel(waiting: deque[_Evaluating]) -> None:
     for item in waiting:
         item.table.cancel()
     waiting.clear()
-
-
-_ENGINES: dict[str, Callable[..., Engine]] = {"local": LocalEngine}
-
-
-def require_engine(name: str) -> None:
-    """Raise ConfigError, with the nearest name, where there is no engine called ``name``."""
-    if name not in _ENGINES:
-        close = nearest(name, _ENGINES)
-        near = f"; did you mean '{close[0]}'?" if close else ";"
-        raise ConfigError(f"there is no engine '{name}'{near} there are: {', '.join(_ENGINES)}")
-
-
-def open_engine(
-    name: str, models: Models, *, threads: int, bad_limit: int, bad: int, without: frozenset[str]
-) -> Engine:
-    """Return the engine called ``name``."""
-    return _ENGINES[name](models, threads=threads, bad_limit=bad_limit, bad=bad, without=without)

@@ -33,7 +33,7 @@ class Options:
     ``limit``: only the first images; ``out``: the run's own folder; ``reports``: where a folder is made without it;
     ``resume``: go on with the run in ``out`` (without it: the latest of this name); ``quiet``: no progress;
     ``certify_pp``: stop as soon as the Top-1 drop is proven within or beyond so many pp; ``engine``: what evaluates the
-    shards.
+    shards, `local` or `ray`; None: what the configuration says.
     """
 
     limit: int | None = None
@@ -43,7 +43,7 @@ class Options:
     use_cache: bool = True
     quiet: bool = False
     certify_pp: float | None = None
-    engine: str = "local"
+    engine: str | None = None
     command: tuple[str, ...] = ()
 
 

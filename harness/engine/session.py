@@ -23,7 +23,8 @@ from harness.engine.answers import applied_in
 from harness.engine.cache import trim
 from harness.engine.checks import finished_tables, refuse_failures, refuse_suspect_labels, too_many_bad_images
 from harness.engine.identity import cache_folder, cache_warnings, identity, plan_models, task_for
-from harness.engine.local import open_engine, require_engine
+from harness.engine.local import Engine
+from harness.engine.opening import Place, opened_place, with_engine
 from harness.engine.progress import Progress
 from harness.engine.run import Explain, Options, Run, process_age, write_results, write_unfinished
 from harness.engine.run_folder import RunFolder, new_run_folder, point_latest
@@ -40,7 +41,6 @@ from harness.errors import (
 )
 from harness.judging.certifying import STRATIFIED, Certifying, limited, other_limits
 from harness.judging.rules import Rules
-from harness.machine.environment import cores
 from harness.record.schema import RunRecord
 from harness.record.store import read_record
 
@@ -64,7 +64,7 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
     options = options or Options()
     started_at = time.perf_counter() - process_age()
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    require_engine(options.engine)
+    config = with_engine(config, options.engine)
     certify = limited(config.certify, options.certify_pp)
     if certify is not None and config.reference is None:
         raise ConfigError(
@@ -78,13 +78,13 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
     require_fitting(config)
     listed = open_image_set(config.dataset)
     images = ordered(listed, certify, options.limit)
-    folder = _folder(config, options)
-    with RunFolder(folder) as run_folder:
+    with opened_place(config) as place, RunFolder(_folder(config, options)) as run_folder:
+        folder = run_folder.folder
         if not options.resume:
             run_folder.refuse_used()
         with run_folder.removed_where_it_never_began():
             prepared = prepare_models(config, images=listed, quiet=options.quiet)
-            planned = plan_models(config, prepared, use_cache=options.use_cache)
+            planned = plan_models(config, prepared, use_cache=options.use_cache, threads=place.threads)
             run_folder.identify(identity(config, planned, images.manifest))
         tasks = tuple(task_for(config, item, use_cache=options.use_cache) for item in planned)
         work = Work(config.dataset, certify, options.limit, images.manifest.fingerprint(), tasks)
@@ -101,7 +101,7 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
             ]
             write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "not finished: the process ended before the run did")
             try:
-                _evaluate(run, run_folder, work)
+                _evaluate(run, run_folder, work, place)
                 run.stability = measure_stability(run)
                 _refuse_replaced_files(run)
                 record = write_results(run, explain)
@@ -161,7 +161,7 @@ def _is_finished(folder: Path) -> bool:
         return False
 
 
-def _evaluate(run: Run, run_folder: RunFolder, work: Work) -> None:
+def _evaluate(run: Run, run_folder: RunFolder, work: Work, place: Place) -> None:
     """Fill ``run.tables``: what is there already, then what is missing."""
     tasks = [ShardTask(index, rows, work) for index, rows in enumerate(run.images.manifest.shards())]
     if not tasks:
@@ -169,12 +169,25 @@ def _evaluate(run: Run, run_folder: RunFolder, work: Work) -> None:
     if run.options.resume:
         run.tables = finished_tables(run.images, run_folder, [(task.index, task.rows) for task in tasks])
         _read_outputs_as_before(run)
-    if len(run.tables) < len(tasks) or not all(map(run.is_whole, run.tables)):
+    if not place.here:
+        run.failures |= place.absent
+        refuse_failures(run.reference, run.candidates, run.failures)
+    elif len(run.tables) < len(tasks) or not all(map(run.is_whole, run.tables)):
         _load_what_is_needed(run)
     run.tables = [table for table in run.tables if run.is_whole(table)]
     _refuse_calibrated(run)
     done = {table.index for table in run.tables}
-    _take_tables(run, run_folder, [task for task in tasks if task.index not in done])
+    policy = run.config.dataset.bad_images
+    run.bad = {row: reason for table in run.tables for row, reason in table.bad.items()}
+    engine = place.open(
+        run.models,
+        work,
+        bad_limit=policy.tolerated(len(run.images.manifest)),
+        bad=len(run.bad),
+        without=frozenset(run.failures),
+    )
+    _take_tables(run, run_folder, engine, [task for task in tasks if task.index not in done])
+    run.warnings += engine.notes
 
 
 def _read_outputs_as_before(run: Run) -> None:
@@ -184,19 +197,9 @@ def _read_outputs_as_before(run: Run) -> None:
             lane.applied = lane.applied or applied_in(table.reported.get(lane.spec.id, {}))
 
 
-def _take_tables(run: Run, run_folder: RunFolder, missing: Sequence[ShardTask]) -> None:
+def _take_tables(run: Run, run_folder: RunFolder, engine: Engine, missing: Sequence[ShardTask]) -> None:
     """Take in the tables that are there, then those that the engine makes of the missing shards."""
     policy = run.config.dataset.bad_images
-    limit = policy.tolerated(len(run.images.manifest))
-    run.bad = {row: reason for table in run.tables for row, reason in table.bad.items()}
-    engine = open_engine(
-        run.options.engine,
-        run.models,
-        threads=cores(),
-        bad_limit=limit,
-        bad=len(run.bad),
-        without=frozenset(run.failures),
-    )
     start = time.perf_counter()
     with Progress(len(run.images.manifest), quiet=run.options.quiet) as progress:
         decided = False

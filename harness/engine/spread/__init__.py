@@ -1,0 +1,1 @@
+"""An engine that spreads shards over workers in other processes and on other machines."""

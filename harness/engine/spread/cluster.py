@@ -1,0 +1,59 @@
+"""What the spreading engine asks of a cluster: workers, answers to jobs, and who was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from harness.engine.spread.placement import Node
+from harness.engine.spread.worker import Job, Setup
+
+Handle = Any  # a worker, as its cluster knows it
+Ticket = Any  # an answer that is awaited; hashable
+
+
+class WorkerLostError(Exception):
+    """A worker ended before it answered. ``with_node``: because its node left, which is nobody's fault."""
+
+    def __init__(self, reason: str, *, with_node: bool = False) -> None:
+        self.reason, self.with_node = reason, with_node
+        super().__init__(reason)
+
+
+class AnswerLostError(Exception):
+    """What another worker should be handed is gone with the node that had it."""
+
+
+class Cluster(Protocol):
+    """Workers somewhere. A job's answer is a pair: the shard table, and what it hands to other groups' workers."""
+
+    def nodes(self) -> list[Node]:
+        """Return the nodes that are there now."""
+        ...
+
+    def keep(self, value: Any) -> Any:
+        """Put a value where every node can take it from, once a node; return what stands for it in ``start``."""
+        ...
+
+    def start(self, setup: Any, needs: Mapping[str, float]) -> tuple[Handle, Ticket]:
+        """Start a worker of what ``keep`` gave for a ``Setup``; the ticket's answer is its ``Ready`` or a problem."""
+        ...
+
+    def ask(self, worker: Handle, job: Job, handed: Any) -> tuple[Ticket, Any]:
+        """Give a worker a job; return the ticket of its table, and what stands for that which it hands on."""
+        ...
+
+    def wait(self, tickets: Sequence[Ticket], seconds: float) -> list[Ticket]:
+        """Return the tickets that have their answers, at the latest after so many seconds."""
+        ...
+
+    def answer(self, ticket: Ticket) -> Any:
+        """Return the answer of a ticket. Raises WorkerLostError or AnswerLostError."""
+        ...
+
+    def end(self, worker: Handle) -> None:
+        """End a worker, whatever it is at."""
+        ...
+
+
+__all__ = ["AnswerLostError", "Cluster", "Handle", "Setup", "Ticket", "WorkerLostError"]

@@ -7,7 +7,7 @@ SET ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup validate test test-shared lint bench campaign init-table demo-model diagnose-table zoo lock audit clean
+.PHONY: setup validate test test-shared lint bench campaign init-table demo-model diagnose-table zoo lock audit release clean
 
 setup: $(READY)
 
@@ -84,6 +84,10 @@ EXTRAS := tensorflow openvino keras onnx litert to-onnx int8 ray
 lock:
 	uv pip compile pyproject.toml $(EXTRAS:%=--extra %) --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header -o requirements.lock
+
+# Wheel, source distribution, checksums and tag of this commit; ARGS=--dry-run sets no tag. Nothing is uploaded.
+release: $(READY)
+	$(BIN)/python .ci/release.py $(ARGS)
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

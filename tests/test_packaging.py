@@ -16,43 +16,14 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.built_wheel import ROOT, build_wheel, files_of_the_demo, files_of_the_package
+
 OPTIONAL = ("tensorflow", "openvino", "keras", "ray", "onnx", "torch", "jax")
-
-
-def files_of_the_package() -> set[str]:
-    return {
-        path.relative_to(ROOT).as_posix()
-        for path in (ROOT / "harness").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
-    }
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel in a copy, so that nothing is left in the checkout; with the installed setuptools, offline."""
-    copy = tmp_path_factory.mktemp("copy")
-    skipped = shutil.ignore_patterns("__pycache__", "*.pyc")
-    shutil.copytree(ROOT / "harness", copy / "harness", ignore=skipped)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, copy / name)
-    # Neighbours of the package that must stay out, above all a `datasets` that would shadow a well-known library.
-    for name in ("datasets/demo", "tests", "configs", "docs", "reports", "build", "benchmarks"):
-        (copy / name).mkdir(parents=True)
-        (copy / name / "__init__.py").touch()
-        (copy / name.partition("/")[0] / "__init__.py").touch()
-    code = "from setuptools import build_meta; build_meta.build_wheel('dist')"
-    (copy / "dist").mkdir()
-    process = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=copy,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr
-    (built,) = (copy / "dist").glob("*.whl")
-    return built
+    return build_wheel(tmp_path_factory.mktemp("copy"))
 
 
 def test_one_importable_name(wheel: Path) -> None:
@@ -66,7 +37,16 @@ def test_every_file_of_the_package_and_no_other(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.startswith("harness/")}
     assert "harness/py.typed" in packed
-    assert packed == files_of_the_package()
+    demo = {f"harness/demo_data/{name}" for name in files_of_the_demo()}
+    assert len(demo) > 720
+    assert packed == files_of_the_package() | demo
+
+
+def test_the_demo_is_packed_byte_by_byte_and_small(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        for name in files_of_the_demo():
+            assert archive.read(f"harness/demo_data/{name}") == (ROOT / name).read_bytes(), name
+    assert wheel.stat().st_size < 16_000_000
 
 
 def test_metadata(wheel: Path) -> None:
@@ -106,6 +86,39 @@ def test_the_wheel_works_from_anywhere(wheel: Path, tmp_path: Path) -> None:
     file, _, schema = process.stdout.partition("\n")
     assert Path(file) == tmp_path / "site/harness/__init__.py"
     assert json.loads(schema)["title"] == "Config"
+
+
+def readme(wheel: Path) -> str:
+    with zipfile.ZipFile(wheel) as archive:
+        info = next(name.partition("/")[0] for name in archive.namelist() if ".dist-info/" in name)
+        metadata = email.message_from_bytes(archive.read(f"{info}/METADATA"))
+    assert metadata["Description-Content-Type"].startswith("text/markdown")
+    return str(metadata.get_payload())
+
+
+def test_the_readme_of_the_package_links_to_no_file_of_the_repository(wheel: Path) -> None:
+    text = readme(wheel)
+    assert "# Conversion accuracy harness" in text
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert [target for target in targets if "://" not in target and not target.startswith("#")] == []
+
+
+def test_links_of_the_readme_are_absolute_once_the_repository_is_known(tmp_path: Path) -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    project += '\n[project.urls]\nRepository = "https://example.org/us/harness"\n'
+    (tmp_path / "pyproject.toml").write_text(project, encoding="utf-8")
+    (tmp_path / "README.md").write_text("[a](docs/a.md) ![b](docs/b.png) [c](https://c.org) [d](#d)", encoding="utf-8")
+    shutil.copy(ROOT / "setup.py", tmp_path / "setup.py")
+    code = "import setuptools; setuptools.setup = lambda **k: print(k['long_description']); import setup"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, encoding="utf-8", check=True)
+    version = tomllib.loads(project)["project"]["version"]
+    home = "https://example.org/us/harness"
+    assert done.stdout.split() == [
+        f"[a]({home}/blob/v{version}/docs/a.md)",
+        f"![b]({home}/raw/v{version}/docs/b.png)",
+        "[c](https://c.org)",
+        "[d](#d)",
+    ]
 
 
 def test_every_module_imports_without_optional_packages() -> None:

@@ -7,11 +7,15 @@ import contextlib
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.commands.options import add_config, percentage_points, positive
 from harness.commands.result import Result, Screen
-from harness.errors import HarnessError
+from harness.errors import ConfigError, HarnessError
 from harness.text import printable
+
+if TYPE_CHECKING:
+    from harness.engine.run import Explain
 
 NAME = "validate"
 HELP = "evaluate all models, compare, judge; the exit code is the verdict"
@@ -37,6 +41,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="evaluate in random order until the Top-1 drop is proven to be within PP percentage points, or beyond",
     )
     parser.add_argument(
+        "--parity-only",
+        action="store_true",
+        help="judge the parity gate alone, on its first images, and stop there: a verdict in seconds",
+    )
+    parser.add_argument(
         "--engine",
         choices=["local", "ray"],
         help="what evaluates the shards: this process, or workers on a Ray cluster (default: `engine.kind`, or local)",
@@ -48,7 +57,6 @@ def run(options: argparse.Namespace) -> Result:
     """Evaluate, write the record and the reports; the result is the summary, and its exit code the verdict."""
     from harness.capsule.configuration import load
     from harness.config.secrets import redact, redact_all
-    from harness.diagnosis.quick import explain
     from harness.engine.run import Options
     from harness.engine.session import validate
     from harness.record.store import read_predictions, read_record, to_json
@@ -57,6 +65,8 @@ def run(options: argparse.Namespace) -> Result:
     from harness.report.render import write_reports
 
     try:
+        if options.parity_only and options.certify is not None:
+            raise ConfigError("--parity-only and --certify: give one of them; a certification looks at more images")
         config = load(options.config, options.overrides)
         record = validate(
             config,
@@ -66,10 +76,11 @@ def run(options: argparse.Namespace) -> Result:
                 resume=options.resume,
                 use_cache=not options.no_cache,
                 certify_pp=options.certify,
+                parity_only=options.parity_only,
                 engine=options.engine,
                 command=redact_all(("harness", *options.given)),
             ),
-            explain,
+            None if options.parity_only else _explain(),
         )
     except HarnessError as error:
         publish_error(redact(str(error)))
@@ -78,7 +89,7 @@ def run(options: argparse.Namespace) -> Result:
     folder = record.stored_in
     record = read_record(folder)  # what reports show is what was written: no secret is in it
     table = read_predictions(folder)
-    html = _page(folder)
+    html = [] if options.parity_only else _page(folder)  # it takes longer than the run; `harness report` writes it
     written = [*html, *write_reports(folder, record, table, ("md", "junit"), class_names(record))]
     publish(record, folder / "report.md")
     if options.json:
@@ -89,6 +100,12 @@ def run(options: argparse.Namespace) -> Result:
     reports = ", ".join(path.name for path in written)
     print_summary(record, screen, places=printable(f"Record and reports in {folder}: run.json, {reports}"))
     return Result(record.exit_code, screen.getvalue())
+
+
+def _explain() -> Explain:
+    from harness.diagnosis.quick import explain
+
+    return explain
 
 
 def _page(folder: Path) -> list[Path]:

@@ -105,6 +105,9 @@ class Config(Strict):
     published: Published | None = None
     gates: Gates = Gates()
     certify: Certify | None = Field(None, description="Stop as soon as the drop is proven; `--certify PP` sets it.")
+    only: Literal["parity"] | None = Field(
+        None, description="Judge this gate alone, on its images, and stop there; `--parity-only` sets it."
+    )
     conversion: Conversion = Conversion()
     archive: Archive | None = None
     cache: Cache = Cache()

@@ -228,6 +228,7 @@ class _Keeping:
 
     def __init__(self, inner: Answers | None) -> None:
         self._inner = inner
+        self._found: Entry | None = None
         self.taken: Probabilities = np.empty((0, 0), np.float32)
 
     def has_any(self) -> bool:
@@ -236,13 +237,17 @@ class _Keeping:
 
     def get(self, image_digests: tuple[bytes, ...], outputs: int) -> Entry | None:
         """Return what the other store has."""
-        entry = self._inner.get(image_digests, outputs) if self._inner else None
-        if entry is not None:
-            self.taken = entry.probabilities
-        return entry
+        self._found = self._inner.get(image_digests, outputs) if self._inner else None
+        if self._found is not None:
+            self.taken = self._found.probabilities
+        return self._found
 
     def put(self, image_digests: tuple[bytes, ...], probabilities: Probabilities, loaded: Loaded) -> None:
         """Take what the model gave, and hand it on."""
-        self.taken = probabilities
+        if self._found is None:
+            self.taken = probabilities
+        else:  # the model was asked for what was not known
+            self.taken = self._found.probabilities.copy()
+            self.taken[~self._found.known] = probabilities
         if self._inner is not None:
             self._inner.put(image_digests, probabilities, loaded)

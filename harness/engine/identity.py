@@ -225,6 +225,8 @@ def identity(config: Config, planned: list[PlannedModel], manifest: Manifest) ->
     kept = config.resolved()
     for key in ("gates", "published", "archive", "cache", "conversion", "name", "matrix", "engine"):
         kept.pop(key, None)
+    if kept["only"] is None:
+        kept.pop("only")  # runs of older versions have no such key
     kept["dataset"].pop("path")
     kept["dataset"].pop("labels")
     kept["dataset"].pop("class_names")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 import time
@@ -13,11 +14,11 @@ import numpy as np
 
 from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities
 from harness.backends.opening import open_backend
-from harness.backends.registry import facts_of
+from harness.backends.registry import facts_of, load_target
 from harness.config import Preprocess
 from harness.engine.answers import with_applied
 from harness.engine.cache import Answers
-from harness.errors import ModelError
+from harness.errors import HarnessError, ModelError
 from harness.feeding.outputs import Applied
 from harness.machine.digests import Digested
 from harness.record.schema import Role
@@ -69,6 +70,7 @@ class Lane:
         """Load and compile the model, once, and return it. Raises ModelError or DeviceError."""
         with self._lock:
             if self._backend is None:
+                self._import()
                 start = time.perf_counter()
                 before = self.files.now() if self.files else ()
                 backend = self._stack.enter_context(open_backend(self.backend, self.spec))
@@ -81,6 +83,13 @@ class Lane:
                 if self._loaded is None:
                     self._loaded = backend.loaded
             return self._backend
+
+    def _import(self) -> None:
+        """Import the framework; where that fails, opening the backend says so in words."""
+        importer = facts_of(self.backend).importer
+        if importer and not self.spec.isolate:
+            with contextlib.suppress(HarnessError):
+                load_target(importer)()
 
     @property
     def loaded(self) -> Loaded:

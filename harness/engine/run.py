@@ -32,8 +32,8 @@ class Options:
 
     ``limit``: only the first images; ``out``: the run's own folder; ``reports``: where a folder is made without it;
     ``resume``: go on with the run in ``out`` (without it: the latest of this name); ``quiet``: no progress;
-    ``certify_pp``: stop as soon as the Top-1 drop is proven within or beyond so many pp; ``engine``: what evaluates the
-    shards, `local` or `ray`; None: what the configuration says.
+    ``certify_pp``: stop as soon as the Top-1 drop is proven within or beyond so many pp; ``parity_only``: judge that
+    gate alone, and stop there; ``engine``: what evaluates the shards, `local` or `ray`; None: what is configured.
     """
 
     limit: int | None = None
@@ -43,6 +43,7 @@ class Options:
     use_cache: bool = True
     quiet: bool = False
     certify_pp: float | None = None
+    parity_only: bool = False
     engine: str | None = None
     command: tuple[str, ...] = ()
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import locale
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.backends.registry import facts_of, load_target
 from harness.capsule.configuration import require_fitting
 from harness.config import Config, require_files
 from harness.config.limits import never_failing
@@ -23,6 +20,7 @@ from harness.engine.answers import applied_in
 from harness.engine.cache import trim
 from harness.engine.checks import finished_tables, refuse_failures, refuse_suspect_labels, too_many_bad_images
 from harness.engine.identity import cache_folder, cache_warnings, identity, plan_models, task_for
+from harness.engine.loading import models_loading
 from harness.engine.local import Engine
 from harness.engine.opening import Place, opened_place, with_engine
 from harness.engine.progress import Progress
@@ -34,12 +32,12 @@ from harness.engine.task import ShardTask, Work, ordered
 from harness.errors import (
     EXIT_INTERRUPTED,
     ConfigError,
-    DeviceError,
     HarnessError,
     ModelError,
     RecordError,
 )
 from harness.judging.certifying import STRATIFIED, Certifying, limited, other_limits
+from harness.judging.parity_alone import parity_alone
 from harness.judging.rules import Rules
 from harness.record.schema import RunRecord
 from harness.record.store import read_record
@@ -72,12 +70,16 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
             "--certify and `certify`"
         )
     config = config.model_copy(update={"certify": certify})  # the record shows limit, confidence and seed
+    limit = options.limit
+    if options.parity_only or config.only:
+        config, parity_images = parity_alone(config)
+        certify, limit = None, min(parity_images, limit or parity_images)
     require_files(config, candidates=False)
     if config.checksums:
         verify_checksums(config.checksums)
     require_fitting(config)
     listed = open_image_set(config.dataset)
-    images = ordered(listed, certify, options.limit)
+    images = ordered(listed, certify, limit)
     with opened_place(config) as place, RunFolder(_folder(config, options)) as run_folder:
         folder = run_folder.folder
         if not options.resume:
@@ -87,7 +89,7 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
             planned = plan_models(config, prepared, use_cache=options.use_cache, threads=place.threads)
             run_folder.identify(identity(config, planned, images.manifest))
         tasks = tuple(task_for(config, item, use_cache=options.use_cache) for item in planned)
-        work = Work(config.dataset, certify, options.limit, images.manifest.fingerprint(), tasks)
+        work = Work(config.dataset, certify, limit, images.manifest.fingerprint(), tasks)
         with Models(images, [task.lane() for task in tasks]) as models:
             run = Run(config, options, folder, planned, models, started, started_at)
             if options.use_cache:
@@ -102,7 +104,7 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
             write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "not finished: the process ended before the run did")
             try:
                 _evaluate(run, run_folder, work, place)
-                run.stability = measure_stability(run)
+                run.stability = () if config.only else measure_stability(run)
                 _refuse_replaced_files(run)
                 record = write_results(run, explain)
             except KeyboardInterrupt:
@@ -172,8 +174,13 @@ def _evaluate(run: Run, run_folder: RunFolder, work: Work, place: Place) -> None
     if not place.here:
         run.failures |= place.absent
         refuse_failures(run.reference, run.candidates, run.failures)
-    elif len(run.tables) < len(tasks) or not all(map(run.is_whole, run.tables)):
-        _load_what_is_needed(run)
+    needed = place.here and (len(run.tables) < len(tasks) or not all(map(run.is_whole, run.tables)))
+    with models_loading(run) if needed else contextlib.nullcontext():
+        _evaluate_missing(run, run_folder, work, place, tasks)
+
+
+def _evaluate_missing(run: Run, run_folder: RunFolder, work: Work, place: Place, tasks: Sequence[ShardTask]) -> None:
+    """Keep the tables that are whole, and take in those of all other shards."""
     run.tables = [table for table in run.tables if run.is_whole(table)]
     _refuse_calibrated(run)
     done = {table.index for table in run.tables}
@@ -249,45 +256,3 @@ def _refuse_replaced_files(run: Run) -> None:
         except ModelError as error:
             run.failures.setdefault(lane.spec.id, failure_of(error))
     refuse_failures(run.reference, run.candidates, run.failures)
-
-
-def _load_what_is_needed(run: Run) -> None:
-    """Load the models before the first image, at the same time, except where the cache may answer for them.
-
-    A candidate that cannot be loaded is left out with the reason.
-    """
-    start = time.perf_counter()
-    needed = [lane for lane in run.models.lanes if lane.cache is None or not lane.cache.has_any()]
-    without_framework = set()
-    for lane in needed:  # one after the other: CPython 3.11 may fail where two threads import large packages at once
-        importer = facts_of(lane.backend).importer
-        if importer and not lane.spec.isolate:
-            try:
-                load_target(importer)()
-            except HarnessError:  # `load` says it again, for its model
-                without_framework.add(lane.spec.id)
-    with _same_locale(), ThreadPoolExecutor(len(run.models.lanes)) as pool:
-        loading = {}
-        for lane in needed:
-            loading[lane.spec.id] = pool.submit(lane.load)
-            if lane.spec.id in without_framework:  # a package whose import fails in two threads is half there in one
-                wait([loading[lane.spec.id]])
-        for lane in needed:
-            try:
-                loading[lane.spec.id].result()
-            except (ModelError, DeviceError) as error:
-                if lane.spec.id == run.reference:
-                    raise
-                run.failures[lane.spec.id] = failure_of(error, optional=lane.optional)
-    refuse_failures(run.reference, run.candidates, run.failures)
-    run.timing["load_seconds"] = time.perf_counter() - start
-
-
-@contextlib.contextmanager
-def _same_locale() -> Iterator[None]:
-    """Keep the process's locale: after hundreds of loads and conversions in one process it was seen to be left at C."""
-    before = locale.setlocale(locale.LC_CTYPE)
-    try:
-        yield
-    finally:
-        locale.setlocale(locale.LC_CTYPE, before)

@@ -96,6 +96,8 @@ def evaluate_shard(
             return failure_of(error, optional=lane.optional)
 
     asked = [lane for lane in _in_turn(models.lanes, task.index) if lane.spec.id not in without]
+    if task.index == 0:  # who has to be loaded yet, or asked of the cache, keeps nobody waiting
+        asked.sort(key=lambda lane: not lane.is_loaded)
     found = models.answers(asked, ask)
     answers = {lane.spec.id: found[lane.spec.id] for lane in models.lanes if lane.spec.id in found}
     given = {model: answer for model, answer in answers.items() if isinstance(answer, Answer)}

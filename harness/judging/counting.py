@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from harness.backends.base import Loaded
 from harness.dataset.manifest import Manifest
+from harness.disk.arrow_arrays import numbers, texts
 from harness.feeding.recorded import recorded
 from harness.judging.comparison import accuracy, agreement, compare
 from harness.judging.evaluation import EvaluatedModel, Evaluation
@@ -224,7 +225,7 @@ def pair_parts(rules: Rules, outcomes: Mapping[str, Outcome]) -> tuple[PairPart,
 def predictions_table(rows: Rows) -> pa.Table:
     """Return the per-image table of the record."""
     columns: dict[str, Any] = {
-        "image_id": pa.array(rows.evaluated.image_ids, pa.string()),
-        "label": pa.array(rows.evaluated.labels),
+        "image_id": texts(rows.evaluated.image_ids),
+        "label": numbers(rows.evaluated.labels),
     }
     return pa.table(columns | outcome_columns(rows.outcomes))

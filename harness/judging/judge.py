@@ -48,7 +48,7 @@ def judge(evaluation: Evaluation) -> Judgement:
         comparisons=comparisons,
         pairwise=pair_parts(rules, compared),
         gates=gates,
-        matrix=compare_candidates(models, comparisons, gates),
+        matrix=None if rules.only else compare_candidates(models, comparisons, gates),  # one gate says not what ships
         predictions=predictions_table(rows),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,7 +20,8 @@ class Rules:
     """The gates of each model by its id, and what else decides. ``reference``: None where none is configured.
 
     ``candidates``: in the configuration's order; ``images``: the stated size of the
-    whole set, None where it is not stated; ``optional``: candidates whose device may be absent.
+    whole set, None where it is not stated; ``optional``: candidates whose device may be absent; ``only``: the one gate
+    that is judged, None: all.
     """
 
     reference: str | None
@@ -31,6 +32,7 @@ class Rules:
     bad_images: BadImages
     certify: Certify | None
     optional: frozenset[str]
+    only: str | None = None
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -64,6 +66,7 @@ class Rules:
             bad_images=config.dataset.bad_images,
             certify=config.certify,
             optional=frozenset(item.id for item in config.candidates if item.optional),
+            only=config.only,
         )
 
     @classmethod
@@ -89,6 +92,7 @@ class Rules:
             bad_images=found.dataset.bad_images,
             certify=found.certify,
             optional=frozenset(item.id for item in found.candidates if item.optional),
+            only=found.only,
         )
         if len(rules.gates) != len(rules.models):
             raise ValueError("candidates: an id is there twice")
@@ -121,3 +125,4 @@ class _Recorded(_Read):
     published: Published | None = None
     gates: RecordedGates
     certify: RecordedCertify | None = None
+    only: Literal["parity"] | None = None

@@ -143,6 +143,8 @@ class _Stated:
     def verdicts(self) -> tuple[Verdict, ...]:
         """Return what may stand there; the first is the likeliest."""
         gate = self.gate.gate
+        if self.rules.only not in (None, gate):
+            return ("not_applicable",)
         if gate == "target":
             return (self._target(),)
         if gate in ("parity", "drop", "certify", FLIPS) and (self.own is None or good_images(self.record) == 0):

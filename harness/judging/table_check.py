@@ -196,7 +196,7 @@ def _with_verdicts(record: RunRecord, models: tuple[ModelPart, ...], rows: _Rows
             "comparisons": comparisons,
             "pairwise": pair_parts(rules, compared),
             "gates": gates,
-            "matrix": compare_candidates(models, comparisons, gates),
+            "matrix": None if rules.only else compare_candidates(models, comparisons, gates),
         }
     )
 

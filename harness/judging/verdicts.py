@@ -12,6 +12,7 @@ from harness.judging.judged import Judged, one_weighs_more, weight_in_words
 from harness.judging.rules import Rules
 from harness.judging.stability_gate import judge_stability
 from harness.metrics.outcome import Outcome
+from harness.record.figures import gate_part, unmeasured
 from harness.record.schema import GatePart, Role, StabilityPart, Verdict
 
 
@@ -56,7 +57,18 @@ def verdicts(
     gates = tuple(part for model in counted.models for part in _gates_of(model, counted))
     if certified is not None:
         gates = _with_certified(gates, counted, certified)
-    return without_passes((*gates, *baseline), guessing)
+    gates = (*gates, *baseline)
+    if counted.rules.only is not None:
+        gates = tuple(_left_out(part, counted.rules.only) for part in gates)
+    return without_passes(gates, guessing)
+
+
+def _left_out(part: GatePart, only: str) -> GatePart:
+    """Return the verdict of a gate in a run that judges one gate alone; what a model's failure says stays."""
+    if part.gate == only or (part.verdict == "error" and part.gate != "baseline"):
+        return part
+    reason = f"only the gate {only} was judged, on the images that it needs"
+    return gate_part(part.gate, part.model, "not_applicable", reason, unmeasured(part.figures))
 
 
 def _gates_of(model: JudgedModel, counted: Counted) -> Sequence[GatePart]:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from harness.disk.arrow_arrays import as_numpy, blobs, numbers, texts
 from harness.metrics.outcome import Outcome
 
 _DTYPES: dict[str, type[np.generic]] = {
@@ -91,8 +92,8 @@ class ShardTable:
     def to_arrow(self) -> pa.Table:
         """Return the shard as one Arrow table; the rest is in its metadata."""
         columns: dict[str, pa.Array] = {
-            "image_digest": pa.array(self.image_digests, pa.binary()),
-            "signature": pa.array(self.signatures, pa.string()),
+            "image_digest": blobs(self.image_digests),
+            "signature": texts(self.signatures),
         }
         columns |= outcome_columns(self.outcomes)
         notes = {
@@ -169,7 +170,7 @@ def outcome_columns(outcomes: dict[str, Outcome]) -> dict[str, pa.Array]:
     columns = {}
     for model, outcome in outcomes.items():
         for name, array in outcome.columns().items():
-            flat = pa.array(np.ascontiguousarray(array).reshape(-1))
+            flat = numbers(np.ascontiguousarray(array).reshape(-1))
             columns[f"{model}.{name}"] = (
                 flat if name in _SINGLE else pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
             )
@@ -190,9 +191,9 @@ def _as_numpy(column: pa.Array, *, single: bool) -> NDArray[np.generic]:
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0) if column.num_chunks else pa.array([], column.type)
     if single:
-        return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+        return as_numpy(column)
     width = column.type.list_size
-    return column.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)  # type: ignore[no-any-return]
+    return as_numpy(column.flatten()).reshape(-1, width)
 
 
 def is_plausible(outcome: Outcome, count: int) -> bool:

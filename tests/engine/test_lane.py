@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from harness.engine.cache import ProbabilityCache
+from harness.engine.capsule import _Keeping
 from harness.engine.lane import NonFiniteError
 from harness.errors import ModelError
 from tests.engine.conftest import SIDE, Fakes, lane, probabilities_of
@@ -57,6 +58,15 @@ def test_only_images_that_are_not_in_the_cache_are_inferred(fakes: Fakes, tmp_pa
     np.testing.assert_array_equal(mixed.raw, probabilities_of(PIXELS[order]))
     assert fakes.images["reference"] == 6
     assert reference.answer(PIXELS, DIGESTS).cached
+
+
+def test_a_capsule_keeps_what_was_cached_and_what_was_not(fakes: Fakes, tmp_path: Path) -> None:
+    lane("reference", ProbabilityCache(tmp_path, {"a": 1})).answer(PIXELS[1:4], DIGESTS[1:4])
+    for inner in (ProbabilityCache(tmp_path, {"a": 1}), ProbabilityCache(tmp_path, {"a": 1}), None):
+        keeping = _Keeping(inner)
+        lane("reference", keeping).answer(PIXELS, DIGESTS)
+        np.testing.assert_array_equal(keeping.taken, probabilities_of(PIXELS))
+    assert fakes.images["reference"] == 3 + 3 + 0 + 6
 
 
 def test_the_image_with_nan_is_named_among_cached_ones(fakes: Fakes, tmp_path: Path) -> None:

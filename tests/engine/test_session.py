@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import yaml
 
 import harness.dataset.manifest
 from harness import load_config, validate
+from harness.backends.base import Loaded, Pixels, Probabilities
 from harness.disk.checked_table import read_table
 from harness.engine.run import Options
 from harness.errors import ConfigError, DatasetError, HarnessError, ModelError
@@ -22,7 +24,7 @@ from harness.judging.recount import read_sound_record, sound_record
 from harness.metrics.sequential import random_order
 from harness.record import RunRecord, read_record
 from harness.record.shard_table import ShardTable
-from tests.engine.conftest import SIDE, Fakes
+from tests.engine.conftest import SIDE, FakeModel, Fakes
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -386,6 +388,55 @@ def test_the_speed_of_a_partly_cached_reference_is_that_of_what_it_was_asked(pro
     stored = [read_table(path) for path in (record.stored_in / "shards").glob("*.table")]
     seconds = sum(ShardTable.from_arrow(table).seconds["reference"] for table in stored)
     assert rate == pytest.approx(7 / seconds)
+
+
+def test_parity_alone_looks_at_its_images_and_goes_by_its_gate(project: Project, fakes: Fakes) -> None:
+    project.images(values_for(LABELS), LABELS)
+
+    def six(limit: float) -> Change:
+        def change(data: dict[str, Any]) -> None:
+            data["gates"]["parity"] = {"images": 6, "max_abs_diff": limit}
+
+        return change
+
+    record = project.validate(six(0.5), parity_only=True)
+    assert (record.exit_code, record.dataset.evaluated, record.dataset.images) == (0, 6, 10)
+    assert fakes.images == {"reference": 6, "ir": 6}
+    assert {gate.gate: gate.verdict for gate in record.gates} == {
+        "target": "not_applicable",
+        "parity": "pass",
+        "drop": "not_applicable",
+    }
+    assert record.config["only"] == "parity"
+    assert project.validate(six(1e-9), parity_only=True).exit_code == 1
+    assert project.validate(six(1e-9), parity_only=True, limit=2).dataset.evaluated == 2
+    out = record.stored_in
+    again = project.validate(six(0.5), parity_only=True, resume=True, out=out)
+    assert again.comparisons == record.comparisons
+    with pytest.raises(ConfigError, match="cannot be resumed, because the configuration"):
+        project.validate(six(0.5), resume=True, out=out)
+
+
+def test_the_candidate_has_answered_before_the_reference_is_there(
+    project: Project, fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reference's loading waits for the candidate's first answer, and would for ever if that waited for it."""
+    answered = threading.Event()
+
+    def load(model: FakeModel) -> Loaded:
+        assert model.spec.id == "ir" or answered.wait(20)
+        return plain_load(model)
+
+    def infer(model: FakeModel, pixels: Pixels) -> Probabilities:
+        if model.spec.id == "ir":
+            answered.set()
+        return plain_infer(model, pixels)
+
+    plain_load, plain_infer = FakeModel.load, FakeModel._infer
+    monkeypatch.setattr(FakeModel, "load", load)
+    monkeypatch.setattr(FakeModel, "_infer", infer)
+    project.images(values_for(LABELS), LABELS)
+    assert project.validate().exit_code == 0
 
 
 def test_a_cache_that_cannot_be_written_does_not_stop_the_run(project: Project) -> None:

@@ -79,7 +79,7 @@ def comparison_matrix(record: RunRecord, summary: Summary) -> Matrix | None:
     """Return the matrix of a run with two candidates or more, counting those that are not there; None for fewer."""
     models = {part.id: (part, row) for part, row in zip(record.models, summary.models, strict=True)}
     candidates = [part.id for part in record.models if part.role == "candidate"]
-    if len(candidates) < 2:
+    if len(candidates) < 2 or record.config.get("only"):  # one gate alone says not what ships
         return None
     decision = _decided(record)
     order = [*(name for name in decision.order if name in candidates)]

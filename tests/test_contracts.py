@@ -49,6 +49,7 @@ COMMANDS: dict[str, dict[str, tuple[str, ...]]] = {
     "config schema": {},
     "capsule make": {"CONFIG": (), "FILE": (), "--images": ()},
     "capsule show": {"FILE": ()},
+    "suite": {"SUITE": (), "--engine": ("local", "ray"), "--json": ()},
     "bisect": {"CAPSULE": (), "--good": (), "--bad": (), "--json": ()},
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.backends.registry import facts_of
 from harness.bisecting.commits import Commits, Convert, checked_out
-from harness.bisecting.environments import CannotBuildError, Environments, environment_variables, variables_here
+from harness.bisecting.environments import CannotBuildError, Environments, environment_variables
 from harness.bisecting.search import Found, History, first_changed
 from harness.bisecting.trial import Trial, Trying, held_against
 from harness.config import Config
@@ -23,6 +23,7 @@ from harness.errors import (
     ToolError,
     nearest,
 )
+from harness.machine.processes import own_variables
 from harness.text import printable
 
 CACHE = "bisect"  # folder in the cache: environments, and checkouts while they are tried
@@ -66,7 +67,7 @@ class OfCommits:
                 log = folder.with_name(f"{folder.name}.convert.log")
                 model = self.convert.run(tree, version, log)
                 settings = [f"candidates.{name}.model={model}" for name in self.candidates]
-                return self.trying.run(version, folder, Path(sys.executable), settings, variables_here())
+                return self.trying.run(version, folder, Path(sys.executable), settings, own_variables())
         except CannotBuildError as error:
             return Trial(version, note=str(error))
 

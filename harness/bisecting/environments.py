@@ -215,12 +215,6 @@ def _packages_of(place: Path) -> Path:
     return Path(sysconfig.get_path("purelib", "venv", variables))
 
 
-def variables_here() -> dict[str, str]:
-    """Return the variables for a process of the harness with this process's own packages, wherever it was started."""
-    before = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(_own_folder()), before]))}
-
-
 def _own_folder() -> Path:
     """Return the folder that has the harness itself."""
     return Path(harness.__file__).parent.parent

@@ -20,12 +20,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the actions of `harness config`."""
     actions = add_actions(parser)
     add_config(actions.add_parser("check", help="read and check a configuration and the files that it names"))
-    actions.add_parser("schema", help="print the JSON Schema, for editors")
+    printing = actions.add_parser("schema", help="print the JSON Schema, for editors")
+    printing.add_argument("--suite", action="store_true", help="that of suite files, for `harness suite`")
 
 
 def run(options: argparse.Namespace) -> Result:
     """Run the chosen action."""
-    return check(options) if options.action == "check" else schema()
+    return check(options) if options.action == "check" else schema(suite=options.suite)
 
 
 def check(options: argparse.Namespace) -> Result:
@@ -46,16 +47,18 @@ def check(options: argparse.Namespace) -> Result:
     return Result(text=f"{warnings}{file}: valid. {named}, candidates {candidates}.\n")
 
 
-def schema() -> Result:
-    """Return the JSON Schema, from which editors complete the keys."""
-    return Result(text=json_schema())
+def schema(*, suite: bool = False) -> Result:
+    """Return the JSON Schema, from which editors complete the keys. ``suite``: that of suite files."""
+    return Result(text=json_schema(suite=suite))
 
 
-def json_schema() -> str:
-    """Return the configuration's JSON Schema as text."""
+def json_schema(*, suite: bool = False) -> str:
+    """Return the JSON Schema of configurations, or of suites, as text."""
     from harness.config import Config
+    from harness.config.suite import Suite
 
-    plain = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_with_limits(Config.model_json_schema())}
+    own = (Suite if suite else Config).model_json_schema()
+    plain = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_with_limits(own)}
     return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -65,6 +65,11 @@ def megabytes(text: str) -> float:
     return _between(text, 0.1, 1000, "size in megabytes from 0.1")
 
 
+def gigabytes(text: str) -> float:
+    """Return a size in gigabytes from 0."""
+    return _between(text, 0, 1e6, "size in gigabytes")
+
+
 def _between(text: str, low: float, high: float, what: str) -> float:
     try:
         value = float(text)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.options import add_config, percentage_points, positive
+from harness.commands.options import add_config, gigabytes, percentage_points, positive
 from harness.commands.result import Result, Screen
 from harness.errors import ConfigError, HarnessError
 from harness.text import printable
@@ -50,6 +50,15 @@ def add(parser: argparse.ArgumentParser) -> None:
         choices=["local", "ray"],
         help="what evaluates the shards: this process, or workers on a Ray cluster (default: `engine.kind`, or local)",
     )
+    parser.add_argument(
+        "--pixels",
+        metavar="DIR",
+        type=Path,
+        help="a folder where decoded images are kept for other runs of the same ones, as `harness suite` uses it",
+    )
+    parser.add_argument(
+        "--pixels-gb", metavar="GB", type=gigabytes, default=20.0, help="limit of that folder (default: 20)"
+    )
     parser.add_argument("--json", action="store_true", help="print run.json to stdout, and nothing else")
 
 
@@ -78,6 +87,8 @@ def run(options: argparse.Namespace) -> Result:
                 certify_pp=options.certify,
                 parity_only=options.parity_only,
                 engine=options.engine,
+                pixels=options.pixels and options.pixels.absolute(),
+                pixels_gb=options.pixels_gb,
                 command=redact_all(("harness", *options.given)),
             ),
             None if options.parity_only else _explain(),

@@ -22,6 +22,7 @@ from harness.disk.private import foreign
 from harness.engine.cache import touch
 from harness.engine.task import ModelTask
 from harness.feeding.pipeline import libraries
+from harness.feeding.pixel_store import PixelStore
 from harness.machine.digests import file_sha256
 from harness.machine.environment import cores, cpu_name
 from harness.record.schema import Role
@@ -137,6 +138,23 @@ def cache_warnings(config: Config) -> list[str]:
         return ["the cache is not used: this user has no home folder for it; set HARNESS_CACHE or `cache.folder`"]
     faults = (foreign(folder / part) for part in ("probabilities", "compiled"))
     return [f"the cache is not used: {fault}" for fault in faults if fault]
+
+
+def pixels_key(config: Config) -> dict[str, Any]:
+    """Return everything, but the images, that can change the pixels of a run, as JSON values."""
+    preprocesses = {item.pixels_key: item for item in map(config.preprocess_for, config.models)}
+    dataset = config.dataset
+    return {
+        "code": code_digest(),
+        "set": [str(dataset.path), dataset.form, dataset.label_source],
+        "preprocess": [repr(key) for key in preprocesses],
+        "libraries": [list(libraries(item)) for item in preprocesses.values()],
+    }
+
+
+def pixel_store(config: Config, folder: Path | None, max_gb: float) -> PixelStore | None:
+    """Return where the decoded images of a run are kept for others; None where nobody asks for it."""
+    return None if folder is None else PixelStore(folder, pixels_key(config), int(max_gb * 1e9))
 
 
 def plan_models(

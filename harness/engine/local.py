@@ -68,7 +68,9 @@ class LocalEngine:
 
         with (
             ThreadPoolExecutor(2, thread_name_prefix="shard") as pool,
-            Decoder(self.models.images, *distinct, threads=self.threads, ahead=self.ahead) as decoder,
+            Decoder(
+                self.models.images, *distinct, threads=self.threads, ahead=self.ahead, store=self.models.pixels
+            ) as decoder,
         ):
             try:
                 for decoded in decoder.shards([(task.index, task.rows) for task in tasks]):

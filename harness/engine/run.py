@@ -33,7 +33,8 @@ class Options:
     ``limit``: only the first images; ``out``: the run's own folder; ``reports``: where a folder is made without it;
     ``resume``: go on with the run in ``out`` (without it: the latest of this name); ``quiet``: no progress;
     ``certify_pp``: stop as soon as the Top-1 drop is proven within or beyond so many pp; ``parity_only``: judge that
-    gate alone, and stop there; ``engine``: what evaluates the shards, `local` or `ray`; None: what is configured.
+    gate alone, and stop there; ``engine``: what evaluates the shards, `local` or `ray`; None: what is configured;
+    ``pixels``: a folder where decoded images are kept for other runs of the same ones, up to ``pixels_gb``.
     """
 
     limit: int | None = None
@@ -45,6 +46,8 @@ class Options:
     certify_pp: float | None = None
     parity_only: bool = False
     engine: str | None = None
+    pixels: Path | None = None
+    pixels_gb: float = 20.0
     command: tuple[str, ...] = ()
 
 

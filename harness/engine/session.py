@@ -19,7 +19,7 @@ from harness.dataset.image_set import open_image_set
 from harness.engine.answers import applied_in
 from harness.engine.cache import trim
 from harness.engine.checks import finished_tables, refuse_failures, refuse_suspect_labels, too_many_bad_images
-from harness.engine.identity import cache_folder, cache_warnings, identity, plan_models, task_for
+from harness.engine.identity import cache_folder, cache_warnings, identity, pixel_store, plan_models, task_for
 from harness.engine.loading import models_loading
 from harness.engine.local import Engine
 from harness.engine.opening import Place, opened_place, with_engine
@@ -90,7 +90,8 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
             run_folder.identify(identity(config, planned, images.manifest))
         tasks = tuple(task_for(config, item, use_cache=options.use_cache) for item in planned)
         work = Work(config.dataset, certify, limit, images.manifest.fingerprint(), tasks)
-        with Models(images, [task.lane() for task in tasks]) as models:
+        pixels = pixel_store(config, options.pixels, options.pixels_gb)
+        with Models(images, [task.lane() for task in tasks], pixels=pixels) as models:
             run = Run(config, options, folder, planned, models, started, started_at)
             if options.use_cache:
                 run.warnings += cache_warnings(config)
@@ -231,6 +232,8 @@ def _take_tables(run: Run, run_folder: RunFolder, engine: Engine, missing: Seque
                 if run.certifying and run.certifying.take(table):
                     break
     run.timing["stream_seconds"] = time.perf_counter() - start
+    if run.models.pixels is not None:
+        run.timing["images_not_decoded"] = float(run.models.pixels.taken)
     # A run that stops early has not earned the tolerance of the images that it never looked at.
     for images in (len(run.images.manifest), sum(len(table.rows) for table in run.tables)):
         if len(run.bad) > policy.tolerated(images):

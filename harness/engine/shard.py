@@ -21,6 +21,7 @@ from harness.engine.lane import Answer, Lane, NonFiniteError
 from harness.engine.task import ShardTask, Work
 from harness.errors import AbsentDeviceError, DeviceError, HarnessError, ModelError
 from harness.feeding.decode import Decoded, Decoder
+from harness.feeding.pixel_store import PixelStore
 from harness.metrics.outcome import Outcome, with_bad_rows
 from harness.record.shard_table import Failure, ShardTable
 
@@ -29,13 +30,14 @@ from harness.record.shard_table import Failure, ShardTable
 class Models:
     """The opened image set and the models of a run in one process, the reference first, if there is one.
 
-    ``in_turns``: one model infers at a time, with all cores; otherwise all at the same time. Use as a context manager:
-    leaving it frees the models.
+    ``in_turns``: one model infers at a time, with all cores; otherwise all at the same time. ``pixels``: where decoded
+    shards are kept for other runs. Use as a context manager: leaving it frees the models.
     """
 
     images: ImageSet
     lanes: Sequence[Lane]
     in_turns: bool = True
+    pixels: PixelStore | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Self:
@@ -46,6 +48,8 @@ class Models:
     ) -> None:
         for lane in self.lanes:
             lane.close()
+        if self.pixels is not None:
+            self.pixels.close()
 
     def is_settled(self, without: Collection[str]) -> bool:
         """Whether it is decided for every model that takes part what makes probabilities of its answers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,7 @@ from harness.dataset.image import BadImageError
 from harness.dataset.image_set import ImageSet
 from harness.errors import DatasetError
 from harness.feeding.pipeline import Prepared, prepare_each
+from harness.feeding.pixel_store import PixelStore, StoredShard
 from harness.machine.environment import cores
 
 PixelsKey = tuple[Any, ...]
@@ -60,11 +62,19 @@ class Decoder:
     """Decodes shards in order, a bounded number ahead of whoever takes them.
 
     ``preprocesses``: for each distinct one there are pixels, the first one's first; ``ahead``: how many shards may be
-    in work or waiting; ``threads``: how many images at once.
+    in work or waiting; ``threads``: how many images at once; ``store``: where decoded shards are kept and taken from.
     """
 
-    def __init__(self, images: ImageSet, *preprocesses: Preprocess, threads: int, ahead: int = 2) -> None:
+    def __init__(
+        self,
+        images: ImageSet,
+        *preprocesses: Preprocess,
+        threads: int,
+        ahead: int = 2,
+        store: PixelStore | None = None,
+    ) -> None:
         self._images = images
+        self._store = store if images.carried is None or images.carried.pixels is None else None
         self._preprocesses = {preprocess.pixels_key: preprocess for preprocess in preprocesses}
         self._ahead = max(1, ahead)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
@@ -79,16 +89,61 @@ class Decoder:
 
     def shards(self, wanted: Sequence[tuple[int, range]]) -> Iterator[Decoded]:
         """Yield the wanted (index, rows) shards in order, decoded."""
-        started: list[_Started] = []
+        started: list[_Started | _Taken] = []
         remaining = iter(wanted)
         while True:
             while len(started) < self._ahead and (item := next(remaining, None)) is not None:
                 started.append(self._start(*item))
             if not started:
                 return
-            yield started.pop(0).finish()
+            shard = started.pop(0)
+            decoded = shard.finish()
+            if decoded is None:
+                shard = self._decode(shard.index, shard.rows)
+                decoded = shard.finish()
+            if self._store is not None and isinstance(shard, _Started):
+                self._store.put(self._as_stored(decoded))
+            yield decoded
 
-    def _start(self, index: int, rows: range) -> _Started:
+    def _start(self, index: int, rows: range) -> _Started | _Taken:
+        if self._store is not None and self._is_stored(self._store, rows):
+            return _Taken(index, rows, self._pool.submit(self._from_store, self._store, index, rows))
+        return self._decode(index, rows)
+
+    def _is_stored(self, store: PixelStore, rows: range) -> bool:
+        """Return whether a look into the store is worth it; where it is not, the shard is decoded at once."""
+        with contextlib.suppress(OSError):
+            return store.has(self._images.manifest.image_ids[rows.start], self._images.signature(rows.start))
+        return False
+
+    def _from_store(self, store: PixelStore, index: int, rows: range) -> Decoded | None:
+        """Return a shard as it was decoded before; None where it is not there."""
+        ids = self._images.manifest.image_ids[rows.start : rows.stop]
+        try:
+            signatures = [self._images.signature(row) for row in rows]
+        except OSError:
+            return None
+        shapes = [
+            (item.output_size, np.dtype(np.float32 if item.is_float else np.uint8))
+            for item in self._preprocesses.values()
+        ]
+        kept = store.get(ids, signatures, shapes)
+        if kept is None:
+            return None
+        bad = {row: reason for row, reason in zip(rows, kept.bad, strict=True) if reason is not None}
+        tensors = dict(zip(self._preprocesses, kept.pixels, strict=True))
+        return Decoded(index, rows, tensors, kept.digests, kept.signatures, bad)
+
+    def _as_stored(self, decoded: Decoded) -> StoredShard:
+        return StoredShard(
+            self._images.manifest.image_ids[decoded.rows.start : decoded.rows.stop],
+            decoded.signatures,
+            decoded.image_digests,
+            tuple(decoded.bad.get(row) for row in decoded.rows),
+            tuple(decoded.tensors.values()),
+        )
+
+    def _decode(self, index: int, rows: range) -> _Started:
         tensors = {key: _black(preprocess, len(rows)) for key, preprocess in self._preprocesses.items()}
         tasks = [
             self._pool.submit(self._rows, rows[start : start + _ROWS_A_TASK], start, list(tensors.values()))
@@ -151,6 +206,19 @@ class _Started:
         bad = {row: reason for row, (_, _, reason) in zip(self.rows, found, strict=True) if reason is not None}
         digests = tuple(digest for digest, _, _ in found)
         return Decoded(self.index, self.rows, self.tensors, digests, tuple(mark for _, mark, _ in found), bad)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A shard that is read from the store."""
+
+    index: int
+    rows: range
+    found: Future[Decoded | None]
+
+    def finish(self) -> Decoded | None:
+        """Return it; None where it cannot be taken after all."""
+        return self.found.result()
 
 
 def pixels_of_first(images: ImageSet, preprocess: Preprocess, count: int, need: str) -> Prepared:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import harness
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -76,3 +78,9 @@ def _kill(child: subprocess.Popen[str], *, groups: bool) -> tuple[str, str]:
             os.killpg(child.pid, signal.SIGKILL)
     child.kill()
     return child.communicate()
+
+
+def own_variables() -> dict[str, str]:
+    """Return the variables for another process of the harness: it finds this one's packages, wherever it is started."""
+    folder, before = str(Path(harness.__file__).parent.parent), os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [folder, before]))}

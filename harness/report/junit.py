@@ -41,7 +41,7 @@ class _Case:
 def render(record: RunRecord) -> str:
     """Return the run as JUnit XML, in the common subset that Jenkins' and GitLab's schemas share; times in seconds."""
     verdict = judge(record)
-    root = ET.Element("testsuites", name=_line(record.name))
+    root = ET.Element("testsuites", name=xml_line(record.name))
     _suite(root, record, "run", [_evaluation(record, verdict)], {"verdict": verdict.line})
     known = {model.id: _properties(model) for model in record.models}
     causes = {part.model: part.sentence for part in record.diagnosis}
@@ -60,7 +60,7 @@ def _suite(root: ET.Element, record: RunRecord, name: str, cases: list[_Case], p
     suite = ET.SubElement(
         root,
         "testsuite",
-        name=_line(name),
+        name=xml_line(name),
         tests=str(len(cases)),
         failures=str(outcomes.count("failure")),
         errors=str(outcomes.count("error")),
@@ -73,12 +73,12 @@ def _suite(root: ET.Element, record: RunRecord, name: str, cases: list[_Case], p
     if properties:
         listed = ET.SubElement(suite, "properties")
         for key, value in properties.items():
-            ET.SubElement(listed, "property", name=key, value=_line(value))
+            ET.SubElement(listed, "property", name=key, value=xml_line(value))
     for case in cases:
-        attributes = {"classname": _line(f"{record.name}.{name}"), "name": _line(case.name)}
+        attributes = {"classname": xml_line(f"{record.name}.{name}"), "name": xml_line(case.name)}
         element = ET.SubElement(suite, "testcase", attributes, time=_seconds(case.seconds))
         if case.outcome:
-            outcome = ET.SubElement(element, case.outcome, type=case.type, message=_line(case.message))
+            outcome = ET.SubElement(element, case.outcome, type=case.type, message=xml_line(case.message))
             outcome.text = _lines(case.text)
 
 
@@ -127,7 +127,7 @@ def _accuracy(name: str, part: Accuracy | None) -> dict[str, str]:
     return {f"{name}.percent": percent, f"{name}.correct": str(part.correct), f"{name}.total": str(part.total)}
 
 
-def _line(text: str) -> str:
+def xml_line(text: str) -> str:
     """Return ``text`` on one line, hidden characters written out, without what XML forbids even so."""
     return _FORBIDDEN.sub("\ufffd", visible(text))
 

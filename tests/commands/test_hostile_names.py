@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from harness.backends.openvino import devices_process
 from harness.backends.openvino.devices import find_devices
@@ -56,6 +57,8 @@ def place(tiny: Tiny, make_ir: IrMaker, tmp_path_factory: pytest.TempPathFactory
     write_config(place, tiny, change)
     text = MINIMAL.replace("name: net", "name: '=cmd ##[error]<script>'")
     (place / "accuracy-check.yml").write_text(text)
+    runs = [{"id": "gone", "config": f"{HOSTILE}.yml"}, {"id": "folder", "config": "folders"}]
+    (place / "suite.yml").write_text(yaml.safe_dump({"version": 1, "name": "s", "runs": runs}))
     assert main(["convert", str(place / "config.yml"), "--candidate", "new"]) == 0
     return place
 
@@ -75,6 +78,7 @@ COMMANDS = {
     "capsule-make": ["capsule", "make", "config.yml", "a.capsule", "--images", "6"],
     "capsule-show": ["capsule", "show", "a.capsule"],
     "capsule-show-json": ["capsule", "show", "a.capsule", "--json"],
+    "suite": ["suite", "suite.yml", "--out", "suites/one"],
     "bisect": ["bisect", "a.capsule", "--good", "1", "--bad", "2", "--find-links", "images", "--offline"],
     "diagnose": ["diagnose", "config.yml"],
     "diagnose-json": ["diagnose", "config.yml", "--json"],

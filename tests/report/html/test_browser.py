@@ -15,6 +15,9 @@ import pytest
 
 from harness.record.schema import RunRecord
 from harness.record.store import write_record
+from harness.record.suite import SuiteRecord, SuiteRunPart
+from harness.report.facts.suite import suite_text
+from harness.report.html import suite_page
 from harness.report.html.index_page import write_index
 from harness.report.html.report_page import render
 from tests.report import records, synthetic
@@ -351,3 +354,29 @@ def test_two_runs_of_the_index_stand_side_by_side(browser: Any, tmp_path: Path) 
         assert opened.serious_faults() == []
         opened.check()
         page.context.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_the_page_of_a_suite_is_readable(browser: Any, width: int, scheme: str, tmp_path: Path) -> None:
+    parts = [SuiteRunPart(id="refused", config="a.yml", state="refused", exit_code=2, error=ATTACK)]
+    for name, run in (("good", records.record()), ("bad", records.bf16()), ("many", records.many_candidates())):
+        (tmp_path / name).mkdir()
+        write_record(tmp_path / name, run)
+        parts.append(SuiteRunPart(id=name, config="a.yml", state="done", exit_code=run.exit_code, seconds=1.0))
+    suite = SuiteRecord(
+        harness_version="1",
+        name="nightly",
+        suite_file="s.yml",
+        started_utc="2026-01-01T00:00:00+00:00",
+        status="complete",
+        exit_code=2,
+        runs=tuple(parts),
+    )
+    (tmp_path / "index.html").write_text(suite_page.render(suite_text(tmp_path, suite)), encoding="utf-8")
+    opened = Visit(browser, tmp_path / "index.html", color_scheme=scheme, viewport={"width": width, "height": 844})
+    assert opened.serious_faults() == []
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert opened.page.evaluate("window.hacked") is None
+    assert opened.page.locator("h1").inner_text().startswith("Suite nightly")
+    opened.check()
+    opened.page.context.close()

@@ -228,7 +228,7 @@ class TestExitCodes:
         assert main(arguments) == 0
         assert seen[0].given == arguments
         assert (seen[0].overrides, seen[0].limit, seen[0].json) == (["a=1", "b.c=d"], 7, True)
-        assert (seen[0].resume, seen[0].no_cache, seen[0].out, seen[0].engine) == (False, False, None, "local")
+        assert (seen[0].resume, seen[0].no_cache, seen[0].out, seen[0].engine) == (False, False, None, None)
 
     @pytest.mark.parametrize("verdict", [0, 1, 5])
     @pytest.mark.parametrize("document", [None, {"a": 1}])

@@ -80,6 +80,10 @@ class ToolError(HarnessError):
     """Another program that a command needs, such as uv or git, is missing, or could not do what it was asked."""
 
 
+class TrackingError(HarnessError):
+    """An experiment tracker cannot be reached, or does not take a run."""
+
+
 class BaselineError(HarnessError):
     """A baseline is missing or not comparable with the run."""
 

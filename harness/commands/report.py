@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.commands.options import add_run, megabytes
 from harness.commands.result import Result
 from harness.errors import ConfigError, nearest
 from harness.text import printable
+
+if TYPE_CHECKING:
+    from harness.judging.baseline.schema import Baseline
+    from harness.record.schema import RunRecord
 
 NAME = "report"
 HELP = "render a run's record again, or a page over all runs"
@@ -18,7 +23,15 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness report`."""
     add_run(parser, optional=True)
     parser.add_argument(
-        "--format", default="html,md,junit", help="comma-separated: html, md, junit, csv (default: html,md,junit)"
+        "--format",
+        default="html,md,junit",
+        help="comma-separated: html, md, junit, csv, pr (a comment for a pull request), badge (default: html,md,junit)",
+    )
+    parser.add_argument(
+        "--baseline",
+        metavar="FILE",
+        type=Path,
+        help="baseline for the format pr (default: the file in the run's `gates.baseline`, if it is there)",
     )
     parser.add_argument(
         "--max-mb",
@@ -57,8 +70,19 @@ def run(options: argparse.Namespace) -> Result:
     record = read_record(options.folder)
     table, size = read_predictions(record.stored_in), int(options.max_mb * 1e6)
     record = sound_record(record, table)
-    written = write_reports(record.stored_in, record, table, formats, class_names(record), html_bytes=size)
+    names, baseline = class_names(record), _baseline(options, record) if "pr" in formats else None
+    written = write_reports(record.stored_in, record, table, formats, names, html_bytes=size, baseline=baseline)
     return Result(text="".join(f"{printable(str(path))}\n" for path in written))
+
+
+def _baseline(options: argparse.Namespace, record: RunRecord) -> Baseline | None:
+    """Return the baseline that was named, else the one that the run was judged by, if it is still there."""
+    from harness.judging.baseline import read_baseline
+
+    if options.baseline is not None:
+        return read_baseline(options.baseline)
+    file = record.recorded_config.baseline_gate.file
+    return read_baseline(Path(file)) if file and Path(file).is_file() else None
 
 
 def _index(options: argparse.Namespace) -> Result:

@@ -60,11 +60,18 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--pixels-gb", metavar="GB", type=gigabytes, default=20.0, help="limit of that folder (default: 20)"
     )
     parser.add_argument("--json", action="store_true", help="print run.json to stdout, and nothing else")
+    parser.add_argument(
+        "--watch",
+        metavar="FOLDER",
+        type=Path,
+        help="validate again whenever a file in this folder changes, until Ctrl-C",
+    )
 
 
 def run(options: argparse.Namespace) -> Result:
     """Evaluate, write the record and the reports; the result is the summary, and its exit code the verdict."""
     from harness.capsule.configuration import load
+    from harness.commands.watching import watch_for
     from harness.config.secrets import redact, redact_all
     from harness.engine.run import Options
     from harness.engine.session import validate
@@ -73,6 +80,8 @@ def run(options: argparse.Namespace) -> Result:
     from harness.report.github import publish, publish_error
     from harness.report.render import write_reports
 
+    if options.watch is not None:
+        return watch_for(options)
     try:
         if options.parity_only and options.certify is not None:
             raise ConfigError("--parity-only and --certify: give one of them; a certification looks at more images")

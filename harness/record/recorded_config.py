@@ -62,6 +62,7 @@ class RecordedBaselineGate:
 
     top1_max_drop_pp: Any = None
     top5_max_drop_pp: Any = None
+    file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,10 @@ def _model(value: Any) -> RecordedModel | None:
 
 
 def _baseline_gate(part: Mapping[str, Any]) -> RecordedBaselineGate:
-    return RecordedBaselineGate(part.get("top1_max_drop_pp"), part.get("top5_max_drop_pp"))
+    file = part.get("file")
+    return RecordedBaselineGate(
+        part.get("top1_max_drop_pp"), part.get("top5_max_drop_pp"), file if isinstance(file, str) else None
+    )
 
 
 def _part(value: Any) -> Mapping[str, Any]:

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from harness.disk.atomic import make_folder, write_atomically
 from harness.errors import ConfigError, RecordError, nearest
 from harness.record.schema import RunRecord
-from harness.report import csv_table, junit
+from harness.report import badge, csv_table, junit
 from harness.report.facts.near_ties import with_near_ties
+from harness.report.markdown import pull_request
 from harness.report.markdown import report as markdown
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from harness.judging.baseline.schema import Baseline
 
 ClassNames = Sequence[str] | None
 HTML_BYTES = 5_000_000
@@ -38,6 +41,19 @@ def _junit(record: RunRecord, table: pa.Table | None, class_names: ClassNames) -
     return junit.render(record)
 
 
+def _badge(record: RunRecord, table: pa.Table | None, class_names: ClassNames) -> str:  # noqa: ARG001
+    return badge.render(record)
+
+
+def _pull_request(
+    record: RunRecord,
+    table: pa.Table | None,  # noqa: ARG001
+    class_names: ClassNames,  # noqa: ARG001
+    baseline: Baseline | None = None,
+) -> str:
+    return pull_request.render(record, baseline)
+
+
 def _csv(record: RunRecord, table: pa.Table | None, class_names: ClassNames) -> str:  # noqa: ARG001
     if table is None:
         raise RecordError(
@@ -51,6 +67,8 @@ FORMATS: dict[str, Format] = {
     "md": Format("report.md", markdown.render),
     "junit": Format("junit.xml", _junit),
     "csv": Format("predictions.csv", _csv),
+    "pr": Format("pull-request.md", _pull_request),
+    "badge": Format("badge.svg", _badge),
 }
 
 
@@ -62,11 +80,13 @@ def write_reports(
     class_names: ClassNames = None,
     *,
     html_bytes: int = HTML_BYTES,
+    baseline: Baseline | None = None,
 ) -> list[Path]:
     """Render the record in the named formats and write each atomically into ``folder``; return the paths.
 
     All are rendered before the first is written. ``class_names``: names of the classes by network label.
-    ``html_bytes``: what the page's pictures and table may fill it up to. Raises ConfigError on an unknown format,
+    ``html_bytes``: what the page's pictures and table may fill it up to. ``baseline``: what the form `pr` measures the
+    change against. Raises ConfigError on an unknown format,
     RecordError where a form needs the table and there is none, or a file cannot be written.
     """
     chosen = list(dict.fromkeys(formats))
@@ -75,7 +95,8 @@ def write_reports(
             guess = nearest(name, FORMATS)
             hint = f"did you mean '{guess[0]}'? " if guess else ""
             raise ConfigError(f"no report format '{name}'; {hint}there are {', '.join(FORMATS)}")
-    forms = {name: FORMATS[name].render for name in chosen} | {"html": partial(_html, max_bytes=html_bytes)}
+    forms = {name: FORMATS[name].render for name in chosen}
+    forms |= {"html": partial(_html, max_bytes=html_bytes), "pr": partial(_pull_request, baseline=baseline)}
     files = [(folder / FORMATS[name].file_name, forms[name](record, table, class_names)) for name in chosen]
     make_folder(folder)
     for path, text in files:

@@ -17,7 +17,14 @@ from tests.report.records import record, table
 def test_every_form_is_written_under_its_name(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "run"
     paths = write_reports(folder, record(), table(), FORMATS)
-    assert [path.name for path in paths] == ["report.html", "report.md", "junit.xml", "predictions.csv"]
+    assert [path.name for path in paths] == [
+        "report.html",
+        "report.md",
+        "junit.xml",
+        "predictions.csv",
+        "pull-request.md",
+        "badge.svg",
+    ]
     assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in paths)
     assert paths[1].read_text(encoding="utf-8") == markdown.render(record(), table())
 

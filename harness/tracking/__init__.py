@@ -1,0 +1,1 @@
+"""Finished runs, sent to an experiment tracker: figures, parameters and files of a record."""

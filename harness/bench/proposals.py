@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.disk.atomic import write_atomically
-from harness.errors import ConfigError, HarnessError
+from harness.disk.marks import write_between
+from harness.errors import HarnessError
 from harness.proposing.measuring import Measured
 from harness.proposing.models import find_models
 from harness.proposing.proposal import contract_words, propose
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows = [row(path, options.images, options.labels) for path in options.models]
         table = "\n".join((*_HEAD, *rows))
         if options.into:
-            write_atomically(options.into, placed(options.into.read_text(encoding="utf-8"), table).encode())
+            write_between(options.into, _BEGIN, _END, f"{table}\n")
     except HarnessError as error:
         print(f"bench: {error}", file=sys.stderr)
         return error.exit_code
@@ -67,15 +67,6 @@ def _pixels(found: Measured) -> str:
     open_ones = [decision for decision in (found.crop, found.filter) if decision is not None and not decision.is_clear]
     words = f"{found.protocol.crop_name}; {found.protocol.filter_name}"
     return f"{words} (no clear margin)" if open_ones else words
-
-
-def placed(page: str, table: str) -> str:
-    """Return a page with the table between its two marks. Raises ConfigError where it has none."""
-    before, begin, rest = page.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not begin or not end:
-        raise ConfigError(f"the page has no {_BEGIN} with {_END} behind it; write both where the table belongs")
-    return f"{before}{_BEGIN}\n{table}\n{_END}{after}"
 
 
 if __name__ == "__main__":

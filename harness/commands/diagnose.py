@@ -21,7 +21,7 @@ HELP = "say which step of a conversion is wrong, with evidence and the mend"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness diagnose`."""
-    add_config(parser)
+    add_config(parser, kinds="a YAML file, or a capsule that has one in it")
     parser.add_argument("--candidate", metavar="ID", help="diagnose this candidate (default: each of them)")
     parser.add_argument(
         "--html", type=Path, metavar="FILE", help="write the answer as a page, with a profile of layers"
@@ -31,14 +31,15 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Result:
     """Find out what is different; exit 0 where the cause was found or nothing is wrong, 5 where nothing explains it."""
-    from harness.config import load_config
+    from harness.capsule.configuration import load, require_fitting
     from harness.conversion.prepared import prepare_models
     from harness.diagnosis.diagnose import chosen, diagnose
     from harness.disk.atomic import make_folder
 
     if options.html:
         make_folder(options.html.absolute().parent, named_by="--html")
-    config = load_config(options.config, options.overrides)
+    config = load(options.config, options.overrides)
+    require_fitting(config)
     config = config.model_copy(update={"candidates": chosen(config, options.candidate)})  # the others need not be there
     prepare_models(config)
 

@@ -20,7 +20,7 @@ HELP = "inject known conversion faults, and prove that each is caught"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness selftest`."""
-    add_config(parser)
+    add_config(parser, kinds="a YAML file, or a capsule that has one in it")
     parser.add_argument(
         "--candidate", metavar="ID", help="inject into this candidate (default: the first that faults can be made in)"
     )
@@ -31,11 +31,12 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Result:
     """Inject every known fault and say which gate caught it; exit 1 where one was missed, or on a false alarm."""
-    from harness.config import load_config
+    from harness.capsule.configuration import load, require_fitting
     from harness.conversion.prepared import prepare_models
     from harness.diagnosis.selftest import selftest
 
-    config = load_config(options.config, options.overrides)
+    config = load(options.config, options.overrides)
+    require_fitting(config)
     prepare_models(config)
 
     def progress(name: str) -> None:

@@ -57,6 +57,8 @@ def evidence(search: Search, found: Tried | None) -> dict[str, object]:
         "top1_agreement_before": search.before.agreeing,
         "effective_precision": bench.loaded.effective_precision,
     }
+    if bench.reference.recorded is not None:
+        figures["not_looked_at"] = ["layers", "weights", "input-cast", "reference-input"]
     if found is not None:
         figures["max_abs_diff_after"] = found.read.largest
         if len(found.read.rows) == bench.count:
@@ -76,7 +78,7 @@ def alternatives(search: Search, found: Tried | None) -> tuple[Alternative, ...]
         largest = item.read.largest
         equal = found is not None and search.is_parity(item.read) and largest <= max(CLEAR * found.read.largest, NOISE)
         kept[words] = Alternative(item.cause, words, largest, item.images, equal)
-    best = sorted(kept.values(), key=lambda item: (not item.equal, item.max_abs_diff))
+    best = sorted(kept.values(), key=lambda item: (not item.equal, -item.images, item.max_abs_diff))
     return tuple(best[:_SHOWN])
 
 
@@ -96,7 +98,7 @@ def nothing_explains(search: Search) -> Diagnosis:
     sentence = (
         f"The candidate {bench.candidate.id} differs from {bench.reference.id} by up to "
         f"{number(search.before.largest)} in a probability on {bench.count} images, and none of the {kinds} kinds of "
-        f"causes that were tried explains it.{tail}"
+        f"causes that were tried explains it.{tail}{untold(search)}"
     )
     return Diagnosis(
         bench.candidate.id,
@@ -107,4 +109,15 @@ def nothing_explains(search: Search) -> Diagnosis:
         evidence(search, None),
         None,
         closest,
+    )
+
+
+def untold(search: Search) -> str:
+    """Return what cannot be looked at, as a sentence; empty where everything can be."""
+    bench = search.bench
+    if bench.reference.recorded is None:
+        return ""
+    return (
+        f" Layers, weights, casts and another feeding of {bench.reference.id} were not looked at, because only its "
+        "recorded answers are here; `harness diagnose CONFIG` looks at them where the original model is."
     )

@@ -17,7 +17,7 @@ from harness.config import Candidate, Config, Preprocess, Reference
 from harness.dataset.image_set import ImageSet
 from harness.diagnosis.feedings import Feeding, feeding_of
 from harness.diagnosis.readings import Read, Rows, best_reading
-from harness.diagnosis.subject import Subject
+from harness.diagnosis.subject import CannotFeedError, Subject
 from harness.engine.answers import Classes, settled
 from harness.engine.identity import PlannedModel, task_for
 from harness.errors import DatasetError
@@ -113,7 +113,10 @@ class Bench:
         return rows
 
     def pixels(self, preprocess: Preprocess) -> Prepared:
-        """Return (count, height, width, 3) BGR by a preprocessing; made once."""
+        """Return (count, height, width, 3) BGR by a preprocessing; made once.
+
+        Raises DatasetError where an image cannot be prepared so, such as one of a capsule without such pixels.
+        """
         key = preprocess.pixels_key
         if key not in self._pixels:
             if key in self._decoded.tensors:
@@ -121,6 +124,9 @@ class Bench:
             else:
                 with Decoder(self._images, preprocess, threads=cores()) as decoder:
                     (decoded,) = decoder.shards([(0, self._decoded.rows)])
+                if not decoded.good[self._rows].all():
+                    reason = next(iter(decoded.bad.values()))
+                    raise DatasetError(f"{self._images.source}: {reason}")
                 self._pixels[key] = decoded.pixels[self._rows]
         return self._pixels[key]
 
@@ -207,6 +213,10 @@ class Bench:
 
     def reference_if(self, feeding: Feeding) -> Rows:
         """Return the reference's probabilities of all images when it is fed otherwise. Raises CannotFeedError."""
+        if self.reference.recorded is not None:
+            raise CannotFeedError(
+                f"{self.reference.id}: only its recorded answers are here, so it cannot be fed otherwise"
+            )
         if self._reference_subject is None:
             self._reference_subject = self._stack.enter_context(Subject(self.reference.backend, self.reference_spec))
         raw = self._reference_subject.answer(self.values(feeding))

@@ -32,18 +32,22 @@ def search_cast(search: Search) -> Tried | None:
     return search.best(list(_explained(search, _seen(search, otherwise=False))))
 
 
-def search_cast_pairs(search: Search) -> Tried | None:
-    """Return a cast and one other change of what the candidate is fed that together explain its answers."""
+def search_cast_and_another(search: Search) -> Tried | None:
+    """Return a cast and another change of feeding but mean and scale that together explain the candidate's answers."""
     search.progress("values cast to whole numbers, and another change")
-    if found := search.best(list(_explained(search, _seen(search, otherwise=True)))):
-        return found
     kinds = search.single_trials()
     others = [trial for kind, trials in kinds.items() if kind != "normalisation" for trial in trials]
     for changes, rows in _seen(search, otherwise=False):
-        tried = search.look(others, reference=rows)
+        tried = search.look(others, rows, quick=True)
         if found := search.best([_with(item, changes) for item in tried]):
             return found
     return None
+
+
+def search_cast_otherwise(search: Search) -> Tried | None:
+    """Return a cast behind another mean and scale that explains the candidate's answers."""
+    search.progress("values cast to whole numbers behind another mean and scale")
+    return search.best(list(_explained(search, _seen(search, otherwise=True))))
 
 
 def cast_beside(search: Search) -> Tried | None:

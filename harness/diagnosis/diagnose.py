@@ -11,7 +11,7 @@ from harness.dataset.image_set import open_image_set
 from harness.diagnosis.answer import Diagnosis, number
 from harness.diagnosis.answering import answer, evidence, nothing_explains
 from harness.diagnosis.bench import IMAGES, Bench, Tamper
-from harness.diagnosis.casts import search_cast, search_cast_pairs
+from harness.diagnosis.casts import search_cast, search_cast_and_another, search_cast_otherwise
 from harness.diagnosis.explanations import Tried
 from harness.diagnosis.inside import is_certain, search_inside
 from harness.diagnosis.readings import Rows
@@ -24,7 +24,9 @@ from harness.engine.identity import plan_models
 from harness.errors import CannotHoldError, ConfigError, DatasetError, WrongWidthError, nearest
 
 Progress = Callable[[str], None]
-_STEPS: tuple[Callable[[Search], Tried | None], ...] = (Search.search, search_batch, search_outputs, search_cast)
+_Step = Callable[[Search], Tried | None]
+_STEPS: tuple[_Step, ...] = (Search.search, search_batch, search_outputs, search_cast)
+_STEPS_OF_TWO: tuple[_Step, ...] = (search_cast_and_another, Search.search_pairs, search_cast_otherwise)
 
 
 def chosen(config: Config, wanted: str | None) -> tuple[Candidate, ...]:
@@ -132,9 +134,10 @@ def _searched(search: Search) -> Diagnosis:
     inside = search_inside(search)
     if inside is not None and is_certain(inside):
         return inside
-    found = search.search_pairs() or search_cast_pairs(search)
-    if found is not None:
-        return _explained(search, found)
+    for step in _STEPS_OF_TWO:
+        found = step(search)
+        if found is not None:
+            return _explained(search, found)
     return inside or nothing_explains(search)
 
 

@@ -21,7 +21,7 @@ from harness.diagnosis.feedings import feeding_of
 from harness.diagnosis.preprocessing import with_fault
 
 Values = NDArray[np.float32]
-_EXACT = 1e-4  # of a value after mean and scale
+_OF_PIXELS, _OF_VALUES = 1e-3, 1e-6  # what f32 may have lost of a pixel, and of a value after mean and scale
 
 
 @dataclass(frozen=True)
@@ -104,14 +104,18 @@ def _casting(config: Config, candidate: Candidate, change: Change) -> Callable[[
     cast = change.cast
 
     def changed(values: Values) -> Values:
-        pixels = values.astype(np.float64) * own.scale + own.mean
-        real = (pixels - seen.mean) / seen.scale
-        whole = np.rint(real)
-        real = np.where(np.abs(real - whole) <= _EXACT, whole, real)  # as far as f32 kept the pixels
+        pixels = _snapped(values.astype(np.float64) * own.scale + own.mean, _OF_PIXELS)
+        real = _snapped((pixels - seen.mean) / seen.scale, _OF_VALUES)
         back = cast(real).astype(np.float64) * seen.scale + seen.mean
         return ((back - own.mean) / own.scale).astype(np.float32)
 
     return changed
+
+
+def _snapped(values: NDArray[np.float64], within: float) -> NDArray[np.float64]:
+    """Return whole numbers where values are that but for what f32 lost of them."""
+    whole = np.rint(values)
+    return np.where(np.abs(values - whole) <= within, whole, values)
 
 
 def _edited(candidate: Candidate, edit: str, folder: Path) -> Candidate:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from harness.backends.base import CannotEditError, ModelSpec
 from harness.backends.opening import open_backend
 from harness.backends.registry import facts_of, load_target
+from harness.capsule.opened import capsule_at
 from harness.config import Candidate, Config, Preprocess
 from harness.dataset.image_set import ImageSet, open_image_set
 from harness.diagnosis.affine import Affine
@@ -126,11 +127,15 @@ class _Bench:
         self._preprocess = self._config.preprocess_for(self._candidate)
         reference_preprocess = self._config.preprocess_for(self._config.original)
         pixels = self._pixels(reference_preprocess, self.count)
-        digests = tuple(_no_digest(row) for row in range(self.count))
+        carried = self._images.carried
+        digests = tuple((carried.digest if carried else _no_digest)(row) for row in range(self.count))
         lane = task_for(self._config, self._planned[self._config.original.id], use_cache=False).lane()
         try:
             reference = np.concatenate(
-                [lane.answer(pixels[start : start + _SHARD], digests).raw for start in range(0, self.count, _SHARD)]
+                [
+                    lane.answer(pixels[start : start + _SHARD], digests[start : start + _SHARD]).raw
+                    for start in range(0, self.count, _SHARD)
+                ]
             )
         finally:
             lane.close()
@@ -218,7 +223,7 @@ class _Bench:
             return self._faithful[:count]
         pixels = self._pixels_as_configured[:count]
         if fault.preprocess:
-            pixels = self._pixels(with_fault(self._preprocess, fault.preprocess), count)
+            pixels = self._pixels_with(fault.preprocess, count)
         if fault.pixels:
             pixels = fault.pixels(pixels)
         spec = dataclasses.replace(self._planned[self._candidate.id].spec, cache_dir=None)
@@ -244,6 +249,13 @@ class _Bench:
                 spec = dataclasses.replace(spec, model=model, output=output or None, model_sha256=None)
                 probabilities = self._infer(spec, pixels)
         return fault.probabilities(probabilities) if fault.probabilities else probabilities
+
+    def _pixels_with(self, wrong: dict[str, Any], count: int) -> Prepared:
+        preprocess = with_fault(self._preprocess, wrong)
+        capsule = capsule_at(self._config.dataset.path)
+        if capsule is not None and not capsule.contents.encoded and not capsule.has_pixels(preprocess):
+            raise CannotEditError(f"{capsule.path} has no pixels with {wrong}; make the capsule with --encoded")
+        return self._pixels(preprocess, count)
 
     def _cast(self, pixels: Prepared, change: Change) -> Prepared:
         """Return float32 pixels for which the candidate's network sees values that are cast after mean and scale."""

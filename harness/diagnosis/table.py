@@ -21,7 +21,8 @@ from harness.diagnosis.diagnose import chosen, diagnose
 from harness.diagnosis.faults import FAULTS, Fault
 from harness.diagnosis.planted import plant
 from harness.disk.leftovers import temporary_folder
-from harness.errors import ConfigError, HarnessError
+from harness.disk.marks import write_between
+from harness.errors import HarnessError
 
 Known = dict[tuple[bytes, ...], "np.ndarray[tuple[int, ...], np.dtype[np.float32]]"]
 
@@ -91,16 +92,6 @@ def _right(row: Row) -> str:
     return "yes" if row.is_right else "no"
 
 
-def write_between(page: Path, name: str, text: str) -> None:
-    """Put a text between the two marks of that name in a page. Raises ConfigError where it has none."""
-    start, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
-    whole = page.read_text(encoding="utf-8")
-    if start not in whole or end not in whole:
-        raise ConfigError(f"{page}: has no marks `{start.strip()}` and `{end}`")
-    before, after = whole.split(start)[0], whole.split(end)[1]
-    page.write_text(f"{before}{start}{text}{end}{after}", encoding="utf-8")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Plant and diagnose every fault alone, or every pair, and print the table or write it into a page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -132,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         text = as_markdown(found)
     if options.page and options.mark:
-        write_between(options.page, options.mark, text)
+        write_between(options.page, f"<!-- {options.mark}: begin -->", f"<!-- {options.mark}: end -->", text)
     else:
         print(text, end="")
     return 0

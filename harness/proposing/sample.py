@@ -39,16 +39,15 @@ class Sample:
         spread = np.random.default_rng(0).permutation(rows)  # neighbours in a list are often of one class
         self.bad = 0
         self._rows: list[int] = []
-        first: Library = "opencv"
-        for row in map(int, spread):
-            if len(self._rows) == images:
-                break
-            try:
-                self._decode(row, first)
-            except BadImageError:
-                self.bad += 1
-            else:
-                self._rows.append(row)
+        waiting = [int(row) for row in spread]
+        while waiting and len(self._rows) < images:
+            missing = images - len(self._rows)
+            looked, waiting = waiting[:missing], waiting[missing:]
+            sound = [
+                row for row, is_sound in zip(looked, self._pool.map(self._is_sound, looked), strict=True) if is_sound
+            ]
+            self.bad += len(looked) - len(sound)
+            self._rows += sound
         if not self._rows:
             raise DatasetError(f"{image_set.label_source}: none of {self.bad} images can be decoded; give another set")
         self.classes = np.array([classes[row] for row in self._rows], np.int64)
@@ -64,6 +63,13 @@ class Sample:
             return np.asarray(run_steps(self._decode(self._rows[at], library), preprocess), np.uint8)
 
         return np.stack(list(self._pool.map(one, rows)))
+
+    def _is_sound(self, row: int) -> bool:
+        try:
+            self._decode(row, "opencv")
+        except BadImageError:
+            return False
+        return True
 
     def _decode(self, row: int, library: Library) -> Decoded:
         if (row, library) in self._decoded:

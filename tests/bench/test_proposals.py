@@ -32,5 +32,5 @@ def test_a_page_without_marks_and_a_missing_model(
     assert main([str(model), "--images", str(tmp_path / "images"), "--into", str(tmp_path / "page.md")]) == 2
     assert main([str(tmp_path / "none.xml"), "--images", str(tmp_path / "images")]) == 2
     error = capsys.readouterr().err
-    assert "the page has no <!-- measured -->" in error
+    assert "page.md: has no <!-- measured -->" in error
     assert "does not exist" in error

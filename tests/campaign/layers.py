@@ -24,6 +24,7 @@ import numpy as np
 from harness.backends.base import ModelSpec
 from harness.config import Input
 from harness.diagnosis.layers.search import LayerSearch, Side
+from harness.disk.marks import write_between
 from tests.conftest import PROJECT, SHARED
 from tests.diagnosis.layers import edits
 from tests.diagnosis.layers.conftest import convert
@@ -154,9 +155,7 @@ def main() -> int:
                     print(f"  missed: {line}", file=sys.stderr, flush=True)
     print(table(tallies))
     if options.write:
-        page = PAGE.read_text(encoding="utf-8")
-        before, rest = page.split(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{table(tallies)}{END}{rest.split(END)[1]}", encoding="utf-8")
+        write_between(PAGE, BEGIN, END, table(tallies))
     return 0 if all(not item.missed for item in tallies) else 1
 
 

@@ -13,9 +13,11 @@ from markupsafe import escape
 from harness.cli import build_parser
 from harness.commands.diagnose import as_json, as_text, run
 from harness.commands.result import Result
+from harness.config import load_config
 from harness.diagnosis.answer import CAUSES, Alternative, Diagnosis
+from harness.engine.capsule import Making, make_capsule
 from harness.errors import RecordError
-from tests.conftest import PROJECT, Tiny, run_harness, write_config, write_images
+from tests.conftest import PROJECT, IrMaker, Tiny, run_harness, write_config, write_images
 
 FOUND = Diagnosis(
     "one", "tf", "found", "color-order", "It is RGB.", {"images": 4, "max_abs_diff_after": float("inf")}, "Set it.",
@@ -83,6 +85,31 @@ def test_a_page_that_cannot_be_written_is_refused_before_anything_is_looked_at(p
     (path.parent / "file").touch()
     with pytest.raises(RecordError, match=r"cannot be written: .*; choose another folder with --html"):
         run(options(path, html=path.parent / "file" / "d.html"))
+
+
+@pytest.fixture
+def capsule(path: Path, make_ir: IrMaker) -> Path:
+    """A capsule of the reference's answers, with a candidate beside it one of whose layers has other weights."""
+    place = path.parent / "a.capsule"
+    make_capsule(load_config(path), place, Making(12))
+    make_ir(path.parent / "other.xml", scale_weights=1.3)
+    return place
+
+
+def test_a_capsule_is_diagnosed_by_the_recorded_answers(capsule: Path, tiny: Tiny) -> None:
+    models = [f"candidates.{name}.model={tiny.ir}" for name in ("ir", "wrong")]
+    both = run(options(capsule, overrides=models)).document
+    causes = [(item["candidate"], item["verdict"], item["cause"]) for item in both["candidates"]]
+    assert causes == [("ir", "clean", None), ("wrong", "found", "color-order")]
+    assert "`candidates.wrong.input.color: BGR`" in both["mend"]
+
+
+def test_what_a_capsule_cannot_tell_is_said(capsule: Path, tiny: Tiny) -> None:
+    models = [f"candidates.ir.model={capsule.parent / 'other.xml'}", f"candidates.wrong.model={tiny.ir}"]
+    found = run(options(capsule, candidate="ir", overrides=models))
+    assert (found.exit_code, found.document["verdict"]) == (5, "unknown")
+    assert found.document["evidence"]["not_looked_at"] == ["layers", "weights", "input-cast", "reference-input"]
+    assert "only its recorded answers are here" in found.document["sentence"]
 
 
 def test_a_misspelt_candidate_is_a_usage_error(path: Path) -> None:

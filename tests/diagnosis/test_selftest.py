@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import yaml
 
+from harness.capsule.configuration import load
 from harness.commands.selftest import as_json, as_markdown
 from harness.config import load_config
 from harness.diagnosis.faults import FAULTS, Fault
 from harness.diagnosis.selftest import SelfTest, selftest
+from harness.engine.capsule import Making, make_capsule
 from harness.errors import ConfigError, DatasetError
 from tests.conftest import Tiny, run_harness, write_config, write_images, write_list
 
@@ -114,6 +116,18 @@ def test_a_set_without_images_is_refused(setup: tuple[Tiny, Path]) -> None:
 def test_an_unknown_candidate_is_refused(setup: tuple[Tiny, Path]) -> None:
     with pytest.raises(ConfigError, match="no candidate irr"):
         selftest(load_config(configured(*setup)), "irr")
+
+
+def test_a_capsule_has_no_pixels_of_another_preprocessing(setup: tuple[Tiny, Path]) -> None:
+    tiny, folder = setup
+    whole = load_config(configured(tiny, folder))
+    make_capsule(whole, folder / "a.capsule", Making(IMAGES))
+    config = load(folder / "a.capsule", [f"candidates.ir.model={tiny.ir}"])
+    faults = tuple(fault for fault in FAULTS if fault.name in ("channels not swapped", "crop forgotten"))
+    result = selftest(config, faults=faults)
+    assert findings(result) == {"channels not swapped": (True, "parity"), "crop forgotten": (None, None)}
+    assert "make the capsule with --encoded" in result.faults[1].reason
+    assert result.false_alarms == ()
 
 
 def test_json_and_markdown_say_the_same(setup: tuple[Tiny, Path]) -> None:

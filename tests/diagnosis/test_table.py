@@ -6,7 +6,7 @@ import pytest
 
 from harness.diagnosis.answer import Diagnosis
 from harness.diagnosis.faults import FAULTS, Fault
-from harness.diagnosis.table import Row, as_markdown, main, write_between
+from harness.diagnosis.table import Row, as_markdown, main
 from harness.errors import ConfigError
 from tests.conftest import Tiny, write_config
 
@@ -16,15 +16,9 @@ def named(word: str) -> Fault:
     return fault
 
 
-def test_a_table_has_what_could_not_be_planted_as_well(tmp_path: Path) -> None:
+def test_a_table_has_what_could_not_be_planted_as_well() -> None:
     fault = named("128")
     assert "not tried: a/b" in as_markdown([Row((fault,), None, 0.0, "a|b")])
-    page = tmp_path / "page.md"
-    page.write_text("a\n<!-- x: begin -->\nold\n<!-- x: end -->\nb\n", encoding="utf-8")
-    write_between(page, "x", "new\n")
-    assert page.read_text(encoding="utf-8") == "a\n<!-- x: begin -->\nnew\n<!-- x: end -->\nb\n"
-    with pytest.raises(ConfigError, match="no marks"):
-        write_between(page, "y", "")
 
 
 def test_a_row_is_right_where_all_causes_are_named_and_no_other() -> None:

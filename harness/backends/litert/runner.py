@@ -201,6 +201,18 @@ class LiteRTBackend(Backend):
             interpreter.allocate_tensors()
         return interpreter
 
+    def opened_part(self, content: bytes) -> Any:
+        """Return an interpreter of a file that has some of the model's operations. Raises ValueError, RuntimeError."""
+        litert = import_litert()
+        with without_banner():
+            interpreter = litert.Interpreter(
+                model_content=content,
+                num_threads=self.spec.threads or os.cpu_count() or 1,
+                experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            )
+            interpreter.allocate_tensors()
+        return interpreter
+
     def _infer(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), self.spec.outputs), np.float32)
         for start, count, part in in_batches(pixels, self._batch, fixed=True, latencies=self._latencies):

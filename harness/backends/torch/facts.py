@@ -17,5 +17,6 @@ FACTS = BackendFacts(
     exporter="harness.backends.torch.exporting:exported",
     may_loop="harness.backends.torch.untrusted:may_loop",
     describer="harness.backends.torch.description:describe",
+    observer="harness.backends.torch.observing:observe",
     runner="harness.backends.torch.runner:TorchBackend",
 )

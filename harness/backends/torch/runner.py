@@ -44,7 +44,7 @@ class TorchBackend(Backend):
             self._torch.backends.cudnn.allow_tf32 = False
         sha256 = self.digest(FACTS)
         opened = open_file(self._torch, self.spec.model, self._device)
-        self._run = opened.run
+        self._run, self._opened = opened.run, opened
         self._set_ports(opened)
         self._shape = self._layout_of(opened)
         self._batch = self._shape.batch or self.spec.batch or 32
@@ -88,11 +88,26 @@ class TorchBackend(Backend):
             return InputShape(self.spec.input.layout or "NCHW", None)
         return input_shape(self.spec, opened.sides)
 
+    @property
+    def port(self) -> tuple[Opened, int]:
+        """The opened file, and the position of its output."""
+        return self._opened, self._output
+
+    @property
+    def batch(self) -> tuple[int, bool]:
+        """How many images run at once, and whether the file insists on that."""
+        return self._batch, self._shape.batch is not None
+
+    def given(self, part: Pixels) -> Any:
+        """Return the tensor that the model takes for a batch of pixels."""
+        values = self._torch.from_numpy(fed(self.spec, self._table, part, self._shape.layout))
+        return values.to(self._device, self._type)
+
     def _rows(self, part: Pixels) -> Probabilities:
         """Return float32 (len(part), outputs)."""
-        given = self._torch.from_numpy(fed(self.spec, self._table, part, self._shape.layout))
+        given = self.given(part)
         try:
-            answer = self._run(given.to(self._device, self._type))
+            answer = self._run(given)
         except Exception as error:  # noqa: BLE001  (PyTorch raises all kinds where a network cannot run)
             raise ModelError(f"{self.spec.model}: PyTorch failed: {reason(error)}") from None
         chosen = answer[self._output] if isinstance(answer, (tuple, list)) else answer
@@ -113,3 +128,4 @@ class TorchBackend(Backend):
     def close(self) -> None:
         """Free the model."""
         self.__dict__.pop("_run", None)
+        self.__dict__.pop("_opened", None)

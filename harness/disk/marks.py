@@ -1,0 +1,24 @@
+"""A text between two marks of a page, such as a table that a measurement writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.disk.atomic import write_atomically
+from harness.errors import ConfigError
+
+
+def write_between(page: Path, begin: str, end: str, text: str) -> None:
+    """Put whole lines between two marks of a page, each a line of its own, in the place of what stands there.
+
+    Raises ConfigError where the page cannot be read or has no such marks, RecordError where it cannot be written.
+    """
+    try:
+        whole = page.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{page}: cannot be read: {error.strerror or error}") from None
+    before, first, rest = whole.partition(f"{begin}\n")
+    _, second, after = rest.partition(end)
+    if not first or not second:
+        raise ConfigError(f"{page}: has no {begin} with {end} behind it; write both where the text belongs")
+    write_atomically(page, f"{before}{begin}\n{text}{end}{after}".encode(), named_by="")

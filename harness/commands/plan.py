@@ -1,4 +1,7 @@
-"""`harness plan`: how many images settle which question. Needs no configuration, no model and no image."""
+"""`harness plan`: how many images settle which question, and how long they take here.
+
+Needs no configuration, no model and no image: speeds are those of the last runs on this machine.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from typing import Any
 from harness.commands.options import add_json, number, positive
 from harness.commands.result import Result, Screen
 from harness.errors import ConfigError
+from harness.text import printable
 
 NAME = "plan"
 HELP = "say how many images answer which question"
 
 _USUAL_DISCORDANT = (0.0, 0.1, 0.5, 1.0)  # percent of images whose Top-1 correctness flips
+_LAST_RUNS = 4
 _SHARES = (10.0, 5.0, 1.0)  # percent of images on which a fault shows
 
 
@@ -61,10 +66,33 @@ def _plan(drop: float, confidence: float, whole: int, discordant: float | None, 
         "target_images": whole,
         "one_image_pp": 100 / whole,
     }
+    plan["cost"] = _cost(plan)
     if images is not None:
         found = power(images, drop, confidence, whole, None if discordant is None else discordant / 100)
         plan["subset"] = found._asdict() | {"is_whole_set": images == whole}
     return plan
+
+
+def _cost(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what parity, a certification and the whole set take here, by the speed of the last runs like this."""
+    from harness.machine.cache_place import default_cache_folder
+    from harness.machine.environment import cores, cpu_name
+    from harness.record.speeds import read_speeds
+
+    here = [speed for speed in read_speeds(default_cache_folder()) if (speed.cpu, speed.cores) == (cpu_name(), cores())]
+    certify = plan["drop_within_limit"][0]["certify_images"]
+    return [
+        {
+            "name": speed.name,
+            "candidates": speed.candidates,
+            "reference_cached": speed.cached,
+            "images_per_second": speed.images_per_second,
+            "measured_utc": speed.started_utc,
+            "certify_seconds": speed.seconds(certify),
+            "whole_set_seconds": speed.seconds(plan["whole_set"]),
+        }
+        for speed in here[:_LAST_RUNS]
+    ]
 
 
 def _drop_row(drop: float, confidence: float, whole: int, rate: float) -> dict[str, Any]:
@@ -111,6 +139,10 @@ def _as_text(plan: dict[str, Any]) -> str:
             f"where the configuration says `dataset.images: {whole}`.",
             soft_wrap=True,
         )
+    for row in plan["cost"]:
+        console.print(_cost_in_words(row, plan["drop_within_limit"][0]["certify_images"], whole), soft_wrap=True)
+    if not plan["cost"]:
+        console.print("How long that takes here is told after the first run: its speed is kept in the cache folder.")
     if "subset" in plan:
         for line in _subset(plan):
             console.print(line, soft_wrap=True)
@@ -119,6 +151,20 @@ def _as_text(plan: dict[str, Any]) -> str:
         console.print("--images N: what a subset can and cannot show. `validate --limit N` takes the first N listed;")
         console.print("as a random subset only of a list in random order, as ImageNet's is.")
     return screen.getvalue()
+
+
+def _cost_in_words(row: dict[str, Any], certify: int, whole: int) -> str:
+    others = f", {row['candidates']} candidates" if row["candidates"] > 1 else ""
+    how = f"reference {'cached' if row['reference_cached'] else 'computed'}{others}"
+    cost = f"{certify:,} images {_duration(row['certify_seconds'])}, {whole:,} images "
+    cost += _duration(row["whole_set_seconds"])
+    return f"Here, as {printable(row['name'])} ran last ({how}, {row['images_per_second']:.0f} images/s): {cost}."
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _flips(percent: float) -> str:

@@ -8,6 +8,7 @@ or form of image set it comes. The images of one ``put`` lie in one file; a dama
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
@@ -27,6 +28,7 @@ from harness.disk.keyed_rows import KEY_BYTES, MOST_ROWS, KeyedRows, read_keyed_
 from harness.disk.private import foreign, make_private
 from harness.disk.versioned_json import parse_json
 from harness.errors import RecordError
+from harness.machine.environment import cpu_name
 
 SUFFIX = ".rows"
 _OLD_SUFFIX = ".table"  # entries by shard, of versions before; nothing reads them any more
@@ -156,7 +158,7 @@ class ProbabilityCache:
                     continue
                 index.names.add(name)
                 rows = read_keyed_rows(path)
-                if rows is not None and (loaded := _loaded_in(rows.notes)) is not None:
+                if rows is not None and (loaded := loaded_in(rows.notes)) is not None:
                     index.add(rows, loaded)
             index.scanned = changed
 
@@ -170,19 +172,28 @@ class ProbabilityCache:
         with self._lock, contextlib.suppress(OSError, RecordError):
             make_private(path.parent)
             kept = probabilities if len(keys) == len(probabilities) else probabilities[[first[key] for key in keys]]
-            write_keyed_rows(path, keys, kept, {"loaded": loaded.to_json()})
+            write_keyed_rows(path, keys, kept, {"loaded": loaded.to_json(), "cpu": cpu_name()})
             self._index.names.discard(path.name)  # it may have replaced a file that could not be used
             self._index.scanned = -1
 
 
 @lru_cache(maxsize=16)
-def _loaded_in(notes: bytes) -> Loaded | None:
-    """Return what a model reported of itself, from a file's notes; None where that is not stated."""
+def loaded_in(notes: bytes) -> Loaded | None:
+    """Return what a model reported of itself, from a file's notes; None where that is not stated.
+
+    A warning says where another processor of the same family computed it.
+    """
     try:
-        loaded = Loaded.from_json(parse_json(notes.decode())["loaded"])
+        plain = parse_json(notes.decode())
+        loaded, cpu = Loaded.from_json(plain["loaded"]), plain.get("cpu")
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return None
-    return loaded if loaded.is_plausible else None
+    if not loaded.is_plausible or not isinstance(cpu, str):
+        return None
+    if cpu == cpu_name():
+        return loaded
+    warning = f"cached probabilities were computed on {cpu[:100]}, a processor of the same family as this {cpu_name()}"
+    return dataclasses.replace(loaded, warnings=(*loaded.warnings, warning))
 
 
 def touch(folder: Path) -> None:

@@ -23,11 +23,11 @@ from harness.engine.cache import touch
 from harness.engine.task import ModelTask
 from harness.feeding.pipeline import libraries
 from harness.feeding.pixel_store import PixelStore
+from harness.machine.cache_place import NOWHERE, default_cache_folder
 from harness.machine.digests import file_sha256
 from harness.machine.environment import cores, cpu_name
+from harness.machine.family import processor_family
 from harness.record.schema import Role
-
-_NOWHERE = Path(os.devnull) / "no home"  # where nothing can be written
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,10 @@ class PlannedModel:
         return self.prepared.model_bytes
 
     def key(self, config: Config) -> dict[str, Any]:
-        """Return everything, but the images, that can change this model's probabilities."""
+        """Return everything, but the images, that can change this model's probabilities.
+
+        Of the processor that is its family: what its own name adds is told in docs/engine.md.
+        """
         return {
             "harness": __version__,
             "code": code_digest(),
@@ -80,7 +83,7 @@ class PlannedModel:
             "steps": repr(config.preprocess_for(self.model).pixels_key),
             "decoder": ", ".join(pixel_libraries(config, config.preprocess_for(self.model))),
             "pixels": carried_pixels(config),
-            "cpu": cpu_name(),
+            "cpu": processor_family(),
             "switches": switches(),
         }
 
@@ -121,20 +124,13 @@ def cache_folder(config: Config) -> Path:
     """Return where this configuration keeps its caches: `cache.folder`, $HARNESS_CACHE, or the user's cache folder."""
     if config.cache.folder:
         return config.cache.folder
-    if os.environ.get("HARNESS_CACHE"):
-        return Path(os.environ["HARNESS_CACHE"])
-    import platformdirs
-
-    try:
-        return Path(platformdirs.user_cache_dir("conversion-accuracy-harness", appauthor=False))
-    except RuntimeError:  # a user without a home, as containers have them
-        return _NOWHERE
+    return default_cache_folder()
 
 
 def cache_warnings(config: Config) -> list[str]:
     """Return a sentence for each part of the cache that is not used because others could have written it."""
     folder = cache_folder(config)
-    if folder == _NOWHERE:
+    if folder == NOWHERE:
         return ["the cache is not used: this user has no home folder for it; set HARNESS_CACHE or `cache.folder`"]
     faults = (foreign(folder / part) for part in ("probabilities", "compiled"))
     return [f"the cache is not used: {fault}" for fault in faults if fault]
@@ -199,7 +195,8 @@ def _planned(config: Config, prepared: PreparedModel, use_cache: bool, threads: 
     planned = PlannedModel(prepared, spec)
     if prepared.recorded or not (use_cache and config.cache.compiled and facts_of(model.backend).compiles):
         return planned
-    blob = hashlib.sha256(json.dumps(planned.key(config), sort_keys=True).encode()).hexdigest()[:32]
+    key = {**planned.key(config), "cpu": cpu_name()}
+    blob = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
     folder = cache_folder(config) / "compiled" / blob
     touch(folder)
     return PlannedModel(prepared, spec.with_cache(str(folder)))

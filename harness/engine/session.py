@@ -40,6 +40,7 @@ from harness.judging.certifying import STRATIFIED, Certifying, limited, other_li
 from harness.judging.parity_alone import parity_alone
 from harness.judging.rules import Rules
 from harness.record.schema import RunRecord
+from harness.record.speeds import keep_speed
 from harness.record.store import read_record
 
 
@@ -120,6 +121,7 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
     if folder.parent == options.reports / config.name:
         point_latest(folder)
     if options.use_cache:
+        keep_speed(cache_folder(config), record)
         trim(cache_folder(config), int(config.cache.max_gb * 1e9))
     return record.in_folder(folder)
 

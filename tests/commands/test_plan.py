@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.commands.plan import run
 from harness.errors import ConfigError
+from harness.machine.environment import cores, cpu_name
+from harness.record.speeds import keep_speed
+from tests.record.test_speeds import run as a_run
 
 
 def options(**changes: Any) -> argparse.Namespace:
@@ -31,6 +35,21 @@ def test_json_is_one_document() -> None:
     assert [row["discordant_percent"] for row in plan["drop_within_limit"]] == [0.5]
     assert plan["subset"]["images"] == 650
     assert plan["subset"]["is_whole_set"] is False
+
+
+def test_the_cost_is_told_by_the_last_runs_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 images/s and 3.5 s beside: 3,709 images take 40.59 s, 50,000 take 503.5 s; of another machine nothing."""
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    assert "told after the first run" in run(options()).text
+    here = {"cpu": cpu_name(), "cores": cores()}
+    for environment in (here, {"cpu": "another", "cores": 2}):
+        keep_speed(tmp_path, a_run().model_copy(update={"environment": environment}))
+    text = " ".join(run(options()).text.split())
+    assert "as net ran last (reference computed, 100 images/s): 3,709 images 41 s, 50,000 images 8 min." in text
+    document = run(options(json=True)).document
+    assert document is not None
+    (row,) = document["cost"]
+    assert (row["certify_seconds"], row["whole_set_seconds"]) == (pytest.approx(40.59), pytest.approx(503.5))
 
 
 def test_what_a_subset_cannot_show() -> None:

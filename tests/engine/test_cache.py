@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.backends.base import Loaded
-from harness.engine.cache import ProbabilityCache, touch, trim
+from harness.engine.cache import ProbabilityCache, loaded_in, touch, trim
 
 LOADED = Loaded("tensorflow 2", "CPU", "a CPU", "f32", "ab" * 32, {"batch": 32, "odd": None}, ("one", "two"))
 DIGESTS = tuple(bytes([number]) * 32 for number in range(4))
@@ -205,6 +205,17 @@ def test_a_read_counts_as_a_use(tmp_path: Path) -> None:
     size = next(one.folder.glob("*.rows")).stat().st_size
     trim(tmp_path, size)
     assert (one.has_any(), two.has_any()) == (True, False)
+
+
+def test_what_another_processor_computed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.engine.cache.cpu_name", lambda: "the other one")
+    ProbabilityCache(tmp_path, {"k": 1}).put(DIGESTS, NUMBERS, LOADED)
+    monkeypatch.undo()
+    loaded_in.cache_clear()
+    entry = ProbabilityCache(tmp_path, {"k": 1}).get(DIGESTS, 5)
+    assert entry is not None
+    assert entry.loaded.warnings[:2] == LOADED.warnings
+    assert "computed on the other one, a processor of the same family" in entry.loaded.warnings[2]
 
 
 def test_compiled_models_are_touched(tmp_path: Path) -> None:

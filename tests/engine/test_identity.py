@@ -126,8 +126,20 @@ def test_the_cache_key_and_the_identity_see_software_and_processor(
     config = configured(folder)
     before, was = keys(config), plan.identity(config, plan.plan_models(config), MANIFEST)
     monkeypatch.setattr(BackendFacts if function == "version" else plan, function, lambda *_: "another")
+    if function == "cpu_name":
+        monkeypatch.setattr(plan, "processor_family", lambda: "another")
     assert all(one != other for one, other in zip(before, keys(config), strict=True))
     assert plan.identity(config, plan.plan_models(config), MANIFEST)["software"] != was["software"]
+
+
+def test_probabilities_are_of_a_processor_family_and_compiled_models_of_one_processor(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configured(folder)
+    before, compiled = keys(config), plan.plan_models(config)[1].spec.cache_dir
+    monkeypatch.setattr(plan, "cpu_name", lambda: "another of the family")
+    assert keys(config) == before
+    assert plan.plan_models(config)[1].spec.cache_dir != compiled
 
 
 def test_the_cache_key_sees_the_harness_and_the_threads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,56 @@
+"""`harness cache export` and `harness cache import`: the reference's probabilities, from one machine to another."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.commands.options import add_actions, add_json, number
+from harness.commands.result import Result
+from harness.errors import ConfigError
+from harness.text import printable
+
+if TYPE_CHECKING:
+    from harness.engine.cache_archive import Moved
+
+NAME = "cache"
+HELP = "carry cached probabilities to another machine of the same processor family"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of `harness cache`."""
+    actions = add_actions(parser)
+    exporting = actions.add_parser("export", help="write the cached probabilities to one file, the last used first")
+    importing = actions.add_parser("import", help="take the probabilities of such a file into the cache")
+    for action in (exporting, importing):
+        action.add_argument("file", metavar="FILE", type=Path, help="the exported cache, a tar file")
+        action.add_argument("--folder", metavar="DIR", type=Path, help="the cache folder (default: $HARNESS_CACHE)")
+        action.add_argument(
+            "--max-gb", metavar="GB", type=number, default=2.0, help="no more than so many gigabytes (default: 2)"
+        )
+        add_json(action)
+
+
+def run(options: argparse.Namespace) -> Result:
+    """Run the chosen action and say what was moved."""
+    from harness.engine.cache_archive import export_cache, import_cache
+    from harness.machine.cache_place import default_cache_folder
+
+    if options.max_gb <= 0:
+        raise ConfigError(f"--max-gb {options.max_gb:g}: give a number above 0, such as 2")
+    folder = options.folder or default_cache_folder()
+    move = export_cache if options.action == "export" else import_cache
+    moved = move(folder, options.file, int(options.max_gb * 1e9))
+    if options.json:
+        document = {"files": moved.files, "images": moved.images, "bytes": moved.bytes, "left_out": moved.left_out}
+        return Result(document=document)
+    return Result(text=_in_words(moved, options.action, options.file, folder))
+
+
+def _in_words(moved: Moved, action: str, file: Path, folder: Path) -> str:
+    where = f"from {folder} to {file}" if action == "export" else f"from {file} to {folder}"
+    text = f"{moved.images:,} answers in {moved.files:,} files, {moved.bytes / 1e6:.1f} MB, {where}"
+    if moved.left_out:
+        text += f"; {moved.left_out:,} files left out: there already, damaged, or beyond --max-gb"
+    return f"{printable(text)}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shutil
 import threading
 import time
@@ -17,7 +18,7 @@ from harness.backends.opening import open_backend
 from harness.backends.registry import facts_of, load_target
 from harness.config import Preprocess
 from harness.engine.answers import with_applied
-from harness.engine.cache import Answers
+from harness.engine.cache import Answers, Entry
 from harness.errors import HarnessError, ModelError
 from harness.feeding.outputs import Applied
 from harness.machine.digests import Digested
@@ -38,6 +39,28 @@ class Answer:
     inferred: int
     cached: bool
     latencies: tuple[float, ...] = ()
+
+    def and_then(self, later: Answer) -> Answer:
+        """Return the later answer, which has the rows of both, with what both took."""
+        return dataclasses.replace(
+            later,
+            seconds=self.seconds + later.seconds,
+            inferred=self.inferred + later.inferred,
+            latencies=(*self.latencies, *later.latencies),
+        )
+
+
+@dataclass(frozen=True)
+class _Head:
+    """The answer to the first images of a shard."""
+
+    digests: tuple[bytes, ...]
+    answer: Answer
+
+
+def _in_whole_batches(images: int, loaded: Loaded) -> bool:
+    batch = loaded.details.get("batch")
+    return isinstance(batch, int) and batch > 0 and images % batch == 0
 
 
 @dataclass
@@ -64,6 +87,8 @@ class Lane:
     _backend: Backend | None = None
     _loaded: Loaded | None = None
     _replaced: bool = False
+    _begins: bool = False
+    _head: _Head | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def load(self) -> Backend:
@@ -113,11 +138,15 @@ class Lane:
 
         Raises ModelError where the model fails or gives a number that is not finite.
         """
-        entry = self.cache.get(image_digests, self.spec.outputs) if self.cache else None
+        begins, self._begins = self._begins, False
+        head, self._head = self._head, None
+        if head is not None and image_digests[: len(head.digests)] != head.digests:
+            head = None
+        entry = self._known(image_digests, head)
         if entry is not None and entry.known.all():
-            if self._loaded is None:
-                self._loaded = entry.loaded
-            return Answer(entry.probabilities, self._loaded, 0.0, 0, cached=True)
+            self._loaded = self._loaded or entry.loaded
+            answer = head.answer if head else Answer(entry.probabilities, self._loaded, 0.0, 0, cached=True)
+            return dataclasses.replace(answer, raw=entry.probabilities)
         backend = self.load()
         asked = np.arange(len(pixels)) if entry is None else np.flatnonzero(~entry.known)
         found = backend.infer(pixels if entry is None else pixels[asked])
@@ -126,14 +155,39 @@ class Lane:
         if not finite.all():
             raise NonFiniteError(self.spec.id, int((~finite).sum()), int(asked[np.argmin(finite)]))
         self.refuse_replaced_files()
-        if self.cache:
-            self.cache.put(tuple(image_digests[row] for row in asked), found, self._loaded)
         raw = found
         if entry is not None:
             raw = entry.probabilities
             raw[asked] = found
         seconds, latencies = backend.infer_seconds, tuple(backend.take_latencies())
-        return Answer(raw, self._loaded, seconds, len(asked), cached=False, latencies=latencies)
+        answer = Answer(raw, self._loaded, seconds, len(asked), cached=False, latencies=latencies)
+        if begins and not _in_whole_batches(len(asked), self._loaded):
+            return answer  # and the shard is asked for as if this had not been
+        if self.cache:
+            self.cache.put(tuple(image_digests[row] for row in asked), found, self._loaded)
+        if begins:
+            self._head = _Head(image_digests, answer)
+        return answer if head is None else head.answer.and_then(answer)
+
+    def begin_shard(self) -> None:
+        """Say that the images of the next ``answer`` are the first of a shard, which is asked for after them.
+
+        They are not inferred again then, and its answer is that of the whole shard, to the last bit: where these images
+        do not fill whole batches, they are inferred twice.
+        """
+        self._begins = True
+
+    def _known(self, image_digests: tuple[bytes, ...], head: _Head | None) -> Entry | None:
+        """Return what the cache has, and the answers to the first images of the shard."""
+        entry = self.cache.get(image_digests, self.spec.outputs) if self.cache else None
+        if head is None:
+            return entry
+        if entry is None:
+            nothing = np.zeros((len(image_digests), self.spec.outputs), np.float32)
+            entry = Entry(nothing, np.zeros(len(image_digests), np.bool_), head.answer.reported)
+        entry.probabilities[: len(head.digests)] = head.answer.raw
+        entry.known[: len(head.digests)] = True
+        return entry
 
     def refuse_replaced_files(self) -> None:
         """Raise ModelError where a file of the model was replaced or changed since it was digested."""

@@ -7,14 +7,14 @@ the answers to the shard before are counted. Why turns and not all models at the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
 from harness.engine.shard import Models, evaluate_shard, preprocesses, scanned
 from harness.engine.task import ShardTask
-from harness.feeding.decode import Decoded, Decoder
+from harness.feeding.decode import Decoded, Decoder, joined
 from harness.record.shard_table import ShardTable
 
 
@@ -41,7 +41,8 @@ class LocalEngine:
 
     ``threads``: how many images are decoded at once; ``bad_limit``: with more bad images than this, nothing is inferred
     any more and only the scan goes on; ``bad``: how many are known already; ``without``: models that take no part;
-    ``ahead``: shards that are decoded ahead.
+    ``ahead``: shards that are decoded ahead. ``first_rows``: so many images of the set are evaluated before the rest
+    of their shard is waited for, and ``on_first`` gets their table, in a thread; the shard's own table is the same.
     """
 
     models: Models
@@ -51,6 +52,8 @@ class LocalEngine:
     without: frozenset[str] = frozenset()
     ahead: int = 1
     notes: Sequence[str] = ()
+    first_rows: int = 0
+    on_first: Callable[[ShardTable], None] | None = None
 
     def run(self, tasks: Sequence[ShardTask]) -> Generator[ShardTable, None, None]:
         """Yield the finished tables in the order of the tasks."""
@@ -73,7 +76,7 @@ class LocalEngine:
             ) as decoder,
         ):
             try:
-                for decoded in decoder.shards([(task.index, task.rows) for task in tasks]):
+                for decoded in self._decoded(decoder, tasks, pool):
                     self.bad += len(decoded.bad)
                     if self.bad > self.bad_limit:
                         yield from (scanned(item.decoded) for item in waiting)
@@ -93,6 +96,36 @@ class LocalEngine:
                 raise
             finally:
                 _cancel(waiting)
+
+    def _decoded(self, decoder: Decoder, tasks: Sequence[ShardTask], pool: ThreadPoolExecutor) -> Iterator[Decoded]:
+        """Yield the tasks' images; the first of the first shard are evaluated while its others are decoded."""
+        wanted = [(task.index, task.rows) for task in tasks]
+        first = tasks[0]
+        if self.on_first is None or first.index != 0 or not 0 < self.first_rows < len(first.rows):
+            yield from decoder.shards(wanted)
+            return
+        head, tail = first.rows[: self.first_rows], first.rows[self.first_rows :]
+        stream = decoder.shards([(0, head), (0, tail), *wanted[1:]])
+        decoded = next(stream)
+        if decoded.bad:
+            yield joined(decoded, next(stream))
+        else:
+            begun = pool.submit(self._begin, ShardTask(0, head, first.work), decoded, self.on_first)
+            rest = next(stream)
+            begun.result()
+            yield joined(decoded, rest)
+        yield from stream
+
+    def _begin(self, task: ShardTask, decoded: Decoded, tell: Callable[[ShardTable], None]) -> None:
+        """Evaluate the first images of the first shard, and leave undecided what the whole shard decides."""
+        applied = [lane.applied for lane in self.models.lanes]
+        for lane in self.models.lanes:
+            lane.begin_shard()
+        try:
+            tell(evaluate_shard(task, self.models, decoded, self.without))
+        finally:
+            for lane, before in zip(self.models.lanes, applied, strict=True):
+                lane.applied = before
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,15 @@ class Progress:
             rate = self._done / max(now - self._start, 1e-9)
             print(f"{self._done}/{self.total} images, {rate:.0f} images/s, {running}", file=sys.stderr, flush=True)
 
+    def say(self, text: str) -> None:
+        """Print a line, above the bar where there is one."""
+        if self._quiet:
+            return
+        from tqdm import tqdm
+
+        with tqdm.external_write_mode(file=sys.stderr):
+            print(text, file=sys.stderr, flush=True)
+
     def running_top1(self) -> str:
         """Return the running Top-1 of every model, such as ``Top-1 tf 78.31 % ir 78.31 %``."""
         shown = " ".join(f"{model} {100 * count / self._done:.2f} %" for model, count in self._correct.items())

@@ -19,9 +19,10 @@ from harness.dataset.image_set import open_image_set
 from harness.engine.answers import applied_in
 from harness.engine.cache import trim
 from harness.engine.checks import finished_tables, refuse_failures, refuse_suspect_labels, too_many_bad_images
+from harness.engine.first_verdict import FirstVerdict
 from harness.engine.identity import cache_folder, cache_warnings, identity, pixel_store, plan_models, task_for
 from harness.engine.loading import models_loading
-from harness.engine.local import Engine
+from harness.engine.local import Engine, LocalEngine
 from harness.engine.opening import Place, opened_place, with_engine
 from harness.engine.progress import Progress
 from harness.engine.run import Explain, Options, Run, process_age, write_results, write_unfinished
@@ -196,6 +197,8 @@ def _evaluate_missing(run: Run, run_folder: RunFolder, work: Work, place: Place,
         bad=len(run.bad),
         without=frozenset(run.failures),
     )
+    if isinstance(engine, LocalEngine) and run.reference is not None:
+        engine.first_rows = FirstVerdict.images(run)
     _take_tables(run, run_folder, engine, [task for task in tasks if task.index not in done])
     run.warnings += engine.notes
 
@@ -218,6 +221,8 @@ def _take_tables(run: Run, run_folder: RunFolder, engine: Engine, missing: Seque
             progress.add(table)
             decided = bool(run.certifying and run.certifying.take(table))
         wanted = [] if decided else missing
+        if isinstance(engine, LocalEngine):
+            engine.on_first = FirstVerdict(run, progress.say)
         with contextlib.closing(engine.run(wanted)) as stream:
             for table in stream:
                 run.bad |= table.bad

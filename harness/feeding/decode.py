@@ -58,6 +58,18 @@ class Decoded:
         return mask
 
 
+def joined(first: Decoded, rest: Decoded) -> Decoded:
+    """Return two parts of a shard, whose rows follow each other, as one."""
+    return Decoded(
+        first.index,
+        range(first.rows.start, rest.rows.stop),
+        {key: np.concatenate([pixels, rest.tensors[key]]) for key, pixels in first.tensors.items()},
+        (*first.image_digests, *rest.image_digests),
+        (*first.signatures, *rest.signatures),
+        first.bad | rest.bad,
+    )
+
+
 class Decoder:
     """Decodes shards in order, a bounded number ahead of whoever takes them.
 

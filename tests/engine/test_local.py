@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.backends.base import Loaded
 from harness.config import Dataset, Preprocess
 from harness.engine.cache import ProbabilityCache
 from harness.engine.lane import Lane
@@ -16,7 +18,7 @@ from harness.engine.shard import Models, error_of
 from harness.engine.task import ShardTask, Work
 from harness.errors import DeviceError, ModelError
 from harness.record.shard_table import Failure, ShardTable
-from tests.engine.conftest import OUTPUTS, Fakes, Memory, lane, probabilities_of
+from tests.engine.conftest import OUTPUTS, FakeModel, Fakes, Memory, lane, probabilities_of
 
 PREPROCESS = Preprocess(size=4, crop_fraction=1.0)
 SHARDS = [(0, range(20)), (1, range(20, 40)), (2, range(40, 50))]
@@ -156,6 +158,70 @@ def test_taking_only_the_first_shard_stops_the_rest(fakes: Fakes) -> None:
     stream.close()
     assert max(memory.reads) < 200
     assert fakes.images["reference"] < 200
+
+
+def decide(
+    images: int, lanes: Sequence[Lane], memory: Memory | None = None
+) -> tuple[list[ShardTable], list[ShardTable]]:
+    """Return the tables of a run whose first images are evaluated before the rest, and what was told of these."""
+    told: list[ShardTable] = []
+    running = engine(memory or Memory(VALUES), lanes)
+    running.first_rows, running.on_first = images, told.append
+    return list(running.run(tasks())), told
+
+
+def same_tables(one: Sequence[ShardTable], other: Sequence[ShardTable]) -> None:
+    for a, b in zip(one, other, strict=True):
+        plain, seconds = dataclasses.replace(a, seconds={}, latencies={}), set(a.seconds)
+        assert plain.to_arrow().equals(dataclasses.replace(b, seconds={}, latencies={}).to_arrow(), check_metadata=True)
+        assert seconds == set(b.seconds)
+
+
+@pytest.mark.parametrize("images", [1, 8, 19])
+def test_the_first_images_are_told_before_and_change_no_table(fakes: Fakes, images: int, tmp_path: Path) -> None:
+    plain = list(engine(Memory(VALUES), [lane("reference"), lane("ir")]).run(tasks()))
+    before = dict(fakes.images)
+    memory = Memory(VALUES)
+    tables, told = decide(images, [lane("reference"), lane("ir")], memory)
+    same_tables(tables, plain)
+    assert fakes.images == {model: 2 * count for model, count in before.items()}  # none is inferred twice
+    assert memory.reads == Counter(range(50))
+    (first,) = told
+    assert first.rows == range(images)
+    np.testing.assert_array_equal(first.outcomes["ir"].max_abs_diff, plain[0].outcomes["ir"].max_abs_diff[:images])
+    cached = [
+        decide(images, [lane("reference", ProbabilityCache(tmp_path, {"k": 1})), lane("ir")])[0] for _ in range(2)
+    ]
+    assert fakes.images["reference"] == 3 * before["reference"]
+    for table, again in zip(*cached, strict=True):
+        assert (table.cached, again.cached) == (frozenset(), {"reference"})
+        np.testing.assert_array_equal(table.outcomes["ir"].max_abs_diff, again.outcomes["ir"].max_abs_diff)
+
+
+@pytest.mark.parametrize("images", [0, 20, 64])
+def test_as_many_first_images_as_a_shard_has_are_told_by_the_shard(fakes: Fakes, images: int) -> None:
+    assert decide(images, [lane("reference"), lane("ir")])[1] == []
+
+
+def test_images_that_do_not_fill_whole_batches_are_inferred_twice(
+    fakes: Fakes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """So that the shard's answers are those of the same batches, and the cache keeps no other ones."""
+    found = Loaded("fake 1", "CPU", "a CPU", "f32", "0" * 64, {"batch": 5})
+    monkeypatch.setattr(FakeModel, "load", lambda _: found)
+    lanes = [lane("reference", ProbabilityCache(tmp_path, {"k": 1})), lane("ir")]
+    _, told = decide(8, lanes)
+    assert len(told) == 1
+    assert fakes.images == {"reference": 58, "ir": 58}
+    assert len(list(tmp_path.rglob("*.rows"))) == 3
+
+
+def test_a_bad_image_among_the_first_leaves_the_telling_to_the_shard(fakes: Fakes) -> None:
+    running = engine(Memory(VALUES, {3: b""}), [lane("reference"), lane("ir")], bad_limit=1)
+    told: list[ShardTable] = []
+    running.first_rows, running.on_first = 8, told.append
+    assert [list(table.bad) for table in running.run(tasks())] == [[3], [], []]
+    assert told == []
 
 
 def test_nothing_wanted_is_nothing_read(fakes: Fakes) -> None:

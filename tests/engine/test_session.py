@@ -74,7 +74,7 @@ class Project:
         change(data)
         (self.folder / "config.yml").write_text(yaml.safe_dump(data))
         options.setdefault("reports", self.folder / "reports")
-        record = validate(load_config(self.folder / "config.yml"), Options(quiet=True, **options))
+        record = validate(load_config(self.folder / "config.yml"), Options(**{"quiet": True, **options}))
         assert read_sound_record(record.stored_in) == record  # judged again from its table, every sentence included
         sound_record(record, None)
         return record
@@ -415,6 +415,25 @@ def test_parity_alone_looks_at_its_images_and_goes_by_its_gate(project: Project,
     assert again.comparisons == record.comparisons
     with pytest.raises(ConfigError, match="cannot be resumed, because the configuration"):
         project.validate(six(0.5), resume=True, out=out)
+
+
+def test_parity_is_said_before_the_first_shard_is_there(
+    project: Project, fakes: Fakes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.engine.first_verdict._WHOLE_BATCHES", 1)
+    project.images(values_for(LABELS), LABELS)
+
+    def three(data: dict[str, Any]) -> None:
+        data["gates"]["parity"] = {"images": 3, "max_abs_diff": 1e-6}
+
+    record = project.validate(three, quiet=False)
+    said = [line for line in capsys.readouterr().err.splitlines() if line]
+    (gate,) = (gate for gate in record.gates if gate.gate == "parity")
+    assert said[0] == f"ir: parity FAIL: {gate.reason}"
+    assert said[1].startswith("10/10 images")
+    first, shard = (record.timing[f"first_{name}_seconds"] or 0.0 for name in ("verdict", "shard"))
+    assert 0 < first <= shard
+    assert fakes.images == {"reference": 10, "ir": 10}
 
 
 def test_the_candidate_has_answered_before_the_reference_is_there(

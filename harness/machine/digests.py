@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.disk.signature import signature_of
 from harness.errors import ModelError
 
 _searched: dict[tuple[Path, str], _Search] = {}
@@ -58,10 +59,9 @@ def digested(
 def _signature(path: Path) -> str:
     """Return what every write and every replacement changes: the file's number, size and times."""
     try:
-        status = path.stat()
+        return signature_of(path.stat())
     except OSError:
         return "absent"
-    return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
 
 
 def digest_files(*paths: Path) -> tuple[str, tuple[str, ...], int]:

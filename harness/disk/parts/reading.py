@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.disk.parts.layout import DTYPES, HEAD, TAIL, Part, PartsKind
+from harness.disk.signature import signature_of
 from harness.disk.versioned_json import parse_json
 from harness.text import printable
 
@@ -108,7 +109,7 @@ def open_parts(path: Path, kind: PartsKind) -> Parts:
     Raises ``kind.error`` where it is missing, of a newer version, cut off, changed, or anything else.
     """
     try:
-        return _opened(path, kind, _signature(path.stat()))
+        return _opened(path, kind, signature_of(path.stat()))
     except FileNotFoundError:
         raise kind.error(printable(f"{path}: no such file; name a {kind.name}")) from None
     except (OSError, ValueError) as error:
@@ -219,13 +220,9 @@ def _digest(stream: IO[bytes], length: int) -> str:
     return digest.hexdigest() if not length else ""
 
 
-def _signature(status: os.stat_result) -> str:
-    return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
-
-
 def _pread(path: Path, signature: str, offset: int, length: int) -> bytes:
     with path.open("rb", buffering=0) as stream:
-        if _signature(os.fstat(stream.fileno())) != signature:
+        if signature_of(os.fstat(stream.fileno())) != signature:
             raise OSError("the file was replaced or changed while it was used")
         stream.seek(offset)
         data = bytearray()

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.diagnosis.layers.alike import another_mean, as_flattened, fed_otherwise, how_changed
+from tests.diagnosis.layers.networks import layer
+
+RANDOM = np.random.default_rng(1)
+
+
+def test_a_picture_that_was_flattened_in_the_other_order_is_turned_back() -> None:
+    """A dense layer behind a picture of 2x3 pixels and 4 channels, flattened as (h, w, c) and as (c, h, w)."""
+    by_pixel = RANDOM.normal(size=(5, 6, 4))
+    ours = by_pixel.reshape(5, 24, 1, 1)
+    theirs = by_pixel.transpose(0, 2, 1).reshape(5, 24, 1, 1)
+    np.testing.assert_array_equal(as_flattened(ours, theirs), ours)
+    other = RANDOM.normal(size=ours.shape)
+    assert as_flattened(ours, other) is other
+
+
+@pytest.mark.parametrize(
+    ("turn", "how", "note"),
+    [
+        (lambda values: values.transpose(0, 1, 3, 2), "transposed", "height and width exchanged"),
+        (lambda values: values[..., ::-1], "transposed", "width reversed"),
+        (lambda values: values[::-1], "transposed", "output channels reversed"),
+        (lambda values: values * 1.25, "scaled", "1.25"),
+    ],
+)
+def test_a_turned_or_scaled_kernel_is_told_from_another_one(turn: object, how: str, note: str) -> None:
+    ours = RANDOM.normal(size=(4, 3, 3, 3))
+    theirs = np.asarray(turn(ours))  # type: ignore[operator]
+    assert how_changed(ours, theirs, range(4)) == (how, note)
+
+
+def test_few_channels_are_told_from_all() -> None:
+    ours = RANDOM.normal(size=(20, 3, 3, 3))
+    theirs = ours.copy()
+    theirs[7] += RANDOM.normal(size=(3, 3, 3))
+    assert how_changed(ours, theirs, [7]) == ("channels", "")
+    assert how_changed(ours, RANDOM.normal(size=ours.shape), range(20)) == ("values", "")
+
+
+def test_only_a_layer_of_pixels_can_be_fed_otherwise() -> None:
+    ours = RANDOM.normal(size=(4, 3, 1, 1))
+    one = layer(ours)
+    pixels = layer(ours, plain=one)
+    assert fed_otherwise(pixels, pixels, ours, ours[:, ::-1]) == "the channels in the reversed order"
+    assert fed_otherwise(pixels, pixels, ours, 2 * ours) == "another scale (2, 2, 2 times, RGB)"
+    assert fed_otherwise(one, one, ours, ours[:, ::-1]) == ""
+
+
+def test_another_mean_is_found_from_the_bias_alone() -> None:
+    """The bias is -weights . mean: 3 more of blue, 2 of green, 1 of red, which is the last of BGR."""
+    ours = RANDOM.normal(size=(6, 3, 1, 1))
+    moved = -ours[:, :, 0, 0] @ np.array([3.0, 2.0, 1.0])
+    one, other = layer(ours), layer(ours, moved)
+    assert another_mean(layer(ours, plain=one), layer(ours, moved, plain=other)) == "another mean (+1, +2, +3, RGB)"
+    assert another_mean(one, other) == ""

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.diagnosis.layers.activations import Difference, Profile, Seen
+from harness.diagnosis.layers.finding import rows_of
+from harness.diagnosis.layers.layer import Layer
+from harness.diagnosis.layers.matching import match
+from harness.diagnosis.layers.verdicts import nothing_matched, verdict
+from harness.diagnosis.layers.weights import compare
+from tests.diagnosis.layers.networks import layer
+
+RANDOM = np.random.default_rng(6)
+VALUES = [RANDOM.normal(size=(8, 3, 3, 3)) for _ in range(4)]
+LAYERS = [layer(values, name=f"n{place}", point=f"n{place}") for place, values in enumerate(VALUES)]
+
+
+def profile(alone: list[float], answers: float = 0.0) -> Profile:
+    rows = tuple(
+        Seen(f"n{place}", f"n{place}", None, Difference(value, 1.0, 0.0), ((0.0, 6.0), (0.0, 5.0)))
+        for place, value in enumerate(alone)
+    )
+    return Profile(rows, answers, 0.0, 4)
+
+
+def judged(candidate: list[Layer], seen: Profile | None, precision: str = "f32") -> tuple[str, str | None, str | None]:
+    weights = compare(match(LAYERS, candidate))
+    found = verdict(weights, seen, rows_of(weights, seen), precision)
+    return found.verdict, found.cause, found.reference
+
+
+@pytest.mark.parametrize(
+    ("alone", "answers", "wanted"),
+    [
+        ([120.0] * 4, 1e-6, ("clean", None, None)),
+        ([120.0, 120, 30, 120], 0.5, ("found", "computation-differs", "n2")),
+        ([120.0] * 4, 0.5, ("unknown", None, None)),
+    ],
+)
+def test_values_decide_where_the_constants_are_equal(
+    alone: list[float], answers: float, wanted: tuple[str, str | None, str | None]
+) -> None:
+    assert judged(LAYERS, profile(alone, answers)) == wanted
+
+
+def test_at_a_lower_precision_the_other_layers_are_the_measure() -> None:
+    assert judged(LAYERS, profile([40.0, 41, 40, 39], 0.01), "bf16") == ("clean", None, None)
+    assert judged(LAYERS, profile([40.0, 41, 15, 39], 0.01), "bf16") == ("found", "computation-differs", "n2")
+
+
+def test_constants_come_first() -> None:
+    other = [*LAYERS[:2], layer(VALUES[2] + 0.1, name="n2", point="n2"), LAYERS[3]]
+    assert judged(other, profile([120.0, 20, 120, 120])) == ("found", "weights-changed", "n2")
+    assert judged(LAYERS[:3], profile([120.0] * 3)) == ("found", "layer-missing", "n3")
+    assert judged([layer(RANDOM.normal(size=(8, 3, 3, 3)), name=f"n{place}") for place in range(4)], None) == (
+        "found",
+        "other-weights",
+        None,
+    )
+
+
+def test_where_no_layer_has_a_counterpart_none_is_named() -> None:
+    found = nothing_matched(compare(match(LAYERS, [layer(np.ones((2, 5, 1, 1)))])))
+    assert (found.verdict, found.reference) == ("unknown", None)
+    assert "None of the original's 4 layers with weights has a counterpart among the candidate's 1" in found.sentence

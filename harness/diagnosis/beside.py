@@ -11,6 +11,7 @@ from harness.diagnosis.explanations import Tried
 from harness.diagnosis.feedings import Trial
 from harness.diagnosis.search import CLEAR, Search
 
+_ALIKE = 1.2  # times the least difference: what is no better than that is not told apart, and the first one is named
 _WITHIN = 0.25  # of a probability: what other weights may move while the order of classes is looked at
 
 
@@ -25,7 +26,8 @@ def change_beside(search: Search) -> Tried | None:
     raw = bench.answer(search.subject, bench.values(bench.own, few))
     reads = [read for read in bench.read(raw, search.spec, few, _WITHIN) if read.reading.cause]
     tried += [Tried(Trial((), bench.own), read, (read.reading.cause,), len(few)) for read in reads]
-    best = min(tried, key=lambda item: item.typical, default=None)
+    least = min((item.typical for item in tried), default=0.0)
+    best = next((item for item in tried if item.typical <= _ALIKE * least), None)
     if best is None or best.typical * CLEAR > float(np.median(search.before.off[few])):
         return cast_beside(search)
     raw = bench.answer(search.subject, bench.values(best.trial.feeding))

@@ -39,6 +39,7 @@ class ModelSpec:
     as class 0; ``floating`` says that pixels come as float32 and not as uint8. ``allow_ops``: types of operations that
     the model may have besides those that only compute; ``signature``: the one to run, where a model has several.
     ``properties``: of the backend, by its own names, laid over what it sets; ``hints``: `device`: it sets nothing.
+    ``rounding``: precision and draw, for a backend's ``rounder`` alone; draw 0: without rounding.
     """
 
     id: str
@@ -63,6 +64,7 @@ class ModelSpec:
     signature: str | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
     hints: Literal["pinned", "device"] = "pinned"
+    rounding: tuple[str, int] | None = None
 
     @property
     def sides(self) -> tuple[int, int]:

@@ -76,6 +76,8 @@ class BackendFacts:
       must not import the framework, and gives nothing for a file that it cannot read;
     * ``devices``: ``() -> Devices``, finds the devices, where there is any but the CPU;
     * ``editor``: edits a model's graph to plant faults;
+    * ``rounder``: a ``Backend`` class that runs the same files with weights and activations rounded, as the
+      specification's ``rounding`` says, in f32 on the CPU;
     * ``observer``: ``(backend) -> Observer``, shows a loaded model's operations and what each of them gives
       (``harness/backends/observing.py``); it is closed by whoever opened it, the backend as well.
     """
@@ -107,6 +109,7 @@ class BackendFacts:
     precisions: tuple[str, ...] = ()
     editor: str | None = None
     observer: str | None = None
+    rounder: str | None = None
     also_called: tuple[str, ...] = ()
     recogniser: str | None = None
     files: str | None = None

@@ -15,12 +15,24 @@ def _can_fail(value: float) -> float:
     return value
 
 
+PRECISIONS = ("f16", "bf16", "int8")  # as `yardstick` names them; any other name is a candidate's id
+
+
 class ParityGate(Strict):
-    """Largest difference of any probability on the first images."""
+    """Difference from the reference on the first images: the largest one, or against that of a yardstick."""
 
     images: Count = Field(64, description="How many of the first images are compared.")
     max_abs_diff: Annotated[Number, AfterValidator(_can_fail), Field(ge=0, lt=1)] = Field(
         1.0e-3, description="Largest absolute difference of a probability that still passes; below 1."
+    )
+    yardstick: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="`f16`, `bf16` or `int8`: the error is divided by what rounding to that does to the candidate's "
+        "own network; or the id of another candidate: by that one's error. `max_ratio` is then judged and not "
+        "`max_abs_diff`.",
+    )
+    max_ratio: Annotated[Number, Field(gt=0)] = Field(
+        2.0, description="Largest ratio of the candidate's error to the yardstick's that still passes."
     )
 
 

@@ -18,14 +18,23 @@ from pydantic import (
 from harness.config.dataset import Dataset
 from harness.config.deployment import add_deployments
 from harness.config.engine import EngineSettings
-from harness.config.gates import BaselineGate, Certify, DropGate, Gates, ParityGate, Published, TargetGate
+from harness.config.gates import (
+    PRECISIONS,
+    BaselineGate,
+    Certify,
+    DropGate,
+    Gates,
+    ParityGate,
+    Published,
+    TargetGate,
+)
 from harness.config.matrix import Matrix, expand
 from harness.config.models import Candidate, Conversion, Input, Reference
 from harness.config.origin import Origin
 from harness.config.preprocess import Preprocess
 from harness.config.secrets import redact_all
 from harness.config.types import Location, ModelId, Number, Strict, Whole, not_truth
-from harness.errors import ConfigError
+from harness.errors import ConfigError, nearest
 
 __all__ = [
     "BaselineGate",
@@ -174,6 +183,25 @@ class Config(Strict):
             raise ValueError("`certify` needs a reference, and `reference: null` says that there is none; leave it out")
         return self
 
+    @model_validator(mode="after")
+    def _yardsticks_are_there(self) -> Config:
+        ids = [candidate.id for candidate in self.candidates]
+        for candidate in self.candidates:
+            parity = self.gates_for(candidate).parity
+            named = parity.yardstick if parity else None
+            if named is None or named in PRECISIONS:
+                continue
+            if named == candidate.id:
+                raise ValueError(
+                    f"the gates of {candidate.id}: `parity.yardstick` names {named} itself; give that candidate "
+                    "`gates: {parity: {yardstick: null}}`, or another yardstick"
+                )
+            if named not in ids:
+                close = nearest(named, [*PRECISIONS, *ids])
+                near = f"did you mean `{close[0]}`?" if close else f"known are {', '.join((*PRECISIONS, *ids))}"
+                raise ValueError(f"the gates of {candidate.id}: there is no `parity.yardstick` {named}; {near}")
+        return self
+
     @property
     def models(self) -> tuple[Reference | Candidate, ...]:
         """The reference, where there is one, and the candidates."""
@@ -187,7 +215,7 @@ class Config(Strict):
         return self.reference
 
     @property
-    def yardstick(self) -> Reference | Candidate:
+    def compared_with(self) -> Reference | Candidate:
         """The model that the others are compared with: the reference, or without one the first candidate."""
         return self.reference or self.candidates[0]
 

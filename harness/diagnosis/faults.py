@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from harness.config.gates import PRECISIONS
 from harness.diagnosis.changes import (
     CAST_CHANGES,
     NORMALISATION_CHANGES,
@@ -28,7 +29,7 @@ class Fault:
     at; ``probabilities``: what happens to float32 (n, classes) after it; ``cast``: what happens to
     the values after mean and scale; ``label_shift``: added to every label;
     ``refusable``: the model may be refused before it runs, which then is the catch; ``cause``: how the diagnosis
-    identifies it (docs/diagnose.md).
+    identifies it (docs/diagnose.md); ``within``: the yardsticks of `parity` for which it is none.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Fault:
     label_shift: int = 0
     refusable: bool = False
     cause: str = ""
+    within: tuple[str, ...] = ()
 
 
 def _normalised(name: str, words: str) -> Fault:
@@ -69,7 +71,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("the wrong output", edit="another_output", refusable=True, cause="wrong-output"),
     Fault("stale BIN of other weights", edit="other_weights", cause="other-weights"),
     Fault("transposed class order", probabilities=transposed_classes, cause="classes-permuted"),
-    Fault("weights compressed to FP16", edit="weights_f16", cause="fp16-weights"),
-    Fault("executed in bf16", precision="bf16", cause="device-precision"),
-    Fault("weights rounded to 8 bits", edit="rounded_weights", cause="int8-weights"),
+    Fault("weights compressed to FP16", edit="weights_f16", cause="fp16-weights", within=PRECISIONS),
+    Fault("executed in bf16", precision="bf16", cause="device-precision", within=("bf16", "int8")),
+    Fault("weights rounded to 8 bits", edit="rounded_weights", cause="int8-weights", within=("int8",)),
 )

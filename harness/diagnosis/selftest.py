@@ -15,6 +15,7 @@ from harness.backends.opening import open_backend
 from harness.backends.registry import facts_of, load_target
 from harness.capsule.opened import capsule_at
 from harness.config import Candidate, Config, Preprocess
+from harness.config.gates import PRECISIONS
 from harness.dataset.image_set import ImageSet, open_image_set
 from harness.diagnosis.affine import Affine
 from harness.diagnosis.changes import Change
@@ -24,13 +25,15 @@ from harness.diagnosis.preprocessing import with_fault
 from harness.disk.leftovers import temporary_folder
 from harness.engine.answers import Classes, settled
 from harness.engine.identity import PlannedModel, plan_models, task_for
+from harness.engine.yardstick import rounding_errors
 from harness.errors import ConfigError, DatasetError, DeviceError, ModelError
 from harness.feeding.contract import DECODED, fed_instead
 from harness.feeding.decode import pixels_of_first
 from harness.feeding.pipeline import Prepared
 from harness.judging.gates import judge_model
 from harness.judging.judged import Judged
-from harness.metrics.outcome import Outcome, as_decimal
+from harness.judging.ratio_gate import Yardstick
+from harness.metrics.outcome import Outcome, absolute_difference, as_decimal
 from harness.record.schema import GatePart
 
 _MOST_IMAGES = 4096
@@ -121,6 +124,7 @@ class _Bench:
         parity = self._gates.parity
         self._first = min(parity.images, self.count) if parity else self.count
         self._editor = facts_of(candidate.backend).editor
+        self._other: NDArray[np.float64] | None = None
 
     def evaluate_faithful(self) -> None:
         """Run reference and candidate as configured."""
@@ -148,13 +152,14 @@ class _Bench:
         self._reference = self._classes.of(first, reference, self._applied.get(first.id))
         self._faithful = self._classes.of(second, faithful, self._applied.get(second.id))
         self._pixels_as_configured = pixels
+        self._yardstick = self._beside(second, pixels)
 
     def judge_faithful(self) -> list[GatePart]:
         """Return the verdicts on the faithful candidate and on the reference."""
         outcome = self._classes.scored(self._faithful, self._labels, self._reference)
         reference = self._classes.scored(self._reference, self._labels)
         return [
-            *self._judge(outcome, reference),
+            *self._judge(outcome, reference, self._yardstick),
             *judge_model(
                 self._judged(self._config.original.id, reference, None), self._config.gates, self._config.published
             ),
@@ -162,11 +167,14 @@ class _Bench:
 
     def try_fault(self, fault: Fault) -> Finding:
         """Inject one fault: first on the images of the parity gate, then, if it hides there, on all of them."""
+        yardstick = self._gates.parity.yardstick if self._gates.parity else None
+        if yardstick in fault.within:
+            return Finding(fault.name, None, None, 0, None, f"no fault by the yardstick {yardstick}")
         steps = (self._first, self.count) if self._first < self.count else (self.count,)
         finding = Finding(fault.name, None, None, 0, None, "not tried")
         for count in steps:
             try:
-                probabilities = self._with_fault(fault, count)
+                probabilities, beside = self._with_fault(fault, count)
             except (DeviceError, CannotEditError) as error:
                 return Finding(fault.name, None, None, 0, None, str(error))
             except ModelError as error:
@@ -175,12 +183,12 @@ class _Bench:
                 if not fault.refusable:
                     raise
                 return Finding(fault.name, True, "refused", 0, None, str(error))
-            finding = self._finding(fault, probabilities)
+            finding = self._finding(fault, probabilities, beside)
             if finding.caught:
                 return finding
         return finding
 
-    def _finding(self, fault: Fault, probabilities: NDArray[np.float32]) -> Finding:
+    def _finding(self, fault: Fault, probabilities: NDArray[np.float32], beside: Yardstick | None) -> Finding:
         count = len(probabilities)
         labels = self._labels[:count]
         if fault.label_shift:
@@ -188,7 +196,8 @@ class _Bench:
             labels = (shifted + self._classes.offset).astype(np.int32)
         outcome = self._classes.scored(probabilities, labels, self._reference[:count])
         reference = self._classes.scored(self._reference[:count], labels)
-        for gate in self._judge(outcome, reference):
+        gates = self._judge(outcome, reference, beside)
+        for gate in gates:
             if gate.verdict in ("fail", "error"):
                 return Finding(
                     fault.name, True, gate.gate, self._images_until(gate, outcome), gate.measured, gate.reason
@@ -199,28 +208,64 @@ class _Bench:
             None,
             count,
             {"max_abs_diff": float(outcome.max_abs_diff.max())},
-            "; ".join(f"{gate.gate}: {gate.verdict}" for gate in self._judge(outcome, reference)),
+            "; ".join(f"{gate.gate}: {gate.verdict}" for gate in gates),
         )
 
     def _images_until(self, gate: GatePart, outcome: Outcome) -> int:
-        """Return after how many images the gate would have failed: parity at the first one beyond its limit."""
+        """Return after how many images the gate would have failed: parity at the first one beyond its limit.
+
+        A ratio to a yardstick needs all images of the gate.
+        """
         if gate.gate == "parity" and self._gates.parity:
+            if self._gates.parity.yardstick is not None:
+                return min(self._gates.parity.images, len(outcome))
             limit = self._gates.parity.max_abs_diff
             beyond = (row for row, value in enumerate(outcome.max_abs_diff) if not as_decimal(value) <= limit)
             return next(beyond) + 1
         return len(outcome)
 
-    def _judge(self, outcome: Outcome, reference: Outcome) -> list[GatePart]:
-        return judge_model(self._judged(self._candidate.id, outcome, reference), self._gates, self._config.published)
+    def _judge(self, outcome: Outcome, reference: Outcome, beside: Yardstick | None) -> list[GatePart]:
+        judged = self._judged(self._candidate.id, outcome, reference)
+        return judge_model(judged, self._gates, self._config.published, yardstick=beside)
 
     def _judged(self, model: str, outcome: Outcome, reference: Outcome | None) -> Judged:
         declared = self._config.dataset.images is not None
         return Judged(model, outcome, reference, self._candidate.precision, self._whole, declared=declared)
 
-    def _with_fault(self, fault: Fault, count: int) -> NDArray[np.float32]:
-        """Return the probabilities, float32 (count, classes), that the candidate gives with the fault."""
+    def _beside(self, spec: ModelSpec, pixels: Prepared) -> Yardstick | None:
+        """Return what the gate `parity` divides by, as a run of the candidate as it stands would measure it."""
+        gate = self._gates.parity
+        if gate is None or gate.yardstick is None:
+            return None
+        if gate.yardstick not in PRECISIONS:
+            return self._of_candidate(gate.yardstick, gate.images)
+        try:
+            first = pixels[: gate.images]
+            return Yardstick(rounding_errors(spec, self._applied.get(spec.id), self._classes, first, gate.yardstick))
+        except (ModelError, DeviceError) as error:
+            return Yardstick(None, str(error), "inconclusive")  # no fault is caught by a yardstick that is missing
+
+    def _of_candidate(self, name: str, images: int) -> Yardstick:
+        """Return the errors of another candidate, which has no fault."""
+        if self._other is None:
+            other = next(item for item in self._config.candidates if item.id == name)
+            spec = dataclasses.replace(self._planned[name].spec, cache_dir=None)
+            count = min(images, self.count)
+            with open_backend(other.backend, spec) as backend:
+                raw = backend.infer(self._pixels(self._config.preprocess_for(other), count))
+            first = self._planned[self._config.original.id].spec
+            applied = settled([first, spec], {spec.id: raw}, self._applied, first.id)
+            values = self._classes.of(spec, raw, applied.get(spec.id))
+            self._other = absolute_difference(values, self._reference[:count])[1]
+        return Yardstick(self._other)
+
+    def _with_fault(self, fault: Fault, count: int) -> tuple[NDArray[np.float32], Yardstick | None]:
+        """Return the probabilities, float32 (count, classes), that the candidate gives with the fault, and a yardstick.
+
+        The yardstick is measured with the fault, too, as it would be in a run.
+        """
         if fault.label_shift:
-            return self._faithful[:count]
+            return self._faithful[:count], self._yardstick
         pixels = self._pixels_as_configured[:count]
         if fault.preprocess:
             pixels = self._pixels_with(fault.preprocess, count)
@@ -242,13 +287,13 @@ class _Bench:
             title = facts_of(self._candidate.backend).title
             raise CannotEditError(f"the graph of a model of {title} is not edited; give an IR of it as a candidate")
         if fault.edit is None:
-            probabilities = self._infer(spec, pixels)
+            probabilities, beside = self._infer(spec, pixels), self._beside(spec, pixels)
         else:
             with temporary_folder("selftest") as folder:
                 model, output = load_target(self._editor or "")(spec.model, spec.output or "", fault.edit, folder)
                 spec = dataclasses.replace(spec, model=model, output=output or None, model_sha256=None)
-                probabilities = self._infer(spec, pixels)
-        return fault.probabilities(probabilities) if fault.probabilities else probabilities
+                probabilities, beside = self._infer(spec, pixels), self._beside(spec, pixels)
+        return fault.probabilities(probabilities) if fault.probabilities else probabilities, beside
 
     def _pixels_with(self, wrong: dict[str, Any], count: int) -> Prepared:
         preprocess = with_fault(self._preprocess, wrong)

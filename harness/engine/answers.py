@@ -81,7 +81,7 @@ class Classes:
     def scored(
         self, values: Probabilities, labels: NDArray[np.int32], compared: Probabilities | None = None
     ) -> Outcome:
-        """Return one model's rows; classes in them count as the labels do. ``compared``: of the yardstick."""
+        """Return one model's rows; classes in them count as the labels do. ``compared``: of the model compared with."""
         outcome = score(values, (labels - self.offset).astype(np.int32), compared)
         if not self.offset:
             return outcome

@@ -21,7 +21,7 @@ from harness.judging.certifying import Certifying
 from harness.judging.evaluation import EvaluatedModel, Evaluation, ImageFacts, Judgement
 from harness.judging.judge import judge, unfinished
 from harness.machine.environment import describe
-from harness.record.schema import DiagnosisPart, RunRecord, StabilityPart, Status
+from harness.record.schema import DiagnosisPart, RunRecord, StabilityPart, Status, YardstickPart
 from harness.record.shard_table import Failure, ShardTable
 from harness.record.store import write_predictions, write_record
 
@@ -72,6 +72,7 @@ class Run:
     warnings: list[str] = field(default_factory=list)
     certifying: Certifying | None = None
     stability: tuple[StabilityPart, ...] = ()
+    yardsticks: tuple[YardstickPart, ...] = ()
 
     @property
     def images(self) -> ImageSet:
@@ -173,6 +174,7 @@ def _evaluation(run: Run) -> Evaluation:
         bad=dict(run.bad),
         certified=run.certifying.gates(live) if run.certifying else None,
         stability={part.model: part for part in run.stability},
+        yardsticks={part.model: part for part in run.yardsticks},
     )
 
 
@@ -198,6 +200,7 @@ def _record(run: Run, judgement: Judgement, status: Status, error: str | None = 
         gates=judgement.gates,
         matrix=judgement.matrix,
         stability=run.stability,
+        yardsticks=run.yardsticks,
         timing={"wall_seconds": time.perf_counter() - run.started_at, **loads, **run.timing},
     )
 

@@ -30,6 +30,7 @@ from harness.engine.run_folder import RunFolder, new_run_folder, point_latest
 from harness.engine.shard import Models, calibration_overlap, failure_of
 from harness.engine.stability import measure_stability
 from harness.engine.task import ShardTask, Work, ordered
+from harness.engine.yardstick import measure_yardsticks
 from harness.errors import (
     EXIT_INTERRUPTED,
     ConfigError,
@@ -108,6 +109,7 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
             try:
                 _evaluate(run, run_folder, work, place)
                 run.stability = () if config.only else measure_stability(run)
+                run.yardsticks = () if config.only else measure_yardsticks(run)
                 _refuse_replaced_files(run)
                 record = write_results(run, explain)
             except KeyboardInterrupt:

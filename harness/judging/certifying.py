@@ -46,7 +46,7 @@ class Certifying:
     """
 
     def __init__(self, rules: Rules, wanted: Certify, population: int) -> None:
-        self._reference = rules.yardstick
+        self._reference = rules.compared_with
         self._parity = {name: rules.gates[name].parity for name in rules.candidates}
         bad = rules.bad_images
         left_out = bad.tolerated(population) if bad.policy == "skip" else 0

@@ -203,7 +203,7 @@ def comparison_parts(
 
     ``outcomes``: rows of the same images, whose ids are given, by model; models that failed have none.
     """
-    first = rules.yardstick
+    first = rules.compared_with
     if first not in outcomes:
         return ()
     return tuple(

@@ -20,6 +20,7 @@ from harness.record.schema import (
     PairPart,
     Role,
     StabilityPart,
+    YardstickPart,
 )
 from harness.record.shard_table import Failure, ShardTable
 
@@ -76,7 +77,8 @@ class Evaluation:
 
     ``models``: in the configuration's order, the reference first. ``tables``: the finished shards, in any order.
     ``bad``: the reason of each bad image by its row, besides those that the tables name. ``certified``: the verdict
-    of the gate `certify` by candidate; None where nothing is certified. ``stability``: what was measured, by candidate.
+    of the gate `certify` by candidate; None where nothing is certified. ``stability``, ``yardsticks``: what was
+    measured, by candidate.
     """
 
     config: Config
@@ -86,6 +88,7 @@ class Evaluation:
     bad: Mapping[int, str] = field(default_factory=dict)
     certified: Mapping[str, GatePart] | None = None
     stability: Mapping[str, StabilityPart] = field(default_factory=dict)
+    yardsticks: Mapping[str, YardstickPart] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from fractions import Fraction
 from harness.config.gates import DropGate, Gates, ParityGate, Published, TargetGate
 from harness.judging.flips_gate import judge_flips
 from harness.judging.judged import OFF, Judged, as_written, not_applicable, weight_in_words
+from harness.judging.ratio_gate import Yardstick, judge_ratio
 from harness.metrics.compare import correct_at, flip_counts
 from harness.metrics.outcome import as_decimal
 from harness.metrics.statistics import images_to_decide, paired_drop
@@ -27,15 +28,24 @@ def without_reference(gate: str, model: str, on: object) -> GatePart:
 
 
 def judge_model(
-    judged: Judged, gates: Gates, published: Published | None, *, stops_early: bool = False
+    judged: Judged,
+    gates: Gates,
+    published: Published | None,
+    *,
+    stops_early: bool = False,
+    yardstick: Yardstick | None = None,
 ) -> list[GatePart]:
     """Return the verdicts on one model: `target` for every model; for candidates also `parity`, `drop`, added ones.
 
-    ``stops_early``: a certification may end the run before the whole set is seen.
+    ``stops_early``: a certification may end the run before the whole set is seen; ``yardstick``: what the error is
+    divided by, where `parity` names something for that.
     """
     verdicts = []
     if judged.reference is not None:
-        verdicts.append(judge_parity(judged, gates.parity))
+        if gates.parity is not None and yardstick is not None:
+            verdicts.append(judge_ratio(judged, gates.parity, yardstick))
+        else:
+            verdicts.append(judge_parity(judged, gates.parity))
     verdicts.append(judge_target(judged, gates.target, published))
     if judged.reference is not None:
         verdicts.append(judge_drop(judged, gates.drop))

@@ -82,4 +82,12 @@ def _counted(evaluation: Evaluation, rules: Rules, rows: Rows) -> Counted:
         )
         for model in evaluation.models
     )
-    return Counted(rules, tuple(models), rows.outcomes, len(rows.rows), rows.whole_set, evaluation.stability)
+    return Counted(
+        rules,
+        tuple(models),
+        rows.outcomes,
+        len(rows.rows),
+        rows.whole_set,
+        evaluation.stability,
+        evaluation.yardsticks,
+    )

@@ -49,7 +49,7 @@ class Rules:
         return tuple(f"{', '.join(names)}: {note}" for note, names in found.items())
 
     @property
-    def yardstick(self) -> str:
+    def compared_with(self) -> str:
         """The model that candidates are compared with: the reference, or without one the first candidate."""
         return self.models[0]
 

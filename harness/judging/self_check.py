@@ -28,6 +28,8 @@ def own_faults(record: RunRecord, rules: Rules | None) -> Iterator[str]:
     known = {part.id for part in record.models} | {model.id for model in record.recorded_config.models}
     if repeated := _repeated(part.model for part in record.stability):
         yield f"the stability of {repeated} is there twice"
+    if repeated := _repeated(part.model for part in record.yardsticks):
+        yield f"the yardstick of {repeated} is there twice"
     for gate in record.gates:
         # A baseline may have a model that the run does not have any more; its verdict says so.
         if gate.model not in known and (gate.gate, gate.verdict) != ("baseline", "error"):

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
 
-from harness.config.gates import DropGate, FlipsGate, ParityGate
+from harness.config.gates import PRECISIONS, DropGate, FlipsGate, ParityGate
 from harness.judging.baseline.judge import GATE as BASELINE
 from harness.judging.chance import GATE as CHANCE
 from harness.judging.chance import faults_of_record
@@ -17,6 +17,8 @@ from harness.judging.equal import differing, same_number
 from harness.judging.flips_gate import GATE as FLIPS
 from harness.judging.flips_gate import Sample, shares, verdict_of
 from harness.judging.judged import one_weighs_more
+from harness.judging.ratio_gate import JUDGED, of_precision
+from harness.judging.ratio_gate import verdict_of as ratio_verdict
 from harness.judging.rules import Rules
 from harness.judging.self_check import good_images
 from harness.judging.stability_gate import GATE as STABILITY
@@ -105,6 +107,8 @@ def _other_gates(gates: Sequence[GatePart], asked: Collection[tuple[str, str]]) 
 def _limits(rules: Rules, gate: str, model: str) -> dict[str, float]:
     """Return the limits of a gate as a record has them, by key."""
     own, published, certify = rules.gates[model], rules.published, rules.certify
+    if gate == "parity" and own.parity and own.parity.yardstick is not None:
+        return {"images": own.parity.images, "max_ratio": own.parity.max_ratio}
     if gate == "parity" and own.parity:
         return {"images": own.parity.images, "max_abs_diff": own.parity.max_abs_diff}
     if gate == "target" and own.target and published:
@@ -149,6 +153,8 @@ class _Stated:
             return (self._target(),)
         if gate in ("parity", "drop", "certify", FLIPS) and (self.own is None or good_images(self.record) == 0):
             return ("not_applicable",)
+        if gate == "parity" and self.gates.parity is not None and self.gates.parity.yardstick is not None:
+            return (self._ratio(self.gates.parity, self.gates.parity.yardstick),)
         if gate == "parity":
             return (self._parity(self.gates.parity),)
         if gate == "drop":
@@ -190,6 +196,33 @@ class _Stated:
         if largest is None or (every is not None and largest > every * (1 + 1e-9)):
             return "error"
         return "pass" if largest <= gate.max_abs_diff else "fail"
+
+    def _ratio(self, gate: ParityGate, name: str) -> Verdict:
+        """Judge by the ratios as they are stated, where they can be those of the errors that the record has."""
+        assert self.own is not None
+        if name in PRECISIONS:
+            own = {item.model: item for item in self.record.yardsticks}
+            yardstick = of_precision(own.get(self.part.id), name)
+            errors = None if yardstick.errors is None else yardstick.errors.tolist()
+            if errors is None:
+                return yardstick.verdict
+            if not any(errors):
+                return "inconclusive"
+            mean = sum(errors) / len(errors)
+        elif any(part.id == name and part.status == "ok" for part in self.record.models):
+            other = next((item for item in self.record.comparisons if item.candidate == name), None)
+            mean = (other.mean_abs_diff or 0.0) if other else 0.0
+            if not mean:
+                return "inconclusive"
+        else:
+            return "inconclusive"
+        found = [self._number(each) for each in JUDGED]
+        if any(value is None for value in found):
+            return "error"
+        whole = good_images(self.record) == self.total <= gate.images
+        if whole and not same_number(found[0], (self.own.mean_abs_diff or 0.0) / mean):
+            return "error"
+        return ratio_verdict([value for value in found if value is not None], gate.max_ratio)
 
     def _drop(self, gate: DropGate | None) -> Verdict:
         if gate is None or (self.rules.certify is not None and self.total != self.whole):

@@ -179,6 +179,7 @@ def _with_verdicts(record: RunRecord, models: tuple[ModelPart, ...], rows: _Rows
         evaluated=total,
         whole_set=record.dataset.images,
         stability={part.model: part for part in record.stability},
+        yardsticks={part.model: part for part in record.yardsticks},
     )
     if rules.reference is not None and rules.reference not in rows.outcomes:
         raise DisagreementError(

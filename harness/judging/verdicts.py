@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.config.gates import PRECISIONS, ParityGate
 from harness.judging.certifying import answered
 from harness.judging.chance import Fault, without_passes
 from harness.judging.gates import errors_for, judge_model, without_reference
 from harness.judging.judged import Judged, one_weighs_more, weight_in_words
+from harness.judging.ratio_gate import Yardstick, of_candidate, of_precision
 from harness.judging.rules import Rules
 from harness.judging.stability_gate import judge_stability
 from harness.metrics.outcome import Outcome
 from harness.record.figures import gate_part, unmeasured
-from harness.record.schema import GatePart, Role, StabilityPart, Verdict
+from harness.record.schema import GatePart, Role, StabilityPart, Verdict, YardstickPart
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Counted:
     """What verdicts rest on. ``models``: in the configuration's order, the reference first.
 
     ``outcomes``: rows of every model that did not fail, of the same images in the same order; ``evaluated``: how many
-    they are; ``whole_set``: size of the whole set; ``stability``: what was measured, by candidate.
+    they are; ``whole_set``: size of the whole set; ``stability``, ``yardsticks``: what was measured, by candidate.
     """
 
     rules: Rules
@@ -41,6 +43,7 @@ class Counted:
     evaluated: int
     whole_set: int
     stability: Mapping[str, StabilityPart] = field(default_factory=dict)
+    yardsticks: Mapping[str, YardstickPart] = field(default_factory=dict)
 
 
 def verdicts(
@@ -89,7 +92,8 @@ def _gates_of(model: JudgedModel, counted: Counted) -> Sequence[GatePart]:
         declared=rules.images is not None,
     )
     gates = rules.gates[model.id]
-    found = judge_model(judged, gates, rules.published, stops_early=rules.certify is not None)
+    yardstick = _yardstick(model.id, gates.parity, counted) if candidate and gates.parity else None
+    found = judge_model(judged, gates, rules.published, stops_early=rules.certify is not None, yardstick=yardstick)
     if candidate and gates.stability is not None:
         found.append(judge_stability(model.id, counted.stability.get(model.id), gates.stability))
     if rules.reference is None:
@@ -98,6 +102,15 @@ def _gates_of(model: JudgedModel, counted: Counted) -> Sequence[GatePart]:
         )
         return [parity, *found, drop]
     return found
+
+
+def _yardstick(model: str, gate: ParityGate, counted: Counted) -> Yardstick | None:
+    """Return what a candidate's error is divided by; None where it is judged by itself."""
+    if gate.yardstick is None:
+        return None
+    if gate.yardstick in PRECISIONS:
+        return of_precision(counted.yardsticks.get(model), gate.yardstick)
+    return of_candidate(gate.yardstick, counted.outcomes.get(gate.yardstick), gate.images)
 
 
 def _with_certified(

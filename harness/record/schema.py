@@ -279,6 +279,18 @@ class StabilityPart(_Part):
     error: str | None = None
 
 
+class YardstickPart(_Part):
+    """What rounding to a precision does to a candidate's own network, which its gate `parity` is judged by.
+
+    ``errors``: of each image that the gate looks at, the mean absolute difference over all probabilities.
+    """
+
+    model: str
+    yardstick: str
+    errors: tuple[Annotated[NonNegativeFloat, Field(allow_inf_nan=False)], ...] = ()
+    error: str | None = Field(None, description="Why there is none.")
+
+
 class DiagnosisPart(_Part):
     """What is likely wrong with a candidate that a gate failed: the cause, or where to look for it.
 
@@ -319,6 +331,9 @@ class RunRecord(_Part):
     )
     stability: tuple[StabilityPart, ...] = Field(
         (), description="Of every candidate whose gate `stability` is on, what the verdict rests on."
+    )
+    yardsticks: tuple[YardstickPart, ...] = Field(
+        (), description="Of every candidate whose gate `parity` is judged by a precision, what the verdict rests on."
     )
     timing: dict[str, FiniteFloat | None] = {}
 

@@ -7,6 +7,7 @@ where they ran, what the models are called and say of themselves, and the texts 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pytest
 
 import harness.dataset.manifest
+from harness.backends.registry import register
 from harness.cli import main
 from harness.errors import RecordError
 from harness.judging.exit_codes import exit_code
@@ -24,6 +26,7 @@ from harness.judging.recount import UNVERIFIED, sound_record
 from harness.record.predictions import read_predictions
 from harness.record.schema import GatePart, RunRecord
 from harness.record.store import read_record
+from tests.backends.fake import FACTS
 from tests.engine.conftest import fakes  # noqa: F401
 from tests.engine.test_session import LABELS, Project, values_for
 
@@ -46,7 +49,7 @@ FREE_OF_MODELS = (
     "model_bytes",
     "preprocessing",
 )
-MATTERS = ("status", "exit_code", "dataset", "models", "comparisons", "pairwise", "gates", "matrix")
+MATTERS = ("status", "exit_code", "dataset", "models", "comparisons", "pairwise", "gates", "matrix", "yardsticks")
 
 
 def is_free(place: Place) -> bool:
@@ -162,6 +165,15 @@ def chance(_: Plain) -> None:
     """Every answer is wrong."""
 
 
+def by_precision(data: Plain) -> None:
+    data["gates"]["parity"] = {"images": 12, "yardstick": "f16", "max_ratio": 100.0}
+
+
+def by_candidate(data: Plain) -> None:
+    second(data)
+    data["candidates"][0]["gates"] = {"parity": {"yardstick": "tw", "max_ratio": 1.5}}
+
+
 def baseline(data: Plain) -> None:
     data["gates"]["baseline"] = {"file": "baseline.json"}
 
@@ -174,12 +186,16 @@ KINDS: dict[Callable[[Plain], None], int] = {
     alone: 0,
     chance: 5,
     baseline: 0,
+    by_precision: 0,
+    by_candidate: 0,
 }
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
 def made(request: pytest.FixtureRequest, tmp_path: Path, fakes: object, monkeypatch: pytest.MonkeyPatch) -> Made:  # noqa: F811
     monkeypatch.setattr(harness.dataset.manifest, "SHARD_ROWS", 4)
+    rounder = "tests.engine.test_yardstick:Rounded"
+    register(dataclasses.replace(FACTS, runner="tests.engine.conftest:FakeModel", rounder=rounder))
     project = Project(tmp_path)
     wrong = range(20) if request.param is chance else (1, 4)
     values = values_for(LABELS * 2, wrong=wrong)
@@ -212,7 +228,8 @@ def test_each_change_is_refused_or_undone(made: Made) -> None:
         if is_free(place):
             continue
         for other in (*others(value), None):
-            if other == value or (place[-1] == "figures" and other == value[::-1]):  # figures have names
+            # Figures have names, and of a yardstick's errors only the distribution counts.
+            if other == value or (place[-1] in ("figures", "errors") and other == value[::-1]):
                 continue
             found = believed(made, changed(plain, place, other), made.table)
             assert found is None or substance(found) == truth, (place, value, other)

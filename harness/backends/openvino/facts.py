@@ -17,6 +17,7 @@ FACTS = BackendFacts(
     target="openvino",
     loop_words=((".xml", (b'"Loop"', b'"TensorIterator"')),),
     describer="harness.backends.openvino.description:describe",
+    rounder="harness.backends.openvino.rounding:RoundedBackend",
     observer="harness.backends.openvino.observing:observe",
     runner="harness.backends.openvino.runner:OpenVINOBackend",
     reader="harness.backends.openvino.contract:read_contract",

@@ -1,0 +1,80 @@
+"""The error that a precision has anyway: a candidate's own network rounded to it, against itself without rounding."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.backends.base import ModelSpec, Pixels
+from harness.backends.opening import open_rounded
+from harness.config.gates import PRECISIONS
+from harness.engine.answers import Classes
+from harness.engine.lane import Lane
+from harness.engine.run import Run
+from harness.errors import DeviceError, ModelError
+from harness.feeding.decode import Decoder
+from harness.feeding.outputs import Applied
+from harness.machine.environment import cores
+from harness.metrics.outcome import absolute_difference
+from harness.record.schema import YardstickPart
+
+# Random roundings of the weights, where they are random: all images share each of them, so that one would say little.
+DRAWS = {"f16": 4, "bf16": 4, "int8": 1}
+
+
+def measure_yardsticks(run: Run) -> tuple[YardstickPart, ...]:
+    """Measure what rounding does to each candidate whose gate `parity` is judged by a precision.
+
+    A candidate that took no part in the run has none here either.
+    """
+    found = []
+    for candidate in run.config.candidates:
+        gate = run.config.gates_for(candidate).parity
+        if gate is None or gate.yardstick not in PRECISIONS or candidate.id in run.failures or not run.tables:
+            continue
+        lane = next(lane for lane in run.models.lanes if lane.spec.id == candidate.id)
+        found.append(_measured(run, lane, gate.yardstick, gate.images))
+    return tuple(found)
+
+
+def _measured(run: Run, lane: Lane, precision: str, count: int) -> YardstickPart:
+    rows = _first_rows(run, count)
+    own = run.config.dataset.preprocess if lane.preprocess is None else lane.preprocess
+    with Decoder(run.images, own, threads=cores()) as decoder:
+        (decoded,) = decoder.shards([(0, rows)])
+    classes = Classes.common(run.config.dataset.background_class, [each.spec.background for each in run.models.lanes])
+    try:
+        errors = rounding_errors(lane.spec, lane.applied, classes, decoded.pixels[decoded.good], precision)
+        return YardstickPart(model=lane.spec.id, yardstick=precision, errors=tuple(errors.tolist()))
+    except (ModelError, DeviceError) as error:
+        return YardstickPart(model=lane.spec.id, yardstick=precision, error=str(error))
+
+
+def _first_rows(run: Run, count: int) -> range:
+    """Return the rows that the gate looks at; bad ones are among them where they are not skipped."""
+    evaluated = sum(len(table.rows) for table in run.tables)
+    if run.config.dataset.bad_images.policy != "skip":
+        return range(min(count, evaluated))
+    kept = [row for row in range(evaluated) if row not in run.bad][:count]
+    return range(kept[-1] + 1 if kept else 0)
+
+
+def rounding_errors(
+    spec: ModelSpec, applied: Applied | None, classes: Classes, pixels: Pixels, precision: str
+) -> NDArray[np.float64]:
+    """Return float64 (n,): how far rounding moves each image's probabilities, as their mean absolute difference.
+
+    It is the root mean square over the ``DRAWS`` of a precision. ``pixels``: (n, height, width, 3) as the model takes
+    them. Raises ModelError where the network cannot be rounded, or gives a number that is not finite.
+    """
+    if not len(pixels):
+        return np.empty(0)
+    answers = []
+    for draw in range(1 + DRAWS[precision]):
+        with open_rounded(spec, precision, draw) as backend, np.errstate(invalid="ignore", over="ignore"):
+            answers.append(classes.of(spec, backend.infer(pixels), applied))
+    moved = np.array([absolute_difference(answer, answers[0])[1] for answer in answers[1:]])
+    found: NDArray[np.float64] = np.sqrt(np.square(moved).mean(axis=0))
+    if not np.isfinite(found).all():
+        raise ModelError(f"{spec.id}: rounded to {precision}, its network gives numbers that are not finite")
+    return found

@@ -25,14 +25,23 @@ def test_every_combination_is_named(name: str) -> None:
     optional = {item.id for item in config.candidates if item.optional}
     assert optional == set(ELSEWHERE)  # what a plain CPU may lack
     assert {config.conversion_for(item).weights for item in config.candidates} == {"f32", "f16", "int8"}
-    exact = {item.id for item in config.candidates if config.gates_for(item).parity}
-    assert exact == {
+    parity = {item.id: config.gates_for(item).parity for item in config.candidates}
+    yardsticks = {name: gate.yardstick for name, gate in parity.items() if gate}
+    assert {name for name, yardstick in yardsticks.items() if yardstick is None} == {
         "f32-CPU-f32",
         "f32-AUTO-f32",
         "f32-HETERO-CPU-f32",
         "f32-BATCH-CPU-f32",
         "f32-GPU-f32",
         "f32-GPU.1-f32",
+    }
+    assert {name: yardstick for name, yardstick in yardsticks.items() if yardstick is not None} == {
+        "f16-weights-CPU-f32": "f16",
+        "f16-weights-GPU-f32": "f16",
+        "f32-NPU-f16": "f16",
+        "f32-CPU-bf16": "bf16",
+        "int8-CPU-f32": "int8",
+        "int8-GPU-f32": "int8",
     }
 
 

@@ -39,6 +39,7 @@ class ModelSpec:
     as class 0; ``floating`` says that pixels come as float32 and not as uint8. ``allow_ops``: types of operations that
     the model may have besides those that only compute; ``signature``: the one to run, where a model has several.
     ``properties``: of the backend, by its own names, laid over what it sets; ``hints``: `device`: it sets nothing.
+    ``rebatch``: ``batch`` is set where the file fixes another one, too, as far as the backend can do that.
     ``rounding``: precision and draw, for a backend's ``rounder`` alone; draw 0: without rounding.
     """
 
@@ -64,6 +65,7 @@ class ModelSpec:
     signature: str | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
     hints: Literal["pinned", "device"] = "pinned"
+    rebatch: bool = False
     rounding: tuple[str, int] | None = None
 
     @property

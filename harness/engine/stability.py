@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 
@@ -17,6 +18,7 @@ from harness.feeding.decode import Decoder
 from harness.feeding.outputs import probabilities
 from harness.machine.environment import cores
 from harness.record.schema import Moved, StabilityPart, StabilityPass
+from harness.text import first_line
 
 _SEED = 7  # of the other order
 _NAMED = 3  # images that are named for each change
@@ -77,17 +79,27 @@ def _passes(lane: Lane, pixels: Pixels, names: Sequence[str]) -> Iterator[Stabil
 def _in_another_batch(
     lane: Lane, at_once: int, first: Probabilities, pixels: Pixels, names: Sequence[str]
 ) -> StabilityPass:
-    """Ask the model with another batch size; a model whose batch is fixed says so."""
+    """Ask the model with another batch size, also where its file fixes one, as far as its backend can change that.
+
+    Of a larger batch that cannot be changed, each image is asked for alone: its neighbours are copies of it then.
+    """
     other = 1 if at_once > 1 else _OTHER_BATCH
-    try:
-        with open_backend(lane.backend, dataclasses.replace(lane.spec, batch=other)) as backend:
-            if _batch_of(backend.loaded) != other:
-                return StabilityPass(change="batch", note=f"not tried: the batch is fixed to {at_once}")
-            return _compared("batch", first, _answers(lane, backend, pixels, other), names, ())
-    except ModelError as error:
-        if "batch" not in str(error):
-            raise
-        return StabilityPass(change="batch", note=f"not tried: the batch is fixed to {at_once}")
+    spec = dataclasses.replace(lane.spec, batch=other, rebatch=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            backend = stack.enter_context(open_backend(lane.backend, spec))
+            changed = _batch_of(backend.loaded) == other
+        except ModelError:
+            changed = False
+        except DeviceError as error:
+            if at_once == 1:
+                return StabilityPass(change="batch", note=f"not tried: {first_line(str(error))}")
+            changed = False
+        if not changed and at_once == 1:
+            return StabilityPass(change="batch", note="not tried: the batch is fixed to 1")
+        if not changed:
+            backend = stack.enter_context(open_backend(lane.backend, lane.spec))
+        return _compared("batch", first, _answers(lane, backend, pixels, other), names, ())
 
 
 def _batch_of(loaded: Loaded) -> int:

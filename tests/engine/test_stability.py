@@ -14,7 +14,7 @@ import harness.dataset.manifest
 from harness.backends.base import Loaded, Pixels, Probabilities
 from harness.backends.registry import register
 from harness.config.gates import StabilityGate
-from harness.errors import ModelError, RecordError
+from harness.errors import DeviceError, ModelError, RecordError
 from harness.judging.recount import sound_record
 from harness.judging.stability_gate import judge_stability
 from harness.record import RunRecord
@@ -32,7 +32,9 @@ class FaultyModel(FakeModel):
     def load(self) -> Loaded:
         self._calls, self._last = 0, -1
         self._asked: set[int] = set()
-        self._batch = self.spec.batch or 1
+        self._batch = 3 if self.fault in ("fixed to 3", "wrong beside others") else self.spec.batch or 1
+        if self.fault == "cannot compile" and self.spec.batch is not None and self.spec.id == "ir":
+            raise DeviceError("ir: NPU cannot compile a batch of 4\nmore")
         if self.fault == "fixed batch" and self.spec.id == "ir" and self._batch != 1:
             raise ModelError(f"{self.spec.model}: its batch size is fixed to 1, batch: {self._batch} is configured")
         return dataclasses.replace(super().load(), details={"batch": self._batch})
@@ -50,6 +52,8 @@ class FaultyModel(FakeModel):
             return np.where(seen[:, None], wrong, right)
         if self.fault == "wrong batch":
             return wrong if self._batch > 1 else right
+        if self.fault == "wrong beside others":
+            return wrong if len(pixels) > 1 else right
         if self.fault == "wrong in flight":
             return wrong if len(pixels) > self._batch else right
         if self.fault == "order-dependent":
@@ -154,6 +158,22 @@ def test_a_fixed_batch_is_said_and_not_passed_over(project: Project) -> None:
     found = gate_of(project.validate(on()))
     assert found.verdict == "pass"
     assert found.reason.endswith("; batch not tried: the batch is fixed to 1")
+
+
+def test_a_fixed_larger_batch_is_asked_for_one_image_at_a_time(project: Project) -> None:
+    FaultyModel.fault = "fixed to 3"
+    found = gate_of(project.validate(on()))
+    assert (found.verdict, found.measured and found.measured["batch_max_abs_diff"]) == ("pass", 0.0)
+    FaultyModel.fault = "wrong beside others"
+    found = gate_of(project.validate(on()))
+    assert (found.verdict, found.reason.partition(";")[0]) == ("fail", "the answers depend on the batch")
+
+
+def test_a_batch_that_the_device_does_not_compile_is_said(project: Project) -> None:
+    FaultyModel.fault = "cannot compile"
+    found = gate_of(project.validate(on()))
+    assert found.verdict == "pass"
+    assert found.reason.endswith("; batch not tried: ir: NPU cannot compile a batch of 4")
 
 
 def test_a_device_that_fails_meanwhile_is_an_error(project: Project) -> None:

@@ -100,12 +100,14 @@ class LiteRTBackend(Backend):
         sides = [int(side) if side > 0 else None for side in found["shape_signature"]]
         shape = input_shape(self.spec, sides)
         self._source, self._layout = found["index"], shape.layout
-        self._batch = shape.batch or self.spec.batch or 1
+        asked = self.spec.batch if self.spec.rebatch else None
+        self._batch = asked or shape.batch or self.spec.batch or 1
+        resized = self._batch != shape.batch or None in sides
         height, width = self.spec.sides
         whole = [self._batch, height, width, 3] if shape.layout == "NHWC" else [self._batch, 3, height, width]
         try:
-            if None in sides:
-                self._interpreter.resize_tensor_input(self._source, whole, strict=True)
+            if resized:
+                self._interpreter.resize_tensor_input(self._source, whole, strict=None in sides)
             self._interpreter.allocate_tensors()
         except _ERRORS as error:
             raise ModelError(f"{path}: LiteRT cannot prepare this model: {reason(error)}") from None
@@ -141,7 +143,8 @@ class LiteRTBackend(Backend):
                 f"{self.spec.model}: the output '{found['name']}' has {np.dtype(found['dtype'])} without one scale "
                 "and zero point; name the one with the probabilities"
             )
-        sides = [int(side) if side > 0 else None for side in found["shape_signature"]]
+        key = "shape" if self.spec.rebatch else "shape_signature"
+        sides = [int(side) if side > 0 else None for side in found[key]]
         require_width(self.spec, sides, self._batch)
 
     def _by_name(self, tensors: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:

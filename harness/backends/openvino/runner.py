@@ -147,13 +147,14 @@ class OpenVINOBackend(Backend):
                 f"[1,{height},{width},3] or [1,3,{height},{width}] is configured ({size_key(height, width)}"
                 f"{f', input.layout: {wanted}' if wanted else ''})"
             )
-        if sides[0] > 0 and self.spec.batch not in (None, sides[0]):
+        other = sides[0] > 0 and self.spec.batch not in (None, sides[0])
+        if other and not self.spec.rebatch:
             raise ModelError(
                 f"{self.spec.model}: its batch size is fixed to {sides[0]}, batch: {self.spec.batch} is configured"
             )
-        if -1 not in sides:
+        if -1 not in sides and not other:
             return int(sides[0])
-        batch = sides[0] if sides[0] > 0 else self.spec.batch or 1
+        batch = sides[0] if sides[0] > 0 and not other else self.spec.batch or 1
         try:
             model.reshape({source: [batch, *expected]})
         except RuntimeError as error:

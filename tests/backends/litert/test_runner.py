@@ -72,6 +72,16 @@ def test_colour_order_mean_and_scale(
     np.testing.assert_allclose(found, network.of_normalised(fed), atol=TOLERANCE)
 
 
+@pytest.mark.parametrize(("fixed", "asked"), [(1, 4), (4, 1), (None, 2)])
+def test_a_fixed_batch_is_changed_where_that_is_asked(
+    make_tflite: Maker, network: Network, pixels: Pixels, tmp_path: Path, fixed: int | None, asked: int
+) -> None:
+    path = make_tflite(tmp_path / "m.tflite", batch=fixed)
+    with LiteRTBackend(spec(path, batch=asked, rebatch=True)) as backend:
+        assert backend.loaded.details["batch"] == asked
+        np.testing.assert_allclose(backend.infer(pixels), network.of_pixels(pixels), atol=1e-4)
+
+
 @pytest.mark.parametrize("element", ["uint8", "int8"])
 def test_a_quantised_model(make_tflite: Maker, network: Network, pixels: Pixels, tmp_path: Path, element: str) -> None:
     path = make_tflite(tmp_path / "m.tflite", element=element)

@@ -55,6 +55,26 @@ def test_a_configured_batch_against_a_fixed_one(make_ir: IrMaker, tmp_path: Path
         assert backend.loaded.details["batch"] == 4
 
 
+@pytest.mark.parametrize(("fixed", "asked"), [(1, 4), (4, 1), (4, 4), (-1, 2)])
+def test_a_fixed_batch_is_changed_where_that_is_asked(
+    make_ir: IrMaker, network: Network, pixels: Pixels, tmp_path: Path, fixed: int, asked: int
+) -> None:
+    path = make_ir(tmp_path / "m.xml", batch=fixed, reshape=True)
+    with OpenVINOBackend(spec(path, batch=asked, rebatch=True)) as backend:
+        assert backend.loaded.details["batch"] == asked
+        np.testing.assert_allclose(backend.infer(pixels), network.of_pixels(pixels), atol=1e-5)
+
+
+def test_a_network_that_holds_its_batch_somewhere_else_cannot_change_it(openvino: Any, tmp_path: Path) -> None:
+    ops = openvino.opset13
+    given = ops.parameter([1, SIZE, SIZE, 3], np.float32, name="input")
+    mean = ops.reshape(ops.reduce_mean(given, np.array([1, 2])), np.array([1, 3]), False)
+    path = tmp_path / "held.xml"
+    openvino.save_model(openvino.Model([ops.result(mean)], [given]), str(path))
+    message = refused(spec(path, batch=4, rebatch=True, outputs=3, output=None))
+    assert "cannot be fixed to batch 4" in message or "values an image" in message
+
+
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 @pytest.mark.parametrize("color", ["RGB", "BGR"])
 @pytest.mark.parametrize("element", ["f32", "u8", "f16"])

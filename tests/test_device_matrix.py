@@ -52,7 +52,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunRecord, int]:
         require(package)
     folder = tmp_path_factory.mktemp("devices")
     places = [f"matrix.models[{place}].model={folder}/{name}.xml" for place, name in enumerate(("f32", "f16", "int8"))]
-    config = load_config(PROJECT / "configs/devices.yml", [*places, f"candidates[0].model={folder}/f32.xml"])
+    quick = ["gates.stability.images=6"]
+    config = load_config(PROJECT / "configs/devices.yml", [*places, f"candidates[0].model={folder}/f32.xml", *quick])
     decoded = 0
     with pytest.MonkeyPatch.context() as patch:
         from harness.feeding.pipeline import decode_with as real

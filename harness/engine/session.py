@@ -109,7 +109,7 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
             try:
                 _evaluate(run, run_folder, work, place)
                 run.stability = () if config.only else measure_stability(run)
-                run.yardsticks = () if config.only else measure_yardsticks(run)
+                run.yardsticks = measure_yardsticks(run)
                 _refuse_replaced_files(run)
                 record = write_results(run, explain)
             except KeyboardInterrupt:

@@ -14,7 +14,7 @@ from harness.commands.config import json_schema
 from harness.config import Config
 
 ROOT = Path(__file__).parents[2]
-PARITY = {"images": 64, "max_abs_diff": 0.001}
+PARITY = {"images": 64, "max_abs_diff": 1.0e-3, "yardstick": None, "max_ratio": 2.0}
 TARGET = {"top1_tolerance_pp": 0.1, "top5_tolerance_pp": 0.1}
 DROP = {"top1_max_pp": 0.1, "top5_max_pp": 0.1}
 
@@ -66,7 +66,7 @@ def test_defaults_are_the_published_protocol() -> None:
         (
             {"parity": {"images": 10, "max_abs_diff": 0.5}},
             {"parity": {"images": 20}},
-            {"parity": {"images": 20, "max_abs_diff": 0.5}, "target": TARGET, "drop": DROP},
+            {"parity": {**PARITY, "images": 20, "max_abs_diff": 0.5}, "target": TARGET, "drop": DROP},
         ),
         (
             {"drop": {"top1_max_pp": 1, "top5_max_pp": 2}},
@@ -76,7 +76,7 @@ def test_defaults_are_the_published_protocol() -> None:
         (
             {"parity": None, "target": None},
             {"parity": {"images": 5}},
-            {"parity": {"images": 5, "max_abs_diff": 0.001}, "target": None, "drop": DROP},
+            {"parity": {**PARITY, "images": 5}, "target": None, "drop": DROP},
         ),
         ({"parity": None}, {"drop": None}, {"parity": None, "target": TARGET, "drop": None}),
     ],

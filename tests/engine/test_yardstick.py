@@ -122,6 +122,11 @@ def test_a_resumed_run_measures_it_again(project: Project) -> None:
     assert (after.yardsticks, after.gates) == (before.yardsticks, before.gates)
 
 
+def test_parity_alone_needs_no_more_than_its_own_images(project: Project) -> None:
+    record = project.validate(by("f16", 1000), parity_only=True)
+    assert (gate_of(record).verdict, record.dataset.evaluated, len(record.yardsticks[0].errors)) == ("pass", 8, 8)
+
+
 def test_numbers_that_were_changed_are_refused(project: Project) -> None:
     record = project.validate(by("f16", 1000))
     (part,) = record.yardsticks

@@ -7,7 +7,7 @@ SET ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup validate test test-shared lint bench campaign init-table demo-model diagnose-table zoo lock audit release clean
+.PHONY: setup validate test test-shared lint bench bench-growth campaign init-table demo-model diagnose-table zoo lock audit release clean
 
 setup: $(READY)
 
@@ -51,6 +51,10 @@ $(AUDIT):
 
 bench: $(READY)
 	$(BIN)/python -m harness.bench $(CONFIG) $(SET) $(ARGS)
+
+# The cost as work grows: 1 to 12 candidates, up to 50,000 images, one and all cores. Hours; ARGS=--reduced takes minutes.
+bench-growth: $(READY)
+	$(BIN)/python -m harness.bench.growth $(CONFIG) $(SET) $(ARGS)
 
 MODELS := ../shared/models
 TEST_BED_MODELS := $(MODELS)/mobilenet_v2_1.0_224_frozen.pb $(wildcard $(MODELS)/mobilenet_v1_0.25_224/*) \

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from harness.bench.history import add_to_history, losses, read_history
+from harness.bench.incumbent import measure
 from harness.bench.plot import svg
+from harness.bench.quietness import QUIET, Others, in_words
 from harness.bench.scenario import SCENARIOS, run_scenario
-from harness.config import load_config
+from harness.config import Config, load_config
+from harness.dataset.image_set import open_image_set
 from harness.disk.atomic import make_folder, write_atomically
 from harness.errors import HarnessError
+from harness.machine.environment import cpu_name, git_commit
 
 
 def main() -> int:
@@ -37,6 +44,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scenario", choices=SCENARIOS, help="only this one, in this process; prints JSON")
     parser.add_argument("--together", action="store_true", help="models at the same time instead of in turns")
     parser.add_argument("--memory-only", action="store_true", help="with --scenario: leave the stages out")
+    parser.add_argument("--candidates", type=int, default=1, help="with `IR with cached reference`: so many of the IR")
+    parser.add_argument("--history", type=Path, help="earlier figures (default: history.jsonl in --out)")
+    parser.add_argument(
+        "--incumbent-images", type=int, default=100, help="images that $ACCURACY_CHECKER gets, where it is set"
+    )
     parser.add_argument("--out", type=Path, default=Path("reports/bench"), help="where bench.json and bench.svg go")
     return parser
 
@@ -44,24 +56,66 @@ def _parser() -> argparse.ArgumentParser:
 def _one(options: argparse.Namespace) -> int:
     config = load_config(options.config, options.overrides)
     turns, stages = not options.together, not options.memory_only
-    print(json.dumps(run_scenario(config, options.scenario, options.images, turns=turns, stages=stages)))
+    found = run_scenario(
+        config, options.scenario, options.images, turns=turns, stages=stages, candidates=options.candidates
+    )
+    print(json.dumps(found))
     return 0
 
 
 def _all(options: argparse.Namespace) -> int:
+    config = load_config(options.config, options.overrides)
     results = []
     for name in SCENARIOS:
         print(f"bench: {name}, {options.images} images", file=sys.stderr, flush=True)
+        others = Others()
         runs = sorted((_in_process(options, name) for _ in range(options.repeat)), key=lambda run: run["ratio"])
-        results.append(runs[len(runs) // 2])
+        results.append({**runs[len(runs) // 2], "others_share": others.share()})
     marginal = _marginal(results)
     make_folder(options.out)
-    document = {"scenarios": results, "third_candidate_cost_over_inference_alone": marginal}
+    incumbent = _incumbent(options, config)
+    document = {"scenarios": results, "incumbent": incumbent, "third_candidate_cost_over_inference_alone": marginal}
     write_atomically(options.out / "bench.json", (json.dumps(document, indent=2) + "\n").encode())
     write_atomically(options.out / "bench.svg", svg(results).encode())
     print(table(results, marginal))
+    print(beside(results, incumbent))
     print(f"\n{options.out / 'bench.json'}  {options.out / 'bench.svg'}")
-    return 0
+    return _against_history(options, config.name, results)
+
+
+def _incumbent(options: argparse.Namespace, config: Config) -> list[dict[str, Any]]:
+    """Return Accuracy Checker's figures on the first images of the same set, where it is installed."""
+    command = os.environ.get("ACCURACY_CHECKER")
+    if not command:
+        return []
+    images = open_image_set(config.dataset)
+    print(f"bench: {command}, {options.incumbent_images} images", file=sys.stderr, flush=True)
+    return measure(command, config, images, min(options.incumbent_images, len(images.manifest)))
+
+
+def _against_history(options: argparse.Namespace, name: str, results: list[dict[str, Any]]) -> int:
+    """Say what became slower, add this benchmark to the history, and return 1 where a quiet one lost more than 5 %."""
+    path = options.history or options.out / "history.jsonl"
+    new = [
+        {
+            "utc": datetime.now(UTC).isoformat(timespec="seconds"),
+            "name": name,
+            "scenario": item["scenario"],
+            "images": item["images"],
+            "cpu": cpu_name(),
+            "cores": item["cores"],
+            "commit": git_commit(Path.cwd()),
+            "images_per_second": item["achieved_images_per_second"],
+            "bound": item["bound_images_per_second"],
+            "quiet": None if item["others_share"] is None else item["others_share"] < QUIET,
+        }
+        for item in results
+    ]
+    lost = losses(read_history(path), new)
+    for line in lost:
+        print(f"bench: slower: {line}", file=sys.stderr)
+    add_to_history(path, new)
+    return int(bool(lost) and all(item["quiet"] for item in new))
 
 
 def _marginal(results: list[dict[str, Any]]) -> float:
@@ -102,8 +156,32 @@ def table(results: list[dict[str, Any]], marginal: float) -> str:
         lines.append(f"  achieved {achieved:.1f} images/s, bound {limit:.1f}, ratio {item['ratio']:.3f}; {memory}")
         startup = ", ".join(f"{name.removesuffix('_seconds')} {value:.2f} s" for name, value in item["startup"].items())
         lines.append(f"  start-up: {startup}")
+        if "others_share" in item:
+            lines.append(f"  {in_words(item['others_share'])}")
     lines.append(f"a further candidate's cost / its inference alone: {marginal:.2f}")
     return "\n".join(lines)
+
+
+def beside(results: list[dict[str, Any]], incumbent: list[dict[str, Any]]) -> str:
+    """Return one table of the harness and Accuracy Checker: images/s, each model's leg and both together."""
+    if not incumbent:
+        return "Accuracy Checker was not measured; set ACCURACY_CHECKER to its command to compare with it"
+    both = sum(1 / item["images_per_second"] for item in incumbent)
+    lines = [
+        "                          images/s",
+        "harness, both models    " + _rate(results[0]["achieved_images_per_second"]),
+    ]
+    lines.append("harness, reference cached" + _rate(results[1]["achieved_images_per_second"], 9))
+    for item in incumbent:
+        start = f"  (start-up {item['start_seconds']:.1f} s, {item['images']} images)"
+        lines.append(f"Accuracy Checker, {item['model']:<6}" + _rate(item["images_per_second"]) + start)
+    if len(incumbent) > 1:
+        lines.append("Accuracy Checker, all   " + _rate(1 / both))
+    return "\n".join(lines)
+
+
+def _rate(value: float, width: int = 10) -> str:
+    return f"{value:{width}.1f}"
 
 
 if __name__ == "__main__":

@@ -26,19 +26,22 @@ from harness.machine.environment import cores
 SCENARIOS = ("both models", "IR with cached reference", "three candidates")
 
 
-def run_scenario(config: Config, name: str, rows: int, *, turns: bool = True, stages: bool = True) -> dict[str, Any]:
+def run_scenario(
+    config: Config, name: str, rows: int, *, turns: bool = True, stages: bool = True, candidates: int = 1
+) -> dict[str, Any]:
     """Run one scenario on ``rows`` images and return its figures (seconds, images per second, bytes).
 
     The stages are measured before and after the pipeline, and the cheaper of the two counts: the harder bound to reach.
-    ``stages`` off: only the pipeline, for its memory.
+    ``stages`` off: only the pipeline, for its memory. ``candidates``: how many times the first one, beside a cached
+    reference.
     """
     started = time.perf_counter() - process_age()
     startup = {"imports_before_models_seconds": time.perf_counter() - started}
-    lanes, with_cache = _lanes(config, name)
+    lanes, with_cache = _lanes(config, name, candidates)
     with temporary_folder("bench") as folder:
         if with_cache:
             config = config.model_copy(update={"cache": config.cache.model_copy(update={"folder": folder / "cache"})})
-            lanes, _ = _lanes(config, name)
+            lanes, _ = _lanes(config, name, candidates)
         startup |= _load(lanes)
         images = repeated(open_image_set(config.dataset), rows)
         count = cores()
@@ -79,12 +82,12 @@ def run_scenario(config: Config, name: str, rows: int, *, turns: bool = True, st
     }
 
 
-def _lanes(config: Config, name: str) -> tuple[list[Lane], bool]:
+def _lanes(config: Config, name: str, candidates: int) -> tuple[list[Lane], bool]:
     planned = plan_models(config, use_cache=False)
     with_cache = name == SCENARIOS[1]
     lanes = [task_for(config, item, use_cache=with_cache and not at).lane() for at, item in enumerate(planned[:2])]
-    if name == SCENARIOS[2]:
-        for number in (2, 3):
+    if name != SCENARIOS[0]:
+        for number in range(2, 1 + (3 if name == SCENARIOS[2] else candidates)):
             spec = dataclasses.replace(planned[1].spec, id=f"{planned[1].spec.id}-{number}")
             lanes.append(Lane(spec, planned[1].model.backend, "candidate"))
     return lanes, with_cache

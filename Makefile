@@ -84,7 +84,7 @@ zoo: $(READY)
 	$(BIN)/python configs/zoo/make.py $(ZOO)
 
 # `uv` makes the lock; nobody else needs it. PyTorch is left out: docs/dependencies.md.
-EXTRAS := tensorflow openvino keras onnx litert to-onnx int8 ray
+EXTRAS := tensorflow openvino keras onnx litert to-onnx int8 ray remote s3
 lock:
 	uv pip compile pyproject.toml $(EXTRAS:%=--extra %) --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header -o requirements.lock

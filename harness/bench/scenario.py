@@ -14,6 +14,7 @@ from harness.bench.stages import bound, stage_costs
 from harness.config import Config
 from harness.dataset.image_set import open_image_set
 from harness.disk.leftovers import temporary_folder
+from harness.engine.fetched import fetched
 from harness.engine.identity import plan_models, task_for
 from harness.engine.lane import Lane
 from harness.engine.local import LocalEngine
@@ -43,6 +44,7 @@ def run_scenario(
             config = config.model_copy(update={"cache": config.cache.model_copy(update={"folder": folder / "cache"})})
             lanes, _ = _lanes(config, name, candidates)
         startup |= _load(lanes)
+        config = fetched(config)
         images = repeated(open_image_set(config.dataset), rows)
         count = cores()
         engine = LocalEngine(Models(images, lanes, in_turns=turns), threads=count)

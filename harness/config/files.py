@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.backends.registry import BackendFacts, facts_of, is_folder
 from harness.config.schema import Candidate, Config
+from harness.config.urls import url_of
 from harness.errors import ConfigError, nearest
 
 _MISSING = "files that the configuration names are missing"
@@ -81,6 +82,8 @@ def calibration_key(config: Config, candidate: Candidate) -> str:
 
 def _model_faults(config: Config, key: str, model: Path, facts: BackendFacts, mend: str) -> list[str]:
     """Return the first fault among the files that a model consists of."""
+    if url_of(model):
+        return []
     if is_folder(model):
         return _fault(config, key, model, mend) or _folder_faults(config, key, model, facts)
     first, *others = facts.files_of(model)
@@ -106,6 +109,8 @@ def _folder_faults(config: Config, key: str, model: Path, facts: BackendFacts) -
 
 
 def _fault(config: Config, key: str, path: Path, mend: str) -> list[str]:
+    if url_of(path):
+        return []  # whether it is there is found out when it is fetched
     try:
         path.stat()
         readable = os.access(path, os.R_OK)

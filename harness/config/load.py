@@ -18,6 +18,7 @@ from harness.config.matrix import expand
 from harness.config.origin import Key, Origin, dotted
 from harness.config.override import apply
 from harness.config.schema import EXPANDED, Config
+from harness.config.urls import is_url
 from harness.config.yaml_text import Fault, YamlText
 from harness.disk.beginnings import CAPSULE, begins_with
 from harness.errors import ConfigError, nearest
@@ -266,6 +267,11 @@ def repeated_ids(data: dict[str, Any], origin: Origin) -> list[str]:
     return faults
 
 
+def _may_be_url(key: Key) -> bool:
+    """Tell whether a key may name what lies in a store: images, labels and models, which are read and never written."""
+    return key[0] == "dataset" or key[-1] == "model"
+
+
 def _resolve_paths(data: dict[str, Any], file: Path, origin: Origin) -> None:
     if isinstance(data.get("archive"), dict):
         data["archive"].setdefault("folder", "build")  # the schema's default, which is relative too
@@ -283,6 +289,8 @@ def _resolve_paths(data: dict[str, Any], file: Path, origin: Origin) -> None:
             parent = parent[part] if listed or (isinstance(parent, dict) and part in parent) else None
         value = parent.get(key[-1]) if isinstance(parent, dict) else None
         if not isinstance(value, str) or not value or (key[:2] == ("dataset", "labels") and value == "auto"):
+            continue
+        if is_url(value) and _may_be_url(key):
             continue
         base = Path.cwd() if origin.is_overridden(key) else file.absolute().parent
         parent[key[-1]] = os.path.normpath(base / os.path.expanduser(value))  # noqa: PTH111  (a ~nobody stays as it is)

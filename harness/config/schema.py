@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -34,6 +35,7 @@ from harness.config.origin import Origin
 from harness.config.preprocess import Preprocess
 from harness.config.secrets import redact_all
 from harness.config.types import Location, ModelId, Number, Strict, Whole, not_truth
+from harness.config.urls import url_of
 from harness.errors import ConfigError, nearest
 
 __all__ = [
@@ -85,6 +87,16 @@ def _laid_over(base: _Part, override: _Part) -> _Part:
     return base.model_copy(update=stated)
 
 
+def _with_urls(value: Any, urls: Mapping[str, str]) -> Any:
+    """Return plain values with each path that stands for a URL written as that."""
+    if isinstance(value, dict):
+        return {key: _with_urls(item, urls) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_urls(item, urls) for item in value]
+    known = urls.get(value) if isinstance(value, str) else None
+    return value if known is None and not isinstance(value, str) else known or url_of(value) or value
+
+
 class Cache(Strict):
     """What is kept between runs: probabilities of a model for the same images, and compiled models."""
 
@@ -95,6 +107,9 @@ class Cache(Strict):
     reference: bool = Field(True, description="Keep the reference's probabilities: a new candidate costs only itself.")
     candidates: bool = Field(False, description="Keep the candidates' probabilities too.")
     compiled: bool = Field(True, description="Keep compiled models, for backends that compile.")
+    remote_gb: Annotated[Number, Field(gt=0)] = Field(
+        20.0, description="How much is kept on disk of image sets that are read from URLs."
+    )
 
 
 class Config(Strict):
@@ -126,6 +141,7 @@ class Config(Strict):
     )
 
     _origin: Origin | None = PrivateAttr(None)
+    _urls: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -251,7 +267,18 @@ class Config(Strict):
                 stated = {name: value for name, value in dumped["output"].items() if value is not None}
                 dumped["output"] = stated["name"] if [*stated] == ["name"] else stated
             dumped["input"] = {name: value for name, value in dumped["input"].items() if value is not None}
-        return redact_all(plain)
+        return redact_all(_with_urls(plain, self._urls))
+
+    @property
+    def urls(self) -> Mapping[str, str]:
+        """The URLs in the place of which paths on disk stand, by path."""
+        return self._urls
+
+    def with_urls(self, urls: Mapping[str, str], **changes: Any) -> Config:
+        """Return a configuration in which paths stand in the place of URLs, which a record goes on to show."""
+        changed = self.model_copy(update=changes)
+        changed._urls = {**self._urls, **urls}  # noqa: SLF001  (our own class)
+        return changed
 
     def conversion_for(self, candidate: Candidate) -> Conversion:
         """Return how this candidate's file is made."""

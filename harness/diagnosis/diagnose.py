@@ -20,6 +20,7 @@ from harness.diagnosis.running import open_for_trials, search_batch, search_outp
 from harness.diagnosis.search import Search
 from harness.diagnosis.whole_input import of_whole_input
 from harness.diagnosis.widths import of_another_width
+from harness.engine.fetched import fetched
 from harness.engine.identity import plan_models
 from harness.errors import CannotHoldError, ConfigError, DatasetError, WrongWidthError, nearest
 
@@ -60,6 +61,7 @@ def diagnose(
     Raises ConfigError without a reference or for an unknown id, HarnessError where a model cannot be run at all.
     """
     _ = config.original  # raises ConfigError where there is none
+    config = fetched(config)
     candidates = chosen(config, candidate_id)
     planned = {item.model.id: item for item in plan_models(config)}
     images = open_image_set(config.dataset)

@@ -24,6 +24,7 @@ from harness.diagnosis.feedings import Cast
 from harness.diagnosis.preprocessing import with_fault
 from harness.disk.leftovers import temporary_folder
 from harness.engine.answers import Classes, settled
+from harness.engine.fetched import fetched
 from harness.engine.identity import PlannedModel, plan_models, task_for
 from harness.engine.yardstick import rounding_errors
 from harness.errors import ConfigError, DatasetError, DeviceError, ModelError
@@ -84,6 +85,7 @@ def selftest(
     cannot be evaluated.
     """
     _ = config.original  # raises ConfigError where there is none
+    config = fetched(config)
     candidate = _choose(config, candidate_id)
     planned = {item.model.id: item for item in plan_models(config)}
     images = open_image_set(config.dataset)

@@ -27,6 +27,7 @@ from harness.dataset.image_set import ImageSet, open_image_set
 from harness.disk.parts import PartsWriter, writing_parts
 from harness.engine.cache import Answers, Entry
 from harness.engine.checks import refuse_suspect_labels, too_many_bad_images
+from harness.engine.fetched import fetched
 from harness.engine.identity import PlannedModel, plan_models, switches, task_for
 from harness.engine.progress import Progress
 from harness.engine.shard import Models, error_of, evaluate_shard
@@ -75,6 +76,7 @@ def make_capsule(config: Config, file: Path, making: Making | None = None) -> Ca
     require_files(config, candidates=False)
     if config.checksums:
         verify_checksums(config.checksums)
+    config = fetched(config)
     listed = open_image_set(config.dataset)
     images = ordered(listed, certify, _count(config, certify, making, listed))
     if not len(images.manifest):

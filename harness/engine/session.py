@@ -19,6 +19,7 @@ from harness.dataset.image_set import open_image_set
 from harness.engine.answers import applied_in
 from harness.engine.cache import trim
 from harness.engine.checks import finished_tables, refuse_failures, refuse_suspect_labels, too_many_bad_images
+from harness.engine.fetched import fetched, remote_cache
 from harness.engine.first_verdict import FirstVerdict
 from harness.engine.identity import cache_folder, cache_warnings, identity, pixel_store, plan_models, task_for
 from harness.engine.loading import models_loading
@@ -81,6 +82,8 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
     if config.checksums:
         verify_checksums(config.checksums)
     require_fitting(config)
+    given = config.dataset
+    config = fetched(config)
     listed = open_image_set(config.dataset)
     images = ordered(listed, certify, limit)
     with opened_place(config) as place, RunFolder(_folder(config, options)) as run_folder:
@@ -92,7 +95,8 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
             planned = plan_models(config, prepared, use_cache=options.use_cache, threads=place.threads)
             run_folder.identify(identity(config, planned, images.manifest))
         tasks = tuple(task_for(config, item, use_cache=options.use_cache) for item in planned)
-        work = Work(config.dataset, certify, limit, images.manifest.fingerprint(), tasks)
+        fingerprint = images.manifest.fingerprint()
+        work = Work(config.dataset, certify, limit, fingerprint, tasks, given, remote_cache(config))
         pixels = pixel_store(config, options.pixels, options.pixels_gb)
         with Models(images, [task.lane() for task in tasks], pixels=pixels) as models:
             run = Run(config, options, folder, planned, models, started, started_at)

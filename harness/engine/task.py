@@ -10,6 +10,8 @@ from harness.backends.base import ModelSpec
 from harness.config import Dataset, Preprocess
 from harness.config.schema import Certify
 from harness.dataset.image_set import ImageSet, open_image_set
+from harness.dataset.remote.local import local_dataset
+from harness.dataset.remote.mirror import RemoteCache
 from harness.engine.cache import Answers, ProbabilityCache
 from harness.engine.lane import Lane
 from harness.engine.recorded import RecordedAnswers
@@ -69,7 +71,8 @@ class Work:
     """What all shards of a run share.
 
     ``certify``: the images are drawn in its seeded order; ``limit``: only the first ones; ``fingerprint``: sha256 over
-    the (image id, label) pairs in that order; ``models``: the reference first.
+    the (image id, label) pairs in that order; ``models``: the reference first; ``given``: the data set as it is
+    configured, perhaps by URLs, for a machine that has not fetched it; ``remote``: where it keeps what it fetches.
     """
 
     dataset: Dataset
@@ -77,10 +80,13 @@ class Work:
     limit: int | None
     fingerprint: str
     models: tuple[ModelTask, ...]
+    given: Dataset | None = None
+    remote: RemoteCache | None = None
 
     def open_images(self) -> ImageSet:
         """Open the image set in the run's order. Raises DatasetError where it is another one than the run's."""
-        images = ordered(open_image_set(self.dataset), self.certify, self.limit)
+        dataset = local_dataset(self.given, self.remote) if self.given and self.remote else self.dataset
+        images = ordered(open_image_set(dataset), self.certify, self.limit)
         if images.manifest.fingerprint() != self.fingerprint:
             raise DatasetError(
                 f"{self.dataset.path}: lists other images or labels here than where the run was started; "

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.dataset.labels.class_names import ByName, classes_by_name
+from harness.dataset.remote.mirror import present
 from harness.dataset.sources.arrow_columns import (
     append_rows,
     encoded,
@@ -20,7 +21,7 @@ from harness.dataset.sources.arrow_columns import (
     missing_columns,
 )
 from harness.dataset.sources.identity import distinct_names
-from harness.dataset.sources.pictures import Pictures
+from harness.dataset.sources.pictures import Pictures, file_signature
 from harness.disk.arrow_errors import arrow_errors
 from harness.errors import DatasetError
 from harness.text import first_line
@@ -48,8 +49,7 @@ def open_arrow(
         return encoded(images[place])
 
     def signature(row: int) -> str:
-        status = files[places[row][0]].stat()
-        return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{row}"
+        return f"{file_signature(files[places[row][0]])}:{row}"
 
     names = distinct_names(names, [f"{files[places[row][0]].name}:{row}" for row in range(len(names))], read)
     return Pictures("parquet", names, read, signature, labels, "the label column of the Arrow files", notes=notes)
@@ -59,6 +59,7 @@ def _batches(path: Path, names: list[str], labels: list[int], by_name: ByName) -
     """Return the images of each batch of a file, and append the names and classes of its rows."""
     import pyarrow as pa
 
+    present(path)
     try:
         with path.open("rb") as stream:
             is_file = stream.read(6) == b"ARROW1"

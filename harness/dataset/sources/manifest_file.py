@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.dataset.labels.list_file import read_list
 from harness.dataset.labels.listing import CLASS_COLUMNS, NAME_COLUMNS, Line, classes_of, safe_name
 from harness.dataset.labels.table import LabelTable
+from harness.dataset.remote.mirror import expect, present
 from harness.dataset.sources.listed import resolve
 from harness.dataset.sources.pictures import Pictures, whole_files
 from harness.disk.arrow_errors import arrow_errors
@@ -21,6 +22,7 @@ def read_parquet_list(path: Path) -> list[Line]:
     """Read names and classes from the columns of a Parquet file. Raises DatasetError where it has none."""
     import pyarrow.parquet as pq
 
+    present(path)
     try:
         opened = pq.ParquetFile(path)
         columns = {name.lower(): name for name in opened.schema_arrow.names}
@@ -59,6 +61,7 @@ def open_manifest(path: Path, class_names: Sequence[str] | None = None, *, may_m
             + ("; set dataset.path to the images and dataset.labels to this list" if table.by_order else "")
         )
     folder = path.parent
+    expect(path, table.names)
     table, missing = resolve(folder, table)
     names = list(table.names)
     if missing and not (may_miss and len(missing) < len(names)):

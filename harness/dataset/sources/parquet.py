@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.dataset.labels.class_names import ByName, classes_by_name
+from harness.dataset.remote.mirror import present
 from harness.dataset.sources.arrow_columns import (
     ImageColumn,
     append_rows,
@@ -20,7 +21,7 @@ from harness.dataset.sources.arrow_columns import (
     missing_columns,
 )
 from harness.dataset.sources.identity import distinct_names
-from harness.dataset.sources.pictures import Pictures
+from harness.dataset.sources.pictures import Pictures, file_signature
 from harness.disk.arrow_errors import arrow_errors
 from harness.errors import DatasetError
 from harness.text import first_line
@@ -59,6 +60,7 @@ class _Groups:
         try:
             if file not in self._open:
                 self._open.clear()  # one file open at a time
+                present(self.files[file])
                 self._open[file] = pq.ParquetFile(self.files[file])
             column = self.columns[file]
             wanted = [f"{column.name}.bytes" if column.is_struct else column.name]
@@ -125,8 +127,7 @@ def _pictures(
         return reader.bytes(group, row - groups[group][2])
 
     def signature(row: int) -> str:
-        status = files[groups[place(row)][0]].stat()
-        return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{row}"
+        return f"{file_signature(files[groups[place(row)][0]])}:{row}"
 
     names = distinct_names(names, [f"{files[groups[place(row)][0]].name}:{row}" for row in range(len(names))], read)
     return Pictures("parquet", names, read, signature, labels, f"column {source}", notes=notes)
@@ -135,6 +136,7 @@ def _pictures(
 def _open(path: Path) -> tuple[Any, ImageColumn, str]:
     import pyarrow.parquet as pq
 
+    present(path)
     try:
         opened = pq.ParquetFile(path)
         schema = opened.schema_arrow

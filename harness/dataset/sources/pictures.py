@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.dataset.remote.mirror import present, stamp
+from harness.dataset.remote.store import NotThereError
 from harness.dataset.sources.carried import Carried
 from harness.dataset.sources.suffixes import is_clutter, left_out
 
@@ -70,8 +72,7 @@ def slices(files: Sequence[Path], places: Sequence[Slice]) -> tuple[Callable[[in
 
     def signature(row: int) -> str:
         place = places[row]
-        status = os.stat(paths[place.file])  # noqa: PTH116  (a Path a call costs more than the look-up)
-        return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{place.offset}:{place.length}"
+        return f"{file_signature(paths[place.file])}:{place.offset}:{place.length}"
 
     return read, signature
 
@@ -80,6 +81,7 @@ def read_slice(path: str, offset: int, length: int) -> bytes:
     """Return bytes of a file. Raises OSError where it is no ordinary file or ends before them."""
     if length > LARGEST_IMAGE:
         raise OSError(f"{length:,} bytes are more than the {LARGEST_IMAGE:,} that an image may have")
+    present(path)
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -102,20 +104,44 @@ def whole_files(folder: Path, names: Sequence[str]) -> tuple[Callable[[int], byt
         return read_file(os.path.join(root, names[row]))
 
     def signature(row: int) -> str:
-        status = os.stat(os.path.join(root, names[row]))  # noqa: PTH116
-        return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
+        return file_signature(os.path.join(root, names[row]))
 
     return read, signature
+
+
+def file_signature(path: str | os.PathLike[str]) -> str:
+    """Return what tells cheaply that a file did not change: on disk its size and times, else what its store says."""
+    if mark := stamp(path):
+        return mark
+    status = os.stat(path)  # noqa: PTH116  (a Path a call costs more than the look-up)
+    return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
 
 
 def size_in(signature: str) -> int | None:
     """Return how many bytes an image has, as its signature tells; None where it does not (a row of Parquet)."""
     parts = signature.split(":")
-    return {3: int(parts[0]), 5: int(parts[-1])}.get(len(parts))
+    told = {3: parts[0], 5: parts[-1]}.get(len(parts), "") if ":" in signature else signature.partition("-")[0]
+    return int(told) if told.isdecimal() else None
 
 
 def read_file(path: str) -> bytes:
     """Return a file's bytes. Raises OSError where it is no ordinary file (a pipe would wait for ever) or too large."""
+    try:
+        present(path)
+    except NotThereError:
+        raise FileNotFoundError(path) from None  # gone from the store since it was listed: a bad image
+    return _read_file(path) or _read_again(path)
+
+
+def _read_again(path: str) -> bytes:
+    """Return the bytes of a file that is empty: that of a mirror may have been emptied for others meanwhile."""
+    if stamp(path) is None:
+        return b""
+    present(path)
+    return _read_file(path)
+
+
+def _read_file(path: str) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
     with open(descriptor, "rb", buffering=0) as stream:
         status = os.fstat(descriptor)

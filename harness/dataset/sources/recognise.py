@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.capsule.opened import is_capsule
 from harness.dataset.imagenet import class_of_wnid
 from harness.dataset.labels.kaggle import IMAGES_BELOW, SOLUTION, is_solution
+from harness.dataset.remote.mirror import present
 from harness.dataset.sources.suffixes import is_hidden, is_image_name
 from harness.dataset.sources.tfrecord import is_tfrecord_name
 from harness.dataset.sources.webdataset import is_webdataset
@@ -66,6 +67,7 @@ def _parquet(path: Path) -> str:
 
     from harness.dataset.sources.arrow_columns import image_column
 
+    present(path)
     try:
         schema = pq.read_schema(path)
     except arrow_errors() as error:

@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.dataset.remote.mirror import present
 from harness.errors import DatasetError
 
 _MEMBERS = 20_000_000
@@ -17,6 +18,7 @@ def members(path: Path) -> Iterator[tuple[str, int, int]]:
 
     Raises DatasetError where the archive is compressed, cut off or damaged, or a name leads out of it.
     """
+    present(path)
     try:
         size = os.stat(path).st_size  # noqa: PTH116
         with path.open("rb") as stream:

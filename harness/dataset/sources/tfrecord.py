@@ -16,6 +16,7 @@ from pathlib import Path
 from harness.dataset.imagenet import CLASSES, class_of_wnid
 from harness.dataset.labels.class_names import classes_by_name
 from harness.dataset.labels.listing import class_of, read_text, safe_name
+from harness.dataset.remote.mirror import present
 from harness.dataset.sources.example_wire import Feature, Window, WireError, features, records
 from harness.dataset.sources.identity import distinct_names
 from harness.dataset.sources.pictures import Pictures, Slice, slices
@@ -68,6 +69,7 @@ def open_tfrecord(
 
 
 def _read(index: int, path: Path) -> list[tuple[_Record, bool]]:
+    present(path)
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:

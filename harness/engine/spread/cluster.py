@@ -39,6 +39,10 @@ class Cluster(Protocol):
         """Start a worker of what ``keep`` gave for a ``Setup``; the ticket's answer is its ``Ready`` or a problem."""
         ...
 
+    def warm(self, worker: Handle) -> None:
+        """Let a worker load its models; nobody waits for that."""
+        ...
+
     def ask(self, worker: Handle, job: Job, handed: Any) -> tuple[Ticket, Any]:
         """Give a worker a job; return the ticket of its table, and what stands for that which it hands on."""
         ...

@@ -112,6 +112,10 @@ class RayCluster:
         ).remote(setup)
         return actor, actor.ready.remote()
 
+    def warm(self, worker: Any) -> None:
+        """Let an actor load its models; it takes jobs meanwhile."""
+        worker.warm.remote()
+
     def ask(self, worker: Any, job: Job, handed: Any) -> tuple[Any, Any]:
         """Call an actor; ``handed`` goes to it from the node that has it, not through here."""
         table, hands_on = worker.evaluate.options(num_returns=2).remote(job, handed)

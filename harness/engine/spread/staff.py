@@ -41,13 +41,17 @@ class Asked:
 
 @dataclass
 class Staffed:
-    """A worker. ``careful``: it runs each model in a process of its own, for one job; ``since``: of what it is at."""
+    """A worker. ``careful``: it runs each model in a process of its own, for one job; ``since``: of what it is at.
+
+    ``first``: it was started with the run, and not in the place of another.
+    """
 
     handle: Handle
     group: int
     start: Ticket
     since: float
     careful: Part | None = None
+    first: bool = False
     ready: bool = False
     node: str = ""
     jobs: dict[Ticket, Asked] = field(default_factory=dict)
@@ -79,7 +83,7 @@ class Staff:
         self._losses: list[str] = []
         for place, group in enumerate(groups):
             for _ in range(min(group.workers, shards)):
-                self._start(place)
+                self._start(place, first=True)
 
     @property
     def room(self) -> int:
@@ -148,6 +152,8 @@ class Staff:
         self._by_ticket.pop(worker.start)
         self._lost_at_start[worker.group] = 0
         worker.ready, worker.node = True, answer.node
+        if worker.first:  # once only: a model that ends whoever loads it is found out by the first shard's tries
+            self._cluster.warm(worker.handle)
         self._cpus.add(answer.cpu)
 
     def finished(self, worker: Staffed, ticket: Ticket) -> Asked:
@@ -211,11 +217,11 @@ class Staff:
                     f"{self._limit:g} s; look at `ray status`, and go on with --resume"
                 )
 
-    def _start(self, group: int) -> None:
+    def _start(self, group: int, *, first: bool = False) -> None:
         careful = self._careful[group].popleft() if self._careful[group] else None
         kept = self._kept_setup(group, careful=careful is not None)
         handle, ticket = self._cluster.start(kept, self._groups[group].needs)
-        worker = Staffed(handle, group, ticket, time.monotonic(), careful)
+        worker = Staffed(handle, group, ticket, time.monotonic(), careful, first)
         self._workers.append(worker)
         self._by_ticket[ticket] = worker
 

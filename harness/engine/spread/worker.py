@@ -5,6 +5,7 @@ It knows nothing of how a job reaches it, so that any cluster can run it, and a 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import platform
@@ -178,6 +179,13 @@ class Worker:
             seconds = min(spec.timeout_seconds, setup.alone_seconds)
             spec = dataclasses.replace(spec, isolate=True, timeout_seconds=seconds)
         return dataclasses.replace(model, spec=spec).lane()
+
+    def warm(self) -> None:
+        """Load the models that will be asked, while others evaluate the first shard; what fails is said with a job."""
+        for lane in self._models.lanes if self._models else ():
+            if lane.spec.id in self._setup.models and (lane.cache is None or not lane.cache.has_any()):
+                with contextlib.suppress(HarnessError):
+                    lane.load()
 
     def close(self) -> None:
         """Free the models."""

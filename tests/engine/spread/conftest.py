@@ -33,6 +33,7 @@ class InProcess:
     script: Script = lambda job, setup: None
     seed: int = 0
     worker: Callable[[Setup], Any] = Worker
+    warmed: list[Setup] = field(default_factory=list)
     started: list[Setup] = field(default_factory=list)
     jobs: list[tuple[Job, Setup]] = field(default_factory=list)
     most_waiting: int = 0
@@ -56,6 +57,9 @@ class InProcess:
         ticket = next(self._numbers)
         self._waiting[ticket] = worker.ready
         return (worker, setup), ticket
+
+    def warm(self, worker: Any) -> None:
+        self.warmed.append(worker[1])
 
     def ask(self, worker: Any, job: Job, handed: Any) -> tuple[int, int]:
         doing, setup = worker

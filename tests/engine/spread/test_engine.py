@@ -163,6 +163,15 @@ def test_a_shard_that_ends_even_careful_workers_is_given_up_with_its_models(
     assert sum(job.index == 1 for job, _ in cluster.jobs) == 3
 
 
+def test_only_the_first_workers_load_before_they_are_asked(fake_backend: dict[str, Any], make_work: MakeWork) -> None:
+    """A model that ends whoever loads it would else end one worker after the other."""
+    work = make_work()
+    cluster = InProcess(Losing({2: 1}))
+    list(engine_for(work, cluster).run(tasks_of(work)))
+    assert len(cluster.started) == 4
+    assert len(cluster.warmed) <= 3
+
+
 def test_a_worker_that_hangs_is_ended_and_its_shard_done_by_another(
     fake_backend: dict[str, Any], make_work: MakeWork
 ) -> None:

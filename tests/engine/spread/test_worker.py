@@ -51,6 +51,22 @@ def test_answers_to_other_images_are_not_compared_with(fake_backend: dict[str, A
     assert "an image has other bytes here than on the node that ran the reference" in answer.message
 
 
+def test_models_are_loaded_ahead_and_a_fault_waits_for_its_job(
+    fake_backend: dict[str, Any], make_work: MakeWork
+) -> None:
+    from tests.backends.fake import Behaviour
+
+    fake_backend["ir"] = Behaviour(fail_load=True)
+    worker = Worker(setup_for(make_work()))
+    worker.ready()
+    worker.warm()
+    assert fake_backend["tf"].loads == 1
+    table, _ = worker.evaluate(Job(0, range(4)))
+    assert not isinstance(table, Problem)
+    assert (list(table.outcomes), list(table.failures)) == (["tf"], ["ir"])
+    assert fake_backend["tf"].loads == 1
+
+
 def test_the_cache_is_kept_for_the_processor_that_answered(fake_backend: dict[str, Any], make_work: MakeWork) -> None:
     from harness.machine.environment import cpu_name
 

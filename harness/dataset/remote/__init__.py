@@ -1,0 +1,1 @@
+"""Files at URLs, kept on disk within a limit while they are used."""

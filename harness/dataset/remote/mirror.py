@@ -1,0 +1,290 @@
+"""A mirror: what lies at a URL as a tree of files on disk, which are empty until they are read.
+
+So every form of image set is recognised, indexed and read as if it lay on disk. Small files that are no images (lists,
+labels) are fetched when the mirror is opened; images and shards when they are first read. What was not used for longest
+is emptied again beyond a limit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
+
+from harness.dataset.remote.store import Entry, Store
+from harness.dataset.sources.suffixes import is_image_name
+from harness.disk.atomic import replacing, write_atomically
+from harness.disk.private import foreign, make_private
+from harness.errors import DatasetError, RecordError
+
+_LISTS = (".txt", ".csv", ".tsv", ".lst")  # of a list that is called as the images' folder
+_BESIDE = (  # what is looked for beside the images, as it would be on disk
+    "val.txt",
+    "val_annotations.txt",
+    "label.labels.txt",
+    "LOC_val_solution.csv",
+    "ILSVRC2012_devkit_t12.tar.gz",
+    "ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt",
+    "ILSVRC2012_devkit_t12/data/meta.mat",
+)
+_SHARD = re.compile(r"\.(tar|parquet|arrow)$|(^|[.-])tfrecords?($|[.-])|-[0-9]{5}-of-[0-9]{5}", re.IGNORECASE)
+_LARGEST_OTHER = 1 << 28  # bytes of a file that is neither image nor shard
+_MANY = 4096  # files besides images and shards: a folder of labels, and no data set with one file a row
+_LEFT = 0.9  # of the limit, after files were emptied
+_LOOK = 0.05  # of the limit, that may be added before what lies there is counted again
+_LOCKS = 64
+
+
+@dataclass(frozen=True)
+class RemoteCache:
+    """Where mirrors lie, and how many bytes their images and shards may have together."""
+
+    folder: Path
+    max_bytes: int
+
+
+@dataclass
+class Mirror:
+    """What lies at one URL. ``tree``: the folder of its files; ``entries``: in the store, by name below ``tree``."""
+
+    store: Store
+    tree: Path
+    cache: RemoteCache
+    entries: dict[str, Entry] = field(default_factory=dict)
+    whole: bool = False
+    _room: int | None = None  # bytes that may still be added before what lies there is counted again
+    _locks: list[threading.Lock] = field(default_factory=lambda: [threading.Lock() for _ in range(_LOCKS)])
+    _emptying: threading.Lock = field(default_factory=threading.Lock)
+
+    def entry(self, path: str) -> Entry | None:
+        """Return what a path in the tree stands for."""
+        return self.entries.get(os.path.relpath(path, self.tree).replace(os.sep, "/"))
+
+    def fill(self, path: str, entry: Entry) -> None:
+        """Fetch a file, where it is empty. Raises DatasetError."""
+        if entry.size == 0:
+            return
+        with self._locks[hash(path) % _LOCKS]:
+            with contextlib.suppress(OSError):
+                if os.stat(path).st_size:  # noqa: PTH116
+                    os.utime(path)
+                    return
+            self._fetch(Path(path), entry)
+
+    def _fetch(self, path: Path, entry: Entry) -> None:
+        most = self.cache.max_bytes if self.whole or _is_lazy(path.name) else _LARGEST_OTHER
+        if entry.size is not None and entry.size > most:
+            raise DatasetError(
+                f"{path.name}: {entry.size:,} bytes are more than the {most:,} that may be kept of it; set "
+                "cache.remote_gb higher"
+            )
+        self._make_room(entry.size or 0)
+        try:
+            make_private(path.parent)
+            with replacing(path, private=True) as stream:
+                for block in self.store.read(entry, most):
+                    stream.write(block)
+        except (OSError, RecordError) as error:
+            raise DatasetError(f"{path}: cannot be kept: {error}; set cache.folder to another place") from None
+
+    def _make_room(self, size: int) -> None:
+        """Empty what was not used for longest, now and then, so that the limit holds for all mirrors together."""
+        with self._emptying:
+            self._room = 0 if self._room is None else self._room - size
+            if self._room <= 0:
+                self._room = int(self.cache.max_bytes * _LOOK)
+                _empty(self.cache, self.cache.max_bytes - size - self._room)
+
+    def write_index(self) -> None:
+        """Keep what the files are, so that a changed one is fetched again the next time."""
+        index = {name: entry.token for name, entry in self.entries.items()}
+        write_atomically(self.tree.parent / f"{self.tree.name}.json", json.dumps(index).encode(), private=True)
+
+
+_open: dict[str, Mirror] = {}
+
+
+def mirrored(url: str, cache: RemoteCache, names: Callable[[], Sequence[str]] = tuple, *, whole: bool = False) -> Path:
+    """Return the path at which what lies at a URL can be opened. Raises ConfigError or DatasetError.
+
+    ``names``: gives those of files that are there, where a server cannot list them; ``whole``: every
+    file is fetched now and stays, as those of a model.
+    """
+    store = Store(url)
+    place = hashlib.sha256(store.url.encode()).hexdigest()[:32]
+    tree = cache.folder / "remote" / place / ("whole" if whole else "tree")
+    try:
+        make_private(tree)
+    except OSError as error:
+        raise DatasetError(f"{tree}: cannot be made: {error.strerror}; set cache.folder to another place") from None
+    if fault := foreign(tree, cache.folder / "remote"):
+        raise DatasetError(f"{fault}; what lies there is not used")
+    name = PurePosixPath(re.sub(r"[?#].*", "", store.url)).name or "files"
+    mirror = Mirror(store, tree, cache, whole=whole)
+    if store.is_folder():
+        mirror.entries = _folder(store, name, names)
+    elif entry := store.at():
+        mirror.entries = {name: entry}
+    for other in (*(f"{name}{suffix}" for suffix in _LISTS), *_BESIDE) if mirror.entries and not whole else ():
+        if found := store.beside(other):
+            mirror.entries[other] = found
+    if not mirror.entries:
+        raise DatasetError(f"{store.shown}: nothing is there; look at the URL")
+    try:
+        _lay_out(mirror)
+        mirror.write_index()
+    except (OSError, RecordError) as error:
+        raise DatasetError(f"{tree}: cannot be written: {error}; set cache.folder to another place") from None
+    _open[str(tree) + os.sep] = mirror
+    return tree / name
+
+
+def _folder(store: Store, name: str, names: Callable[[], Sequence[str]]) -> dict[str, Entry]:
+    try:
+        below = store.below()
+        unlisted = None if below else DatasetError(f"{store.shown}: no file in it; look at the URL")
+    except DatasetError as error:
+        below, unlisted = {}, error
+    if unlisted is not None:
+        below = {item: _unlisted(store, f"{store.root}/{item}") for item in names()}
+        if not below:
+            raise unlisted
+    return {f"{name}/{item}": entry for item, entry in below.items()}
+
+
+def _unlisted(store: Store, path: str) -> Entry:
+    return Entry(quote(path, safe="/:%") if store.is_http else path, None, "unlisted")
+
+
+def expect(path: Path, names: Sequence[str]) -> None:
+    """Let the files be there that a list in a mirror names, relative to its own folder."""
+    found = _of(str(path)) if _open else None
+    if found is None:
+        return
+    mirror, entry = found
+    folder, before = entry.path.rpartition("/")[0], path.parent.relative_to(mirror.tree).as_posix()
+    listings: dict[str, dict[str, Entry]] = {}
+    for name in names:
+        key = name if before == "." else f"{before}/{name}"
+        if key in mirror.entries or not is_image_name(name) or ".." in name.split("/") or name.startswith("/"):
+            continue
+        below, _, last = name.rpartition("/")
+        where = f"{folder}/{below}".rstrip("/")
+        if mirror.store.is_http:
+            mirror.entries[key] = _unlisted(mirror.store, f"{folder}/{name}")
+            continue
+        if where not in listings:
+            listings[where] = mirror.store.listing(where)
+        if last in listings[where]:
+            mirror.entries[key] = listings[where][last]
+    _lay_out(mirror)
+    mirror.write_index()
+
+
+def fetch_beside(path: Path, files: Sequence[Path]) -> bool:
+    """Fetch files that lie beside one of a mirror or below its folder; return whether any was there."""
+    found = _of(str(path))
+    if found is None:
+        return False
+    mirror, entry = found
+    fetched = False
+    for file in files:
+        if file.is_relative_to(path.parent) and ".." not in file.parts:
+            name = file.relative_to(path.parent).as_posix()
+            if there := mirror.store.at(f"{entry.path.rpartition('/')[0]}/{name}"):
+                mirror.entries[file.relative_to(mirror.tree).as_posix()] = there
+                fetched = True
+    if fetched:
+        _lay_out(mirror)
+        mirror.write_index()
+    return fetched
+
+
+def _lay_out(mirror: Mirror) -> None:
+    """Make the tree: files that changed are empty again, and what is gone is removed."""
+    before = {}
+    with contextlib.suppress(OSError, ValueError):
+        before = json.loads((mirror.tree.parent / f"{mirror.tree.name}.json").read_text(encoding="utf-8"))
+    eager = [name for name in mirror.entries if mirror.whole or not _is_lazy(name)]
+    if len(eager) > _MANY:
+        raise DatasetError(
+            f"{mirror.store.shown}: {len(eager):,} files that are neither images nor shards; name the images' folder"
+        )
+    for name in set(before if isinstance(before, dict) else ()) - set(mirror.entries):
+        with contextlib.suppress(OSError):
+            _inside(mirror.tree, name).unlink()
+    made: set[Path] = set()
+    for name, entry in mirror.entries.items():
+        path = _inside(mirror.tree, name)
+        if path.parent not in made:
+            make_private(path.parent)
+            made.add(path.parent)
+        if not isinstance(before, dict) or before.get(name) != entry.token or not path.exists():
+            _placeholder(path)
+    for name in eager:
+        mirror.fill(str(_inside(mirror.tree, name)), mirror.entries[name])
+
+
+def _inside(tree: Path, name: str) -> Path:
+    path = tree / name
+    if ".." in PurePosixPath(name).parts or not path.is_relative_to(tree):
+        raise DatasetError(f"{name[:80]!r}: leads out of the image set")
+    return path
+
+
+def _placeholder(path: Path) -> None:
+    """Put an empty file in the place of whatever is there: who has that open or mapped keeps it."""
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _is_lazy(name: str) -> bool:
+    last = name.rpartition("/")[2]
+    return is_image_name(last) or bool(_SHARD.search(last))
+
+
+def _empty(cache: RemoteCache, max_bytes: int) -> None:
+    kept = []
+    for folder, _, files in os.walk(cache.folder / "remote"):
+        parts = Path(folder).relative_to(cache.folder).parts
+        for name in filter(_is_lazy, files) if parts[2:3] == ("tree",) else ():
+            with contextlib.suppress(OSError):
+                status = os.stat(os.path.join(folder, name))  # noqa: PTH116
+                kept.append((status.st_mtime_ns, status.st_size, Path(folder) / name))
+    total = sum(size for _, size, _ in kept)
+    if total <= max_bytes:
+        return
+    for _, size, path in sorted(kept):
+        if total <= _LEFT * max_bytes:
+            return
+        if size:
+            with contextlib.suppress(OSError):
+                _placeholder(path)
+                total -= size
+
+
+def _of(path: str) -> tuple[Mirror, Entry] | None:
+    for root, mirror in _open.items():
+        if path.startswith(root) and (entry := mirror.entry(path)) is not None:
+            return mirror, entry
+    return None
+
+
+def present(path: str | os.PathLike[str]) -> None:
+    """See to it that a file is there with its bytes, where it is one of a mirror. Raises DatasetError."""
+    if _open and (found := _of(os.fspath(path))):
+        found[0].fill(os.fspath(path), found[1])
+
+
+def stamp(path: str | os.PathLike[str]) -> str | None:
+    """Return what tells that a file of a mirror is the same in its store, without ``:``; None for any other file."""
+    found = _of(os.fspath(path)) if _open else None
+    return found[1].token if found else None

@@ -1,0 +1,199 @@
+"""A store behind a URL: what lies there, and the bytes of one file. Nothing from a store is believed or executed."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, TypeVar
+from urllib.parse import unquote
+
+from harness.config.secrets import named_like_a_secret, redact, remember, remember_urls
+from harness.config.urls import SCHEMES
+from harness.errors import ConfigError, DatasetError
+from harness.text import first_line
+
+_EXTRA = {"s3": "s3", "gs": "gcs"}
+_MODULE = {"s3": "s3fs", "gs": "gcsfs", "https": "aiohttp", "http": "aiohttp"}
+_WAITS = (0.2, 1.0, 4.0)  # seconds before each further try
+_MOST = 20_000_000  # entries of one listing
+_DEEPEST = 32
+_BLOCK = 1 << 20
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file in a store.
+
+    ``path``: as the store names it; ``size``: None where it does not say; ``token``: changes with the file.
+    """
+
+    path: str
+    size: int | None
+    token: str
+
+
+class Store:
+    """The files below one URL. Credentials come from the environment, as the store's own tools take them."""
+
+    def __init__(self, url: str) -> None:
+        scheme = url.partition("://")[0]
+        remember_urls(url)
+        if "::" in url or scheme not in SCHEMES:
+            raise ConfigError(f"{redact(url)}: cannot be read; URLs may begin with {', '.join(SCHEMES)}")
+        missing = next((name for name in ("fsspec", _MODULE.get(scheme, "fsspec")) if not _is_there(name)), None)
+        if missing:
+            extra = _EXTRA.get(scheme, "remote")
+            raise ConfigError(
+                f"{redact(url)}: needs {missing}, which is not installed; run "
+                f"`pip install 'conversion-accuracy-harness[{extra}]'`"
+            )
+        for name, value in os.environ.items():
+            if named_like_a_secret(name):
+                remember(value)  # libraries may repeat it in their messages
+        import fsspec
+
+        self.url, self.scheme = url.rstrip("/"), scheme
+        self.is_http = scheme in ("http", "https")
+        options = {} if self.is_http or scheme in ("file", "memory") else {"use_listings_cache": False}
+        with _in_words(self.url):
+            self._files = fsspec.filesystem(scheme, skip_instance_cache=scheme != "memory", **options)
+            self.root = self._files._strip_protocol(self.url)  # noqa: SLF001  (the one way to a store's own path)
+
+    @property
+    def shown(self) -> str:
+        """The URL for messages, without secrets."""
+        return redact(self.url.partition("?")[0])
+
+    def is_folder(self) -> bool:
+        """Tell whether the URL is that of a folder. A server tells no folders: there it has no suffix."""
+        if self.is_http:
+            return PurePosixPath(self.root).suffix == "" and not re.search(r"-[0-9]{5}-of-[0-9]{5}$", self.root)
+        with _in_words(self.url):
+            return bool(_again(lambda: self._files.isdir(self.root)))
+
+    def below(self) -> dict[str, Entry]:
+        """Return the files of the folder and those below it, by their names relative to it, with ``/``."""
+        with _in_words(self.url):
+            root = self.root + "/" if self.is_http else self.root
+            # Without this a part that cannot be listed would be left out in silence.
+            strict = {"on_error": "raise"} if self.scheme not in _EXTRA else {}
+            found = _again(lambda: self._files.find(root, detail=True, **strict))
+        if len(found) > _MOST:
+            raise DatasetError(f"{self.shown}: lists more than {_MOST:,} files")
+        entries = {}
+        for path, facts in found.items():
+            name = path[len(self.root) :].lstrip("/")
+            name = unquote(name).partition("?")[0] if self.is_http else name
+            if not path.startswith(self.root) or not _is_safe(name):
+                raise DatasetError(f"{self.shown}: lists a file whose name leads out of it: {name[:80]!r}")
+            if facts.get("type", "file") == "file":
+                entries[name] = _entry(path, facts)
+        return entries
+
+    def listing(self, folder: str) -> dict[str, Entry]:
+        """Return the files of a folder by their names in it, without those below it; none where it cannot be listed."""
+        try:
+            with _in_words(self.url):
+                found = _again(lambda: self._files.ls(folder, detail=True))
+        except DatasetError:
+            return {}
+        files = [facts for facts in found if facts.get("type") == "file"]
+        return {facts["name"].rpartition("/")[2]: _entry(facts["name"], facts) for facts in files}
+
+    def beside(self, name: str) -> Entry | None:
+        """Return a file of the folder that the URL lies in; None where there is none."""
+        return self.at(self.root.rpartition("/")[0] + "/" + name)
+
+    def at(self, path: str | None = None) -> Entry | None:
+        """Return a file by its path (None: the URL itself); None where there is none."""
+        path = path or self.root
+        try:
+            with _in_words(self.url):
+                facts = _again(lambda: self._files.info(path))
+        except NotThereError:
+            return None
+        return _entry(path, facts) if facts.get("type", "file") == "file" else None
+
+    def read(self, entry: Entry, most: int) -> Iterator[bytes]:
+        """Yield a file's bytes, block by block. Raises DatasetError where there are more than ``most``, or too few."""
+        count = 0
+        with _in_words(f"{self.url} ({entry.path.rpartition('/')[2]})"):
+            if entry.size is not None and entry.size <= _BLOCK * 16:
+                whole = _again(lambda: self._files.cat_file(entry.path))
+                count = len(whole)
+                if count <= most:
+                    yield whole
+            else:
+                with self._files.open(entry.path, "rb", block_size=_BLOCK * 4) as stream:
+                    while count <= most and (block := stream.read(_BLOCK)):
+                        count += len(block)
+                        yield block
+        name = redact(entry.path)
+        if count > most:
+            raise DatasetError(f"{name}: more than the {most:,} bytes that it may have; see cache.remote_gb")
+        if entry.size is not None and count != entry.size:
+            raise DatasetError(f"{name}: has {count:,} bytes instead of {entry.size:,}; it was changed or cut off")
+
+
+class NotThereError(DatasetError):
+    """A file is not there."""
+
+
+def _is_there(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _entry(path: str, facts: dict[str, Any]) -> Entry:
+    size = facts.get("size")
+    of_content = [facts.get(name) for name in ("ETag", "etag", "md5Hash")]
+    of_time = [facts.get(name) for name in ("LastModified", "mtime", "updated", "created")]
+    marks = of_content if any(mark is not None for mark in of_content) else of_time
+    token = "-".join(re.sub(r"[^0-9A-Za-z.\-]", "", str(mark)) for mark in marks if mark is not None)
+    return Entry(path, size if isinstance(size, int) and size >= 0 else None, f"{size}-{token}")
+
+
+def _is_safe(name: str) -> bool:
+    parts = name.split("/")
+    return (
+        bool(name) and len(parts) <= _DEEPEST and all(part not in ("", ".", "..") for part in parts)
+        and not any(ord(letter) < 32 or letter == "\\" for letter in name)
+    )  # fmt: skip
+
+
+def _again(ask: Callable[[], T]) -> T:
+    """Ask several times: a store may be busy. That a file is not there is an answer."""
+    for wait in _WAITS:
+        try:
+            return ask()
+        except (FileNotFoundError, PermissionError, NotImplementedError, IsADirectoryError, NotADirectoryError):
+            raise
+        except Exception as error:
+            if "credential" in str(error).lower():
+                raise
+            time.sleep(wait)
+    return ask()
+
+
+@contextlib.contextmanager
+def _in_words(place: str) -> Iterator[None]:
+    """Raise DatasetError for whatever a store raises, without secrets."""
+    try:
+        yield
+    except (DatasetError, ConfigError, GeneratorExit):
+        raise
+    except FileNotFoundError:
+        raise NotThereError(f"{redact(place)}: nothing is there; look at the URL") from None
+    except Exception as error:  # noqa: BLE001  (as above)
+        kind = type(error).__name__
+        raise DatasetError(
+            f"{redact(place)}: cannot be read: {redact(first_line(error))[:300] or kind} ({kind}); look at the URL and "
+            "at the credentials in the environment"
+        ) from None

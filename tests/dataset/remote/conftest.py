@@ -1,0 +1,125 @@
+"""Stores on this machine: a server that speaks S3, one that speaks HTTP, and fsspec's own memory."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.dataset.remote import mirror
+from tests.conftest import require
+
+SECRET = "a-secret-that-is-never-shown"
+
+
+@dataclass
+class Served:
+    """``put(folder)`` uploads a folder and returns its URL; ``asked``: what was asked for, where that is known."""
+
+    put: Callable[[Path], str]
+    asked: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(autouse=True)
+def _no_mirror_is_left() -> Iterator[None]:
+    mirror._open.clear()
+    yield
+    mirror._open.clear()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> mirror.RemoteCache:
+    return mirror.RemoteCache(tmp_path / "cache", 10**9)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    require("moto")
+    require("s3fs")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from moto.server import ThreadedMotoServer
+
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Served:
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3_server,
+        "AWS_ACCESS_KEY_ID": "an-access-key-id",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    import s3fs
+
+    files = s3fs.S3FileSystem(skip_instance_cache=True)
+    bucket = f"bucket-{abs(hash(tmp_path)) % 10**10}"
+    files.mkdir(bucket)
+
+    def put(folder: Path) -> str:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                files.pipe(f"{bucket}/{path.relative_to(folder.parent).as_posix()}", path.read_bytes())
+        return f"s3://{bucket}/{folder.name}"
+
+    return Served(put)
+
+
+@pytest.fixture
+def memory() -> Iterator[Served]:
+    require("fsspec")
+    import fsspec
+
+    files = fsspec.filesystem("memory")
+
+    def put(folder: Path) -> str:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                files.pipe(f"/{path.relative_to(folder.parent).as_posix()}", path.read_bytes())
+        return f"memory://{folder.name}"
+
+    yield Served(put)
+    files.store.clear()
+
+
+@pytest.fixture
+def http_server() -> Iterator[Served]:
+    require("fsspec")
+    require("aiohttp")
+    served = Served(lambda folder: "")
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            served.asked.append(self.path)
+            super().do_GET()
+
+    server: list[http.server.ThreadingHTTPServer] = []
+
+    def put(folder: Path) -> str:
+        server.append(
+            http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder.parent)))
+        )
+        threading.Thread(target=server[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server[-1].server_port}/{folder.name}"
+
+    served.put = put
+    yield served
+    for item in server:
+        item.shutdown()
+        item.server_close()

@@ -98,6 +98,7 @@ class _OnRay:
             software=software_of(work),
             switches=switches(),
             cpu=cpu_name(),
+            cache_bytes=int(self._config.cache.max_gb * 1e9),
             registered=added_backends(),
             deliveries={model: package for model, package in packages.items() if package is not None},
         )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -181,6 +183,41 @@ class RunFolder:
         except ValueError:
             return None
         return shard if shard.rows == rows and shard.index == index else None
+
+
+class WriteBehind:
+    """Saves shard tables while others come: to wait until a disk has a file takes several times as long as writing it.
+
+    ``tables``: how many may be on their way; 0: each is there before ``save`` returns. Use as a context manager:
+    leaving it waits for all of them. Raises RecordError for one that could not be written, at the latest then.
+    """
+
+    def __init__(self, folder: RunFolder, tables: int) -> None:
+        self._folder, self._most = folder, tables
+        self._pool = ThreadPoolExecutor(max(1, tables), thread_name_prefix="save")
+        self._waiting: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=True)
+        if error is None:
+            self._wait_for_all_but(0)
+
+    def save(self, shard: ShardTable) -> None:
+        """Save a table, soon."""
+        if self._most == 0:
+            self._folder.save(shard)
+            return
+        self._wait_for_all_but(self._most - 1)
+        self._waiting.append(self._pool.submit(self._folder.save, shard))
+
+    def _wait_for_all_but(self, tables: int) -> None:
+        while len(self._waiting) > tables:
+            self._waiting.popleft().result()
 
 
 def _difference(key: str, kept: Any, wanted: Any) -> str:

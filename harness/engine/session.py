@@ -27,7 +27,7 @@ from harness.engine.local import Engine, LocalEngine
 from harness.engine.opening import Place, opened_place, with_engine
 from harness.engine.progress import Progress
 from harness.engine.run import Explain, Options, Run, process_age, write_results, write_unfinished
-from harness.engine.run_folder import RunFolder, new_run_folder, point_latest
+from harness.engine.run_folder import RunFolder, WriteBehind, new_run_folder, point_latest
 from harness.engine.shard import Models, calibration_overlap, failure_of
 from harness.engine.stability import measure_stability
 from harness.engine.task import ShardTask, Work, ordered
@@ -45,6 +45,8 @@ from harness.judging.rules import Rules
 from harness.record.schema import RunRecord
 from harness.record.speeds import keep_speed
 from harness.record.store import read_record
+
+_BEHIND = 8  # shard tables that may be on their way to the disk; a local run makes too few a second to need it
 
 
 class InterruptedRunError(HarnessError):
@@ -81,9 +83,9 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
     require_files(config, candidates=False)
     if config.checksums:
         verify_checksums(config.checksums)
-    require_fitting(config)
     given = config.dataset
     config = fetched(config)
+    require_fitting(config)
     listed = open_image_set(config.dataset)
     images = ordered(listed, certify, limit)
     with opened_place(config) as place, RunFolder(_folder(config, options)) as run_folder:
@@ -227,9 +229,10 @@ def _take_tables(run: Run, run_folder: RunFolder, engine: Engine, missing: Seque
             progress.add(table)
             decided = bool(run.certifying and run.certifying.take(table))
         wanted = [] if decided else missing
+        behind = _BEHIND
         if isinstance(engine, LocalEngine):
-            engine.on_first = FirstVerdict(run, progress.say)
-        with contextlib.closing(engine.run(wanted)) as stream:
+            engine.on_first, behind = FirstVerdict(run, progress.say), 0
+        with contextlib.closing(engine.run(wanted)) as stream, WriteBehind(run_folder, behind) as writer:
             for table in stream:
                 run.bad |= table.bad
                 if not table.is_evaluated:
@@ -238,7 +241,7 @@ def _take_tables(run: Run, run_folder: RunFolder, engine: Engine, missing: Seque
                 refuse_failures(run.reference, run.candidates, run.failures)
                 refuse_suspect_labels(run.config, run.images.manifest, run.images.source, table)
                 table = table.with_failures(run.unavailable)  # so that a resume knows it without loading
-                run_folder.save(table)
+                writer.save(table)
                 run.tables.append(table)
                 run.timing.setdefault("first_shard_seconds", time.perf_counter() - run.started_at)
                 progress.add(table)

@@ -5,14 +5,18 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.engine.run_folder import RunFolder, new_run_folder, point_latest
+from harness.engine.run_folder import RunFolder, WriteBehind, new_run_folder, point_latest
 from harness.errors import ConfigError, RecordError
+from harness.record.shard_table import ShardTable
 from tests.conftest import harness_environment
 from tests.engine.conftest import table
 
@@ -191,3 +195,61 @@ def test_a_damaged_table_is_none(tmp_path: Path) -> None:
         assert run.load(0, range(4)) is None
         path.write_bytes(data)
         assert run.load(0, range(4)) is not None
+
+
+@pytest.mark.parametrize("behind", [0, 3])
+def test_tables_are_all_there_once_they_were_waited_for(tmp_path: Path, behind: int) -> None:
+    with RunFolder(tmp_path / "run") as folder:
+        with WriteBehind(folder, behind) as writer:
+            for index in range(10):
+                writer.save(table(index, range(index, index + 1)))
+        assert all(folder.load(index, range(index, index + 1)) is not None for index in range(10))
+
+
+def test_no_more_tables_are_on_their_way_than_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saving, most = Counter[str](), []
+    lock = threading.Lock()
+
+    def slowly(self: RunFolder, shard: ShardTable) -> None:
+        with lock:
+            saving["now"] += 1
+            most.append(saving["now"])
+        time.sleep(0.01)
+        with lock:
+            saving["now"] -= 1
+
+    monkeypatch.setattr(RunFolder, "save", slowly)
+    with RunFolder(tmp_path / "run") as folder, WriteBehind(folder, 3) as writer:
+        for index in range(12):
+            writer.save(table(index, range(index, index + 1)))
+    assert len(most) == 12
+    assert max(most) == 3
+
+
+@pytest.mark.parametrize("tables", [1, 10])
+def test_a_table_that_cannot_be_written_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tables: int
+) -> None:
+    def refuse(self: RunFolder, shard: ShardTable) -> None:
+        raise RecordError("the disk is full")
+
+    monkeypatch.setattr(RunFolder, "save", refuse)
+    with RunFolder(tmp_path / "run") as folder, pytest.raises(RecordError, match="the disk is full"):
+        _written(folder, tables)
+
+
+def test_what_ended_the_run_is_raised_and_not_what_came_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: RunFolder, shard: ShardTable) -> None:
+        raise RecordError("the disk is full")
+
+    monkeypatch.setattr(RunFolder, "save", refuse)
+    with RunFolder(tmp_path / "run") as folder, pytest.raises(KeyboardInterrupt):
+        _written(folder, 1, KeyboardInterrupt())
+
+
+def _written(folder: RunFolder, tables: int, error: BaseException | None = None) -> None:
+    with WriteBehind(folder, 3) as writer:
+        for index in range(tables):
+            writer.save(table(index, range(index, index + 1)))
+        if error:
+            raise error

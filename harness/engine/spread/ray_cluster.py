@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from harness.errors import ConfigError, DeviceError
 from harness.machine.environment import cores
 from harness.text import first_line
 
+_TOKENS = "ray._private.authentication.authentication_token_setup"
 _ACCELERATOR = "GPU"  # Ray counts these itself, under an argument of their own
 
 
@@ -42,6 +44,7 @@ def connected(address: str) -> Iterator[RayCluster]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # its coming default, asked for without a warning
     import ray
 
+    logging.getLogger(_TOKENS).setLevel(logging.ERROR)  # that a cluster started here is not open to others is expected
     if ray.is_initialized():
         yield RayCluster()
         return
@@ -77,13 +80,13 @@ class _Fetch:
 
 
 class RayCluster:
-    """The cluster that this process is connected to."""
+    """The cluster that this process is connected to. ``worker``: what an actor is."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: type[Any] = Worker) -> None:
         import ray
 
         self._ray = ray
-        self._actor = ray.remote(Worker)
+        self._actor = ray.remote(worker)
 
     def nodes(self) -> list[Node]:
         """Return the nodes that are there now."""
@@ -135,7 +138,8 @@ class RayCluster:
         try:
             return self._ray.get(ticket)
         except errors.RayActorError as error:
-            raise WorkerLostError(_why(error), with_node=_with_node(error)) from None
+            unreachable = isinstance(error, errors.ActorUnavailableError)  # its node is, too, or it would be dead
+            raise WorkerLostError(_why(error), with_node=unreachable or _with_node(error)) from None
         except (errors.ObjectLostError, errors.OwnerDiedError, errors.ObjectFetchTimedOutError) as error:
             raise AnswerLostError(str(error)) from None
         except errors.RayTaskError as error:

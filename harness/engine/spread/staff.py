@@ -16,6 +16,7 @@ from harness.errors import DeviceError, ModelError
 
 AT_ONCE = 2  # jobs that a worker has: one decodes while the other infers
 TRIES = 3  # of a shard, the last one with every model in a process of its own
+_MOVES = 20  # of a shard from nodes that leave, before that counts against the shard all the same
 _SHARE = 0.8  # of the time limit that the models have together where each has a process of its own
 
 
@@ -24,11 +25,15 @@ JobOf = Callable[["Part"], tuple[Job, Any] | None]  # None where the part is no 
 
 @dataclass(frozen=True)
 class Part:
-    """One group's part of a shard. ``losses``: why the workers that tried it before ended."""
+    """One group's part of a shard.
+
+    ``losses``: why the workers that tried it before ended; ``moves``: how many left with their nodes.
+    """
 
     index: int
     group: int
     losses: tuple[str, ...] = ()
+    moves: int = 0
 
 
 @dataclass(frozen=True)
@@ -184,7 +189,8 @@ class Staff:
         self._start(worker.group)
 
     def _again(self, part: Part, error: WorkerLostError, worker: Staffed) -> None:
-        if error.with_node:
+        if error.with_node and part.moves < _MOVES:
+            part = dataclasses.replace(part, moves=part.moves + 1)
             if worker.careful is not None:
                 self._careful[part.group].appendleft(part)
             else:

@@ -19,7 +19,7 @@ import numpy as np
 from harness import __version__, errors
 from harness.backends.base import Loaded, Probabilities
 from harness.backends.registry import BackendFacts, facts_of, load_target, register
-from harness.engine.cache import Entry
+from harness.engine.cache import Entry, trim
 from harness.engine.identity import code_digest
 from harness.engine.lane import Answer, Lane
 from harness.engine.shard import Models, evaluate_shard, preprocesses, scanned
@@ -31,6 +31,7 @@ from harness.feeding.outputs import Applied
 from harness.feeding.pipeline import libraries
 from harness.machine.claimed_cores import claim_cores
 from harness.machine.environment import cpu_name
+from harness.machine.family import processor_family
 from harness.record.shard_table import Failure, ShardTable
 
 
@@ -40,9 +41,9 @@ class Setup:
 
     ``models``: ids of those that it asks; ``cores``: how many it has; ``software``: what the driver computes with, to
     be equal here; ``switches``: environment variables that change what frameworks compute; ``cpu``: the driver's
-    processor; ``registered``: backends that did not come with the harness; ``alone_seconds``: each model runs in a
-    process of its own that may take so long for a shard, None: here; ``deliveries``: model files for nodes that do not
-    see them, by model.
+    processor; ``cache_bytes``: how much a node may keep; ``registered``: backends that did not come with the harness;
+    ``alone_seconds``: each model runs in a process of its own that may take so long for a shard, None: here;
+    ``deliveries``: model files for nodes that do not see them, by model.
     """
 
     work: Work
@@ -51,6 +52,7 @@ class Setup:
     software: Mapping[str, str]
     switches: Mapping[str, str | None]
     cpu: str
+    cache_bytes: int = 5_000_000_000
     registered: tuple[BackendFacts, ...] = ()
     alone_seconds: float | None = None
     deliveries: Mapping[str, Delivery] = field(default_factory=dict)
@@ -138,7 +140,8 @@ class Worker:
         try:
             self._prepare()
         except HarnessError as error:
-            return Problem.of(error)
+            problem = Problem.of(error)
+            return dataclasses.replace(problem, message=f"on the node {platform.node()}: {problem.message}")
         return Ready(platform.node(), os.getpid(), cpu_name())
 
     def _prepare(self) -> None:
@@ -152,6 +155,8 @@ class Worker:
         for facts in setup.registered:
             register(facts)
         _refuse_other_software(setup)
+        for folder in {model.cache_folder.parent for model in setup.work.models if model.cache_folder}:
+            trim(folder, setup.cache_bytes)  # the driver's, at its end, is the only one that it can trim
         images = setup.work.open_images()
         lanes = [self._lane(model) for model in setup.work.models]
         for lane in lanes:
@@ -170,10 +175,9 @@ class Worker:
             return model.lane()
         model = at_hand(model, setup.deliveries.get(spec.id))
         spec = dataclasses.replace(model.spec, threads=setup.cores)
-        here = cpu_name()
-        if here != setup.cpu:
+        if cpu_name() != setup.cpu:
             spec = dataclasses.replace(spec, cache_dir=None)
-            key = model.cache_key and {**model.cache_key, "cpu": here}
+            key = model.cache_key and {**model.cache_key, "cpu": processor_family()}
             model = dataclasses.replace(model, cache_key=key)
         if setup.alone_seconds is not None:
             seconds = min(spec.timeout_seconds, setup.alone_seconds)

@@ -1,4 +1,4 @@
-"""The demo on a real Ray cluster of several nodes on this machine, one of which is killed in the middle."""
+"""A real Ray cluster of three nodes on this machine: placement by device, a node that is killed, a driver that dies."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.conftest import PROJECT, harness_environment, require
+from tests.conftest import CLASSES, PROJECT, SIZE, harness_environment, require, write_images
 
 pytestmark = pytest.mark.slow
 
@@ -51,14 +52,13 @@ class Nodes:
         self._process.communicate("\n", timeout=60)
 
 
-@pytest.fixture
-def two_nodes(tmp_path: Path) -> Iterator[Nodes]:
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """A node without processors, which the driver is on, and two others; starting them takes some ten seconds."""
     require("ray")
-    require("tensorflow")
-    require("openvino")
-    nodes = Nodes(tmp_path, {"num_cpus": 1}, {"num_cpus": 1})
-    yield nodes
-    nodes.end()
+    cluster = Nodes(tmp_path_factory.mktemp("nodes"), {"num_cpus": 1}, {"num_cpus": 2, "resources": {"NPU": 1}})
+    yield cluster
+    cluster.end()
 
 
 def started(out: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -87,25 +87,80 @@ def counts(out: Path) -> dict[str, Any]:
     return {"models": models, **{key: record[key] for key in ("comparisons", "gates", "status", "exit_code")}}
 
 
-def test_a_node_that_is_killed_in_the_middle_costs_no_count(two_nodes: Nodes, tmp_path: Path) -> None:
+def fake_run(config: Path, out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.engine.spread.fake_driver", "validate", str(config), "--out", str(out)]
+    return subprocess.run(
+        [*command, *arguments],
+        cwd=PROJECT,
+        env=harness_environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+@pytest.fixture
+def fake_config(tmp_path: Path) -> Path:
+    """Three shards of few different images; a candidate on the processor, one on an NPU that no machine here has."""
+    write_images(tmp_path / "images", 600, different=6)
+    fed = {"backend": "fake", "input": {"color": "RGB"}, "output": "out"}
+    for name in ("tf", "ir", "npu"):
+        (tmp_path / f"{name}.fake").write_text("{}")
+    data = {
+        "version": 1,
+        "name": "mixed",
+        "dataset": {
+            "path": "images",
+            "classes": CLASSES,
+            "images": 600,
+            "labels": {"source": "images.txt", "trust": True},
+            "preprocess": {"size": SIZE},
+        },
+        "reference": {"id": "tf", "model": "tf.fake", **fed},
+        "candidates": [
+            {"id": "ir", "model": "ir.fake", **fed},
+            {"id": "npu", "model": "npu.fake", "device": "NPU", "isolate": False, **fed},
+        ],
+        "cache": {"folder": "cache"},
+    }
+    path = tmp_path / "mixed.yml"
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+def test_a_candidate_runs_where_its_device_is(nodes: Nodes, fake_config: Path, tmp_path: Path) -> None:
+    ray = ("--engine", "ray", "--set", f"engine.address={nodes.address}")
+    local = fake_run(fake_config, tmp_path / "local")
+    spread = fake_run(fake_config, tmp_path / "spread", *ray)
+    assert spread.returncode == local.returncode, spread.stderr
+    assert counts(tmp_path / "spread") == counts(tmp_path / "local")
+    assert not counts(tmp_path / "spread")["comparisons"][1]["max_abs_diff"]  # the same weights: compared, and equal
+    refused = fake_run(fake_config, tmp_path / "refused", *ray, "--set", "candidates.npu.device=GPU")
+    assert refused.returncode == 3
+    assert "npu: no node of the cluster offers GPU" in refused.stderr
+    assert not (tmp_path / "refused").exists()  # before anything ran
+
+
+def test_a_node_that_is_killed_in_the_middle_costs_no_count(nodes: Nodes, tmp_path: Path) -> None:
+    require("tensorflow")
+    require("openvino")
     # The demo has three shards; smaller ones would not be those of a real run, so one node leaves after the first.
     ir = f"candidates.ir.model={tmp_path / 'demo.xml'}"
     local = started(tmp_path / "local", "--set", ir)
     assert local.wait(240) == 0, local.communicate()
-    spread = started(
-        tmp_path / "spread", "--set", ir, "--set", f"engine.address={two_nodes.address}", "--engine", "ray"
-    )
+    spread = started(tmp_path / "spread", "--set", ir, "--set", f"engine.address={nodes.address}", "--engine", "ray")
     wait_for(tmp_path / "spread" / "shards" / "000000.table", spread)
-    two_nodes.kill(0)
+    nodes.kill(0)
     out, err = spread.communicate(timeout=240)
     assert spread.returncode == 0, out + err
     assert counts(tmp_path / "spread") == counts(tmp_path / "local")
     record = json.loads((tmp_path / "spread" / "run.json").read_text())
     assert record["config"]["engine"]["kind"] == "ray"
-    assert any("1 worker ended before the run did" in warning for warning in record["warnings"])
+    assert "ended before the run did (its node left)" in " ".join(record["warnings"])
     # Published with the demo's model (datasets/demo/MODEL_CARD.md), measured without this engine.
     assert [round(model["top1"]["percent"], 2) for model in record["models"]] == [89.44, 89.44]
-    _a_driver_that_died_is_resumed(two_nodes, tmp_path, ir)
+    _a_driver_that_died_is_resumed(nodes, tmp_path, ir)
 
 
 def _a_driver_that_died_is_resumed(nodes: Nodes, folder: Path, ir: str) -> None:

@@ -68,7 +68,7 @@ def test_models_are_loaded_ahead_and_a_fault_waits_for_its_job(
 
 
 def test_the_cache_is_kept_for_the_processor_that_answered(fake_backend: dict[str, Any], make_work: MakeWork) -> None:
-    from harness.machine.environment import cpu_name
+    from harness.machine.family import processor_family
 
     work = make_work(model("tf", cache_key={"cpu": "another processor", "sha256": "0"}))
     assert Worker(setup_for(work))._lane(work.models[0]).spec.cache_dir is None
@@ -78,7 +78,7 @@ def test_the_cache_is_kept_for_the_processor_that_answered(fake_backend: dict[st
     work = make_work(model("tf", cache_folder=folder, cache_key={"cpu": "another processor"}))
     cache = Worker(setup_for(work))._lane(work.models[0]).cache
     assert isinstance(cache, ProbabilityCache)
-    assert cache.folder == ProbabilityCache(folder, {"cpu": cpu_name()}).folder
+    assert cache.folder == ProbabilityCache(folder, {"cpu": processor_family()}).folder
 
 
 @pytest.mark.parametrize("error", [ConfigError("a"), DatasetError("b"), HarnessError("c")])

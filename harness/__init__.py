@@ -1,4 +1,4 @@
-"""Did the conversion keep the accuracy? The original model against the converted ones, image by image.
+"""Check that a converted model keeps the accuracy of the original, image by image.
 
 from harness import load_config, validate
 record = validate(load_config("configs/demo.yml"))

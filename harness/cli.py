@@ -40,10 +40,9 @@ def build_parser(given: Sequence[str] | None = None) -> argparse.ArgumentParser:
     """Return the parser of the whole command line; of the options only those of commands in ``given``, if that is."""
     parser = Parser(
         prog="harness",
-        description="Did the conversion keep the accuracy? The original model against the converted ones, image by "
-        "image.",
+        description="Check that a converted model keeps the accuracy of the original, image by image.",
         epilog="Exit codes: 0 every gate that applies passed; 1 a gate failed; 2 usage or configuration; 3 could not "
-        "be completed; 4 baseline missing or not comparable; 5 nothing was decided; 70 a bug; 130 interrupted.",
+        "be completed; 4 baseline missing or not comparable; 5 inconclusive; 70 a bug; 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"harness {harness.__version__}")
     chosen = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
@@ -79,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_NOT_COMPLETED
     except Exception as error:  # noqa: BLE001  (whatever else it is, it is a bug, and its traceback is kept)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            _say(f"output cannot be written: {error.strerror}; make room")
+            _say(f"output cannot be written: {error.strerror}; free some space")
             _drop_stdout()
             return EXIT_NOT_COMPLETED
         if refusal := _refusal(error):
@@ -93,10 +92,10 @@ def _refusal(error: Exception) -> str | None:
     if isinstance(error, MemoryError):
         return "not enough memory; allow the process more, or set a smaller `batch`"
     if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
-        return "no folder for temporary files can be written; set TMPDIR to one"
+        return "no writable folder for temporary files; set TMPDIR to one"
     if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM):
         where = f": {error.filename}" if error.filename else ""
-        return f"the system refused: {error.strerror}{where}"
+        return f"the system refused the operation: {error.strerror}{where}"
     return None
 
 

@@ -60,6 +60,12 @@ class CannotHoldError(ModelError):
     """An input takes whole numbers, and mean and scale give others."""
 
 
+class WrongNameError(ModelError):
+    """The configuration names an input or output that the model does not have."""
+
+    exit_code = EXIT_USAGE
+
+
 class DeviceError(HarnessError):
     """A device is absent, or lacks what was asked of it."""
 

@@ -134,7 +134,7 @@ class TestOneRun:
         record, _ = run
         assert "f32-AUTO-f32: AUTO may change the device while it runs; it began on CPU" in record.warnings
         told = (
-            "f32-BATCH-CPU-f32: BATCH:CPU gathers nothing here, because the device asks for a batch of 1; "
+            "f32-BATCH-CPU-f32: BATCH:CPU collects nothing here, because the device asks for a batch of 1; "
             "name one: BATCH:CPU(4)"
         )
         assert told in record.warnings

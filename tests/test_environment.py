@@ -68,7 +68,7 @@ def test_an_unknown_user_without_a_home(config: Path, tmp_path: Path) -> None:
 def test_no_folder_for_temporary_files(config: Path, tmp_path: Path, command: str) -> None:
     done = run(NO_TEMPORARY_FOLDER, command, config, cwd=tmp_path)
     assert done.returncode == 3
-    assert "no folder for temporary files can be written; set TMPDIR to one" in done.stderr
+    assert "no writable folder for temporary files; set TMPDIR to one" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -157,7 +157,9 @@ def test_a_read_only_file_system_is_one_message(
 
     monkeypatch.setattr(session, "prepare_models", read_only)
     assert main(["validate", str(config), "--out", str(tmp_path / "run")]) == 3
-    assert capsys.readouterr().err.endswith("harness: the system refused: Read-only file system: /reports\n")
+    assert capsys.readouterr().err.endswith(
+        "harness: the system refused the operation: Read-only file system: /reports\n"
+    )
 
 
 def raising(error: Exception) -> Callable[..., None]:

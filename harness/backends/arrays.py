@@ -41,7 +41,7 @@ def input_shape(spec: ModelSpec, sides: Sequence[int | None]) -> InputShape:
         layout for layout in _LAYOUTS if _fits(sides, (3, height, width) if layout == "NCHW" else (height, width, 3))
     }
     if wanted and fits and wanted not in fits:
-        raise ModelError(f"{spec.model}: the input is {fits.pop()}, `layout: {wanted}` is configured; mend it")
+        raise ModelError(f"{spec.model}: the input is {fits.pop()}, `layout: {wanted}` is configured; correct it")
     nchw = (wanted or layout_of(sides)) == "NCHW"
     expected = (3, height, width) if nchw else (height, width, 3)
     if len(sides) != 4 or any(have not in (None, side) for have, side in zip(sides[1:], expected, strict=True)):

@@ -234,7 +234,7 @@ def wrong_width(model: str, output: str | None, width: int, needed: int) -> Wron
     hint = (
         "; set dataset.background_class, or this model's own `background_class`"
         if abs(width - needed) == 1
-        else "; is it the right output, dataset.classes?"
+        else f"; choose another `output`, or set `dataset.classes: {width}` and `dataset.background_class: false`"
     )
     named = f" '{output}'" if output else ""
     error = WrongWidthError(f"{model}: the output{named} has {width} values an image, the labels need {needed}{hint}")

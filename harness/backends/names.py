@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from harness.errors import ModelError, nearest
+from harness.errors import ModelError, WrongNameError, nearest
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ def find_by_name(name: str | None, named: Mapping[str, T], *, what: str, model: 
     choices = _choices(named)
     close = nearest(bare, choices)
     near = f"; did you mean '{close[0]}'? There" if close else "; there"
-    raise ModelError(f"{model}: has no {what} '{name}'{near} are: {_shown(choices)}")
+    raise WrongNameError(f"{model}: has no {what} '{name}'{near} are: {_shown(choices)}")
 
 
 def _only(named: Mapping[str, T], *, what: str, model: str) -> T:

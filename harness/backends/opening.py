@@ -27,7 +27,7 @@ def open_rounded(spec: ModelSpec, precision: str, draw: int) -> Backend:
     if target is None:
         titles = " or ".join(facts.title for facts in able)
         raise ModelError(
-            f"{spec.id}: rounding to {precision} can be shown of what {titles} reads, and {spec.model} is none of it; "
+            f"{spec.id}: rounding to {precision} works on a model that {titles} reads, not on {spec.model}; "
             "name another candidate as `yardstick`"
         )
     rounded = dataclasses.replace(

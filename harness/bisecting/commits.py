@@ -48,7 +48,7 @@ class Repository:
         """Return the commit that a branch, tag or digest stands for. Raises ConfigError where it stands for none."""
         if not _REFERENCE.fullmatch(reference) or ".." in reference:
             raise ConfigError(
-                f"--commits: {printable(reference)[:100]!r} is no name of a commit; give a branch, tag or hash"
+                f"--commits: {printable(reference)[:100]!r} is not a name of a commit; give a branch, tag or hash"
             )
         asked = self.git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
         found = asked.out.strip()
@@ -116,7 +116,7 @@ def commits(repository: Repository, wanted: str) -> Commits:
         raise ConfigError(f"--commits {wanted}: both are the commit {first[:12]}; name two")
     if repository.git("merge-base", "--is-ancestor", first, last).code != 0:
         raise ConfigError(
-            f"--commits {wanted}: {good} is no ancestor of {bad}; begin at the one of `git merge-base {good} {bad}`"
+            f"--commits {wanted}: {good} is not an ancestor of {bad}; begin at the one of `git merge-base {good} {bad}`"
         )
     return Commits(repository, first, last)
 

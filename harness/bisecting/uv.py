@@ -66,10 +66,10 @@ def releases(package: str, good: str, bad: str, source: Source) -> tuple[str, ..
     Raises ConfigError for a name, a version or a folder that is none or is not there, ToolError where uv fails.
     """
     if not _NAME.fullmatch(package):
-        raise ConfigError(f"--package {printable(package)}: is no name of a package")
+        raise ConfigError(f"--package {printable(package)}: is not a name of a package")
     for option, version in (("--good", good), ("--bad", bad)):
         if not _VERSION.fullmatch(version):
-            raise ConfigError(f"{option} {printable(version)}: is no version; write one such as 2025.4.0")
+            raise ConfigError(f"{option} {printable(version)}: is not a version; write one such as 2025.4.0")
     if source.find_links and not source.find_links.is_dir():
         raise ConfigError(f"--find-links {printable(str(source.find_links))}: no such folder")
     listing = _Listing(package, source, early=bool(_EARLY.search(good) or _EARLY.search(bad)))

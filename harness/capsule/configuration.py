@@ -107,7 +107,7 @@ def _foreign(values: dict[str, Any]) -> Iterator[str]:
         yield "names labels of its own"
     for model in (*([] if reference is None else [reference]), *candidates):
         if not isinstance(model, dict):
-            yield "has a model that is no mapping"
+            yield "has a model that is not a mapping"
             continue
         yield from (f"has the key `{key}` of a model" for key in _LEFT_OUT if key in model)
         yield from (f"names the place {place!r}" for place in _places(model) if not _is_below(place))

@@ -73,7 +73,7 @@ class Capsule:
     def encoded(self, row: int) -> bytes:
         """Return a row's encoded bytes. Raises OSError where it has none, or the file was changed meanwhile."""
         if not self.contents.encoded:
-            raise OSError("this capsule has the pixels of its images and no encoded images")
+            raise OSError("this capsule has decoded pixels, but no encoded images")
         if self.digests[row] == b"":
             reason = self.bad.get(row, "missing")
             raise FileNotFoundError if reason == "missing" else OSError(reason.removeprefix("unreadable: "))
@@ -126,14 +126,14 @@ def _check(parts: Parts) -> Capsule:
     if any(not digest and row not in found.bad for row, digest in enumerate(found.digests)):
         raise KIND.refuse(parts.path, "an image has no digest, and is not said to be bad")
     if found.answers is not None and not np.isfinite(found.answers).all():
-        raise KIND.refuse(parts.path, "an answer of its reference is no number")
+        raise KIND.refuse(parts.path, "an answer of its reference is not a number")
     return found
 
 
 def _check_images(parts: Parts, contents: Contents) -> None:
     count = contents.images.count
     if contents.encoded == bool(contents.prepared):
-        raise KIND.refuse(parts.path, "it has to have either pixels or encoded images")
+        raise KIND.refuse(parts.path, "it must have either pixels or encoded images")
     for place, item in enumerate(contents.prepared):
         dtype = "f4" if item.preprocess.is_float else "u1"
         for number, rows in enumerate(shards(count)):

@@ -70,7 +70,7 @@ def update(options: argparse.Namespace) -> Result:
     left_out = [model.id for model in record.models if model.id not in accepted.models]
     lines += [f"  {name}: left out, its device was not available" for name in left_out]
     if record.exit_code not in (EXIT_OK, EXIT_BASELINE, EXIT_NOTHING_DECIDED):
-        warning = f"that run ended with exit code {record.exit_code}; the baseline has what it measured"
+        warning = f"the run ended with exit code {record.exit_code}; its counts were saved anyway"
         print(f"harness: warning: {warning}", file=sys.stderr)
     return Result(text="".join(f"{printable(line)}\n" for line in lines))
 

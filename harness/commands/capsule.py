@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.capsule.opened import Capsule
 
 NAME = "capsule"
-HELP = "pack images, labels and the reference's answers into one file, to be validated on other machines"
+HELP = "pack images, labels and the reference's answers into one file, to validate on other machines"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +41,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     making.add_argument("--encoded", action="store_true", help="the encoded images instead of their pixels")
     making.add_argument("--overwrite", action="store_true", help="replace an existing file")
-    making.add_argument("--no-cache", action="store_true", help="neither read nor write caches")
-    showing = actions.add_parser("show", help="say what a capsule holds; every part is checked")
+    making.add_argument("--no-cache", action="store_true", help="do not use caches")
+    showing = actions.add_parser("show", help="show the contents of a capsule; every part is checked")
     showing.add_argument("file", metavar="FILE", type=Path, help="the capsule")
     for action in (making, showing):
         add_json(action)

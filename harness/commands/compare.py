@@ -38,7 +38,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         dest="runs",
-        help="many runs of the same images and reference, such as one capsule on many boards: one row a device",
+        help="many runs of the same images and reference, such as one capsule on many boards: one row per device",
     )
     add_json(parser)
 
@@ -99,6 +99,7 @@ def as_text(pair: RunPair, a: str, b: str) -> str:
     screen = Screen()
     console = screen.console(120)
     name = Namer(class_names(pair.b) or class_names(pair.a))
+    background = pair.b.recorded_config.dataset.background_class
     for warning in pair.warnings:
         console.print(f"warning: {warning}", soft_wrap=True)
     console.print(f"A: {printable(a)}  {printable(pair.a.name)}, {printable(pair.a.started_utc)}", soft_wrap=True)
@@ -110,7 +111,7 @@ def as_text(pair: RunPair, a: str, b: str) -> str:
             console.print(f"Only in {where}, not compared: {', '.join(map(printable, names))}", soft_wrap=True)
     for model in pair.models:
         if model.flipped:
-            console.print(_flips(model, name), soft_wrap=True)
+            console.print(_flips(model, name, background=background), soft_wrap=True)
     for title, found in (
         ("Models", pair.model_facts),
         ("Configuration", pair.config),
@@ -157,22 +158,24 @@ def _models(models: tuple[ModelPair, ...]) -> Table:
     return table
 
 
-def _flips(model: ModelPair, name: Namer) -> str:
+def _flips(model: ModelPair, name: Namer, *, background: bool) -> str:
+    from harness.report.facts.class_names import index_of
+
+    def named(label: int) -> str:
+        """Return "12/11 (goldfinch)", or the numbers alone where no name is known."""
+        found, number = name(label), index_of(label, background=background)
+        return f"{number} ({printable(found)})" if label >= 0 and found != f"class {label}" else number
+
     total = model.flips.broken + model.flips.fixed
-    lines = [f"\nFlips of {printable(model.id)}, {min(total, len(model.flipped))} of {total}:"]
+    about = " (classes: network/data set)" if background else ""
+    lines = [f"\nFlips of {printable(model.id)}, {min(total, len(model.flipped))} of {total}{about}:"]
     for image in model.flipped:
         word = "broken" if image.broken else "fixed"
         lines.append(
-            f"  {word}: {printable(image.image_id)}, {_named(image.label, name)}:"
-            f" {_named(image.top1_a, name)} in A, {_named(image.top1_b, name)} in B"
+            f"  {word}: {printable(image.image_id)}, {named(image.label)}:"
+            f" {named(image.top1_a)} in A, {named(image.top1_b)} in B"
         )
     return "\n".join(lines)
-
-
-def _named(label: int, name: Namer) -> str:
-    """Return "11 (goldfinch)", or the number alone where no name is known."""
-    found = name(label)
-    return f"{label} ({printable(found)})" if label >= 0 and found != f"class {label}" else str(label)
 
 
 def _changed(title: str, found: tuple[Change, ...]) -> str:

@@ -25,7 +25,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights",
         choices=["f32", "f16", "int8"],
-        help="only candidates with these weights; if there is none, a file beside the first one's (int8: by NNCF)",
+        help="only candidates with these weights; if there is none, a file next to the first one's (int8: by NNCF)",
     )
     parser.add_argument("--if-needed", action="store_true", help="only if the converted file is missing or stale")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that another tool made")

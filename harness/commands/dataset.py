@@ -25,7 +25,7 @@ HELP = "inspect an image set before a run, or write its list"
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the actions of `harness dataset`."""
     actions = add_actions(parser)
-    inspecting = actions.add_parser("inspect", help="show what is recognised: form, labels, sizes, modes, oddities")
+    inspecting = actions.add_parser("inspect", help="show what is recognised: form, labels, sizes, modes, warnings")
     indexing = actions.add_parser("index", help="write the manifest, a list of image ids and classes")
     for action in (inspecting, indexing):
         action.add_argument("path", metavar="PATH", type=Path, help="the image set, in any form")
@@ -65,24 +65,34 @@ def inspect(options: argparse.Namespace) -> Result:
     try:
         labelled, classes = _open(options, trust=True)
     except DatasetError as error:
-        if options.labels or options.class_names:
-            raise  # a file that was named has to be of use
+        named = [file for file in (options.labels, options.class_names) if file and not Path(file).exists()]
+        if named or options.form:
+            raise
         labelled, classes = _without_labels(options, error), options.classes or 1000
     found = look(labelled, path=str(options.path), classes=classes, threads=cores(), images=options.images)
     return Result(document=found) if options.json else Result(text=as_text(found))
 
 
 def _without_labels(options: argparse.Namespace, error: DatasetError) -> Labelled:
-    """Return the images of a set whose labels cannot be used. Raises ``error`` where there are no images either."""
+    """Return the images of a set whose labels cannot be used, none where no form of set is recognised.
+
+    Raises ``error`` where the path does not exist.
+    """
     from harness.dataset.sources.opening import ImageSetRequest, Labelled, open_unlabelled
 
     try:
         pictures = open_unlabelled(ImageSetRequest(options.path, options.form or "auto"))
-    except DatasetError:
-        raise error from None
+    except DatasetError as unknown:
+        if not options.path.exists():
+            raise
+        return Labelled("unknown", [], _nothing, _nothing, "none", None, (str(unknown),))  # type: ignore[arg-type]
     notes = (*pictures.notes, f"no labels: {error}")
     pairs = [(name, None) for name in pictures.names]
     return Labelled(pictures.form, pairs, pictures.read, pictures.signature, "none", None, notes)  # type: ignore[arg-type]
+
+
+def _nothing(row: int) -> bytes:
+    raise IndexError(row)
 
 
 def as_text(found: dict[str, Any]) -> str:
@@ -105,7 +115,7 @@ def as_text(found: dict[str, Any]) -> str:
     ]
     text = [f"{name:<17}{printable(value)}" for name, value in lines]
     text += [printable(f"  {item['id']}: {item['reason']}") for item in found["bad_images"]["first"]]
-    text += ["oddities         none"] if not found["oddities"] else ["oddities"]
+    text += ["warnings         none"] if not found["oddities"] else ["warnings"]
     text += [printable(f"  {sentence}") for sentence in found["oddities"]]
     text.append("examples")
     text += [printable(f"  {item['id']}: {_class_of(item)}") for item in found["examples"]]

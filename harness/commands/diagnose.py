@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.diagnosis.answer import Diagnosis
 
 NAME = "diagnose"
-HELP = "say which step of a conversion is wrong, with evidence and the mend"
+HELP = "find which conversion step is wrong, with evidence and the fix"
 
 
 def add(parser: argparse.ArgumentParser) -> None:

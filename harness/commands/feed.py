@@ -11,14 +11,14 @@ from harness.errors import ConfigError, nearest
 from harness.text import printable
 
 NAME = "feed"
-HELP = "write what each model is fed for some images; needs no model file and no data set"
+HELP = "write the pixels that each model receives; needs no model file and no data set"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness feed`."""
     add_config(parser)
     parser.add_argument("images", metavar="IMAGE", type=Path, nargs="+", help="an image file")
-    parser.add_argument("--model", metavar="ID", help="only what this model is fed")
+    parser.add_argument("--model", metavar="ID", help="only the pixels of this model")
     parser.add_argument(
         "--out",
         metavar="FILE.npz",

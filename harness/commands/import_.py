@@ -14,9 +14,9 @@ HELP = "write a configuration from Accuracy Checker's accuracy-check.yml"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness import`."""
-    parser.add_argument("file", metavar="FILE", type=Path, help="the accuracy-check.yml; model.yml is read beside it")
+    parser.add_argument("file", metavar="FILE", type=Path, help="the accuracy-check.yml; model.yml is read next to it")
     parser.add_argument("--images", metavar="PATH", type=Path, help="the image set (default: ${IMAGENET_VAL})")
-    parser.add_argument("--models", metavar="DIR", type=Path, help="where the models lie (default: build)")
+    parser.add_argument("--models", metavar="DIR", type=Path, help="where the models are (default: build)")
     parser.add_argument("--out", metavar="FILE", type=Path, help="the configuration to write (default: stdout)")
     parser.add_argument(
         "--definitions",

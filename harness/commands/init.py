@@ -12,7 +12,7 @@ from harness.errors import EXIT_NOTHING_DECIDED, EXIT_OK, ConfigError, RecordErr
 from harness.text import printable
 
 NAME = "init"
-HELP = "write a first configuration from model files, and measure how they are fed"
+HELP = "write a first configuration from model files, and measure their preprocessing"
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,18 @@ from harness.errors import EXIT_USAGE, nearest
 from harness.text import printable
 
 UNKNOWN = "unrecognized arguments: "
+# What people look for as an option and the configuration has as a key.
+_KEYS = {
+    "model": "--set reference.model=FILE` or `--set candidates.ID.model=FILE",
+    "device": "--set candidates.ID.device=DEVICE",
+    "precision": "--set candidates.ID.precision=f32",
+    "images": "--set dataset.path=PATH",
+    "dataset": "--set dataset.path=PATH",
+    "labels": "--set dataset.labels=FILE",
+    "classes": "--set dataset.classes=N",
+    "output": "--set candidates.ID.output=NAME",
+    "batch": "--set candidates.ID.batch=N",
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -34,6 +46,8 @@ class Parser(argparse.ArgumentParser):
             own = [name[2:] for action in self._actions for name in action.option_strings if name.startswith("--")]
             found = nearest(unknown[0][2:], own) if unknown and message.startswith(UNKNOWN) else []
             close = [f"--{name}" for name in found]
+            if unknown and "set" in own and message.startswith(UNKNOWN):
+                close = [_KEYS[unknown[0][2:]]] if unknown[0][2:] in _KEYS else close
         near = f"\nDid you mean `{close[0]}`?" if close else ""
         self.print_usage(sys.stderr)
         self.exit(EXIT_USAGE, f"{self.prog}: {printable(redact(message))}{near}\n")
@@ -46,7 +60,7 @@ def positive(text: str) -> int:
     except ValueError:
         value = 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return value
 
 
@@ -76,7 +90,7 @@ def _between(text: str, low: float, high: float, what: str) -> float:
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and low <= value <= high):
-        raise argparse.ArgumentTypeError(f"{text!r} is no {what}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a {what}")
     return value
 
 

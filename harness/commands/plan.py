@@ -14,7 +14,7 @@ from harness.errors import ConfigError
 from harness.text import printable
 
 NAME = "plan"
-HELP = "say how many images answer which question"
+HELP = "calculate how many images each question needs"
 
 _USUAL_DISCORDANT = (0.0, 0.1, 0.5, 1.0)  # percent of images whose Top-1 correctness flips
 _LAST_RUNS = 4
@@ -28,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--whole", metavar="N", type=positive, default=50_000, help="size of the whole set (default: 50000)"
     )
-    parser.add_argument("--images", metavar="N", type=positive, help="what a subset of N images can and cannot show")
+    parser.add_argument("--images", metavar="N", type=positive, help="what a subset of N images can and cannot prove")
     parser.add_argument(
         "--discordant", metavar="PERCENT", type=number, help="percent of images whose Top-1 correctness flips"
     )
@@ -115,10 +115,10 @@ def _as_text(plan: dict[str, Any]) -> str:
     for name in ("question", "images", "with"):
         table.add_column(name, overflow="fold", justify="right" if name == "images" else "left")
     for row in plan["parity"]:
-        question = f"Does a fault show that alters {row['share_percent']:g} % of images?"
+        question = f"Detect a fault that changes {row['share_percent']:g} % of images"
         table.add_row(question, f"{row['images']:,}", f"gates.parity, seen with {percent} confidence")
     for row in plan["drop_within_limit"]:
-        question = f"Is the drop within {plan['drop_pp']:g} pp, {_flips(row['discordant_percent'])}?"
+        question = f"Prove a drop within {plan['drop_pp']:g} pp, {_flips(row['discordant_percent'])}"
         spread = row["certify_images_nine_of_ten"]
         beyond = "" if spread == row["certify_images"] else f"; nine of ten runs: {spread:,}"
         table.add_row(question, f"{row['certify_images']:,}", f"--certify {plan['drop_pp']:g}{beyond}")
@@ -128,8 +128,8 @@ def _as_text(plan: dict[str, Any]) -> str:
             "whole set" if subset is None else f"{subset:,}",
             "gates.drop on a random subset",
         )
-    table.add_row("Is the drop within, exactly?", f"{whole:,}", "gates.drop on the whole set, by counts")
-    table.add_row("Is the published accuracy reached?", f"{whole:,}", "gates.target, on the whole set only")
+    table.add_row("Measure the drop exactly", f"{whole:,}", "gates.drop on the whole set, by counts")
+    table.add_row("Check the published accuracy", f"{whole:,}", "gates.target, on the whole set only")
     screen = Screen()
     console = screen.console(110)
     console.print(table)
@@ -147,9 +147,13 @@ def _as_text(plan: dict[str, Any]) -> str:
         for line in _subset(plan):
             console.print(line, soft_wrap=True)
     else:
-        console.print("Flips: as many broken as fixed. --discordant PERCENT: your own rate, a run's flips / images.")
-        console.print("--images N: what a subset can and cannot show. `validate --limit N` takes the first N listed;")
-        console.print("as a random subset only of a list in random order, as ImageNet's is.")
+        console.print(
+            "Half of the flips are assumed broken, half fixed; --discordant PERCENT sets your rate (flips / images)."
+        )
+        console.print(
+            "--images N shows what a subset can prove. `validate --limit N` takes the first N images: a random"
+        )
+        console.print("subset only where the list is shuffled, like ImageNet's.")
     return screen.getvalue()
 
 
@@ -192,9 +196,9 @@ def _subset(plan: dict[str, Any]) -> list[str]:
         )
     fails = found["fails_from_pp"]
     lines.append(
-        "  cannot: a drop beyond the limit, however large"
+        "  cannot: a drop over the limit, however large"
         if fails is None
-        else f"  can: a drop beyond the limit, where it measures {fails:.2f} pp or more"
+        else f"  can: a drop over the limit, where it measures {fails:.2f} pp or more"
     )
     lines.append(
         f"  cannot: the published accuracy: an accuracy of 72 % is known to +-{found['accuracy_pp']:.2f} pp only, "

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.record.schema import RunRecord
 
 NAME = "report"
-HELP = "render a run's record again, or a page over all runs"
+HELP = "render the reports of a run again, or an index page of all runs"
 
 
 def add(parser: argparse.ArgumentParser) -> None:

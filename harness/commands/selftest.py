@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.commands.options import add_config, add_json
 from harness.commands.result import Result, Screen
 from harness.errors import EXIT_GATE_FAILED, EXIT_OK
-from harness.text import printable
+from harness.text import printable, printable_message
 
 if TYPE_CHECKING:
     from harness.diagnosis.selftest import Finding, SelfTest
+    from harness.record.schema import GatePart
 
 NAME = "selftest"
-HELP = "inject known conversion faults, and prove that each is caught"
+HELP = "inject known conversion faults and check that each one is caught"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +36,7 @@ def run(options: argparse.Namespace) -> Result:
     """Inject every known fault and say which gate caught it; exit 1 where one was missed, or on a false alarm."""
     from harness.capsule.configuration import load, require_fitting
     from harness.conversion.prepared import prepare_models
-    from harness.diagnosis.selftest import selftest
+    from harness.diagnosis.selftest import of_candidate_alone, selftest
 
     config = load(options.config, options.overrides)
     require_fitting(config)
@@ -46,7 +49,18 @@ def run(options: argparse.Namespace) -> Result:
     code = EXIT_OK if result.passed else EXIT_GATE_FAILED
     if options.json:
         return Result(code, document=as_json(result))
+    bad = of_candidate_alone(result.candidate, result.false_alarms)
+    if bad:
+        return Result(code, bad_model(result, bad, str(options.config)))
     return Result(code, as_markdown(result) if options.markdown else as_text(result))
+
+
+def bad_model(result: SelfTest, failed: Sequence[GatePart], config: str) -> str:
+    """Return that the candidate itself is wrong, so that no fault can be told from it, and what to run."""
+    command = shlex.join(["harness", "diagnose", config, "--candidate", result.candidate])
+    reasons = [f"  {gate.gate}: {gate.reason}" for gate in failed]
+    lead = f"FAIL: {result.candidate} is wrong without any injected fault, so the gates cannot be tested with it"
+    return printable_message("\n".join([lead, *reasons, f"Find the cause: {command}"])) + "\n"
 
 
 def as_json(result: SelfTest) -> dict[str, Any]:

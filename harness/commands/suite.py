@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> Result:
         record = running.run()
     except KeyboardInterrupt:
         shown = printable(str(options.out or folder))
-        message = f"interrupted; go on with: harness suite {printable(str(options.suite))} --resume --out {shown}"
+        message = f"interrupted; continue with: harness suite {printable(str(options.suite))} --resume --out {shown}"
         raise _InterruptedSuiteError(message) from None
     return _result(folder, record, as_json=options.json)
 

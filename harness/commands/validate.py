@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.engine.run import Explain
 
 NAME = "validate"
-HELP = "evaluate all models, compare, judge; the exit code is the verdict"
+HELP = "evaluate all models and judge the gates; the exit code is the verdict"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +31,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="DIR", type=Path, help="the run's own folder (default: reports/NAME/<UTC time>)"
     )
     parser.add_argument(
-        "--resume", action="store_true", help="continue an interrupted run (that in --out, or the latest)"
+        "--resume", action="store_true", help="continue an interrupted run (the one in --out, or the latest)"
     )
-    parser.add_argument("--no-cache", action="store_true", help="neither read nor write caches")
+    parser.add_argument("--no-cache", action="store_true", help="do not use caches")
     parser.add_argument(
         "--certify",
         metavar="PP",
@@ -48,7 +48,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine",
         choices=["local", "ray"],
-        help="what evaluates the shards: this process, or workers on a Ray cluster (default: `engine.kind`, or local)",
+        help="evaluate in this process, or by workers on a Ray cluster (default: `engine.kind`, or local)",
     )
     parser.add_argument(
         "--pixels",

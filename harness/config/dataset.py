@@ -68,11 +68,11 @@ class Subset(Strict):
 class Dataset(Strict):
     """A labelled image set."""
 
-    path: Location = Field(description="The image set. Its form is recognised from what lies there.")
+    path: Location = Field(description="The image set. Its form is recognised from what is there.")
     form: Form = Field("auto", description="Forces a form of data set (docs/datasets.md).")
     labels: Annotated[str, Field(min_length=1)] | Labels = Field(
         "auto",
-        description="auto: those that the form carries, a list or devkit beside the images, or the built-in ones of "
+        description="auto: those that the form carries, a list or devkit next to the images, or the built-in ones of "
         "ILSVRC2012; or a file or folder to use; or `{source: ..., trust: true}`.",
     )
     class_names: Location | None = Field(

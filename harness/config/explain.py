@@ -104,7 +104,7 @@ def _wrong(fault: Any, data: Any) -> str:
     if kind == "literal_error":
         expected = str(fault["ctx"]["expected"])
         close = nearest(str(value), [word.strip("' ") for word in expected.replace(" or ", ",").split(",")])
-        return f"{_shown(value)} is none of {expected}" + (f"; did you mean '{close[0]}'?" if close else "")
+        return f"{_shown(value)} is not one of {expected}" + (f"; did you mean '{close[0]}'?" if close else "")
     message = _WORDS.get(kind) or str(fault["msg"]).removeprefix("Value error, ").replace("Input should", "should")
     if kind in _TEXT_WANTED and isinstance(value, (bool, int, float)):
         return f'{message}; put it in quotes, such as "{value}" (it is {_shown(value)})'

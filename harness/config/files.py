@@ -129,7 +129,7 @@ def _near(path: Path) -> str:
         try:
             names = os.listdir(folder)
         except NotADirectoryError:
-            return f" ({folder} is no folder)"
+            return f" ({folder} is not a folder)"
         except (FileNotFoundError, ValueError):
             continue
         except OSError:

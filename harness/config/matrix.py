@@ -171,7 +171,7 @@ def _cells(
             continue
         name = f"{model['id']}-{_device_id(device)}-{precision['precision']}"
         if name in seen:
-            fault(device_key, f"two combinations would be called '{name}'; give this device an `id` of its own")
+            fault(device_key, f"two combinations would both be named '{name}'; give this device an `id` of its own")
             continue
         seen.add(name)
         candidate: dict[str, Any] = {}
@@ -212,7 +212,7 @@ def _repeated(axes: list[Axis]) -> Iterator[tuple[Key, str]]:
     ):
         names = [name for _, name in named]
         yield from (
-            (key, f"'{name}' stands there twice; {mend}")
+            (key, f"'{name}' is listed twice; {mend}")
             for place, (key, name) in enumerate(named)
             if name in names[:place]
         )

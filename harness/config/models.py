@@ -302,7 +302,7 @@ class Reference(Model):
     recorded: Location | None = Field(
         None,
         description="A capsule that has this model's answers for the images (docs/capsule.md): they are taken from it, "
-        "and neither the model nor its framework need be there.",
+        "and neither the model nor its framework is needed.",
     )
 
 

@@ -37,7 +37,7 @@ def _known_preset(name: str) -> str:
     if name not in presets():
         close = nearest(name, presets())
         hint = f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(presets())}"
-        raise ValueError(f"'{name}' is no preset{hint}")
+        raise ValueError(f"'{name}' is not a preset{hint}")
     return name
 
 
@@ -71,7 +71,7 @@ class Preprocess(Strict):
     steps: tuple[WrittenStep, ...] | None = Field(
         None, description="Resizes, crops and normalisations in their order, in place of the short form."
     )
-    preset: Preset | None = Field(None, description="A published protocol by its name; `size` may stand beside it.")
+    preset: Preset | None = Field(None, description="A published protocol by its name; `size` may stand next to it.")
 
     @field_validator("steps")
     @classmethod

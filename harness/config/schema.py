@@ -103,7 +103,9 @@ class Cache(Strict):
     folder: Location | None = Field(
         None, description="Where to keep it; without it $HARNESS_CACHE, or the user's cache folder."
     )
-    max_gb: Annotated[Number, Field(gt=0)] = Field(5.0, description="Least recently used entries go beyond this.")
+    max_gb: Annotated[Number, Field(gt=0)] = Field(
+        5.0, description="Beyond this size, the least recently used entries are removed."
+    )
     reference: bool = Field(True, description="Keep the reference's probabilities: a new candidate costs only itself.")
     candidates: bool = Field(False, description="Keep the candidates' probabilities too.")
     compiled: bool = Field(True, description="Keep compiled models, for backends that compile.")
@@ -120,7 +122,7 @@ class Config(Strict):
     dataset: Dataset
     reference: Reference | None = Field(
         description="The original model; `null` where there is none: candidates are then judged by published accuracy "
-        "and baselines, and shown beside the first of them."
+        "and baselines, and shown next to the first of them."
     )
     candidates: tuple[Candidate, ...] = Field((), validate_default=True)
     matrix: Matrix | None = Field(

@@ -193,7 +193,7 @@ class WrittenStep(Strict):
         if isinstance(data, WrittenStep):
             return data
         if not isinstance(data, dict) or len(data) != 1:
-            found = f"has the keys {', '.join(map(str, data))}" if isinstance(data, dict) and data else "is no step"
+            found = f"has the keys {', '.join(map(str, data))}" if isinstance(data, dict) and data else "is not a step"
             raise ValueError(f"{found}; write one key a step, such as `- crop: {{size: 224}}`; known are {listed}")
         (name,) = data
         if name not in known:

@@ -164,7 +164,7 @@ def _run_faults(suite: Suite, run: SuiteRun, number: int, origin: Origin) -> Ite
             _ID.validate_python(run.config.stem)
         except ValidationError:
             where = origin.place(("runs", number, "config"))
-            yield f"{where}: the name of this file is no id; give the run one, such as `id: a`"
+            yield f"{where}: the name of this file is not an id; give the run one, such as `id: a`"
 
 
 def _planned(suite: Suite, run: SuiteRun, number: int, origin: Origin, folder: Path) -> Iterator[PlannedRun]:

@@ -145,7 +145,7 @@ class YamlText:
                 )
             form = _NAME.fullmatch(match["inside"])
             if form is None:
-                return fault(f"{_short(match[0])} is no variable; write ${{NAME}} or ${{NAME:-default}}")
+                return fault(f"{_short(match[0])} is not a variable; write ${{NAME}} or ${{NAME:-default}}")
             value, default = self.environment.get(form[1]), form[2]
             if value:
                 if named_like_a_secret(form[1]):

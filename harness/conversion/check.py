@@ -108,7 +108,7 @@ def check_quantised(ov: Any, quantised: Any, original: Any, images: Prepared, co
     if not mean <= IMAGE_LIMIT:
         raise ModelError(
             f"INT8 is too far from the graph on {len(shown)} of its own calibration images: the largest difference of "
-            f"a probability is {mean:.3g} on average, at most {IMAGE_LIMIT:g} wanted, and {same} have the same Top-1; "
+            f"a probability is {mean:.3g} on average, at most {IMAGE_LIMIT:g} allowed, and {same} have the same Top-1; "
             "calibrate on more images (`conversion.calibration`), of the kind that the network is for"
         )
     found_text = f"{mean:.1e} (same Top-1 for {same} of {len(shown)})"
@@ -162,10 +162,10 @@ def _form(ov: Any, model: Any, config: Config, candidate: Candidate) -> list[Che
             hint = ""
             if item.name == "output shape":
                 hint = (
-                    "; a shape of another width does not fit `dataset.classes` and `dataset.background_class`: mend "
-                    "them, or `reference.output`"
+                    "; the width does not fit `dataset.classes` and `dataset.background_class`: fix these, or "
+                    "`reference.output`"
                 )
-            raise ModelError(f"check of the written IR failed: {item.name}: {item.found}, wanted {item.wanted}{hint}")
+            raise ModelError(f"check of the written IR failed: {item.name}: {item.found}, expected {item.wanted}{hint}")
     return found
 
 
@@ -180,7 +180,7 @@ def require_probabilities(values: Floats, what: str, color: str, key: str, toler
     low, high, total = float(values.min()), float(values.max()), float(values.sum(dtype=np.float64))
     if low < -1e-6 or high > 1 + 1e-6 or abs(total - 1) > tolerance:
         raise ModelError(
-            f"check of the written IR failed: {what} holds no probabilities for a {color} picture: from {low:.4g} to "
+            f"check of the written IR failed: {what} has no probabilities for a {color} picture: from {low:.4g} to "
             f"{high:.4g}, sum {total:.4g}; name the output after the softmax in `{key}`"
         )
 
@@ -191,7 +191,7 @@ def _require_agreement(difference: float, swapped: float, limit: float, color: s
     cause = "the channels are in the wrong order" if swapped <= limit else "mean, scale or the weights differ"
     raise ModelError(
         f"check of the written IR failed: agreement with the graph on a {color} picture: a probability differs by "
-        f"{difference:.3g}, at most {limit:g} wanted; {cause}"
+        f"{difference:.3g}, at most {limit:g} allowed; {cause}"
     )
 
 
@@ -204,6 +204,6 @@ def require_color_order(difference: float, swapped: float) -> None:
     if swapped <= _clear(difference):
         raise ModelError(
             f"check of the written IR failed: colour order: with red and blue swapped a probability differs by "
-            f"{swapped:.3g} only ({difference:.3g} with the right order), so the order cannot be told; is "
+            f"{swapped:.3g} only ({difference:.3g} with the right order), so the order cannot be determined; is "
             "`reference.output` an output that depends on the picture?"
         )

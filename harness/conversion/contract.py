@@ -78,7 +78,7 @@ def _normalisation_fault(contract: IrContract, config: Config, candidate: Candid
     kind = {
         (True, True): "would be applied twice, inside the IR and by `input`; leave `mean` and `scale` out of `input`",
         (False, False): f"are missing: neither in the IR nor in `input`; write {_yaml(reference, asked.color)} there",
-        (True, False): "inside the IR are not the reference's; run `harness convert`, or mend `reference.input`",
+        (True, False): "inside the IR are not the reference's; run `harness convert`, or fix `reference.input`",
         (False, True): f"in `input` are not the reference's; write {_yaml(reference, asked.color)} there",
     }[inside, outside]
     together = f"together {numbers(whole_mean)} and {numbers(whole_scale)}"

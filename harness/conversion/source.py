@@ -176,7 +176,7 @@ def _fix_shape(config: Config, model: Any, source: Any, shape: list[int]) -> str
     if len(sides) != 4 or any(have not in (-1, want) for have, want in zip(sides[1:], expected[1:], strict=True)):
         raise ModelError(
             f"{config.where('reference.input.name')}: the input '{config.original.input.tensor}' has the shape {free}, "
-            f"{expected} is configured; mend `dataset.preprocess.size`"
+            f"{expected} is configured; fix `dataset.preprocess.size`"
         )
     try:
         model.reshape({source: expected})

@@ -18,6 +18,6 @@ def write_errors(where: str, model: Path) -> Iterator[None]:
         raise type(error)(f"{where}: {model} was not written: {error}") from None
     except OSError as error:
         raise ModelError(
-            f"{where}: {model} cannot be written: {error.strerror or error}; choose another folder, or mend its "
+            f"{where}: {model} cannot be written: {error.strerror or error}; choose another folder, or fix its "
             "permissions"
         ) from error

@@ -60,7 +60,7 @@ def inspect(labelled: Labelled, *, path: str, classes: int, threads: int, images
     about_labels = _label_oddities(pairs, per_class, classes) if per_class else []
     oddities = [*labelled.notes, *about_labels, *_same(pairs, same)]
     if animated:
-        oddities.append(f"{animated} animated images, of which the first frame counts")
+        oddities.append(f"{animated} animated images; only the first frame is used")
     return {
         "path": path,
         "form": labelled.form,
@@ -129,7 +129,9 @@ def _label_oddities(pairs: Sequence[tuple[str, int]], per_class: Counter[int], c
     if len(per_class) < classes:
         found.append(f"{classes - len(per_class)} of {classes} classes have no image")
     if min(per_class, default=0) >= 1 and len(per_class) == classes - 1:
-        found.append("class 0 has no image, and every other has: does the list count from 1, or the background in?")
+        found.append(
+            "class 0 has no image, but all others have; check whether the list counts from 1, or has the background"
+        )
     twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
     if twice:
         found.append(f"{len(twice)} images are listed twice, such as {twice[0]}")
@@ -152,5 +154,6 @@ def _same(pairs: Sequence[tuple[str, int]], same: Sequence[tuple[int, int]]) -> 
         return []
     first, second = same[0]
     apart = sum(pairs[one][1] != pairs[other][1] for one, other in same)
-    labels = f", {apart} of them under another label" if apart else ""
-    return [f"{len(same)} images are the same bytes as another{labels} (first {pairs[second][0]} as {pairs[first][0]})"]
+    labels = f", {apart} of them with a different label" if apart else ""
+    example = f"first {pairs[second][0]} as {pairs[first][0]}"
+    return [f"{len(same)} images have the same bytes as another image{labels} ({example})"]

@@ -70,6 +70,8 @@ def build_manifest(pairs: Sequence[tuple[str, int]], *, classes: int, background
 def _one_based_hint(values: Sequence[int], classes: int) -> str:
     if min(values) >= 1 and max(values) == classes:
         return f". These look 1-based (1..{classes}): subtract 1 from every class"
+    if min(values) >= 0:
+        return f"; if the labels are right, set `dataset.classes: {max(values) + 1}`"
     return ""
 
 

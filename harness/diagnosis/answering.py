@@ -94,7 +94,7 @@ def nothing_explains(search: Search) -> Diagnosis:
     kinds = len({item.cause for item in search.tried if item.causes})
     tail = ""
     if closest and closest[0].max_abs_diff is not None:
-        tail = f" The closest was {closest[0].cause} with {number(closest[0].max_abs_diff)}, which is no parity."
+        tail = f" The closest was {closest[0].cause} with {number(closest[0].max_abs_diff)}, which is not a parity."
     sentence = (
         f"The candidate {bench.candidate.id} differs from {bench.reference.id} by up to "
         f"{number(search.before.largest)} in a probability on {bench.count} images, and none of the {kinds} kinds of "

@@ -152,7 +152,7 @@ def _clean(search: Search) -> Diagnosis:
     largest = search.before.largest
     assert math.isfinite(largest)
     sentence = (
-        f"The candidate {bench.candidate.id} agrees with {bench.reference.id}: the largest probability difference on "
+        f"The candidate {bench.candidate.id} matches {bench.reference.id}: the largest probability difference on "
         f"{bench.count} images is {number(largest)}, {number(bench.limit)} is allowed."
     )
     return Diagnosis(bench.candidate.id, bench.reference.id, "clean", None, sentence, evidence(search, None))

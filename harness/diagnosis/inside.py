@@ -105,7 +105,7 @@ def _mend(search: Search, cause: str) -> str:
         return f"{again}."
     key = key_of(bench.candidate)
     how = f", with `{key}.conversion.weights: f32`," if can_convert else " with weights in f32"
-    return f"{again}{how} where parity is wanted; otherwise it is no fault: set the gates for {_WORDS[cause]} weights."
+    return f"{again}{how} where parity is expected; otherwise set the gates for {_WORDS[cause]} weights."
 
 
 def _lower(sentence: str) -> str:

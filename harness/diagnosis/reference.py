@@ -115,7 +115,7 @@ def _reference_input(bench: Bench, feeding: Feeding, own: Hits, hits: Hits, more
     mend = f"Set {' and '.join(settings)}." if settings else ""
     p = p_value(hits, own)
     sentence = (
-        f"The reference {bench.reference.id} is the one that is fed wrongly: fed {feeding.words} instead of "
+        f"The reference {bench.reference.id} gets the wrong input: fed {feeding.words} instead of "
         f"{wanted.words}, it gets {int(hits.sum())} of {len(hits)} images right instead of {int(own.sum())} "
         f"(p {p:.1g}), {more}."
     )

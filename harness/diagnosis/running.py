@@ -40,13 +40,13 @@ def _name_precision(search: Search, effective: str) -> None:
     bench = search.bench
     key = key_of(bench.candidate)
     asked = bench.candidate.precision
-    wanted = f"Set `{key}.precision: f32` where parity is wanted"
-    mend = f"{wanted}; otherwise it is no fault: set the gates for {effective}"
+    wanted = f"Set `{key}.precision: f32` where parity is expected"
+    mend = f"{wanted}; otherwise it is not a fault: set the gates for {effective}"
     device = f" on {bench.candidate.device}" if bench.candidate.device != "CPU" else ""
     search.around.append(
         Around(
             "device-precision",
-            f"computes in {effective}{device}" + (f" although {asked} was asked for" if asked == "f32" else ""),
+            f"computes in {effective}{device}" + (f" although {asked} was requested" if asked == "f32" else ""),
             "run in f32",
             f"{mend}.",
         )
@@ -105,7 +105,7 @@ def of_output(search: Search, name: str) -> Around:
     key = key_of(search.bench.candidate)
     return Around(
         "wrong-output",
-        "is read at another output than the one with the probabilities",
+        "is read at an output that is not the one with the probabilities",
         f"read at '{name}' instead of '{search.bench.spec.output or 'the only one'}'",
         f"Set `{key}.output: {name}`.",
     )

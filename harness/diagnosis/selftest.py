@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,16 +90,30 @@ def selftest(
     planned = {item.model.id: item for item in plan_models(config)}
     images = open_image_set(config.dataset)
     if len(images.manifest) == 0:
-        raise DatasetError(f"{images.source}: lists no image, so no fault could be seen")
+        raise DatasetError(f"{images.source}: lists no image, so there is nothing to test")
     bench = _Bench(config, candidate, images, planned)
     progress("the faithful candidate")
     bench.evaluate_faithful()
     false_alarms = tuple(gate for gate in bench.judge_faithful() if gate.verdict == "fail")
+    if of_candidate_alone(candidate.id, false_alarms):  # with a wrong model, no fault can be told from its own
+        reason = f"{candidate.id} fails without any fault"
+        return SelfTest(
+            candidate.id,
+            bench.count,
+            tuple(Finding(item.name, None, None, 0, None, reason) for item in faults),
+            false_alarms,
+        )
     findings = []
     for fault in faults:
         progress(fault.name)
         findings.append(bench.try_fault(fault))
     return SelfTest(candidate.id, bench.count, tuple(findings), false_alarms)
+
+
+def of_candidate_alone(candidate: str, failed: Sequence[GatePart]) -> tuple[GatePart, ...]:
+    """Return the gates that a candidate fails and the reference does not: what is wrong with its model."""
+    others = {gate.gate for gate in failed if gate.model != candidate}
+    return tuple(gate for gate in failed if gate.model == candidate and gate.gate not in others)
 
 
 def _choose(config: Config, wanted: str | None) -> Candidate:

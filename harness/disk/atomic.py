@@ -61,7 +61,7 @@ def cannot_write(path: Path, error: OSError, named_by: str | None = None) -> Rec
     option = "--out" if named_by is None else named_by
     chosen = f" with {option}" if option else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        mend = f"make room, then run the same command {'with --resume' if named_by is None else 'again'}"
+        mend = f"free some space, then run the same command {'with --resume' if named_by is None else 'again'}"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         mend = f"choose a folder that this user may write{chosen}"
     else:

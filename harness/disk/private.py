@@ -32,7 +32,7 @@ def foreign(path: Path, stop: Path | None = None) -> str | None:
         except FileNotFoundError:
             continue
         except OSError as error:
-            return f"{place} cannot be looked at ({error.strerror})"
+            return f"{place} cannot be inspected ({error.strerror})"
         if status.st_uid != os.geteuid():
             return f"{place} belongs to another user"
         if stat.S_ISLNK(status.st_mode):

@@ -69,9 +69,9 @@ def make_capsule(config: Config, file: Path, making: Making | None = None) -> Ca
     making = making or Making()
     certify = limited(config.certify, making.certify_pp)
     if certify is not None and config.reference is None:
-        raise ConfigError(f"{config.where('reference')}: is null, and certifying a drop needs a reference; name one")
+        raise ConfigError(f"{config.where('reference')}: is null, but certifying a drop needs a reference; set one")
     if is_capsule(config.dataset.path):
-        raise ConfigError(f"{config.dataset.path}: is a capsule already; make one from the image set")
+        raise ConfigError(f"{config.dataset.path}: is already a capsule; make one from the image set")
     config = config.model_copy(update={"certify": certify})
     require_files(config, candidates=False)
     if config.checksums:
@@ -80,7 +80,7 @@ def make_capsule(config: Config, file: Path, making: Making | None = None) -> Ca
     listed = open_image_set(config.dataset)
     images = ordered(listed, certify, _count(config, certify, making, listed))
     if not len(images.manifest):
-        raise DatasetError(f"{config.dataset.path}: has no image, and an empty capsule would decide nothing")
+        raise DatasetError(f"{config.dataset.path}: has no image, and an empty capsule proves nothing")
     alone = config.model_copy(update={"candidates": ()})
     prepared = prepare_models(alone, images=listed, quiet=making.quiet)
     planned = plan_models(alone, prepared, use_cache=making.use_cache)

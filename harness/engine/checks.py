@@ -65,7 +65,7 @@ def too_many_bad_images(config: Config, manifest: Manifest, bad: Mapping[int, st
     allowed = f" (bad_images.policy is {asked.policy}, {limit} allowed{by_share})"
     plural = "s" if len(names) > 1 else ""
     key = "dataset.bad_images.max_percent" if by_share else "dataset.bad_images"
-    return DatasetError(f"{len(names)} bad image{plural}{allowed}; mend them, or set {key}\n  {shown}")
+    return DatasetError(f"{len(names)} bad image{plural}{allowed}; fix them, or set {key}\n  {shown}")
 
 
 def finished_tables(images: ImageSet, folder: RunFolder, shards: Sequence[tuple[int, range]]) -> list[ShardTable]:

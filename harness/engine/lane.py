@@ -235,7 +235,7 @@ class NonFiniteError(ModelError):
     def naming(self, image_id: str) -> ModelError:
         """Return the same error with the first image's id."""
         return ModelError(
-            f"{self.model}: gave NaN or infinity in its output, first for the image {image_id} "
+            f"{self.model}: returned NaN or infinity, first for the image {image_id} "
             f"({self.images} image{'s' if self.images > 1 else ''} of that shard); no accuracy can be stated. "
             "Check the conversion and the precision"
         )

@@ -77,13 +77,13 @@ class RunFolder:
             self._lock.acquire()
         except Timeout:
             raise RecordError(
-                f"{self.folder}: another run is writing this folder (process id {self._read_owner()}); "
+                f"{self.folder}: another run is writing to this folder (process id {self._read_owner()}); "
                 "wait for it, or choose another --out"
             ) from None
         except OSError as error:
             raise cannot_write(self.folder / ".lock", error) from error
         except NotImplementedError:
-            raise RecordError(f"{self.folder}: its file system knows no locks; choose another --out") from None
+            raise RecordError(f"{self.folder}: its file system does not support locks; choose another --out") from None
         self._remove_torn()
         try:
             write_atomically(self._owner, f"{os.getpid()}\n".encode())
@@ -114,7 +114,9 @@ class RunFolder:
     def refuse_used(self) -> None:
         """Refuse a folder that already holds a run; forget one that never began. Raises ConfigError."""
         if self._is_used():
-            raise ConfigError(f"{self.folder}: already holds a run; choose another --out, or go on with it by --resume")
+            raise ConfigError(
+                f"{self.folder}: already contains a run; choose another --out, or continue it with --resume"
+            )
         with contextlib.suppress(OSError):
             (self.shards / _IDENTITY).unlink()
 

@@ -72,7 +72,7 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
     certify = limited(config.certify, options.certify_pp)
     if certify is not None and config.reference is None:
         raise ConfigError(
-            f"{config.where('reference')}: is null, and certifying a drop needs a reference; name one, or leave out "
+            f"{config.where('reference')}: is null, but certifying a drop needs a reference; set one, or leave out "
             "--certify and `certify`"
         )
     config = config.model_copy(update={"certify": certify})  # the record shows limit, confidence and seed
@@ -148,7 +148,7 @@ def _certifying(run: Run, certify: Certify | None) -> list[str]:
 def _interrupted(run: Run) -> InterruptedRunError:
     done = sum(len(table.rows) for table in run.tables)
     error = InterruptedRunError(
-        f"interrupted after {done} of {len(run.images.manifest)} images; go on with: --resume --out {run.folder}"
+        f"interrupted after {done} of {len(run.images.manifest)} images; continue with: --resume --out {run.folder}"
     )
     error.run_folder = run.folder
     return error

@@ -19,7 +19,7 @@ from harness.importing.metrics import Published, read_metrics
 from harness.importing.model_yml import ModelYml, read_model_yml
 from harness.importing.preprocessing import Pixels, read_pixels
 
-READS = "an accuracy-check.yml of Accuracy Checker (Open Model Zoo), with the model.yml beside it"
+READS = "an accuracy-check.yml of Accuracy Checker (Open Model Zoo), with the model.yml next to it"
 _MOST_ENTRIES = 32
 
 
@@ -101,7 +101,7 @@ def _require_models(document: Document) -> None:
         at = top.at("evaluations")
         raise ConfigError(f"{at}: evaluations by a Python module cannot be imported; `models:` can")
     kinds = {
-        ("model_optimizer_args", "files", "task_type"): "a model.yml; name the accuracy-check.yml beside it",
+        ("model_optimizer_args", "files", "task_type"): "a model.yml; name the accuracy-check.yml next to it",
         ("candidates", "reference"): "a configuration of the harness already",
         ("datasets",): "definitions of data sets; name the accuracy-check.yml, and these with --definitions",
     }
@@ -110,7 +110,7 @@ def _require_models(document: Document) -> None:
             raise ConfigError(f"{document.file}: this is {what}; `harness import` reads {READS}")
     close = nearest("models", [str(name) for name in top.names()])
     near = f"; did you mean `models` where `{close[0]}` is written?" if close else ""
-    raise ConfigError(f"{document.file}: holds no `models:`; `harness import` reads {READS}{near}")
+    raise ConfigError(f"{document.file}: contains no `models:`; `harness import` reads {READS}{near}")
 
 
 def _pairs(

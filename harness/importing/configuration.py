@@ -29,7 +29,7 @@ def write_configuration(
     reference = check.reference
     where = Places(models, out)
     if reference is None:
-        lines.null("reference", "the file has no original model beside the converted one")
+        lines.null("reference", "the file has no original model next to the converted one")
     else:
         lines.put("reference")
         _model(check, reference, lines, where, indent=2)

@@ -70,7 +70,7 @@ class Document:
             problem = getattr(error, "problem", None) or getattr(error, "reason", None) or first_line(error)
             raise ConfigError(f"{place}: not readable as YAML: {problem}") from None
         if not isinstance(values, dict):
-            raise ConfigError(f"{file}: holds no mapping; an accuracy-check.yml begins with `models:`")
+            raise ConfigError(f"{file}: contains no mapping; an accuracy-check.yml begins with `models:`")
         self.lines = reader.lines
         reader.faults += [((*key,), self.line_of(key), "is too large for a number") for key in _too_large(values, ())]
         faults.found += [f"{file}:{line}: {dotted(key)}: {what}" for key, line, what in reader.faults]
@@ -163,7 +163,7 @@ class Part:
             text = str(value)
             if text and text.isprintable():
                 return text
-        self.refuse(name, f"{shown(value)} is no text")
+        self.refuse(name, f"{shown(value)} is not a text")
         return None
 
     def truth(self, name: str, default: bool = False) -> bool:
@@ -185,7 +185,7 @@ class Part:
         if value is None:
             return None
         if value != int(value) or not low <= value <= high:
-            self.refuse(name, f"{value:g} is no whole number from {low} to {high}")
+            self.refuse(name, f"{value:g} is not a whole number from {low} to {high}")
             return None
         return int(value)
 
@@ -196,7 +196,7 @@ class Part:
             return None
         found = number_in(value)
         if found is None:
-            self.refuse(name, f"{shown(value)} is no number")
+            self.refuse(name, f"{shown(value)} is not a number")
         return found
 
     def part(self, name: str) -> Part | None:
@@ -244,7 +244,7 @@ class Part:
             key = (*owner.key, name, index) if isinstance(value, list) else (*owner.key, name)
             text = str(item)
             if isinstance(item, (dict, list)) or item is None or not text.isprintable():
-                self.faults.found.append(f"{owner.document.place(key)}: {shown(item)} is no text")
+                self.faults.found.append(f"{owner.document.place(key)}: {shown(item)} is not a text")
             else:
                 found.append((text, owner.document.short_place(key), owner.document.place(key)))
         return found

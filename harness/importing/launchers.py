@@ -105,7 +105,7 @@ def _refuse_framework(launcher: Part, framework: str, *, several: bool) -> None:
         return
     near = nearest(framework, [*_RUN, *_NOT_RUN])
     hint = f"; did you mean {near[0]}?" if near else ""
-    launcher.refuse("framework", f"{shown(framework)} is no framework of Accuracy Checker{hint}")
+    launcher.refuse("framework", f"{shown(framework)} is not a framework of Accuracy Checker{hint}")
 
 
 def _read_converted(launcher: Part, found: Runner) -> None:
@@ -116,7 +116,7 @@ def _read_converted(launcher: Part, found: Runner) -> None:
             launcher.refuse("model", "a compiled blob cannot be read here; name the .xml")
     weights = launcher.text("weights")
     if weights is not None and (found.model is None or weights != found.model.removesuffix(".xml") + ".bin"):
-        launcher.refuse("weights", "the weights are read from the .bin beside the .xml here; rename or move the file")
+        launcher.refuse("weights", "the weights are read from the .bin next to the .xml here; rename or move the file")
     device = launcher.text("device")
     if device is not None:
         found.device, found.places["device"] = device, launcher.place("device")
@@ -129,7 +129,7 @@ def _read_converted(launcher: Part, found: Runner) -> None:
     elif outputs:
         launcher.refuse("outputs", "several outputs are not read here; a classifier has one")
     if launcher.truth("allow_reshape_input"):
-        launcher.refuse("allow_reshape_input", "the network keeps its input's size here, whatever the images' size is")
+        launcher.refuse("allow_reshape_input", "the network keeps its input's size here, for images of any size")
     for name in ("async_mode", "num_requests", "should_log_cmd", "reset_memory_state"):
         launcher.raw(name)  # speed, a log, and recurrent networks: no prediction of a classifier changes
     config = launcher.part("device_config")
@@ -160,13 +160,13 @@ def _read_properties(part: Part, found: Runner) -> None:
         elif name == "INFERENCE_PRECISION_HINT":
             precision = _HALF.get((part.text(name) or "").lower())
             if precision is None:
-                part.refuse(name, "is no precision that can be pinned here: f32, f16 or bf16")
+                part.refuse(name, "is not a precision that can be pinned here: f32, f16 or bf16")
             else:
                 found.precision, found.places["precision"] = precision, part.place(name)
         else:
             value = part.raw(name)
             if isinstance(value, (dict, list)) or value is None or not str(value).isprintable():
-                part.refuse(name, f"{shown(value)} is no value of a property")
+                part.refuse(name, f"{shown(value)} is not a value of a property")
             else:
                 found.properties[name] = value
                 found.places["properties"] = part.place(name)
@@ -241,14 +241,14 @@ def _read_image_input(part: Part, found: Runner) -> None:
     if precision is not None:
         element = _ELEMENTS.get(precision.upper())
         if element is None:
-            part.refuse("precision", f"{shown(precision)} is no element type that images are fed in here")
+            part.refuse("precision", f"{shown(precision)} is not an element type that images are fed in here")
         else:
             found.element, found.places["element"] = element, part.place("precision")
     shape = part.raw("shape")
     if shape is not None:
         numbers = numbers_in(shape)
         if numbers is None:
-            part.refuse("shape", f"{shown(shape)} is no shape")
+            part.refuse("shape", f"{shown(shape)} is not a shape")
         elif all(abs(number) < 1e9 for number in numbers):
             found.input_size = size_of(numbers)
     part.finish()

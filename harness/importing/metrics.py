@@ -68,7 +68,7 @@ def read_metrics(dataset: Part) -> Published:
             near = nearest(kind, ["accuracy", *_NO_ACCURACY])
             hint = f"; did you mean {near[0]}?" if near else ""
             metric.refuse(
-                "type", f"{shown(kind)} is no metric of a classifier, so what it measures would be lost{hint}"
+                "type", f"{shown(kind)} is not a metric of a classifier, so what it measures would be lost{hint}"
             )
     return found
 
@@ -87,7 +87,7 @@ def _accuracy(metric: Part, found: Published) -> None:
         return
     fraction = number_in(reference)
     if fraction is None or not 0 <= fraction <= 1:
-        metric.refuse("reference", f"{shown(reference)} is no fraction between 0 and 1")
+        metric.refuse("reference", f"{shown(reference)} is not a fraction between 0 and 1")
         return
     percent = number_in(f"{100 * fraction:.10g}")
     if top_k not in (1, 5):

@@ -146,7 +146,7 @@ def _read_reader(dataset: Part, pixels: Pixels) -> None:
     else:
         near = nearest(name, [*DECODERS, "opencv_imread", "pillow_imread"]) if isinstance(name, str) else []
         hint = f"; did you mean {near[0]}?" if near else ""
-        dataset.refuse("reader", f"{shown(name)} is no reader of images{hint}")
+        dataset.refuse("reader", f"{shown(name)} is not a reader of images{hint}")
     pixels.color_place = f"the reader's order, {pixels.decoder_place}"
 
 
@@ -178,7 +178,7 @@ def _read_step(step: Part, pixels: Pixels, input_size: tuple[int, int] | None) -
         known = [*NOT_CARRIED, "resize", "auto_resize", "crop", "normalization", "bgr_to_rgb", "rgb_to_bgr"]
         near = nearest(kind, known)
         hint = f"; did you mean {near[0]}?" if near else ""
-        step.refuse("type", f"{shown(kind)} is no preprocessing of Accuracy Checker{hint}")
+        step.refuse("type", f"{shown(kind)} is not a preprocessing of Accuracy Checker{hint}")
 
 
 def _size(step: Part) -> tuple[int, int] | None:
@@ -205,7 +205,7 @@ def _library(step: Part) -> str | None:
     if library == "tf":
         step.refuse(key, "TensorFlow's resize does not round to whole values, so other pixels would be fed")
     else:
-        step.refuse(key, f"{shown(named)} is none of opencv, pillow and tf")
+        step.refuse(key, f"{shown(named)} is not one of opencv, pillow and tf")
     return None
 
 
@@ -218,7 +218,7 @@ def _filter(step: Part, library: str) -> str | None:
         hint = f"; did you mean {near[0]}?" if near else ""
         step.refuse(
             "interpolation",
-            f"{shown(named)} is no filter of {library} that exists here, so other pixels would be fed{hint}",
+            f"{shown(named)} is not a filter of {library} that exists here, so other pixels would be fed{hint}",
         )
     return found
 
@@ -286,7 +286,7 @@ def _crop(step: Part, pixels: Pixels) -> None:
     square, pillow = step.truth("max_square"), step.truth("use_pillow")
     step.finish()
     if fraction is not None and not 0 <= fraction <= 1:
-        step.refuse("central_fraction", f"{fraction:g} is no fraction between 0 and 1")
+        step.refuse("central_fraction", f"{fraction:g} is not a fraction between 0 and 1")
         return
     chosen = [name for name, value in (("size", size), ("central_fraction", fraction), ("max_square", square)) if value]
     if len(chosen) != 1:

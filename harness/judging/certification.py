@@ -230,7 +230,7 @@ def _sentence(found: Certification) -> str:
     if found.proof == "rejected":
         return f"proven above the limit: Top-1 drop at least {found.at_least_pp:+.3f} pp {proven}"
     between = f"between {found.at_least_pp:+.3f} and {found.at_most_pp:+.3f} pp (each {confidence})"
-    left = "nobody knows what the models say of the images that were left out; mend them"
+    left = "the answers for the excluded images are unknown; fix those images"
     mend = left if found.images + found.left_out == found.population else _images_needed(found)
     return f"not decided: Top-1 drop {between}, {limit}, after {taken}; {mend}"
 
@@ -239,7 +239,7 @@ def _images_needed(found: Certification) -> str:
     from harness.metrics.planning import LARGEST, images_to_certify
 
     if found.population > LARGEST:
-        return "more images would decide"  # beyond what `harness plan` can answer for
+        return "more images are needed"  # beyond what `harness plan` can answer for
     needed = images_to_certify(
         found.limit_pp,
         found.confidence,

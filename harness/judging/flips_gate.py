@@ -67,7 +67,7 @@ class Share:
         hint = ""
         if self.verdict == "inconclusive":
             few = total >= whole
-            hint = f"; {weight_in_words(total, self.most)}" if few else "; more images would decide"
+            hint = f"; {weight_in_words(total, self.most)}" if few else "; more images are needed"
         return f"{found}, limit {self.most:g} %{hint}"
 
 

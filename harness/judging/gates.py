@@ -244,8 +244,11 @@ class _DropOfOneK:
 
 def _on_subset(drops: Sequence[_DropOfOneK], verdict: Verdict, whole: int) -> str:
     """Return one sentence for all of ``drops``, which have the same verdict."""
-    intervals = [f"[{item.interval[0]:+.3f}, {item.interval[1]:+.3f}] pp" for item in drops]
-    first, *others = (f"Top-{item.k} drop: {text}" for item, text in zip(drops, intervals, strict=True))
+    by_interval: dict[str, list[str]] = {}
+    for item in drops:
+        interval = f"[{item.interval[0]:+.3f}, {item.interval[1]:+.3f}] pp"
+        by_interval.setdefault(interval, []).append(f"Top-{item.k}")
+    first, *others = (f"{' and '.join(names)} drop: {text}" for text, names in by_interval.items())
     shown = ", ".join([first.replace("drop:", "drop: paired 95 % interval"), *others])
     limits = list(dict.fromkeys(f"{item.most:g} pp" for item in drops))
     measured = f"{shown} on {drops[0].total:,} of {whole:,} images, limit {' and '.join(limits)}"

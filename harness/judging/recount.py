@@ -81,4 +81,4 @@ def _judged_again(record: RunRecord, table: pa.Table, rules: Rules | None) -> tu
 
 def _unbelievable(record: RunRecord, fault: str) -> RecordError:
     path = record.stored_in / RECORD_FILE
-    return RecordError(f"{path}: cannot be believed: {printable(fault)}; validate again")
+    return RecordError(f"{path}: is inconsistent: {printable(fault)}; validate again")

@@ -95,7 +95,7 @@ class Rules:
             only=found.only,
         )
         if len(rules.gates) != len(rules.models):
-            raise ValueError("candidates: an id is there twice")
+            raise ValueError("candidates: an id appears twice")
         return rules
 
 

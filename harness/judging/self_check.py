@@ -27,13 +27,13 @@ def own_faults(record: RunRecord, rules: Rules | None) -> Iterator[str]:
     yield from _interval_faults(record)
     known = {part.id for part in record.models} | {model.id for model in record.recorded_config.models}
     if repeated := _repeated(part.model for part in record.stability):
-        yield f"the stability of {repeated} is there twice"
+        yield f"the stability of {repeated} appears twice"
     if repeated := _repeated(part.model for part in record.yardsticks):
-        yield f"the yardstick of {repeated} is there twice"
+        yield f"the yardstick of {repeated} appears twice"
     for gate in record.gates:
         # A baseline may have a model that the run does not have any more; its verdict says so.
         if gate.model not in known and (gate.gate, gate.verdict) != ("baseline", "error"):
-            yield f"the gate {gate.gate} is about {gate.model[:80]!r}, which is no model of the run"
+            yield f"the gate {gate.gate} is about {gate.model[:80]!r}, which is not a model of the run"
         yield from _figure_faults(gate)
         if rules is not None and record.status != "complete" and gate.verdict != "error":
             yield f"the gate {gate.gate} of {gate.model} is '{gate.verdict}', but the run is '{record.status}'"
@@ -72,7 +72,7 @@ def _dataset_faults(record: RunRecord, rules: Rules | None) -> Iterator[str]:
 def _model_faults(record: RunRecord, rules: Rules | None) -> Iterator[str]:
     ids = [part.id for part in record.models]
     if repeated := _repeated(ids):
-        yield f"the model {repeated} is there twice"
+        yield f"the model {repeated} appears twice"
     for part in record.models:
         for k, counted in ((1, part.top1), (5, part.top5)):
             if counted is not None:
@@ -106,7 +106,7 @@ def _repeated(names: Iterable[str]) -> str | None:
 def _count_faults(counted: Accuracy, model: str, k: int, evaluated: int) -> Iterator[str]:
     fits = counted.correct <= counted.total == evaluated
     if not fits or not same_number(counted.percent, 100 * counted.correct / evaluated if evaluated else None):
-        yield f"the Top-{k} count of {model} is no count of the {evaluated} evaluated images"
+        yield f"the Top-{k} count of {model} is not a count of the {evaluated} evaluated images"
 
 
 def _interval_faults(record: RunRecord) -> Iterator[str]:
@@ -139,7 +139,7 @@ def _comparison_faults(record: RunRecord) -> Iterator[str]:
 def _agreement_faults(part: Agreement, of: str, evaluated: int) -> Iterator[str]:
     fits = part.count <= part.total <= evaluated
     if not fits or not same_number(part.percent, 100 * part.count / part.total if part.total else None):
-        yield f"the agreement of {of} is no count of the {evaluated} evaluated images"
+        yield f"the agreement of {of} is not a count of the {evaluated} evaluated images"
 
 
 def _drop_faults(part: ComparisonPart, before: ModelPart, after: ModelPart) -> Iterator[str]:
@@ -166,11 +166,11 @@ def _figure_faults(gate: GatePart) -> Iterator[str]:
     where, figures = f"the gate {gate.gate} of {gate.model}", figures_of(gate)
     beyond = [figure.name for figure in figures if figure.is_beyond]
     if gate.verdict == "pass" and beyond and gate.gate != "certify":  # whose bounds may lie on both sides
-        yield f"{where} passed, but its {beyond[0]} is beyond the limit"
+        yield f"{where} passed, but its {beyond[0]} is over the limit"
     if repeated := _repeated(figure.name for figure in gate.figures):
         yield f"{where} has the figure {repeated} twice"
     if gate.figures:
         same = gate_part(gate.gate, gate.model, gate.verdict, gate.reason, gate.figures)
         for name in ("measured", "limit"):
             if getattr(same, name) != getattr(gate, name):
-                yield f"{where} has other numbers in `{name}` than in `figures`"
+                yield f"{where} has different numbers in `{name}` than in `figures`"

@@ -37,7 +37,7 @@ def judge_stability(model: str, part: StabilityPart | None, gate: StabilityGate)
     left_out = "".join(f"; {item.change} {item.note}" for item in passes if item.note is not None)
     if not beyond and not any(item.became for item in tried):
         how = ", ".join(WORDS.get(item.change, item.change) for item in tried)
-        within = "the same in every bit" if gate.max_abs_diff == 0 else f"within {gate.max_abs_diff:g}"
+        within = "bit-identical" if gate.max_abs_diff == 0 else f"within {gate.max_abs_diff:g}"
         if not {"again", "order", "in_flight", "later"} <= {item.change for item in tried}:
             return gate_part(GATE, model, "error", "not every change was tried", figures)
         return gate_part(GATE, model, "pass", f"{part.images} images: {within} {how}{left_out}", figures)
@@ -61,7 +61,7 @@ def _cause(tried: Sequence[StabilityPass], beyond: Sequence[StabilityPass], gate
     if len(known) == len(course) > 1 and all(one < other for one, other in itertools.pairwise(known)):
         return "the answers drift: each pass differs more than the one before"
     if "again" in broke:
-        return "a later answer to the same image is another one"
+        return "repeating an image gives a different answer"
     if broke == {"order"}:
         return "the answers depend on the order of the images"
     if broke == {"batch"}:
@@ -72,7 +72,7 @@ def _cause(tried: Sequence[StabilityPass], beyond: Sequence[StabilityPass], gate
         return "the answers depend on what is computed at the same time"
     if broke == {"later"}:
         return f"the answers changed in the end (beyond {gate.max_abs_diff:g})"
-    return "from some pass on the answers are other ones"
+    return "the answers change from some pass on"
 
 
 def _told(item: StabilityPass, images: int) -> str:

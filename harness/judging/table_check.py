@@ -74,7 +74,7 @@ def judged_again(record: RunRecord, table: pa.Table, rules: Rules | None) -> Run
 def _rows(record: RunRecord, table: pa.Table, rules: Rules | None) -> _Rows:
     """Read a table as arrays. Raises DisagreementError where it is none of this run, or lacks what is needed."""
     if fault := column_fault(table):
-        raise DisagreementError(f"predictions.parquet is no per-image table of a run: {fault}")
+        raise DisagreementError(f"predictions.parquet is not a per-image table of a run: {fault}")
     evaluated = [part.id for part in record.models if part.top1 is not None]
     if rules is not None:
         for model in (part.id for part in record.models if part.status == "ok"):
@@ -92,7 +92,7 @@ def _rows(record: RunRecord, table: pa.Table, rules: Rules | None) -> _Rows:
     except (KeyError, ValueError, TypeError):
         sound = False
     if not sound:
-        raise DisagreementError("predictions.parquet holds other values than a run writes")
+        raise DisagreementError("predictions.parquet contains other values than a run writes")
     return _Rows(manifest, outcomes, [model for model in outcomes if _has(table, model, *_FIELDS)])
 
 
@@ -130,7 +130,7 @@ def _image_faults(record: RunRecord, table: pa.Table, rows: _Rows, rules: Rules 
         yield f"it says {record.dataset.evaluated} images, predictions.parquet has {table.num_rows}"
         return
     if any(name is None for name in names) or rows.manifest.fingerprint() != record.dataset.fingerprint:
-        yield "predictions.parquet has other images or labels than were evaluated"
+        yield "predictions.parquet has different images or labels than were evaluated"
         return
     if rules is None:
         return

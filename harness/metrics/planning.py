@@ -90,7 +90,7 @@ def images_to_see(share: float, confidence: float) -> int:
     1 - (1 - share)^n >= confidence, for draws at random. Raises ValueError unless 0 < share <= 1.
     """
     if not 0 < share <= 1:
-        raise ValueError(f"a share of {share:g}: a fraction above 0 is wanted")
+        raise ValueError(f"a share of {share:g}: a fraction above 0 is expected")
     return 1 if share == 1 else math.ceil(math.log(1 - confidence) / math.log1p(-share))
 
 
@@ -161,5 +161,5 @@ def _fails_from(images: int, limit_pp: float, z: float, discordant: float) -> fl
 def z_of(confidence: float) -> float:
     """Return the standard normal's quantile of a two-sided interval. Raises ValueError unless 0 < confidence < 1."""
     if not 0 < confidence < 1:
-        raise ValueError(f"a confidence of {confidence:g}: a fraction between 0 and 1 is wanted")
+        raise ValueError(f"a confidence of {confidence:g}: a fraction between 0 and 1 is expected")
     return NormalDist().inv_cdf((1 + confidence) / 2)

@@ -74,7 +74,7 @@ class SumTest:
         if self.population < 1:
             raise ValueError("a population of no value has no sum to test")
         if not 0 < self.error < 1:
-            raise ValueError(f"an error rate of {self.error:g}: a fraction between 0 and 1 is wanted")
+            raise ValueError(f"an error rate of {self.error:g}: a fraction between 0 and 1 is expected")
         self._log_parts = np.log([wager.weight for wager in self.wagers])
 
     @property

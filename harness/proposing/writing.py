@@ -137,7 +137,7 @@ def _converted(original: FoundModel, lines: YamlLines) -> None:
     lines.put("output", "output", "the name that the conversion gives it", 4)
     if original.description.derivation == "quantised":
         lines.put("gates", indent=4)
-        lines.null("parity", "a quantised original rounds otherwise than what is converted from it", 6)
+        lines.null("parity", "a quantised original rounds differently from what is converted from it", 6)
         drop = {"top1_max_pp": _ROUNDING_PP, "top5_max_pp": _ROUNDING_PP}
         lines.put("drop", drop, "so some answers differ: what 8 bits may cost", 6)
     lines.put("conversion", {"automatic": True}, "without it: run `harness convert`", 4)

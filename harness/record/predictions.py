@@ -40,7 +40,7 @@ def column_fault(table: pa.Table) -> str | None:
     kinds = {"image_id": (pa.string(), pa.large_string()), "label": (pa.int32(), pa.int64())}
     names = table.column_names
     if len(set(names)) != len(names):
-        return "a column is there twice"
+        return "a column appears twice"
     for name in names:
         own = kinds.get(name) or _types(pa).get(name.rpartition(".")[2] if "." in name else "")
         if own and table.schema.field(name).type not in own:

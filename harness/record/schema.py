@@ -123,10 +123,12 @@ class ModelPart(_Part):
     images_per_second: FiniteFloat | None = Field(description="Images per second of inference; null when cached.")
     cached: bool = False
     status: Literal["ok", "error", "unavailable"] = Field(
-        "ok", description="`error`: it failed while the others went on; `unavailable`: an optional device is not there."
+        "ok", description="`error`: it failed while the others went on; `unavailable`: an optional device is absent."
     )
     error: str | None = None
-    latency_ms: Latency | None = Field(None, description="Of a request, measured in passing while all cores are busy.")
+    latency_ms: Latency | None = Field(
+        None, description="Of a request, measured during the run while all cores are busy."
+    )
     model_bytes: NonNegativeInt | None = Field(None, description="Size of the model's files.")
     preprocessing: PreprocessingPart | None = Field(None, description="How images became its pixels.")
     properties: dict[str, PropertyPart] = Field({}, description="Properties set on the backend, by name.")

@@ -24,7 +24,7 @@ def suite_folder(suite: LoadedSuite, out: Path | None, *, resume: bool, reports:
         point_latest(folder)
         return folder
     if (out / SUITE_FILE).exists():
-        raise RecordError(f"{printable(str(out))}: holds a suite already; choose another --out, or go on with --resume")
+        raise RecordError(f"{printable(str(out))}: already contains a suite; choose another --out, or add --resume")
     make_folder(out)
     return out
 

@@ -103,7 +103,7 @@ def test_hostile_or_senseless_references_are_refused(repository: Repository, lin
 
 
 def test_a_good_one_that_is_no_ancestor_is_refused(repository: Repository, line: list[str]) -> None:
-    with pytest.raises(ConfigError, match="is no ancestor of"):
+    with pytest.raises(ConfigError, match="is not an ancestor of"):
         commits(repository, f"main..{line[0]}")
 
 

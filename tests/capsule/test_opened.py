@@ -135,7 +135,7 @@ def test_encoded_images(tmp_path: Path) -> None:
         (put("labels", np.zeros(2, np.float32)), "`labels` is f4"),
         (put("digests", np.zeros((2, 31), np.uint8)), "`digests`"),
         (put("answers", np.zeros((2, 4), np.float32)), "`answers`"),
-        (put("answers", np.array([[np.nan] * 3] * 2, np.float32)), "is no number"),
+        (put("answers", np.array([[np.nan] * 3] * 2, np.float32)), "is not a number"),
         (put("answers", b"x" * 24), "`answers` is bytes"),
         (put("pixels/0/0", np.zeros((2, 2, 3, 3), np.uint8)), "pixels/0/0"),
         (put("pixels/0/0", np.zeros((2, 2, 2, 3), np.float32)), "pixels/0/0"),

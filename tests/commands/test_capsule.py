@@ -90,7 +90,7 @@ def test_other_commands_say_that_it_is_a_capsule(folder: Path, capsys: pytest.Ca
     assert main(["config", "check", str(folder / "a.capsule")]) == 2
     assert "`harness validate` runs" in capsys.readouterr().err
     assert main(["capsule", "show", str(folder / "config.yml")]) == 3
-    assert "is no parity capsule" in capsys.readouterr().err
+    assert "is not a parity capsule" in capsys.readouterr().err
     assert main(["capsule", "make", str(folder / "config.yml"), "x", "--discordant", "200"]) == 2
 
 

@@ -95,3 +95,10 @@ def test_flips_have_the_names_of_their_classes(runs: tuple[Path, Path], tmp_path
         document["config"].setdefault("dataset", {}).update(class_names=str(names), background_class=False)
         file.write_text(json.dumps(document))
     assert ", 5 (kind 5): 5 (kind 5) in A, 6 (kind 6) in B" in run(options(runs)).text
+    for folder in runs:
+        document = json.loads((folder / "run.json").read_text())
+        document["config"]["dataset"]["background_class"] = True
+        (folder / "run.json").write_text(json.dumps(document))
+    text = run(options(runs)).text
+    assert ", 5/4 (kind 4): 5/4 (kind 4) in A, 6/5 (kind 5) in B" in text
+    assert "(classes: network/data set):" in text

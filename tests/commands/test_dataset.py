@@ -64,7 +64,8 @@ def test_inspect_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert found["bad_images"]["count"] == 2
     assert [item["reason"].partition(":")[0] for item in found["bad_images"]["first"]] == ["cut off", "empty file"]
     assert any(
-        "1 images are the same bytes as another, 1 of them under another label" in item for item in found["oddities"]
+        "1 images have the same bytes as another image, 1 of them with a different label" in item
+        for item in found["oddities"]
     )
     first = found["examples"][0]
     assert (first["id"], first["class"], first["name"][:9]) == ("ILSVRC2012_val_00000001.JPEG", 65, "sea snake")
@@ -107,7 +108,7 @@ def test_the_index_gives_the_same_set_again(folder: Path, capsys: pytest.Capture
     ("arguments", "code", "words"),
     [
         (["inspect", "{}/nowhere"], 3, "no such file or folder"),
-        (["inspect", "{}", "--form", "floppy"], 3, "'floppy' is no form"),
+        (["inspect", "{}", "--form", "floppy"], 3, "'floppy' is not a form"),
         (["inspect", "{}", "--labels", "{}/nowhere"], 3, "cannot be read"),
         (["inspect", "{}", "--class-names", "{}/nowhere"], 3, "cannot be read"),
     ],
@@ -117,6 +118,19 @@ def test_what_is_refused(
 ) -> None:
     assert main(["dataset", *(item.format(folder) for item in arguments)]) == code
     assert words in capsys.readouterr().err
+
+
+def test_what_can_be_described_is_described_with_exit_code_0(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "list.txt").write_text("nowhere.JPEG 1\n")
+    found = inspect(capsys, folder, "--labels", tmp_path / "list.txt")
+    assert (found["images"], found["labels"]["source"]) == (7, "none")
+    assert any("names 1 image" in sentence for sentence in found["oddities"])
+    (tmp_path / "empty").mkdir()
+    found = inspect(capsys, tmp_path / "empty")
+    assert (found["form"], found["images"]) == ("unknown", 0)
+    assert "no known form of image set" in found["oddities"][0]
 
 
 def test_own_class_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,6 +50,6 @@ def test_a_fault_writes_nothing(file: Path, capsys: pytest.CaptureFixture[str]) 
 def test_another_kind_of_file_is_told_what_is_read(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text("version: 1\nreference: {id: tf}\n")
     assert main(["import", str(file)]) == 2
-    reads = "an accuracy-check.yml of Accuracy Checker (Open Model Zoo), with the model.yml beside it"
+    reads = "an accuracy-check.yml of Accuracy Checker (Open Model Zoo), with the model.yml next to it"
     said = f"this is a configuration of the harness already; `harness import` reads {reads}"
     assert capsys.readouterr().err == f"harness: {file}: {said}\n"

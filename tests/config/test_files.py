@@ -73,7 +73,7 @@ def test_near_misses(example: Example, tmp_path: Path) -> None:
     config = whole(example, tmp_path, ("build/mobilenet_v2", "biuld/mobilenet_v2"))
     assert f"(there is {tmp_path}/build)" in refused(config)
     config = whole(example, tmp_path, ("build/mobilenet_v2", "c.yml/mobilenet_v2"))
-    assert f"({tmp_path}/c.yml is no folder)" in refused(config)
+    assert f"({tmp_path}/c.yml is not a folder)" in refused(config)
 
 
 def test_weights_without_their_file(example: Example, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_the_example_of_the_design_loads_word_for_word(example: Example) -> None
 @pytest.mark.shared
 def test_the_example_is_the_designs() -> None:
     if not DESIGN.exists():
-        pytest.skip("the design lies beside the project, and it is not there")
+        pytest.skip("the design lies next to the project, and it is not there")
     blocks = re.findall(r"```yaml\n(.*?)```", DESIGN.read_text(encoding="utf-8"), re.DOTALL)
     assert (Path(__file__).parent / "example.yml").read_text(encoding="utf-8") in blocks
 
@@ -152,7 +152,7 @@ def test_all_faults_at_once_with_file_line_key_and_mend(example: Example) -> Non
     at = line_of(path, "lables")
     assert one("lables") == f"{path}:{at}: dataset.lables: unknown key; did you mean `labels`?"
     assert one("dataset.images").startswith(f"{path}:{line_of(path, 'many')}: dataset.images: ")
-    assert one("color").endswith("'rgb' is none of 'RGB' or 'BGR'; did you mean 'RGB'?")
+    assert one("color").endswith("'rgb' is not one of 'RGB' or 'BGR'; did you mean 'RGB'?")
     assert one("device").startswith(f"{path}:{line_of(path, 'device: GPU')}: candidates[0].device: written twice")
     assert f"first in line {line_of(path, 'device: CPU')}" in one("device")
     assert one("reference.model").startswith(f"{path}:{line_of(path, 'reference:')}: reference.model: is missing: ")
@@ -187,7 +187,7 @@ def test_all_faults_at_once_with_file_line_key_and_mend(example: Example) -> Non
         ("${IMAGENET_VAL}", "[a]", "dataset.path: should be a path"),
         ("id: ir", "id: tf", "candidates[0].id: the id 'tf' is reference's already"),
         ("preprocess: {", "preprocess: 3 #", "dataset.preprocess: should be a mapping"),
-        ("precision: f32", "precision: fp32", "'fp32' is none of"),
+        ("precision: f32", "precision: fp32", "'fp32' is not one of"),
         ("precision: f32", "precision: fp32", "did you mean 'f32'?"),
         (
             "backend: openvino",
@@ -318,7 +318,7 @@ class TestTheFile:
     def test_nothing_in_it(self, tmp_path: Path, text: str) -> None:
         path = tmp_path / "c.yml"
         path.write_text(text)
-        assert refused(path) == f"{path}: the file must hold a mapping that begins with `version: 1`"
+        assert refused(path) == f"{path}: the file must contain a mapping that begins with `version: 1`"
 
     def test_huge(self, tmp_path: Path) -> None:
         path = tmp_path / "c.yml"

@@ -178,7 +178,7 @@ def test_without_a_file(write: Write) -> None:
     data = {**BASE, "matrix": {"models": [{"id": "a", **MODEL}], "precisions": ["f32", "f16"]}}
     assert [item.id for item in Config.model_validate(data).candidates] == ["a-CPU-f32", "a-CPU-f16"]
     assert "candidates" not in data  # what was given is left alone
-    with pytest.raises(ValidationError, match="stands there twice"):
+    with pytest.raises(ValidationError, match="is listed twice"):
         Config.model_validate({**BASE, "matrix": {"models": [{"id": "a", **MODEL}] * 2}})
 
 
@@ -193,7 +193,7 @@ class TestFaults:
             }
         )
         assert faults(path) == [
-            f"{path}:{line_of(path, 'XYZ')}: matrix.models[0].input.color: 'XYZ' is none of 'RGB' or 'BGR'"
+            f"{path}:{line_of(path, 'XYZ')}: matrix.models[0].input.color: 'XYZ' is not one of 'RGB' or 'BGR'"
         ]
 
     def test_of_an_axis(self, write: Write) -> None:
@@ -204,7 +204,7 @@ class TestFaults:
         path = write({"models": [{"id": "a", **MODEL}], "precisions": ["fp32"]})
         (only,) = faults(path)
         assert only.startswith(f"{path}:{line_of(path, 'fp32')}: matrix.precisions[0]")
-        assert "'fp32' is none of" in only
+        assert "'fp32' is not one of" in only
         assert "did you mean 'f32'?" in only
 
     @pytest.mark.parametrize(
@@ -214,15 +214,18 @@ class TestFaults:
             ({"models": [{"id": "a", **MODEL}], "devices": []}, "matrix.devices: is empty; add at least one"),
             ({}, "matrix.models: is missing"),
             (3, "matrix: should be a mapping"),
-            ({"models": [{"id": "a", **MODEL}] * 2}, "matrix.models[1]: 'a' stands there twice"),
-            ({"models": [{"id": "a", **MODEL}], "precisions": ["f32", "f32"]}, "matrix.precisions[1]: 'f32' stands"),
+            ({"models": [{"id": "a", **MODEL}] * 2}, "matrix.models[1]: 'a' is listed twice"),
+            (
+                {"models": [{"id": "a", **MODEL}], "precisions": ["f32", "f32"]},
+                "matrix.precisions[1]: 'f32' is listed twice",
+            ),
             (
                 {"models": [{"id": "a", **MODEL}], "devices": ["AUTO:CPU", "AUTO-CPU"]},
-                "matrix.devices[1]: 'AUTO-CPU' stands there twice; give each device an `id` of its own",
+                "matrix.devices[1]: 'AUTO-CPU' is listed twice; give each device an `id` of its own",
             ),
             (
                 {"models": [{"id": "a", **MODEL}, {"id": "a-B", **MODEL}], "devices": ["C", "B-C"]},
-                "two combinations would be called 'a-B-C-f32'",
+                "two combinations would both be named 'a-B-C-f32'",
             ),
             (
                 {"models": [{"id": "a", **MODEL}], "devices": ["GPU"], "exclude": [{"device": "GPU.1"}]},

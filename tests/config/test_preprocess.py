@@ -111,8 +111,8 @@ def test_a_crop_beyond_a_resize_is_obeyed_where_its_rounding_says_what_is_done_t
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ({"preset": "torchvison"}, "'torchvison' is no preset; did you mean 'torchvision'?"),
-        ({"preset": "zzz"}, "'zzz' is no preset; known are inception, torchvision,"),
+        ({"preset": "torchvison"}, "'torchvison' is not a preset; did you mean 'torchvision'?"),
+        ({"preset": "zzz"}, "'zzz' is not a preset; known are inception, torchvision,"),
         ({"preset": "caffe", **LONG}, "has both `preset` and `steps`"),
         (
             {"preset": "caffe", "interpolation": "area"},
@@ -126,8 +126,8 @@ def test_a_crop_beyond_a_resize_is_obeyed_where_its_rounding_says_what_is_done_t
         ({"steps": [{"rezise": {"size": 8}}]}, "has the unknown step `rezise`; did you mean `resize`?"),
         ({"steps": [{"zzz": {}}]}, "has the unknown step `zzz`; known are resize, crop, normalize"),
         ({"steps": [{"crop": None}]}, "`crop` is empty; write its settings, such as `- crop: {size: 224}`"),
-        ({"steps": ["crop"]}, "is no step; write one key a step"),
-        ({"steps": [{}]}, "is no step; write one key a step"),
+        ({"steps": ["crop"]}, "is not a step; write one key a step"),
+        ({"steps": [{}]}, "is not a step; write one key a step"),
         ({"steps": [{"resize": {}}]}, "has none; a resize needs exactly one of `size`, `short_side`, `long_side`"),
         ({"steps": [{"resize": {"size": 8, "short_side": 8}}]}, "has `size` and `short_side`; a resize needs"),
         ({"steps": [{"crop": {"library": "pillow"}}]}, "has none; a crop needs exactly one of `size`, `fraction`"),

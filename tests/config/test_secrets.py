@@ -206,9 +206,9 @@ def test_a_whole_run(
 
 def test_whatever_part_of_a_record_holds_one() -> None:
     remember(SECRET)
-    text = to_json(run(error=f"{SECRET} is no folder", command=("harness", f"--set=x={SECRET}")))
+    text = to_json(run(error=f"{SECRET} is not a folder", command=("harness", f"--set=x={SECRET}")))
     assert SECRET not in text
-    assert json.loads(text)["error"] == "*** is no folder"
+    assert json.loads(text)["error"] == "*** is not a folder"
 
 
 def test_a_details_line_cannot_be_broken() -> None:

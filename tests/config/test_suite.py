@@ -83,7 +83,7 @@ def test_what_it_plans_is_what_the_configuration_becomes(tmp_path: Path) -> None
         (("[v1, v2]", "[]"), "suite.yml:10: runs[1].sets: is empty"),
         (("[v1, v2]", "[v1, v1]"), "suite.yml:8: runs[1]: the id 'big-v1' is that of suite.yml:8: runs[1] already"),
         (("id: big", "id: a/b"), "suite.yml:9: runs[1].id"),
-        (("  - a.yml", "  - a b.yml"), "suite.yml:7: runs[0].config: the name of this file is no id"),
+        (("  - a.yml", "  - a b.yml"), "suite.yml:7: runs[0].config: the name of this file is not an id"),
         (("  - a.yml", "  - {id: A, config: c.yml}\n  - a.yml"), "the id 'a' is that of suite.yml:7: runs[0] already"),
         (("  - a.yml", "  - 7"), "suite.yml:7: runs[0]: should be a mapping"),
         (("limit: 64", "limit: 0"), "suite.yml:11: runs[1].limit: should be greater than or equal to 1"),

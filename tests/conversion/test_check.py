@@ -121,7 +121,7 @@ def test_an_output_that_does_not_depend_on_the_colours_proves_nothing(configure:
         data["candidates"][0]["input"].update(scale=100.0)
 
     config = configure(tmp_path / "net.pb", plain)
-    with pytest.raises(ModelError, match=r"colour order: .* so the order cannot be told"):
+    with pytest.raises(ModelError, match=r"colour order: .* so the order cannot be determined"):
         check(import_openvino(), tmp_path / "blind.xml", blind, config, config.candidates[0])
 
 

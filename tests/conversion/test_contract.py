@@ -151,7 +151,7 @@ def test_the_old_model_optimizers_ir(shared: Path, configure: Make) -> None:
     assert (found.weights, found.layout, found.shape) == ("f32", "NHWC", (1, 224, 224, 3))
     assert found.parameters["output"] == "MobilenetV2/Predictions/Reshape_1"
     rows = dict(describe(found))
-    assert rows["written down by"] == "model-optimizer"
+    assert rows["preprocessing from"] == "model-optimizer"
     assert rows["color order"] == "as the original model's, swapped inside first"
     assert rows["mean inside"] == rows["scale inside"] == "127.5"
 

@@ -135,7 +135,7 @@ def refused(config: Config, message: str, folder: Path, error: type[Exception] =
         ),
         (
             lambda d: d["candidates"][0].update(output="Net/Logits"),
-            r"the IR's `Net/Logits` holds no probabilities",
+            r"the IR's `Net/Logits` has no probabilities",
         ),
         (lambda d: d["dataset"].update(classes=5), r"output shape: \[1,5\], wanted \[1,6\].*background_class"),
         (lambda d: d["dataset"].update(background_class=False), r"output shape: \[1,5\], wanted \[1,4\]"),
@@ -158,7 +158,7 @@ def test_a_cut_off_graph(tiny: Any, configure: Make, tmp_path: Path, share: floa
 
 
 def test_a_graph_that_is_none_or_is_missing(configure: Make, tmp_path: Path) -> None:
-    (tmp_path / "text.pb").write_text("this is no graph")
+    (tmp_path / "text.pb").write_text("this is not a graph")
     refused(configure(tmp_path / "text.pb"), "no frozen TensorFlow graph", tmp_path)
     refused(configure(tmp_path / "none.pb"), "no such graph", tmp_path)
 

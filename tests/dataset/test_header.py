@@ -168,7 +168,7 @@ def bombs() -> dict[str, bytes]:
 @pytest.mark.parametrize("name", bombs())
 def test_a_bomb_is_refused_before_it_is_decoded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def never() -> Any:
-        raise AssertionError("the decoder was asked")
+        raise AssertionError("the decoder was requested")
 
     monkeypatch.setattr(image_module, "opencv", never)
     with pytest.raises(BadImageError, match=r"absurd dimensions: \d+x\d+ pixels"):

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from harness.capsule.configuration import load
-from harness.commands.selftest import as_json, as_markdown
+from harness.commands.selftest import as_json, as_markdown, bad_model
 from harness.config import load_config
 from harness.diagnosis.faults import FAULTS, Fault
-from harness.diagnosis.selftest import SelfTest, selftest
+from harness.diagnosis.selftest import SelfTest, of_candidate_alone, selftest
 from harness.engine.capsule import Making, make_capsule
 from harness.errors import ConfigError, DatasetError
 from tests.conftest import Tiny, run_harness, write_config, write_images, write_list
@@ -90,6 +90,20 @@ def test_a_faithful_candidate_that_a_gate_fails_is_a_false_alarm(setup: tuple[Ti
     result = selftest(load_config(path), faults=FAULTS[:1])
     assert {(gate.gate, gate.model) for gate in result.false_alarms} == {("target", "ir"), ("target", "tf")}
     assert not result.passed
+
+
+def test_a_candidate_that_is_wrong_by_itself_is_named_and_diagnose_offered(setup: tuple[Tiny, Path]) -> None:
+    path = configured(*setup)
+    data = yaml.safe_load(path.read_text())
+    data["candidates"][0]["input"]["color"] = "RGB" if data["candidates"][0]["input"]["color"] == "BGR" else "BGR"
+    path.write_text(yaml.safe_dump(data))
+    result = selftest(load_config(path), faults=FAULTS[:2])
+    assert findings(result) == {FAULTS[0].name: (None, None), FAULTS[1].name: (None, None)}
+    assert not result.passed
+    text = bad_model(result, of_candidate_alone("ir", result.false_alarms), "x y.yml")
+    lead, *_, last = text.splitlines()
+    assert lead == "FAIL: ir is wrong without any injected fault, so the gates cannot be tested with it"
+    assert last == "  Find the cause: harness diagnose 'x y.yml' --candidate ir"
 
 
 def test_nothing_tried_is_no_pass(setup: tuple[Tiny, Path]) -> None:

@@ -188,7 +188,7 @@ def test_interrupted(project: Path, undisturbed: Path, options: tuple[str, ...])
     assert process.returncode == 130, stderr
     assert "Traceback" not in stderr
     assert stderr.count("harness: interrupted after ") == 1
-    assert f"go on with: --resume --out {run}" in stderr
+    assert f"continue with: --resume --out {run}" in stderr
     assert stdout == ""
     record = json.loads((run / "run.json").read_text())
     assert (record["status"], record["exit_code"]) == ("incomplete", 130)
@@ -206,7 +206,7 @@ def test_a_second_process_is_refused_with_the_first_ones_id(project: Path, undis
         process.send_signal(signal.SIGSTOP)
         second = run_harness("validate", "config.yml", "--no-cache", "--resume", "--out", run, cwd=project)
         assert second.returncode == 3
-        assert f"another run is writing this folder (process id {process.pid})" in second.stderr
+        assert f"another run is writing to this folder (process id {process.pid})" in second.stderr
         assert "Traceback" not in second.stderr
     finally:
         process.send_signal(signal.SIGCONT)
@@ -235,7 +235,7 @@ def test_a_full_disk_in_the_middle(project: Path, undisturbed: Path, small_disk:
     said = [line for line in done.stderr.splitlines() if line.startswith("harness: ")]
     assert len(said) == 1
     assert said[0].endswith(
-        "cannot be written: No space left on device; make room, then run the same command with --resume"
+        "cannot be written: No space left on device; free some space, then run the same command with --resume"
     )
     assert 0 < finished_shards(run) < 16
     assert json.loads((run / "run.json").read_text())["status"] in ("error", "incomplete")

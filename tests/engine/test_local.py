@@ -136,7 +136,7 @@ def test_nan_names_the_image(fakes: Fakes) -> None:
     assert (
         found[1]
         .failures["reference"]
-        .message.startswith("reference: gave NaN or infinity in its output, first for the image image-23 ")
+        .message.startswith("reference: returned NaN or infinity, first for the image image-23 ")
     )
     assert isinstance(error_of(found[1].failures["reference"]), ModelError)
 

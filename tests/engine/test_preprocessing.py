@@ -172,7 +172,7 @@ def test_a_run_is_resumed_and_cached(tiny: Tiny, tmp_path: Path, decodes: Counte
     [
         (
             {"decoder": "pilow", "steps": [SMALL]},
-            "preprocess.decoder: 'pilow' is none of 'opencv' or 'pillow'; did you",
+            "preprocess.decoder: 'pilow' is not one of 'opencv' or 'pillow'; did you",
         ),
         (
             {"steps": [{"rezise": {"size": 8}}]},
@@ -180,7 +180,7 @@ def test_a_run_is_resumed_and_cached(tiny: Tiny, tmp_path: Path, decodes: Counte
         ),
         ({"steps": [{"resize": {"sise": 8}}]}, "preprocess.steps[0].resize.sise: unknown key; did you mean `size`?"),
         ({"step": []}, "preprocess.step: unknown key; did you mean `steps`?"),
-        ({"preset": "torchvison"}, "preprocess.preset: 'torchvison' is no preset; did you mean 'torchvision'?"),
+        ({"preset": "torchvison"}, "preprocess.preset: 'torchvison' is not a preset; did you mean 'torchvision'?"),
         ({"steps": [{"resize": {"short_side": 256}}]}, "preprocess: does not end at one size"),
     ],
 )

@@ -89,7 +89,7 @@ def test_a_second_run_is_refused_with_the_first_ones_process_id(tmp_path: Path) 
             encoding="utf-8",
             check=True,
         )
-        assert f"another run is writing this folder (process id {os.getpid()})" in done.stdout
+        assert f"another run is writing to this folder (process id {os.getpid()})" in done.stdout
         with pytest.raises(RecordError, match=f"process id {os.getpid()}"), RunFolder(folder):
             pass
     with RunFolder(folder):
@@ -112,12 +112,12 @@ def test_a_used_folder_is_refused(tmp_path: Path) -> None:
         run.refuse_used()
         run.save(table(0, range(4)))
         with pytest.raises(
-            ConfigError, match="already holds a run; choose another --out, or go on with it by --resume"
+            ConfigError, match="already contains a run; choose another --out, or continue it with --resume"
         ):
             run.refuse_used()
     with RunFolder(tmp_path / "b") as run:
         (tmp_path / "b" / "run.json").write_text("{}")
-        with pytest.raises(ConfigError, match="already holds a run"):
+        with pytest.raises(ConfigError, match="already contains a run"):
             run.refuse_used()
 
 

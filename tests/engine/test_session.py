@@ -186,7 +186,7 @@ def test_a_share_of_bad_images_ends_a_run_whatever_their_number(project: Project
         data["dataset"]["bad_images"] = {"policy": policy, "max": 1000}
 
     with pytest.raises(
-        DatasetError, match=r"0 allowed, which is 1 % of 10\); mend them, or set .*max_percent"
+        DatasetError, match=r"0 allowed, which is 1 % of 10\); fix them, or set .*max_percent"
     ) as caught:
         project.validate(many)
     assert caught.value.exit_code == 3
@@ -515,7 +515,7 @@ def test_an_interrupted_run_goes_on(project: Project, fakes: Fakes, after: int) 
     with pytest.raises(HarnessError) as caught:
         project.validate(out=project.folder / "run", use_cache=False)
     assert caught.value.exit_code == 130
-    assert f"go on with: --resume --out {project.folder / 'run'}" in str(caught.value)
+    assert f"continue with: --resume --out {project.folder / 'run'}" in str(caught.value)
     record = read_record(project.folder / "run")
     assert (record.status, record.exit_code) == ("incomplete", 130)
     kept = len(list((project.folder / "run" / "shards").glob("*.table")))
@@ -624,7 +624,7 @@ def test_a_used_folder_is_refused_and_left_as_it_is(project: Project) -> None:
     project.images(values_for(LABELS), LABELS)
     project.validate(out=project.folder / "run")
     before = (project.folder / "run" / "run.json").read_bytes()
-    with pytest.raises(ConfigError, match="already holds a run"):
+    with pytest.raises(ConfigError, match="already contains a run"):
         project.validate(out=project.folder / "run")
     assert (project.folder / "run" / "run.json").read_bytes() == before
 

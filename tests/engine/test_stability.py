@@ -114,13 +114,13 @@ def test_a_model_without_a_fault_passes_with_every_change_tried(project: Project
     [
         (
             "wrong second answer",
-            "a later answer to the same image is another one",
+            "repeating an image gives a different answer",
             {"again", "order", "in_flight", "later"},
         ),
         ("wrong batch", "the answers depend on the batch", {"batch"}),
         ("wrong in flight", "the answers depend on how many requests are in flight", {"in_flight"}),
         ("order-dependent", "the answers depend on the order of the images", {"order"}),
-        ("precision", "a later answer to the same image is another one", {"again", "order", "in_flight", "later"}),
+        ("precision", "repeating an image gives a different answer", {"again", "order", "in_flight", "later"}),
         ("drift", "the answers drift", {"again", "order", "in_flight", "later", "batch"}),
         ("says another precision", "precision f32 became bf16", set()),
         ("nan", "a later answer", {"again", "order", "in_flight", "later"}),

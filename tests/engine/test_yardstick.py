@@ -99,7 +99,7 @@ def test_a_network_that_nobody_can_round_decides_nothing(project: Project) -> No
     register(dataclasses.replace(FACTS, runner="tests.engine.conftest:FakeModel"))
     record = project.validate(by("f16", 2))
     assert (record.exit_code, gate_of(record).verdict) == (3, "error")
-    assert "ir: rounding to f16 can be shown of what OpenVINO reads" in gate_of(record).reason
+    assert "ir: rounding to f16 works on a model that OpenVINO reads" in gate_of(record).reason
 
 
 def test_another_candidate_is_a_yardstick(project: Project, fakes: Fakes) -> None:

@@ -138,8 +138,8 @@ class TestMetrics:
     @pytest.mark.parametrize(
         ("metric", "message"),
         [
-            ("{type: acuracy}", r"type: 'acuracy' is no metric of a classifier.*did you mean accuracy\?"),
-            ("{type: accuracy, reference: 71.8}", "reference: 71.8 is no fraction between 0 and 1"),
+            ("{type: acuracy}", r"type: 'acuracy' is not a metric of a classifier.*did you mean accuracy\?"),
+            ("{type: accuracy, reference: 71.8}", "reference: 71.8 is not a fraction between 0 and 1"),
             ("{type: accuracy, match: True}", "match: predictions with several labels"),
             ("{type: accuracy, refrence: 0.7}", "refrence: this key is not known"),
             ("{type: accuracy, abs_threshold: 0.1}", "abs_threshold: set the tolerance in percentage points"),
@@ -241,13 +241,13 @@ class TestOtherFiles:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("task_type: classification\n", "this is a model.yml; name the accuracy-check.yml beside it"),
+            ("task_type: classification\n", "this is a model.yml; name the accuracy-check.yml next to it"),
             ("reference: null\n", "this is a configuration of the harness already"),
             ("datasets: []\n", "this is definitions of data sets"),
             ("evaluations: []\n", "evaluations by a Python module cannot be imported"),
             (
                 "model: []\n",
-                "holds no `models:`; `harness import` reads an accuracy-check.yml .* did you mean `models`",
+                "contains no `models:`; `harness import` reads an accuracy-check.yml .* did you mean `models`",
             ),
             ("models: []\n", "names no entry to import"),
             ("models: 1\n", "models: should be a list"),

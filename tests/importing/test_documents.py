@@ -85,8 +85,8 @@ class TestDocument:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            (b"", "holds no mapping"),
-            (b"- a\n", "holds no mapping"),
+            (b"", "contains no mapping"),
+            (b"- a\n", "contains no mapping"),
             (b"a: [", "not readable as YAML"),
             (b"\xff\xfe", "not UTF-8 text"),
             (b"a: " + b"x" * 1_100_000, "larger than 1,000,000 bytes"),

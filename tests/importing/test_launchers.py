@@ -137,7 +137,7 @@ def test_adapters(part: Callable[[str], Part], adapter: str, output: str | None,
         ),
         (
             "framework: openvino\ninputs: [{name: a, type: INPUT, precision: I64}]\n" + ADAPTER,
-            "2: inputs[0].precision: 'I64' is no element type",
+            "2: inputs[0].precision: 'I64' is not an element type",
         ),
     ],
 )

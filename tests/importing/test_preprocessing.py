@@ -75,7 +75,7 @@ class TestReader:
             ("{type: opencv_imread, reading_flag: gray}", "1: reader.reading_flag: images are decoded in colour"),
             ("{type: pillow_imread, to_rgb: no}", "1: reader.to_rgb: images are decoded to RGB"),
             ("{type: pillow_imread, torgb: no}", "1: reader.torgb: this key is not known"),
-            ("[1]", "is no reader of images"),
+            ("[1]", "is not a reader of images"),
         ],
     )
     def test_others_are_refused(self, faults: Callable[[str], list[str]], reader: str, message: str) -> None:
@@ -195,7 +195,7 @@ class TestCrop:
             ("", "size: 224, central_fraction: 0.5", "contradict each other"),
             ("", "max_square: True", "a square of each image's short side"),
             ("", "use_pillow: True", "neither a size nor a fraction"),
-            ("", "central_fraction: 1.5", "is no fraction between 0 and 1"),
+            ("", "central_fraction: 1.5", "is not a fraction between 0 and 1"),
             ("type: resize, size: 256", "size: 224, use_pillow: True", "Pillow cuts whole values only"),
         ],
     )

@@ -114,7 +114,7 @@ def test_undecided_is_inconclusive_and_says_how_many_images_would_do() -> None:
 def test_a_huge_set_is_no_burden() -> None:
     certifier = Certifier(0.1, 0.95, 10**9)
     certifier.add(*correctness(1, 0, 99))
-    assert certifier.result().sentence.endswith("more images would decide")
+    assert certifier.result().sentence.endswith("more images are needed")
 
 
 def test_nothing_compared_is_no_pass() -> None:

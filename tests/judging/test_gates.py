@@ -296,7 +296,7 @@ class TestJudge:
     def test_a_gate_that_is_off_is_recorded(self) -> None:
         parts = judge_model(judged(model(1, 1, 2), model(1, 1, 2)), Gates(parity=None, target=None, drop=None), None)
         assert [part.verdict for part in parts] == ["not_applicable"] * 3
-        assert {part.reason for part in parts} == {"switched off in the configuration"}
+        assert {part.reason for part in parts} == {"off in the configuration"}
         assert exit_code(parts, evaluated=2) == 5
 
     def test_every_part_can_be_written_as_json(self) -> None:

@@ -121,14 +121,14 @@ def strangers(plain: Plain) -> None:
 
 WITHOUT_TABLE: dict[Callable[[Plain], None], str] = {
     one_raised: "flips of ir do not add up",
-    percent: "is no count of the 24",
-    more_than_all: "is no count of the 24",
-    passing_beside_a_failing_figure: "parity of ir passed, but its max_abs_diff is beyond",
+    percent: "is not a count of the 24",
+    more_than_all: "is not a count of the 24",
+    passing_beside_a_failing_figure: "parity of ir passed, but its max_abs_diff is over",
     other_measured: "other numbers in `measured`",
-    unknown_gate: "'another', which is no model of the run",
+    unknown_gate: "'another', which is not a model of the run",
     failed_with_code_0: "its exit code is 0, its gates mean 1",
     passed_with_code_1: "its exit code is 1, its gates mean 0",
-    fewer_images: "is no count of the 23",
+    fewer_images: "is not a count of the 23",
     strangers: "compares 'another'",
 }
 WITH_TABLE: dict[Callable[[Plain], None], str] = {
@@ -174,7 +174,7 @@ def test_another_table_is_refused(run: Path, column: str, values: pa.Array) -> N
     table = read_predictions(run)
     assert table is not None
     write_predictions(run, table.set_column(table.column_names.index(column), column, values))
-    with pytest.raises(RecordError, match="cannot be believed"):
+    with pytest.raises(RecordError, match="is inconsistent"):
         read_sound_record(run)
 
 
@@ -215,7 +215,7 @@ def test_every_command_refuses_it(
     places = {"RUN": run, "GOOD": made, "FILE": tmp_path / "new.json", "ACCEPTED": accepted}
     code = main([str(places.get(word, word)) for word in command])
     assert code == 3
-    assert "cannot be believed" in capsys.readouterr().err
+    assert "is inconsistent" in capsys.readouterr().err
     assert not (tmp_path / "new.json").exists()
 
 
@@ -264,5 +264,5 @@ def test_a_number_of_hundreds_of_digits_is_refused_and_no_crash(run: Path, place
     edit(run, change)
     if not table:
         (run / "predictions.parquet").unlink()
-    with pytest.raises(RecordError, match="cannot be believed"):
+    with pytest.raises(RecordError, match="is inconsistent"):
         read_sound_record(run)

@@ -269,7 +269,7 @@ class TestWriting:
             write_atomically(path, b"two")
         assert str(caught.value).startswith(f"{path}: cannot be written: {os.strerror(number)}; ")
         if number in (errno.ENOSPC, errno.EDQUOT):
-            assert "make room, then run the same command with --resume" in str(caught.value)
+            assert "free some space, then run the same command with --resume" in str(caught.value)
         assert path.read_bytes() == b"one"
         assert os.listdir(tmp_path) == ["f"]
 
@@ -325,8 +325,8 @@ class TestWriting:
     @pytest.mark.parametrize(
         ("number", "option", "mend"),
         [
-            (errno.ENOSPC, None, "make room, then run the same command with --resume"),
-            (errno.ENOSPC, "--html", "make room, then run the same command again"),
+            (errno.ENOSPC, None, "free some space, then run the same command with --resume"),
+            (errno.ENOSPC, "--html", "free some space, then run the same command again"),
             (errno.EROFS, "--html", "choose a folder that this user may write with --html"),
             (errno.EACCES, "", "choose a folder that this user may write"),
             (errno.EIO, "", "choose another folder"),

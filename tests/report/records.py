@@ -194,7 +194,7 @@ def bf16() -> RunRecord:
                 " only the whole set of 50,000 images would decide",
             ),
         ),
-        warnings=("ir: precision device_default was asked, the device runs bf16; pin `precision: f32`",),
+        warnings=("ir: precision device_default was requested, but the device runs bf16; pin `precision: f32`",),
     )
 
 

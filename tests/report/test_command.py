@@ -50,4 +50,4 @@ def test_a_size_is_a_number_of_megabytes(run: Path, capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit) as stopped:
         main(["report", str(run), "--max-mb", "none"])
     assert stopped.value.code == 2
-    assert "is no size in megabytes" in capsys.readouterr().err
+    assert "is not a size in megabytes" in capsys.readouterr().err

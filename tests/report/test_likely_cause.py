@@ -52,6 +52,14 @@ def test_without_one_nothing_is_said(form: str) -> None:
     assert "likely cause" not in FORMS[form](failed()).casefold()
 
 
+def test_a_single_fix_is_said_once_as_the_next_step() -> None:
+    sentence = "The candidate ir expects BGR. Set `input.color: BGR`."
+    part = DiagnosisPart(model="ir", cause="color-order", sentence=sentence, mend="Set `input.color: BGR`.")
+    text = terminal(failed(part))
+    assert "ir: The candidate ir expects BGR.\n" in text
+    assert text.count("Set `input.color: BGR`") == 2  # first and last, with the verdict
+
+
 def test_an_annotation_has_it_once() -> None:
     assert annotated(failed(CAUSE)).count("Likely cause") == 1
 

@@ -206,5 +206,5 @@ class TestFolder:
         with pytest.raises(ConfigError, match="no suite to resume"):
             suite_folder(loaded, tmp_path, resume=True)
         (tmp_path / "suite.json").write_text("{}")
-        with pytest.raises(RecordError, match="holds a suite already"):
+        with pytest.raises(RecordError, match="already contains a suite"):
             suite_folder(loaded, tmp_path, resume=False)

@@ -69,10 +69,10 @@ def _of_archive(path: Path) -> Described:
         with zipfile.ZipFile(path) as archive:
             entries = {entry.filename: entry for entry in archive.infolist()}
             if len(entries) < len(archive.infolist()):
-                raise ModelError(f"{path}: refused, it holds two files of the same name; {_SAVE_AGAIN}")
+                raise ModelError(f"{path}: refused, it contains two files of the same name; {_SAVE_AGAIN}")
             for name in entries:
                 if name not in (_CONFIG, _METADATA, _WEIGHTS):
-                    raise ModelError(f"{path}: refused, it holds '{name}', which no network needs; {_MEND}")
+                    raise ModelError(f"{path}: refused, it contains '{name}', which no network needs; {_MEND}")
             if absent := [name for name in (_CONFIG, _WEIGHTS) if name not in entries]:
                 raise ModelError(f"{path}: no Keras model, it has no {absent[0]}; {_SAVE_AGAIN}")
             texts = [_text(archive, entries[name], path) for name in (_CONFIG, _METADATA) if name in entries]
@@ -103,7 +103,7 @@ def _of_hdf5(path: Path) -> Described:
         with h5py.File(path, "r") as file:
             if "model_config" not in file.attrs:
                 raise ModelError(
-                    f"{path}: holds weights without the network; save the whole model (`model.save(FILE)`), not "
+                    f"{path}: contains weights without the network; save the whole model (`model.save(FILE)`), not "
                     "`save_weights`"
                 )
             config, version = file.attrs["model_config"], file.attrs.get("keras_version", "")
@@ -187,4 +187,4 @@ def _require_known(item: Mapping[str, Any], path: Path) -> None:
     if name in VALUES or ((name in KNOWN or operation) and of_keras and registered in (None, name)):
         return
     place = f" of {module}" if module else ""
-    raise ModelError(f"{path}: refused, {what}{place} is no known class of Keras; {_MEND}")
+    raise ModelError(f"{path}: refused, {what}{place} is not a known class of Keras; {_MEND}")

@@ -48,7 +48,7 @@ class InterpreterObserver(Observer):
             self._content = path.read_bytes()
             self.network, self._tensors = network_of(self._interpreter, self._content, self._source, output)
         except _ERRORS as error:
-            raise ModelError(f"{path}: LiteRT failed while its operations were looked at: {reason(error)}") from None
+            raise ModelError(f"{path}: LiteRT failed while its operations were inspected: {reason(error)}") from None
         except (struct.error, IndexError):
             raise ModelError(f"{path}: not a LiteRT model, or cut off; fetch or convert it again") from None
 

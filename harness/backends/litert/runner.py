@@ -60,7 +60,9 @@ class LiteRTBackend(Backend):
             warnings.append(f"{self.spec.id}: XNNPACK took no part of this model, LiteRT's own kernels run all of it")
         effective = self._effective_precision()
         if self.spec.precision not in (effective, "device_default"):
-            warnings.append(f"{self.spec.id}: {self.spec.precision} was asked, the model computes in {effective}")
+            warnings.append(
+                f"{self.spec.id}: {self.spec.precision} was requested, but the model computes in {effective}"
+            )
         return Loaded(
             backend=f"litert {FACTS.version().rpartition(' ')[2]}",
             device=self.spec.device,

@@ -59,7 +59,7 @@ def require_inside(model: Path) -> None:
         if not is_inside(model, name):
             raise ModelError(
                 f"{model}: refused, its external data '{name}' is outside the model's folder; "
-                "export the model again with its data beside it"
+                "export the model again with its data next to it"
             )
         if not (model.parent / name).is_file():
             raise ModelError(f"{model}: its external data '{name}' is missing; copy it to {model.parent}")

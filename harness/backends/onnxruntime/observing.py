@@ -37,7 +37,7 @@ class GraphObserver(Observer):
             import onnx
         except ImportError as error:
             raise ModelError(
-                f"{backend.spec.id}: its layers cannot be looked at without the package `onnx` ({error}); run "
+                f"{backend.spec.id}: its layers cannot be inspected without the package `onnx` ({error}); run "
                 "`pip install 'conversion-accuracy-harness[onnx]'`"
             ) from None
         self._onnx = onnx
@@ -99,7 +99,7 @@ class GraphObserver(Observer):
                     rows[name].append(np.asarray(value, np.float32)[:count])
         except self._errors as error:
             raise ModelError(
-                f"{path}: ONNX Runtime failed while its operations were looked at: {reason(error)}"
+                f"{path}: ONNX Runtime failed while its operations were inspected: {reason(error)}"
             ) from None
         return {name: np.concatenate(parts) for name, parts in rows.items()}
 

@@ -123,7 +123,7 @@ def _attribute(ort: Any, where: str, name: str, value: Any) -> Any:
     members = dict(getattr(ort, kind).__members__)
     member = members.get(str(value)) or members.get(f"{prefix}{str(value).upper()}")
     if member is None:
-        raise ConfigError(f"{where}: {value!r} is none of {', '.join(members)}")
+        raise ConfigError(f"{where}: {value!r} is not one of {', '.join(members)}")
     return member
 
 

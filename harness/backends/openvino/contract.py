@@ -110,7 +110,7 @@ def describe(contract: IrContract) -> list[tuple[str, str]]:
     """Return the contract as rows of name and value, to be shown."""
     swap = {None: "unknown", True: "swapped inside first", False: "not swapped inside"}[contract.reversed_channels]
     return [
-        ("written down by", contract.source or "the IR has no preprocessing metadata"),
+        ("preprocessing from", contract.source or "the IR has no preprocessing metadata"),
         ("tool", contract.tool or "unknown"),
         ("model", contract.model_name or "unnamed"),
         ("color order", contract.color or "as the original model's, " + swap if contract.source else "unknown"),

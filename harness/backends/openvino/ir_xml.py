@@ -79,7 +79,7 @@ class _Reader:
         self.parser.StartDoctypeDeclHandler = self._refuse
 
     def _refuse(self, *_: object) -> None:
-        raise ModelError(f"{self.path}: holds a document type declaration, as no OpenVINO IR does; refused")
+        raise ModelError(f"{self.path}: contains a document type declaration, as no OpenVINO IR does; refused")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if not self.stack:

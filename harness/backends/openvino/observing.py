@@ -92,7 +92,7 @@ class ModelObserver(Observer):
                     rows[name].append(value[:kept])
         except RuntimeError as error:
             raise ModelError(
-                f"{self._backend.spec.id}: {self._backend.spec.device} failed while its operations were looked at: "
+                f"{self._backend.spec.id}: {self._backend.spec.device} failed while its operations were inspected: "
                 f"{reason(error)}"
             ) from None
         values = {name: np.concatenate(parts) for name, parts in rows.items()}

@@ -45,7 +45,7 @@ def _require(core: Any, spec: ModelSpec, device: str, name: str, value: Any, pre
         raise ConfigError(f"{where}: is not set here: {_OWN[name]}")
     if name == PRECISION and spec.precision != "device_default":
         raise ConfigError(
-            f"{where}: `precision: {spec.precision}` pins it; write `precision: device_default` beside it"
+            f"{where}: `precision: {spec.precision}` pins it; write `precision: device_default` next to it"
         )
     try:
         supported = {str(key): str(kind) for key, kind in core.get_property(device, "SUPPORTED_PROPERTIES").items()}
@@ -103,7 +103,7 @@ def _text(value: Any) -> str:
 def deviating(properties: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return a sentence for each property that became another than was asked."""
     return [
-        f"{name}: {pair['requested']} was asked for, the compiled model reports {pair['effective']}"
+        f"{name}: {pair['requested']} was requested, but the compiled model reports {pair['effective']}"
         for name, pair in properties.items()
         if pair["effective"] is not None and not _is_same(pair["requested"], pair["effective"])
     ]

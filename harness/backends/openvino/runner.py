@@ -117,7 +117,7 @@ class OpenVINOBackend(Backend):
             there, why = [], error
         if not there or (number and number not in there):
             asked = "" if name == self.spec.device else f" (in '{self.spec.device}')"
-            if base in _KNOWN and not number:
+            if base in _KNOWN and (why or not number):
                 raise AbsentDeviceError(f"{self.spec.id}: {not_found(name, why)}{asked}")
             available = list(core.available_devices)
             close = nearest(name.upper(), available)

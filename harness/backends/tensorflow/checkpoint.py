@@ -45,7 +45,7 @@ class Checkpoint:
         self._errors = (tf.errors.OpError, ValueError, RuntimeError, TypeError)
         index, files = prefix.with_name(f"{prefix.name}.index"), data_files(prefix)
         if not index.is_file():
-            raise ModelError(f"{index}: the checkpoint's index is missing; copy it beside its .data files")
+            raise ModelError(f"{index}: the checkpoint's index is missing; copy it next to its .data files")
         if not files:
             raise ModelError(f"{prefix}.data-00000-of-00001: the checkpoint's values are missing; copy them there")
         self._bytes = sum(path.stat().st_size for path in files)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness.backends.tensorflow.nodes import PLACEHOLDERS
 from harness.backends.tensorflow.operations import Operation, Operations
-from harness.errors import ModelError, nearest
+from harness.errors import ModelError, WrongNameError, nearest
 
 _LARGEST = 2**31 - 1  # a protocol buffer's own limit
 _VARINT, _BYTES = 0, 2
@@ -89,7 +89,7 @@ class Graph:
         close = nearest(node, shown) or nearest(node, known)
         mend = f"did you mean `{close[0]}`? " if close else ""
         listed = ", ".join(shown[:10]) + (", ..." if len(shown) > 10 else "") or "none"
-        raise ModelError(f"{where}: {self.path} has no {kind} `{name}`; {mend}its {kind}s are: {listed}")
+        raise WrongNameError(f"{where}: {self.path} has no {kind} `{name}`; {mend}its {kind}s are: {listed}")
 
 
 def tensor_name(name: str) -> str:
@@ -138,10 +138,10 @@ def _text(data: memoryview, start: int, end: int, wanted: int) -> str:
 def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > _LARGEST:
-            raise ModelError(f"{path}: larger than {_LARGEST} bytes; this is no frozen graph")
+            raise ModelError(f"{path}: larger than {_LARGEST} bytes; this is not a frozen graph")
         return path.read_bytes()
     except FileNotFoundError:
-        raise ModelError(f"{path}: no such graph; run `harness fetch CONFIG`, or mend `reference.model`") from None
+        raise ModelError(f"{path}: no such graph; run `harness fetch CONFIG`, or fix `reference.model`") from None
     except IsADirectoryError:
         raise ModelError(f"{path}: a folder, not a frozen graph; name the .pb file itself") from None
     except OSError as error:
@@ -220,7 +220,7 @@ def _require_whole(nodes: dict[str, Node]) -> None:
     for node in nodes.values():
         for name in node.inputs:
             if name not in nodes:
-                raise _CutOffError(f"its node `{node.name}` reads `{name}`, which is not there")
+                raise _CutOffError(f"its node `{node.name}` reads `{name}`, which is missing")
 
 
 def _fields(data: memoryview, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
@@ -255,7 +255,7 @@ def _varint(data: memoryview, position: int, end: int) -> tuple[int, int]:
         shift += 7
         if shift > 63:
             raise _NoGraphError(f"unknown content at byte {position}")
-    raise _CutOffError(f"a number runs beyond its end at byte {end}")
+    raise _CutOffError(f"a number exceeds its end at byte {end}")
 
 
 def with_placeholder(data: bytes, name: str) -> bytes:

@@ -133,7 +133,7 @@ class TensorFlowBackend(Backend):
         asked = self.spec.precision
         if asked in (effective, "device_default"):
             return ()
-        return (f"{self.spec.id}: {asked} was asked, the graph computes in {effective}",)
+        return (f"{self.spec.id}: {asked} was requested, but the graph computes in {effective}",)
 
     def _device_warnings(self, devices: list[str]) -> tuple[str, ...]:
         if not devices:

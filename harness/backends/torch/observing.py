@@ -35,9 +35,9 @@ class TorchObserver(Observer):
             self._graph = open_graph(self._torch, *backend.port)
             self.network = network_of(self._graph)
         except ModelError as error:
-            raise ModelError(f"{backend.spec.model}: its layers cannot be looked at: {error}") from None
+            raise ModelError(f"{backend.spec.model}: its layers cannot be inspected: {error}") from None
         except Exception as error:  # noqa: BLE001  (PyTorch raises all kinds)
-            raise ModelError(f"{backend.spec.model}: its layers cannot be looked at: {reason(error)}") from None
+            raise ModelError(f"{backend.spec.model}: its layers cannot be inspected: {reason(error)}") from None
 
     def answers(self, pixels: Pixels) -> Probabilities:
         """Return what the model gives, float32 (n, outputs)."""
@@ -61,7 +61,7 @@ class TorchObserver(Observer):
                     found = self._graph.run(given, names, self._fed(fed, start, count, len(part), given))
                 except Exception as error:  # noqa: BLE001  (PyTorch raises all kinds where a network cannot run)
                     raise ModelError(
-                        f"{self._backend.spec.model}: PyTorch failed while its operations were looked at: "
+                        f"{self._backend.spec.model}: PyTorch failed while its operations were inspected: "
                         f"{reason(error)}"
                     ) from None
                 for name in names:

@@ -53,7 +53,7 @@ class TorchBackend(Backend):
             effective = types_of(self._torch, lambda: self._rows(black))
         warnings: tuple[str, ...] = ()
         if self.spec.precision not in (effective, "device_default"):
-            warnings = (f"{self.spec.id}: {self.spec.precision} was asked, the model computes in {effective}",)
+            warnings = (f"{self.spec.id}: {self.spec.precision} was requested, but the model computes in {effective}",)
         return Loaded(
             backend=f"torch {self._torch.__version__}",
             device=self.spec.device,
@@ -112,7 +112,7 @@ class TorchBackend(Backend):
             raise ModelError(f"{self.spec.model}: PyTorch failed: {reason(error)}") from None
         chosen = answer[self._output] if isinstance(answer, (tuple, list)) else answer
         if not isinstance(chosen, self._torch.Tensor):
-            raise ModelError(f"{self.spec.model}: the output '{self.spec.output}' is no tensor; export it with one")
+            raise ModelError(f"{self.spec.model}: the output '{self.spec.output}' is not a tensor; export it with one")
         real = chosen.dequantize() if chosen.is_quantized else chosen
         return rows_of(self.spec, real.to("cpu", self._torch.float32).numpy(), len(part))
 

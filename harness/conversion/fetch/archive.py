@@ -48,8 +48,8 @@ def fetch(config: Config, *, quiet: bool = False) -> list[Path]:
             _download(file, (wanted.url, *wanted.mirrors), wanted.bytes, wanted.sha384, quiet=quiet)
     except OSError as error:
         raise DownloadError(
-            f"{config.where('archive.folder')}: {error.filename or folder}: {error.strerror or error}; make room, mend "
-            "the permissions, or name another folder with `--set archive.folder=FOLDER`"
+            f"{config.where('archive.folder')}: {error.filename or folder}: {error.strerror or error}; free space, "
+            "fix the permissions, or name another folder with `--set archive.folder=FOLDER`"
         ) from error
     return unpack(file, folder, wanted.members)
 
@@ -63,9 +63,9 @@ def _require_right(file: Path, size: int, sha384: str) -> None:
     """Raise DownloadError where a file that is there is not the archive that was stated."""
     import pooch
 
-    mend = f"delete it (`rm {file}`) and run `harness fetch CONFIG` again, or mend `archive` if it is the right one"
+    mend = f"delete it (`rm {file}`) and run `harness fetch CONFIG` again, or fix `archive` if it is the right one"
     if not file.is_file():
-        raise DownloadError(f"{file}: is no file; it is where the archive goes, move it away")
+        raise DownloadError(f"{file}: is not a file; it is where the archive goes, move it away")
     there = file.stat().st_size
     if there != size:
         raise DownloadError(f"{file}: not the archive: it has {there} bytes, `archive.bytes` states {size}; {mend}")

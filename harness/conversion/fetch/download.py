@@ -122,7 +122,7 @@ class ResumingDownload:
         except (requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema) as error:
             raise DownloadError(f"{url}: leads to an address that is not http or https ({error}); refused") from None
         except (requests.exceptions.InvalidURL, requests.exceptions.TooManyRedirects) as error:
-            raise DownloadError(f"{url}: {error}; mend `archive.url`") from None
+            raise DownloadError(f"{url}: {error}; fix `archive.url`") from None
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _TryAgainError(_reason(error)) from None
         if stream.tell() < self.size:

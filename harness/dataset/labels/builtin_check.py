@@ -86,5 +86,5 @@ def check_against_builtin(names: Sequence[str], classes: Sequence[int], *, sourc
         elif mistake.name == "devkit ids from 1":
             mended = np.where(classed == CLASSES, classes_in_devkit_order()[-1], mended)
         if np.mean(mended == official) >= _FITS:
-            raise DatasetError(f"{start}, because {mistake.sentence} {example}. Mend the list, or {_MEND}; {TRUST}")
-    raise DatasetError(f"{start} {example}. Mend the list, or {_MEND}; {TRUST}")
+            raise DatasetError(f"{start}, because {mistake.sentence} {example}. Fix the list, or {_MEND}; {TRUST}")
+    raise DatasetError(f"{start} {example}. Fix the list, or {_MEND}; {TRUST}")

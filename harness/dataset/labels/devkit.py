@@ -50,11 +50,11 @@ def read_devkit(path: Path) -> LabelTable:
     notes: list[str] = []
     if meta is None:
         order = [int(index) for index in classes_in_devkit_order()]
-        notes.append(f"{path}: no {META} beside it; the devkit's ids are mapped to classes by the built-in table")
+        notes.append(f"{path}: no {META} next to it; the devkit's ids are mapped to classes by the built-in table")
     else:
         order = _order(path, meta)
         if order != classes_in_devkit_order().tolist():
-            notes.append(f"{path}: its {META} orders the classes otherwise than the published devkit does")
+            notes.append(f"{path}: its {META} orders the classes differently from the published devkit")
     names = [f"ILSVRC2012_val_{number:08d}" for number in range(1, len(ids) + 1)]
     return LabelTable(f"devkit {path}", names, [order[value - 1] for value in ids], whole=True, notes=tuple(notes))
 
@@ -66,7 +66,7 @@ def _file(path: Path) -> bytes:
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
     if len(data) > _LARGEST:
-        raise DatasetError(f"{path}: larger than {_LARGEST:,} bytes; this is no file of the devkit")
+        raise DatasetError(f"{path}: larger than {_LARGEST:,} bytes; this is not a file of the devkit")
     return data
 
 
@@ -85,7 +85,7 @@ def _from_archive(path: Path) -> tuple[bytes, bytes | None]:
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise DatasetError(f"{path}: cannot be read as the devkit's archive: {error}") from None
     if GROUND_TRUTH not in found:
-        raise DatasetError(f"{path}: holds no {GROUND_TRUTH}; is it ILSVRC2012_devkit_t12.tar.gz?")
+        raise DatasetError(f"{path}: contains no {GROUND_TRUTH}; is it ILSVRC2012_devkit_t12.tar.gz?")
     return found[GROUND_TRUTH], found.get(META)
 
 
@@ -93,7 +93,7 @@ def _ids(path: Path, data: bytes) -> list[int]:
     words = data.split()
     bad = next((word for word in words if not (word.isdigit() and len(word) < 5 and 1 <= int(word) <= CLASSES)), None)
     if bad is not None:
-        raise DatasetError(f"{path}: {bad[:40]!r} is no id of the devkit, which are 1..{CLASSES}")
+        raise DatasetError(f"{path}: {bad[:40]!r} is not an id of the devkit, which are 1..{CLASSES}")
     if len(words) != IMAGES:
         raise DatasetError(f"{path}: {len(words):,} labels; the ground truth of ILSVRC2012 has {IMAGES:,}")
     return [int(word) for word in words]
@@ -108,7 +108,7 @@ def _order(path: Path, data: bytes) -> list[int]:
         if not 1 <= number <= CLASSES:
             continue  # the inner nodes of the hierarchy
         if number in order or wnid not in wanted:
-            raise DatasetError(f"{path}: {META} gives the id {number} to {wnid!r}, which is no class of ILSVRC2012")
+            raise DatasetError(f"{path}: {META} gives the id {number} to {wnid!r}, which is not a class of ILSVRC2012")
         order[number] = wanted[wnid]
     if len(order) != CLASSES or len(set(order.values())) != CLASSES:
         raise DatasetError(f"{path}: {META} names {len(set(order.values()))} classes for the ids 1..{CLASSES}")

@@ -44,7 +44,7 @@ def read_solution(path: Path) -> LabelTable:
         wnids = set(_BOXES.findall(boxes))
         if len(wnids) != 1 or _BOXES.sub("", boxes).strip(' "'):
             raise DatasetError(
-                f"{path}:{number}: {line[:80]!r} is no line of {SOLUTION}, such as "
+                f"{path}:{number}: {line[:80]!r} is not a line of {SOLUTION}, such as "
                 "`ILSVRC2012_val_00000001,n01751748 111 108 441 193`"
             )
         names.append(name.strip().strip('"'))
@@ -72,7 +72,7 @@ def read_annotations(folder: Path) -> LabelTable:
     except OSError as error:
         raise DatasetError(f"{folder}: cannot be read: {error.strerror}") from None
     if not files or len(files) > _ANNOTATIONS:
-        raise DatasetError(f"{folder}: {len(files):,} annotations; one .xml an image is wanted")
+        raise DatasetError(f"{folder}: {len(files):,} annotations; one .xml per image is expected")
     classes = [_annotated(folder / name) for name in files]
     return LabelTable(f"annotations in {folder}", [name[:-4] for name in files], classes, whole=True)
 
@@ -96,4 +96,4 @@ def _class(wnid: str, place: str) -> int:
     try:
         return class_of_wnid()[wnid]
     except KeyError:
-        raise DatasetError(f"{place}: {wnid[:40]!r} is none of the 1,000 WordNet ids of ILSVRC2012") from None
+        raise DatasetError(f"{place}: {wnid[:40]!r} is not one of the 1,000 WordNet ids of ILSVRC2012") from None

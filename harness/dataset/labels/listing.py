@@ -75,7 +75,7 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
     if len(raw) > _LARGEST:
-        raise DatasetError(f"{path}: larger than {_LARGEST:,} bytes; this is no list of images")
+        raise DatasetError(f"{path}: larger than {_LARGEST:,} bytes; this is not a list of images")
     try:
         text = raw.decode("utf-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError:
@@ -123,7 +123,9 @@ def _pair(path: Path, number: int, line: str, *, absolute: bool) -> Line:
     else:
         name, label = _split(line)
     if not name or not label:
-        raise DatasetError(f"{place}: {line[:80]!r} is no `name class` line, such as `ILSVRC2012_val_00000001.JPEG 65`")
+        raise DatasetError(
+            f"{place}: {line[:80]!r} is not a `name class` line, such as `ILSVRC2012_val_00000001.JPEG 65`"
+        )
     return Line(safe_name(name, place, absolute=absolute), label, number)
 
 
@@ -204,11 +206,11 @@ def class_of(text: str, by_name: ByName, place: str) -> int:
     if not by_name and _WNID.fullmatch(text):
         if text in class_of_wnid():
             return class_of_wnid()[text]
-        raise DatasetError(f"{place}: {text} is none of the 1,000 WordNet ids of ILSVRC2012")
+        raise DatasetError(f"{place}: {text} is not one of the 1,000 WordNet ids of ILSVRC2012")
     known = (
-        "none of dataset.class_names"
+        "not in dataset.class_names"
         if by_name
-        else "no class; write a number from 0, a WordNet id, or set dataset.class_names"
+        else "not a class; write a number from 0, a WordNet id, or set dataset.class_names"
     )
     raise DatasetError(
         f"{place}: {text[:80]!r} is {known}; a `name class` line reads `ILSVRC2012_val_00000001.JPEG 65`"

@@ -146,8 +146,8 @@ def _checked(images: Sequence[str], table: LabelTable, found: dict[int, int], ab
         return Joined(rows, [found[row] for row in rows], tuple(notes))
     if absent:
         raise DatasetError(
-            f"{table.source}: {listed(absent, 'label')} without an image in {place}; set dataset.path to what holds "
-            "them, or mend the list"
+            f"{table.source}: {listed(absent, 'label')} without an image in {place}; set dataset.path to what contains "
+            "them, or fix the list"
         )
     if unlabelled:
         notes.append(f"{place}: {listed(unlabelled, 'image')} without a label in {table.source}, not evaluated")

@@ -44,7 +44,9 @@ def image_column(schema: Any, path: Path) -> ImageColumn | None:
             if _is_binary(inner):
                 found[name] = ImageColumn(name, True, kind.get_field_index("path") >= 0)
             elif name in _IMAGES:
-                raise DatasetError(f"{path}: {name}.bytes holds {inner}, where the bytes of an image file are needed")
+                raise DatasetError(
+                    f"{path}: {name}.bytes contains {inner}, where the bytes of an image file are needed"
+                )
         elif _is_binary(kind) and name in _IMAGES:
             found[name] = ImageColumn(name, False, False)
     chosen = next((found[name] for name in _IMAGES if name in found), None)
@@ -67,7 +69,7 @@ def label_column(schema: Any, path: Path) -> str | None:
 def missing_columns(schema: Any, path: Path) -> DatasetError:
     """Return the error for a file without such columns."""
     return DatasetError(
-        f"{path}: wanted are the columns `image: {{bytes, path}}` and `label` (a class each row); "
+        f"{path}: expected the columns `image: {{bytes, path}}` and `label` (a class each row); "
         f"it has {', '.join(schema.names)[:200]}"
     )
 
@@ -112,14 +114,14 @@ def _class(value: Any, place: str, by_name: ByName) -> int:
         raise DatasetError(f"{place}: no label ({value}); this split has none, take that of the validation set")
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise DatasetError(
-            f"{place}: {str(value)[:80]!r} is no class; a whole number, a name or a WordNet id is needed"
+            f"{place}: {str(value)[:80]!r} is not a class; a whole number, a name or a WordNet id is needed"
         )
     return value if isinstance(value, int) else class_of(value, by_name, place)
 
 
 def _once(schema: Any, name: str, path: Path) -> None:
     if schema.names.count(name) > 1:
-        raise DatasetError(f"{path}: the column {name} stands twice; write the file again with one of them")
+        raise DatasetError(f"{path}: the column {name} appears twice; write the file again with one of them")
 
 
 def _is_binary(kind: Any) -> bool:

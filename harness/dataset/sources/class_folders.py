@@ -85,7 +85,7 @@ def _class(name: str, by_name: ByName, folder: Path) -> int:
             return class_of_wnid()[name]
         if name.isascii() and name.isdigit() and len(name) < 10:
             return int(name)
-    known = "none of dataset.class_names" if by_name else "neither a WordNet id of ILSVRC2012 nor a number"
+    known = "not in dataset.class_names" if by_name else "neither a WordNet id of ILSVRC2012 nor a number"
     raise DatasetError(
         f"{folder}: the folder {name} is {known}; set dataset.class_names to a file with one class name a line, in the "
         "network's order"

@@ -126,7 +126,7 @@ def _fields(window: Window, start: int, end: int) -> Iterator[tuple[int, int, in
         else:
             raise WireError(f"the wire type {kind} is not known")
         if stop > end:
-            raise WireError("a field reaches beyond its message")
+            raise WireError("a field exceeds its message")
         yield tag >> 3, kind, place, stop
         start = stop
     else:

@@ -24,7 +24,7 @@ def open_flat(folder: Path, *, deep: bool = False) -> Pictures:
             other += beside
         other = [name for name in other if name not in below]
     if not names:
-        raise DatasetError(f"{folder}: no image in it; set dataset.path to the folder that holds them")
+        raise DatasetError(f"{folder}: no image in it; set dataset.path to the folder that contains them")
     names.sort()
     read, signature = whole_files(folder, names)
     return Pictures("flat", names, read, signature, notes=left_out(folder, other))

@@ -121,5 +121,5 @@ def _missing_message(source: str, folder: Path, missing: list[str]) -> str:
     near = f"; there is {close[0]}" if close else ""
     return (
         f"{source}: names {len(missing)} image{'s' if len(missing) > 1 else ''} that {folder} does not have: "
-        f"{shown}{near}. Set dataset.path to the folder that holds them, or mend the list"
+        f"{shown}{near}. Set dataset.path to the folder that contains them, or fix the list"
     )

@@ -30,7 +30,7 @@ def read_parquet_list(path: Path) -> list[Line]:
         label = next((columns[item] for item in CLASS_COLUMNS if item in columns), None)
         if name is None or label is None or opened.metadata.num_rows > _ROWS:
             raise DatasetError(
-                f"{path}: wanted are a column of names ({', '.join(NAME_COLUMNS[:4])}, ...) and one of classes "
+                f"{path}: expected a column of names ({', '.join(NAME_COLUMNS[:4])}, ...) and one of classes "
                 f"({', '.join(CLASS_COLUMNS[:3])}, ...); it has {', '.join(columns)[:200]}"
             )
         table = opened.read(columns=[name, label], use_threads=False)

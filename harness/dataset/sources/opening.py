@@ -203,7 +203,7 @@ def _open(form: str, path: Path, wanted: ImageSetRequest) -> Pictures:
             return without_clutter(open_arrow(files, notes, names), path)
         files, notes = shard_files(path, lambda name: name.endswith(".parquet"))
         return without_clutter(open_parquet(files, notes, names), path)
-    raise DatasetError(f"dataset.form: {form!r} is no form; docs/datasets.md lists them")
+    raise DatasetError(f"dataset.form: {form!r} is not a form; docs/datasets.md lists them")
 
 
 def _with_notes(pictures: Pictures, notes: Sequence[str]) -> Pictures:

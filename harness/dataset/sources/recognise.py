@@ -56,10 +56,9 @@ def recognise(path: Path) -> Found:
         return Found("manifest", path)
     if name.endswith((".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")):
         raise DatasetError(
-            f"{path}: a compressed archive, so that images cannot be read where they lie; "
-            "unpack it, or `gunzip` a .tar.gz"
+            f"{path}: a compressed archive, so that images cannot be read in place; unpack it, or `gunzip` a .tar.gz"
         )
-    raise DatasetError(f"{path}: not an image set: wanted are a folder, .tar, .tfrecord, .parquet, or a list (.csv)")
+    raise DatasetError(f"{path}: not an image set: expected a folder, .tar, .tfrecord, .parquet, or a list (.csv)")
 
 
 def _parquet(path: Path) -> str:
@@ -136,6 +135,6 @@ def _below(path: Path, files: list[str], folders: list[str]) -> Found:
     if folders:
         return Found("class_folders", path)
     raise DatasetError(
-        f"{path}: no image set that is known lies there; it has {', '.join(files[:5]) or 'nothing in it'}. "
+        f"{path}: no known form of image set; it has {', '.join(files[:5]) or 'nothing in it'}. "
         "docs/datasets.md lists the forms"
     )

@@ -18,7 +18,7 @@ def open_tar(path: Path) -> Pictures:
         if not is_image_name(name):
             other.append(name)
         elif name in found:
-            raise DatasetError(f"{path}: holds {name} twice; make the archive again")
+            raise DatasetError(f"{path}: contains {name} twice; make the archive again")
         else:
             found[name] = Slice(0, offset, length)
     if not found:

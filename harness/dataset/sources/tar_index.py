@@ -23,9 +23,7 @@ def members(path: Path) -> Iterator[tuple[str, int, int]]:
         size = os.stat(path).st_size  # noqa: PTH116
         with path.open("rb") as stream:
             if stream.read(2) == b"\x1f\x8b":
-                raise DatasetError(
-                    f"{path}: compressed, so that images cannot be read where they lie; `gunzip` it first"
-                )
+                raise DatasetError(f"{path}: compressed, so that images cannot be read in place; `gunzip` it first")
             stream.seek(0)
             with tarfile.open(fileobj=stream, mode="r:") as archive:
                 for count, member in enumerate(archive):

@@ -78,9 +78,7 @@ def _read(index: int, path: Path) -> list[tuple[_Record, bool]]:
     try:
         window = Window(descriptor)
         if window.size >= 2 and window.bytes(0, 2) == b"\x1f\x8b":
-            raise DatasetError(
-                f"{path}: a compressed TFRecord, so that images cannot be read where they lie; `gunzip` it"
-            )
+            raise DatasetError(f"{path}: a compressed TFRecord, so that images cannot be read in place; `gunzip` it")
         rows = []
         for number, (start, end) in enumerate(records(window)):
             rows.append(_record(window, index, f"{path.name}:{number}", features(window, start, end, _WANTED)))
@@ -97,7 +95,7 @@ def _record(window: Window, index: int, place: str, found: dict[bytes, Feature])
     image, label = found.get(image_key, Feature()), found.get(label_key, Feature())
     if len(image.places) != 1 or len(label.integers) != 1:
         raise WireError(
-            "no image with one label in it (wanted: image/encoded and image/class/label, or image and label)"
+            "no image with one label in it (expected: image/encoded and image/class/label, or image and label)"
         )
     synset = _text(window, found.get(b"image/class/synset")) if script else None
     name = _text(window, found.get(b"image/filename" if script else b"file_name")) or place
@@ -130,7 +128,7 @@ def _from_script(folder: Path, found: Sequence[_Record], classes: int) -> tuple[
         proof = "held against image/class/synset"
     else:
         offset = 0 if any(record.label == 0 for record in found) else 1
-        proof = "no image/class/synset to hold them against"
+        proof = "no image/class/synset to compare them with"
     notes = () if offset else (f"{folder}: image/class/label counts from 0, where this layout counts from 1",)
     return [record.label - offset for record in found], f"image/class/label ({offset} = first class; {proof})", notes
 

@@ -56,7 +56,7 @@ def open_webdataset(files: Sequence[Path], class_names: Sequence[str] | None = N
                 other += [name] if last.startswith(".") or suffix.rpartition(".")[2] not in _BESIDE else []
                 continue
             if sample in kind and (kind is images or kind[sample][0] == suffix):
-                raise DatasetError(f"{path}: the sample {sample[1]} stands twice in the shards")
+                raise DatasetError(f"{path}: the sample {sample[1]} appears twice in the shards")
             if kind is images or suffix == "cls" or sample not in kind:  # .cls goes before .json
                 kind[sample] = (suffix, place)
     _complete(files, images, labels)
@@ -90,7 +90,7 @@ def _label(paths: Sequence[str], sample: str, found: tuple[str, Slice], by_name:
     suffix, place = found
     where = f"{paths[place.file]}: {sample}.{suffix}"
     if place.length > _LARGEST_LABEL:
-        raise DatasetError(f"{where}: {place.length:,} bytes are no label")
+        raise DatasetError(f"{where}: {place.length:,} bytes are not a label")
     try:
         text = read_slice(paths[place.file], place.offset, place.length).decode("utf-8").strip()
         if suffix == "json":

@@ -114,9 +114,9 @@ def unobservable(side: Side) -> str | None:
     facts = facts_of(side.backend)
     if facts.observer is None:
         able = ", ".join(name for name, other in backends().items() if other.observer)
-        return f"{side.spec.id}: the layers of a {facts.title} model cannot be looked at; those of {able} can."
+        return f"{side.spec.id}: the layers of a {facts.title} model cannot be inspected; those of {able} can."
     if side.spec.isolate:
-        return f"{side.spec.id}: has loops, so it runs in a process of its own, where its layers cannot be looked at."
+        return f"{side.spec.id}: has loops, so it runs in a process of its own, where its layers cannot be inspected."
     return None
 
 

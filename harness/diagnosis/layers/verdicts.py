@@ -92,7 +92,7 @@ def _by_values(weights: WeightsComparison, profile: Profile | None, rows: tuple[
     """Return what the values along the network say, where all constants are the same."""
     same = f"The constants of all {len(weights.layers)} layers match {sentences.within(weights)}"
     if profile is None:
-        return LayerFinding("clean", f"{same}; no image was looked at.")
+        return LayerFinding("clean", f"{same}; no image was inspected.")
     fed = next((layer for layer in weights.layers if layer.weights == "input"), None)
     place = diverging(profile, kind)
     if place is not None and fed is None:
@@ -109,7 +109,7 @@ def _by_values(weights: WeightsComparison, profile: Profile | None, rows: tuple[
     if not any(row.alone or row.inside for row in profile.rows):
         return LayerFinding(
             "unknown",
-            f"{same}; what flows between them cannot be told, because the candidate's answers move by "
+            f"{same}; what flows between them cannot be determined, because the candidate's answers move by "
             f"{profile.disturbed:.2g} when its operations are observed.",
         )
     seen = [row.alone or row.inside for row in profile.rows]

@@ -122,7 +122,7 @@ def _opened(path: Path, kind: PartsKind, signature: str) -> Parts:
     with path.open("rb") as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise kind.refuse(path, f"is no {kind.name} but something else than a file")
+            raise kind.refuse(path, f"is not a {kind.name}, but no file at all")
         head = stream.read(HEAD.size)
         version = _head(path, kind, head)
         text, sha256 = _index(path, kind, stream, head, status.st_size)
@@ -136,7 +136,7 @@ def _opened(path: Path, kind: PartsKind, signature: str) -> Parts:
 
 def _head(path: Path, kind: PartsKind, head: bytes) -> int:
     if len(head) < HEAD.size or not head.startswith(kind.magic):
-        raise kind.refuse(path, f"is no {kind.name}")
+        raise kind.refuse(path, f"is not a {kind.name}")
     _, version = HEAD.unpack(head)
     if version > kind.newest:
         raise kind.error(
@@ -146,7 +146,7 @@ def _head(path: Path, kind: PartsKind, head: bytes) -> int:
             )
         )
     if version < 1:
-        raise kind.refuse(path, f"is no {kind.name}: it has the version 0")
+        raise kind.refuse(path, f"is not a {kind.name}: it has the version 0")
     return int(version)
 
 

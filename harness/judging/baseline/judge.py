@@ -68,7 +68,7 @@ def judge_baseline(
     default = next(iter(gates.values()), None)
     missing = [name for name in (baseline.models if expected is None else expected) if name not in gates]
     parts = [
-        _error(name, default, f"{file} has this model, the run does not; evaluate it, or accept a run without it")
+        _error(name, default, f"{file} has this model, the run does not; evaluate it, or save a baseline without it")
         for name in missing
     ]
     try:
@@ -80,10 +80,10 @@ def judge_baseline(
         if differing:
             parts.append(_error(name, gate, f"not comparable with {file}: {'; '.join(differing)}"))
         elif name not in baseline.models and name in models and models[name].status == "unavailable":
-            reason = f"its device is unavailable, as it was when {file} was accepted"
+            reason = f"its device is unavailable, as it was in {file}"
             parts.append(gate_part(GATE, name, "not_applicable", reason, limited_figures(gate)))
         elif name not in baseline.models:
-            reason = f"{file} has no row for this model; accept a run that has it: harness baseline update RUN FILE"
+            reason = f"{file} has no counts for this model; save a run that has it: harness baseline update RUN FILE"
             parts.append(_error(name, gate, reason))
         elif name in models:
             parts.append(_judge(run, models[name], baseline.models[name], gate))
@@ -149,10 +149,11 @@ def _judge(run: FinishedRun, model: ModelPart, then: ModelRow, gate: BaselineGat
             worse.append(text)
         elif -drop > limit:
             better.append(text)
-    notes = [
-        f"better than the baseline by more than the limit: {'; '.join(better)}; update the baseline, or find the cause"
-    ]
-    notes = [*(notes if better else []), *_setting(then, now)]
+    gain = (
+        f"better than the baseline by more than the limit: {'; '.join(better)}; "
+        "unexpected gains often mean the test changed, so find the cause, or update the baseline"
+    )
+    notes = [*([gain] if better else []), *_setting(then, now)]
     return gate_part(
         GATE,
         model.id,

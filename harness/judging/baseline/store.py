@@ -10,7 +10,7 @@ from harness.disk.versioned_json import FileKind, read_versioned_json
 from harness.errors import BaselineError, RecordError
 from harness.judging.baseline.schema import SCHEMA_VERSION, Baseline
 
-_ANEW = "restore it, or delete it and accept a run: harness baseline update RUN FILE"
+_ANEW = "restore it, or delete it and save a run: harness baseline update RUN FILE"
 
 
 def write_baseline(path: Path, baseline: Baseline) -> None:
@@ -34,7 +34,7 @@ def read_baseline(path: Path) -> Baseline:
     kind = FileKind(
         name="baseline",
         newest=SCHEMA_VERSION,
-        missing=f"accept a run with: harness baseline update RUN {path}",
+        missing=f"save a run with: harness baseline update RUN {path}",
         other=_ANEW,
         damaged=_ANEW,
         error=BaselineError,

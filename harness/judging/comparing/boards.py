@@ -72,7 +72,7 @@ def compare_boards(runs: Sequence[Path]) -> Boards:
     for name, record in unfinished:
         if first.dataset.capsule is None or record.dataset.capsule != first.dataset.capsule:
             raise BaselineError(
-                f"{name}: the run is not complete but '{record.status}', and nothing tells that it is of the same "
+                f"{name}: the run is not complete but '{record.status}', and nothing shows that it is of the same "
                 "images; leave it out, or finish it"
             )
     tables = {name: table_of(Path(name), record) for name, record in finished}
@@ -163,6 +163,6 @@ def _warnings(finished: Sequence[tuple[str, RunRecord]], tables: dict[str, pa.Ta
         if not np.array_equal(before, after, equal_nan=True):
             largest = float(np.nanmax(np.abs(before.astype(np.float64) - after)))
             yield (
-                f"the reference {reference} gave other answers in {name} than in {one}, by up to {largest:.2g}; "
+                f"the reference {reference} gave different answers in {name} than in {one}, by up to {largest:.2g}; "
                 "a capsule gives all boards the same"
             )

@@ -162,7 +162,7 @@ def rows_of_b(path_a: Path, a: pa.Table, path_b: Path, b: pa.Table) -> NDArray[n
     places = {name: row for row, name in enumerate(ids_b)}
     for path, ids, distinct in ((path_a, ids_a, len(set(ids_a))), (path_b, ids_b, len(places))):
         if distinct != len(ids):
-            raise BaselineError(f"{path}: {len(ids) - distinct} images stand twice in its predictions.parquet")
+            raise BaselineError(f"{path}: {len(ids) - distinct} images appear twice in its predictions.parquet")
     known = set(ids_a)
     alone_a, alone_b = [name for name in ids_a if name not in places], [name for name in ids_b if name not in known]
     if alone_a or alone_b:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +43,16 @@ class Confusion:
     after: int
 
 
-def class_changes(images: PerImage, reference: str, candidate: str) -> tuple[list[ClassChange], list[ClassChange]]:
-    """Return the classes that lost most, worst first, and those that won most, best first; 20 of each at most."""
+class ClassChanges(NamedTuple):
+    """Classes that lost most, worst first, and gained most, best first. ``single``: those that one image changed."""
+
+    worst: list[ClassChange]
+    best: list[ClassChange]
+    single: int
+
+
+def class_changes(images: PerImage, reference: str, candidate: str) -> ClassChanges:
+    """Return the classes that lost or gained two images at least, 20 of each at most: one image is noise."""
     labels, inverse = np.unique(images.labels, return_inverse=True)
 
     def counted(chosen: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -57,10 +66,11 @@ def class_changes(images: PerImage, reference: str, candidate: str) -> tuple[lis
         counted(images.correct(candidate)).tolist(),
         strict=True,
     )
-    changed = [row for row in (ClassChange(*values) for values in rows) if row.change]
+    every = [row for row in (ClassChange(*values) for values in rows) if row.change]
+    changed = [row for row in every if abs(row.change) > 1]
     worst = sorted((row for row in changed if row.change < 0), key=lambda row: (row.change, row.change_pp, row.label))
     best = sorted((row for row in changed if row.change > 0), key=lambda row: (-row.change, -row.change_pp, row.label))
-    return worst[:SHOWN], best[:SHOWN]
+    return ClassChanges(worst[:SHOWN], best[:SHOWN], len(every) - len(changed))
 
 
 def grown_confusions(images: PerImage, reference: str, candidate: str) -> list[Confusion]:

@@ -39,6 +39,14 @@ def _built_in(classes: int | None) -> tuple[str, ...]:
     return tuple(synonyms.partition(",")[0] for synonyms in imagenet.class_names())
 
 
+def index_of(label: int, *, background: bool) -> str:
+    """Return a class's number: "943/942", the network's and the data set's, where a background class makes them differ.
+
+    ``background``: whether the network's class 0 is background, which the data set does not count.
+    """
+    return f"{label}/{label - 1}" if background and label > 0 else str(label)
+
+
 class Namer:
     """Names classes by the network's label."""
 

@@ -38,7 +38,8 @@ def _broken(record: RunRecord) -> str:
 def _after_failure(record: RunRecord) -> str:
     mends = [f"{visible(part.model)}: {visible(part.mend)}" for part in record.diagnosis if part.mend]
     if len(mends) == 1:
-        return mends[0].rstrip(".")
+        several = sum(part.role == "candidate" for part in record.models) > 1
+        return (mends[0] if several else mends[0].partition(": ")[2]).rstrip(".")
     if mends:
         return f"apply the {len(mends)} fixes under Likely cause"
     return f"find the cause: `harness diagnose {_config(record)}`"

@@ -55,7 +55,7 @@ def _details(part: ModelPart) -> Iterator[tuple[str, Any]]:
         yield "hints", part.hints
     for name, pair in part.properties.items():
         same = pair.effective == pair.requested
-        yield f"property {name}", pair.effective if same else f"{pair.effective} (asked {pair.requested})"
+        yield f"property {name}", pair.effective if same else f"{pair.effective} (requested {pair.requested})"
 
 
 def resolved_config(record: RunRecord) -> str:

@@ -141,7 +141,17 @@ def summarise(record: RunRecord) -> Summary:
         bad_images=_bad_images(record),
         warnings=_warnings(record),
         interval_note=_interval_note(record),
-        causes=tuple((visible(part.model), visible(part.sentence)) for part in record.diagnosis),
+        causes=_causes(record),
+    )
+
+
+def _causes(record: RunRecord) -> tuple[tuple[str, str], ...]:
+    """Return what is likely wrong; a single fix is left out, since it is the next step."""
+    mends = [part.mend for part in record.diagnosis if part.mend]
+    once = mends[0] if len(mends) == 1 else ""
+    return tuple(
+        (visible(part.model), visible(part.sentence.removesuffix(once).rstrip() or part.sentence))
+        for part in record.diagnosis
     )
 
 
@@ -181,6 +191,8 @@ def _headline(record: RunRecord) -> str | None:
     subject = visible(part.candidate) if several else "Converted model"
     decimals = 1 if abs(drop) >= _COARSE_PP else 2
     before, after = (numbers.percent(percents.get(name), decimals) for name in (part.reference, part.candidate))
+    if several and numbers.change(drop) == "unchanged" and len(drops) > 1:
+        return f"No candidate lost accuracy{against(record)}: {before} % Top-1"
     if numbers.change(drop) == "unchanged":
         return f"{subject} kept its accuracy{against(record)}: {after} % Top-1"
     size = f"{abs(drop):.1f} pp" if abs(drop) >= _COARSE_PP else numbers.change(drop).partition(" ")[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+_HASH = re.compile("[0-9a-f]{40,}")
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
@@ -41,7 +43,7 @@ def data(value: Any) -> Markup:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -49,6 +51,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.tests["hash"] = lambda value: isinstance(value, str) and _HASH.fullmatch(value) is not None
+    return made
 
 
 @lru_cache

@@ -136,7 +136,7 @@ def classes(changes: Sequence[ClassChange], name: Namer, base: str = "reference"
             "change": row.change,
             "side": "lost" if row.change < 0 else "gained",
             "tip": f"{name(row.label)}: {row.before} → {row.after} of {numbers.plural(row.images, 'image')} right "
-            f"({numbers.signed_pp(row.change_pp, 2)} pp)",
+            f"({numbers.change(-row.change_pp)})",
         }
         for row in changes
     ]
@@ -158,7 +158,7 @@ def classes(changes: Sequence[ClassChange], name: Namer, base: str = "reference"
                 "type": "quantitative",
                 "scale": {"domain": [-most, most]},
                 "axis": {"tickMinStep": 1, "tickCount": 6, "format": "+d"},
-                "title": f"right images, candidate minus {base}",
+                "title": f"change in right images, against the {base}",
             },
             "color": colors("side", {"lost": BAD, "gained": GOOD}, legend=False),
             "description": {"field": "tip"},

@@ -13,6 +13,7 @@ from harness.errors import RecordError
 from harness.report.facts import numbers
 from harness.report.html import assets
 from harness.report.html.chart_svg import draw
+from harness.report.html.run_table import METRICS, Cell
 from harness.report.html.runs import Run, figures, find_runs
 from harness.report.html.trends import TRENDS, trend
 
@@ -21,28 +22,28 @@ INDEX_FILE = "index.html"
 
 @dataclass(frozen=True)
 class Row:
-    """A run in the list; ``place`` is its number in the page."""
+    """A run in the list; ``place`` is its number in the page, ``cells`` are its figures, one a metric."""
 
     place: int
     run: Run
-    top1: tuple[str, ...]
-    drops: tuple[str, ...]
+    cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
 class Section:
-    """A configuration: its charts (title, over time, by commit) and its runs, newest first."""
+    """A configuration: its charts (title, over time, by commit), columns with their sparklines, runs newest first."""
 
     name: str
     place: int
     charts: tuple[tuple[str, Markup, Markup], ...]
+    columns: tuple[tuple[str, Markup], ...]
     rows: tuple[Row, ...]
 
 
 def write_index(folder: Path) -> Path:
     """Write `index.html` into ``folder`` over all runs below it and return its path. Raises RecordError."""
     if not folder.is_dir():
-        raise RecordError(f"{folder}: no such folder; give the one that holds the runs, such as reports")
+        raise RecordError(f"{folder}: no such folder; give the one that contains the runs, such as reports")
     path = folder / INDEX_FILE
     write_atomically(path, render(*find_runs(folder)).encode("utf-8"), named_by="")
     return path
@@ -82,13 +83,14 @@ def _section(number: int, own: Sequence[tuple[int, Run]]) -> Section:
             name = f"t{number}-{place}"
             drawn = draw(by_time, f"{label}, by time", f"{name}-t"), draw(by_commit, f"{label}, by commit", f"{name}-c")
             charts.append((what.title, *drawn))
-    return Section(runs[0].summary.name, number, tuple(charts), tuple(_row(*item) for item in reversed(own)))
+    columns = tuple((metric.title, metric.trend(runs)) for metric in METRICS)
+    rows = tuple(_row(*item) for item in reversed(own))
+    return Section(runs[0].summary.name, number, tuple(charts), columns, rows)
 
 
 def _row(place: int, run: Run) -> Row:
     return Row(
         place,
         run,
-        tuple(f"{row.id} {row.top1.percent}" for row in run.summary.models),
-        tuple(f"{row.candidate} {row.top1_drop}" for row in run.summary.comparisons),
+        tuple(metric.cell(run) for metric in METRICS),
     )

@@ -72,9 +72,13 @@ def render(
     shown, missing = pictures(record, gallery.by_importance(found))
     published = _published(record)
     summary = summarise(record)
+    focus = _focus(record, summary)
     values = {
         "summary": summary,
-        "focus": _focus(record, summary),
+        "focus": focus,
+        "accuracies": sections.accuracies(summary, focus) if focus else [],
+        "about": sections.about(record, compared[0][1] if compared else None),
+        "step_parts": sections.step_parts,
         "flips_of_first": bool(compared) and any(card["candidate"] == compared[0][1] for card in found),
         "question": sections.question(record),
         "error_lines": visible_lines(record.error or "") if "\n" in (record.error or "").strip() else [],
@@ -90,7 +94,10 @@ def render(
         "missing_pictures": missing,
         "flips": len(found),
         "facts": [(visible(key), visible(value)) for key, value in facts(record)],
-        "model_facts": [[visible(cell) for cell in row] for row in model_facts(record)],
+        "model_facts": [
+            [visible(cell) for cell in (*row[:2], part.model_sha256, *row[3:])]
+            for row, part in zip(model_facts(record), record.models, strict=True)
+        ],
         "config": "\n".join(visible_lines(resolved_config(record))),
         "timing": sections.timing(record),
         "has_images": images is not None,
@@ -178,8 +185,9 @@ def _specs(
     ]
     errors = "; ".join(f"{visible(model)} {_percent(item.error)}" for model, _, item in rated)
     yield "Reliability", model_charts.reliability(rated), f"Expected calibration error: {errors}."
-    worst, best = class_changes(images, reference, candidate)
+    worst, best, single = class_changes(images, reference, candidate)
     caption = f"Largest losses: {numbers.plural(len(worst), 'class', 'classes')}; largest gains: {len(best)}."
+    caption += f" Not shown: {numbers.plural(single, 'class', 'classes')} with one changed image." if single else ""
     yield "Change by class", image_charts.classes([*worst, *reversed(best)], name, base), caption
 
 
@@ -210,7 +218,15 @@ def _data(
 ) -> dict[str, Any]:
     """Return what the page's script works on, without the table and the pictures."""
     if images is None:
-        return {"name": record.name, "models": [], "pairs": [], "cards": [], "names": {}, "contracts": {}}
+        return {
+            "name": record.name,
+            "models": [],
+            "pairs": [],
+            "cards": [],
+            "names": {},
+            "contracts": {},
+            "background": False,
+        }
     models = [part.id for part in record.models if part.id in images.models]
     labels = {int(label) for label in images.labels}
     for model in images.models.values():
@@ -223,6 +239,7 @@ def _data(
         "cards": found,
         "names": name.known(labels),
         "contracts": sections.input_contracts(record),
+        "background": record.recorded_config.dataset.background_class,
     }
 
 

@@ -16,7 +16,8 @@ _SMALLEST = 1e-9  # what lies below, 0 above all, stands at the left end of a lo
 class Scale:
     """Percent of the width: where the marker and the limit stand, and the stretch that passes (start, width).
 
-    ``origin``: where 0 stands, on scales that reach both sides of it.
+    ``origin``: where 0 stands, on scales that reach both sides of it. ``name``: what kind of scale it is, with the
+    values at its ends in ``low_text`` and ``high_text``.
     """
 
     label: str
@@ -29,6 +30,9 @@ class Scale:
     origin: float | None
     beyond: bool
     floor: bool
+    name: str
+    low_text: str
+    high_text: str
 
 
 def scales(gate: GatePart) -> list[Scale]:
@@ -42,12 +46,15 @@ def _scale(figure: Measurement) -> Scale:
         low, high = _around_zero(figure)
         marker, limit = (_linear(value, low, high) for value in (figure.measured, figure.limit))
         origin: float | None = _linear(0, low, high)
+        name, ends = "pp, linear", (f"gained {high:.2g}", f"lost {high:.2g}")
     elif figure.unit == "%":
         low, high = _near(figure)
         marker, limit, origin = _linear(figure.measured, low, high), _linear(figure.limit, low, high), None
+        name, ends = "%, linear", (f"{low:.1f}", f"{high:.1f}")
     else:
         low, high = _decades(figure)
         marker, limit, origin = _log(figure.measured, low, high), _log(figure.limit, low, high), None
+        name, ends = "log scale", (f"{10**low:.0e}", f"{10**high:.2g}")
     start, width = (limit, 100 - limit) if floor else (0.0, limit)
     return Scale(
         label=figure.label,
@@ -60,6 +67,9 @@ def _scale(figure: Measurement) -> Scale:
         origin=None if origin is None else round(origin, 2),
         beyond=figure.is_beyond,
         floor=floor,
+        name=name,
+        low_text=ends[0],
+        high_text=ends[1],
     )
 
 
@@ -69,10 +79,10 @@ def _around_zero(figure: Measurement) -> tuple[float, float]:
 
 
 def _near(figure: Measurement) -> tuple[float, float]:
-    """Return a stretch of percent around both values, wide enough that a tenth of a point is not made a precipice."""
+    """Return a stretch of percent around both values, wide enough that a tenth of a point does not look large."""
     low, high = sorted((figure.measured, figure.limit))
     margin = max(1.0, 0.35 * (high - low))
-    return low - margin, high + margin
+    return min(low, max(0.0, low - margin)), max(high, min(100.0, high + margin))
 
 
 def _decades(figure: Measurement) -> tuple[float, float]:

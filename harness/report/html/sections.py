@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
+from typing import NamedTuple
 
 from harness.record.recorded_config import RecordedInput
-from harness.record.schema import RunRecord, Verdict
+from harness.record.schema import GatePart, RunRecord, Verdict
+from harness.record.store import RECORD_FILE
 from harness.report.facts import numbers
-from harness.report.facts.summary import GateRow, gate_row
+from harness.report.facts.summary import ComparisonRow, GateRow, Summary, gate_row
 from harness.report.html.scales import Scale, scales
 from harness.text import visible
 
 _RANK: dict[Verdict, int] = {"fail": 0, "error": 1, "inconclusive": 2, "pass": 3, "not_applicable": 4}
 _SYMBOLS: dict[Verdict, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?", "error": "!", "not_applicable": "·"}
 _PROCESS = "wall_seconds"
+_SHORT_COMMIT = 10
 _NAMED = 3  # models named one by one
 
 
@@ -33,15 +37,16 @@ ModelGates = tuple[str, str, tuple[tuple[GateCell, ...], ...]]
 
 @dataclass(frozen=True)
 class GateMatrix:
-    """Gates by model: ``rows`` are (model, role, cells in the order of ``gates``; several where a gate comes twice).
+    """Gates by model that did not pass: ``rows`` are (model, role, cells in the order of ``gates``).
 
-    ``passed``: the rows of models whose every gate passed, where another model has one that did not; ``passed_title``
-    counts them. ``idle``: (gate, reason) of the gates that apply to no model, which have no column.
+    A cell has several parts where a gate comes twice. ``passed``: the same of those that passed, by ``passed_gates``,
+    which ``passed_title`` names in one line. ``idle``: (gate, reason) of the gates that apply to no model.
     """
 
     gates: tuple[str, ...]
     idle: tuple[tuple[str, str], ...]
     rows: tuple[ModelGates, ...]
+    passed_gates: tuple[str, ...]
     passed: tuple[ModelGates, ...]
     passed_title: str
 
@@ -49,11 +54,25 @@ class GateMatrix:
 def gate_matrix(record: RunRecord) -> GateMatrix:
     """Return the gates of every model, the models with the worst verdicts first, the reference last."""
     active = [part for part in record.gates if part.verdict != "not_applicable"]
-    roles = {part.id: part.role for part in record.models}
-    of_candidates_first = sorted(active, key=lambda part: roles.get(part.model) == "reference")
-    gates = list(dict.fromkeys(part.gate for part in of_candidates_first))
+    passed_gates, passed = _by_model(record, [part for part in active if part.verdict == "pass"])
+    gates, rows = _by_model(record, [part for part in active if part.verdict != "pass"])
     idle = {name: _usual_reason(record, name) for name in dict.fromkeys(part.gate for part in record.gates)}
-    models = list(dict.fromkeys(part.model for part in active))
+    return GateMatrix(
+        gates=tuple(visible(gate) for gate in gates),
+        idle=tuple((visible(gate), reason) for gate, reason in idle.items() if gate not in {*gates, *passed_gates}),
+        rows=rows,
+        passed_gates=tuple(visible(gate) for gate in passed_gates),
+        passed=passed,
+        passed_title=_passed_title(passed),
+    )
+
+
+def _by_model(record: RunRecord, parts: Sequence[GatePart]) -> tuple[list[str], tuple[ModelGates, ...]]:
+    """Return the gates, those of candidates first, and a row for each model; the reference last."""
+    roles = {part.id: part.role for part in record.models}
+    of_candidates_first = sorted(parts, key=lambda part: roles.get(part.model) == "reference")
+    gates = list(dict.fromkeys(part.gate for part in of_candidates_first))
+    models = list(dict.fromkeys(part.model for part in parts))
     models.sort(key=lambda name: (roles.get(name) == "reference", *_severity(record, name)))
     rows = tuple(
         (
@@ -62,7 +81,7 @@ def gate_matrix(record: RunRecord) -> GateMatrix:
             tuple(
                 tuple(
                     GateCell(gate_row(part), tuple(scales(part)), _SYMBOLS[part.verdict])
-                    for part in record.gates
+                    for part in parts
                     if (part.gate, part.model) == (gate, model)
                 )
                 for gate in gates
@@ -70,16 +89,7 @@ def gate_matrix(record: RunRecord) -> GateMatrix:
         )
         for model in models
     )
-    passed = tuple(row for row in rows if all(cell.row.verdict == "pass" for cell in _cells(row)))
-    if len(passed) == len(rows):
-        passed = ()
-    return GateMatrix(
-        gates=tuple(visible(gate) for gate in gates),
-        idle=tuple((visible(gate), reason) for gate, reason in idle.items() if gate not in gates),
-        rows=tuple(row for row in rows if row not in passed),
-        passed=passed,
-        passed_title=_passed_title(passed),
-    )
+    return gates, rows
 
 
 def _cells(row: ModelGates) -> list[GateCell]:
@@ -154,3 +164,36 @@ def _contract(contract: RecordedInput) -> str:
     if not contract.mean and contract.scale in (None, 1, 1.0):
         return f"{channels}, values 0 to 255"
     return visible(f"{channels}, (value - {contract.mean}) / {contract.scale}")
+
+
+class StepPart(NamedTuple):
+    """A piece of a sentence; ``code``: a command, to be copied."""
+
+    text: str
+    code: bool
+
+
+def step_parts(sentence: str | None) -> tuple[StepPart, ...]:
+    """Return a sentence in pieces, those between backticks as code."""
+    return tuple(StepPart(text, bool(place % 2)) for place, text in enumerate((sentence or "").split("`")) if text)
+
+
+def about(record: RunRecord, candidate: str | None) -> list[tuple[str, str, str]]:
+    """Return (what, name, address) of the model, the commit and the run."""
+    parts = [part for part in record.models if part.id == candidate]
+    parts = parts or [part for part in record.models if part.role == "candidate"][:1]
+    found = [("Model", visible(PurePath(part.model).name or part.id), "#model-files") for part in parts]
+    commit = record.environment.get("git_commit")
+    if isinstance(commit, str) and commit:
+        found.append(("Commit", visible(commit[:_SHORT_COMMIT] + ("+" if commit.endswith("+") else "")), "#run"))
+    return [*found, ("Run", visible(record.started_utc), f"./{RECORD_FILE}")]
+
+
+def accuracies(summary: Summary, focus: ComparisonRow) -> list[tuple[str, str, str, str]]:
+    """Return (Top-k, reference, candidate, change in pp) of the comparison to look at first."""
+    rows = {row.id: row for row in summary.models}
+    one, other = rows[focus.reference], rows[focus.candidate]
+    return [
+        ("Top-1", one.top1.percent, other.top1.percent, focus.top1_drop),
+        ("Top-5", one.top5.percent, other.top5.percent, focus.top5_drop),
+    ]

@@ -40,7 +40,7 @@ def _throughput(record: RunRecord) -> list[tuple[str, float | None]]:
 
 TRENDS = (
     Trend("Top-1", "Top-1 %", _top1, numbers.percent),
-    Trend("Top-1 drop", "drop, pp (a loss is positive)", _drop, numbers.signed_pp),
+    Trend("Top-1 change", "lost, pp (below 0: gained)", _drop, lambda value: numbers.change(value, unit="")),
     Trend("Throughput", "images/s", _throughput, numbers.rate),
 )
 

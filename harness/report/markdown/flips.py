@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.record.schema import RunRecord
 from harness.report.facts import numbers
+from harness.report.facts.class_names import index_of
 from harness.report.facts.compared_with import compared_with
 from harness.report.facts.flips import LARGEST, Flip, Guess, largest_losses
 from harness.report.markdown.text import code, prose
@@ -23,7 +24,7 @@ def section(record: RunRecord, table: pa.Table | None, class_names: Sequence[str
     """Return the section's lines: for every candidate the flips with the largest loss of probability."""
     if not record.comparisons:
         return []
-    lines = ["## Flips", ""]
+    lines, background = ["## Flips", ""], record.recorded_config.dataset.background_class
     if table is None:
         return [*lines, "The run has no per-image table, so its flips cannot be listed."]
     lines += [
@@ -39,19 +40,24 @@ def section(record: RunRecord, table: pa.Table | None, class_names: Sequence[str
         else:
             flips, total = found
             shown = f"The {LARGEST} largest losses of {numbers.count(total)} flips." if total > LARGEST else None
-            lines += [*([shown, ""] if shown else []), *_flip_table(flips, _namer(class_names), compared_with(record))]
+            lines += [
+                *([shown, ""] if shown else []),
+                *_flip_table(
+                    flips, _namer(class_names, background=background), compared_with(record), background=background
+                ),
+            ]
     if any(line.endswith(_NEAR) or f"{_NEAR} |" in line for line in lines):
         lines += ["", "Near-tie: the two best classes are about as likely, so that rounding may decide between them."]
     return lines
 
 
-def _flip_table(flips: list[Flip], name: Callable[[int], str], base: str) -> list[str]:
+def _flip_table(flips: list[Flip], name: Callable[[int], str], base: str, *, background: bool) -> list[str]:
     def guess(part: Guess) -> str:
         return f"{name(part.top1)} ({numbers.probability(part.top1_probability)})"
 
     headers = (
         "image",
-        "label",
+        "label (network/data set)" if background else "label",
         "change",
         f"{base} Top-1",
         "candidate Top-1",
@@ -75,12 +81,13 @@ def _flip_table(flips: list[Flip], name: Callable[[int], str], base: str) -> lis
     return markdown_table(headers, rows, right=(f"p(label) {base}", "candidate", "loss"))
 
 
-def _namer(class_names: Sequence[str] | None) -> Callable[[int], str]:
+def _namer(class_names: Sequence[str] | None, *, background: bool) -> Callable[[int], str]:
     names = class_names or ()
 
     def name(label: int) -> str:
         if label < 0:
             return "none"
-        return f"{label} {prose(names[label])}" if label < len(names) else str(label)
+        number = index_of(label, background=background)
+        return f"{number} {prose(names[label])}" if label < len(names) else number
 
     return name

@@ -190,7 +190,7 @@ def _bad_images(record: RunRecord, summary: Summary) -> list[str]:
 
 
 def _provenance(record: RunRecord) -> list[str]:
-    headers = ("model", "file", "sha256", "backend", "device", "precision: asked", "effective", "details")
+    headers = ("model", "file", "sha256", "backend", "device", "precision: requested", "effective", "details")
     models = [[code(cell) if cell else "" for cell in row] for row in model_facts(record)]
     return [
         "## Provenance",

@@ -56,6 +56,12 @@ function className(label) {
   return Object.hasOwn(DATA.names ?? {}, String(label)) ? DATA.names[label] : `class ${label}`;
 }
 
+// The network's number of a class, and the data set's where a background class makes the two differ.
+function classNumber(label) {
+  if (label === null || label < 0) return "";
+  return DATA.background && label > 0 ? `network class ${label}, data set class ${label - 1}` : `class ${label}`;
+}
+
 function save(fileName, text) {
   const address = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
   const link = make("a", { href: address, download: fileName });
@@ -81,3 +87,18 @@ document.addEventListener("pointermove", (event) => {
   const y = event.clientY + 18 + place.height > innerHeight ? event.clientY - place.height - 10 : event.clientY + 18;
   tip.style.transform = `translate(${Math.max(4, x)}px, ${Math.max(4, y)}px)`;
 });
+
+// Long values stand shortened beside a button that copies them whole.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.addEventListener("click", async () => {
+    const was = button.textContent;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      button.textContent = "Copied";
+    } catch {
+      button.replaceWith(make("code", {}, button.dataset.copy)); // no clipboard: the whole value instead
+      return;
+    }
+    setTimeout(() => { button.textContent = was; }, 1500);
+  });
+}

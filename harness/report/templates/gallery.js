@@ -41,7 +41,7 @@ function cardOf(card) {
   const title = make(
     "div",
     { class: "title" },
-    make("h3", {}, className(card.label)),
+    make("h3", { title: classNumber(card.label) }, className(card.label)),
     make("span", { class: `chip ${card.kind}` }, `${kindWords(card.kind, card.nearTie)}, loss ${loss(card.loss ?? NaN)}`),
   );
   return make("li", { class: "flip" }, title, picture(card), both(card), make("p", { class: "file mono" }, visible(card.id)));
@@ -94,7 +94,7 @@ function show(card) {
     make("dd", {}, Object.hasOwn(DATA.contracts, model) ? DATA.contracts[model] : "not recorded"),
   ]);
   const close = make("button", { type: "button", class: "button close", onclick: () => byId("dialog").close() }, "Close");
-  const facts = make("div", {}, close, make("h2", { id: "dialog-title" }, className(card.label)), make("p", { class: "mono small" }, visible(card.id)), make("dl", {}, ...fed), both(card));
+  const facts = make("div", {}, close, make("h2", { id: "dialog-title" }, className(card.label)), make("p", { class: "small muted" }, classNumber(card.label)), make("p", { class: "mono small" }, visible(card.id)), make("dl", {}, ...fed), both(card));
   const side = make("div", {}, image, make("p", { class: "small muted", id: "dialog-words" }, words));
   byId("dialog").replaceChildren(make("div", { class: "shown" }, side, facts));
   byId("dialog").showModal();

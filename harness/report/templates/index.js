@@ -50,5 +50,26 @@ byId("clear").addEventListener("click", () => {
   for (const box of document.querySelectorAll(".choose:checked")) box.checked = false;
   showComparison();
 });
+// A click on a column's head sorts the runs of that configuration; what is not known comes last.
+function sortBy(head) {
+  const table = head.closest("table");
+  const place = [...head.parentElement.children].indexOf(head);
+  const rising = head.getAttribute("aria-sort") !== "ascending";
+  const key = (row) => row.children[place].dataset.sort ?? "";
+  const order = (one, other) => {
+    const [a, b] = [key(one), key(other)];
+    if (a === "" || b === "") return (a === "") - (b === "");
+    const [x, y] = [Number(a), Number(b)];
+    const difference = Number.isNaN(x) || Number.isNaN(y) ? a.localeCompare(b, "en") : x - y;
+    return rising ? difference : -difference;
+  };
+  table.tBodies[0].append(...[...table.tBodies[0].rows].sort(order));
+  for (const other of head.parentElement.children) other.removeAttribute("aria-sort");
+  head.setAttribute("aria-sort", rising ? "ascending" : "descending");
+}
+
+for (const button of document.querySelectorAll(".sortable th button")) {
+  button.addEventListener("click", () => sortBy(button.closest("th")));
+}
 showAxis();
 document.documentElement.dataset.ready = "";

@@ -66,7 +66,7 @@ def _cells(row: BoardRow, run: str) -> tuple[Text, ...]:
         run,
         model.id,
         model.device if model.device_name in ("", model.device) else f"{model.device}: {model.device_name}",
-        effective if requested in (effective, "device_default") else f"{effective} (asked {requested})",
+        effective if requested in (effective, "device_default") else f"{effective} (requested {requested})",
     )
     return (
         *(Text(printable(text), overflow="fold") for text in plain),

@@ -14,7 +14,17 @@ _STYLES = {"pass": "green", "fail": "red", "error": "red", "undecided": "yellow"
 
 def suite_table(suite: SuiteText) -> Table:
     """Return the table."""
-    headers = ("run", "verdict", "candidate", "device", "precision", "Top-1\n%", "Top-1\ndrop pp", "|Δp|\nmax", "time")
+    headers = (
+        "run",
+        "verdict",
+        "candidate",
+        "device",
+        "precision",
+        "Top-1\n%",
+        "Top-1\nchange pp",
+        "|Δp|\nmax",
+        "time",
+    )
     table = plain_table(None, *headers, whole=(1, 5, 6, 7, 8))
     for run in suite.runs:
         verdict = Text(printable(run.word), style=_STYLES[run.kind])

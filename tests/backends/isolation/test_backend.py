@@ -91,7 +91,7 @@ def test_a_hang_is_ended_by_the_time_limit(tiny: Tiny, pixels: NDArray[np.uint8]
 def test_what_the_child_refuses_is_refused_here(tiny: Tiny) -> None:
     with pytest.raises(ModelError, match="has no output 'Net/Probability'"):
         open_backend("openvino", spec_of(tiny, output="Net/Probability")).__enter__()
-    with pytest.raises(DeviceError, match=r"device 'GPU\.7' not found"):
+    with pytest.raises(DeviceError, match=r"GPU\.7'? not found"):
         open_backend("openvino", spec_of(tiny, device="GPU.7")).__enter__()
 
 

@@ -134,7 +134,7 @@ def test_half_precision_is_read_back(keras: Any, network: Network, tmp_path: Pat
         keras.config.set_dtype_policy("float32")
     with KerasBackend(spec(tmp_path / "m.keras")) as backend:
         assert "f16" in backend.loaded.effective_precision
-        assert "f32 was asked, the graph computes in" in backend.loaded.warnings[0]
+        assert "f32 was requested, but the graph computes in" in backend.loaded.warnings[0]
 
 
 def test_ports_and_the_frozen_graph(made: dict[str, Path]) -> None:
@@ -222,8 +222,8 @@ def test_other_files(tmp_path: Path, suffix: str) -> None:
 def test_weights_without_a_network(keras: Any, network: Network, tmp_path: Path) -> None:
     functional(keras, network).save_weights(tmp_path / "m.weights.h5")
     assert refused(spec(tmp_path / "m.weights.h5")) == (
-        f"{tmp_path}/m.weights.h5: holds weights without the network; save the whole model (`model.save(FILE)`), not "
-        "`save_weights`"
+        f"{tmp_path}/m.weights.h5: contains weights without the network; save the whole model "
+        "(`model.save(FILE)`), not `save_weights`"
     )
 
 
@@ -240,14 +240,20 @@ def test_lambda_layers_are_refused(keras: Any, network: Network, tmp_path: Path,
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"class_name": "Popen", "module": "subprocess"}, "'dropout' (Popen) of subprocess is no known class of Keras"),
-        ({"module": "os"}, "'dropout' (Dropout) of os is no known class of Keras"),
-        ({"module": "kerasevil"}, "'dropout' (Dropout) of kerasevil is no known class of Keras"),
-        ({"registered_name": "pkg>Dropout"}, "'dropout' (Dropout) of keras.layers is no known class of Keras"),
+        (
+            {"class_name": "Popen", "module": "subprocess"},
+            "'dropout' (Popen) of subprocess is not a known class of Keras",
+        ),
+        ({"module": "os"}, "'dropout' (Dropout) of os is not a known class of Keras"),
+        ({"module": "kerasevil"}, "'dropout' (Dropout) of kerasevil is not a known class of Keras"),
+        ({"registered_name": "pkg>Dropout"}, "'dropout' (Dropout) of keras.layers is not a known class of Keras"),
         ({"class_name": "TFSMLayer"}, "its layer 'dropout' (TFSMLayer) runs code"),
-        ({"class_name": "StringLookup"}, "'dropout' (StringLookup) of keras.layers is no known class of Keras"),
-        ({"class_name": "function", "module": "builtins", "config": "exec"}, "'function' of builtins is no known"),
-        ({"class_name": "get_file", "module": "keras.utils"}, "'dropout' (get_file) of keras.utils is no known class"),
+        ({"class_name": "StringLookup"}, "'dropout' (StringLookup) of keras.layers is not a known class of Keras"),
+        ({"class_name": "function", "module": "builtins", "config": "exec"}, "'function' of builtins is not a known"),
+        (
+            {"class_name": "get_file", "module": "keras.utils"},
+            "'dropout' (get_file) of keras.utils is not a known class",
+        ),
         ({"class_name": ["x"]}, "a class has no name"),
     ],
 )
@@ -287,10 +293,10 @@ def test_deep_nesting_is_refused(made: dict[str, Path], tmp_path: Path) -> None:
 
 def test_files_that_no_network_needs_are_refused(made: dict[str, Path], tmp_path: Path) -> None:
     path = edited_keras(made[".keras"], tmp_path / "m.keras", lambda _: None, **{"../evil": b"x"})
-    assert "refused, it holds '../evil', which no network needs" in refused(spec(path))
+    assert "refused, it contains '../evil', which no network needs" in refused(spec(path))
     with pytest.warns(UserWarning, match="Duplicate name"):
         path = edited_keras(made[".keras"], path, lambda _: None, **{"config.json": b"{}"})
-    assert "refused, it holds two files of the same name" in refused(spec(path))
+    assert "refused, it contains two files of the same name" in refused(spec(path))
 
 
 @pytest.mark.parametrize("kind", ["link", "soft link", "external", "virtual"])

@@ -112,7 +112,7 @@ def test_floating_pixels_before_an_integer_input_are_refused(network: Network, t
 
 def test_a_layout_that_the_shape_contradicts(model: Path) -> None:
     message = refused(spec(model, input=Input(color="RGB", layout="NCHW")))
-    assert message == f"{model}: the input is NHWC, `layout: NCHW` is configured; mend it"
+    assert message == f"{model}: the input is NHWC, `layout: NCHW` is configured; correct it"
 
 
 def test_a_configured_element_type(model: Path, network: Network, pixels: Pixels) -> None:

@@ -106,6 +106,6 @@ def test_another_value_than_was_asked_is_a_sentence() -> None:
         "F": {"requested": 1, "effective": 2},
     }
     assert deviating(pairs) == [
-        "E: f16 was asked for, the compiled model reports bf16",
-        "F: 1 was asked for, the compiled model reports 2",
+        "E: f16 was requested, but the compiled model reports bf16",
+        "F: 1 was requested, but the compiled model reports 2",
     ]

@@ -161,9 +161,9 @@ def test_missing_files(copy: Path) -> None:
         f"{copy}/variables/variables.data-00000-of-00001: the checkpoint's values are missing; copy them there"
     )
     (copy / "variables/variables.index").unlink()
-    assert refused(spec(copy)).endswith("the checkpoint's index is missing; copy it beside its .data files")
+    assert refused(spec(copy)).endswith("the checkpoint's index is missing; copy it next to its .data files")
     (copy / "saved_model.pb").unlink()
-    assert refused(spec(copy)) == f"{copy}: no SavedModel, it has no saved_model.pb; name the folder that holds it"
+    assert refused(spec(copy)) == f"{copy}: no SavedModel, it has no saved_model.pb; name the folder that contains it"
 
 
 def test_nothing_of_the_file_is_run_when_it_is_loaded(

@@ -96,7 +96,7 @@ def test_a_file_cut_off_anywhere_is_refused_or_holds_exactly_the_nodes_before_th
 def test_a_cut_between_two_nodes_is_noticed_where_one_is_read(tmp_path: Path) -> None:
     path = tmp_path / "cut.pb"
     path.write_bytes(b"".join(NODES[1:]))
-    with pytest.raises(ModelError, match="cut off: its node `Net/Conv` reads `input`, which is not there"):
+    with pytest.raises(ModelError, match="cut off: its node `Net/Conv` reads `input`, which is missing"):
         read_graph(path)
 
 

@@ -261,7 +261,7 @@ def test_a_precision_that_is_not_the_pinned_one_is_a_warning(tiny: Tiny, monkeyp
     with TensorFlowBackend(spec(tiny.graph)) as backend:
         found = "f32 (oneDNN may use bf16)"
         assert backend.loaded.effective_precision == found
-        assert backend.loaded.warnings == (f"tf: f32 was asked, the graph computes in {found}",)
+        assert backend.loaded.warnings == (f"tf: f32 was requested, but the graph computes in {found}",)
     with TensorFlowBackend(spec(tiny.graph, precision="device_default")) as backend:
         assert backend.loaded.warnings == ()
 

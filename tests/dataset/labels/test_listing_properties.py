@@ -111,14 +111,14 @@ def test_by_hand(path: Path, text: str, rows: list[tuple[str, int]]) -> None:
 def test_own_class_names(path: Path) -> None:
     path.write_text("path,label\na.jpg,great white shark\nb.jpg,0\n")
     assert classes_of(path, lines_of(path, numbered_lines(path)), ["tench", "great white shark"]) == [1, 0]
-    with pytest.raises(DatasetError, match=r"list\.txt:2: 'great white shark' is none of dataset\.class_names"):
+    with pytest.raises(DatasetError, match=r"list\.txt:2: 'great white shark' is not in dataset\.class_names"):
         classes_of(path, lines_of(path, numbered_lines(path)), ["tench", "goldfish"])
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("a.jpg n99999999\n", "none of the 1,000 WordNet ids"),
+        ("a.jpg n99999999\n", "is not one of the 1,000 WordNet ids"),
         ("path,label\na.jpg,1,2\n", ":2: 3 columns, but the header names 2"),
         ("path,label\n../a.jpg,1\n", "leads out of the image folder"),
         (f"{'a' * 9000}.jpg 1\n", "a line of 9,006 characters"),

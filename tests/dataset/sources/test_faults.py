@@ -49,7 +49,7 @@ def add(path: Path, *members: tuple[str, bytes]) -> Path:
 def test_nothing_that_is_known(tmp_path: Path) -> None:
     fails(tmp_path / "nowhere", "no such file or folder")
     fails(tmp_path, "nothing in it.*docs/datasets.md")
-    fails(touch(tmp_path, "readme.md"), "no image set that is known lies there; it has readme.md")
+    fails(touch(tmp_path, "readme.md"), "no known form of image set; it has readme.md")
     fails(touch(tmp_path, "x.zip") / "x.zip", "compressed archive")
     os.mkfifo(tmp_path / "pipe")
     fails(tmp_path / "pipe", "neither a folder nor an ordinary file")
@@ -60,11 +60,11 @@ def test_a_flat_folder(tmp_path: Path, built_in: Facts) -> None:
     images = opened(folder)
     assert images.manifest.image_ids == ("ILSVRC2012_val_00000001.JPEG", "ILSVRC2012_val_00000002.JPEG")
     assert images.manifest.labels.tolist() == [66, 971]
-    assert any("1 entries that are no images" in note for note in images.notes)
+    assert any("1 entries that are not images" in note for note in images.notes)
     fails(folder, "built-in ones are those of ILSVRC2012 with 1000 classes", classes=10)
     touch(folder, "mine.jpg")
     fails(folder, "no labels were found for 1 of 3 images, such as mine.jpg")
-    fails(touch(tmp_path / "empty", "x.txt"), "no image set")
+    fails(touch(tmp_path / "empty", "x.txt"), "no known form of image set")
     fails(tmp_path / "empty", "no image in it", form="flat")
     fails(folder, "no label list found .looked for", form="list")
     fails(folder, "no labels of the form `devkit`", form="devkit")
@@ -106,7 +106,7 @@ def test_the_devkit(tmp_path: Path, built_in: Facts) -> None:
     (kit / "meta.mat").write_bytes(meta)
     for data, words in [
         (b"1 2 3", "3 labels; the ground truth of ILSVRC2012 has 50,000"),
-        (b"0\n" * 50_000, "no id of the devkit"),
+        (b"0\n" * 50_000, "not an id of the devkit"),
     ]:
         (kit / "ILSVRC2012_validation_ground_truth.txt").write_bytes(data)
         fails(folder, words, labels=str(kit))
@@ -118,7 +118,7 @@ def test_the_devkit(tmp_path: Path, built_in: Facts) -> None:
     fails(folder, "no devkit: there is no ILSVRC2012_validation_ground_truth.txt", labels=str(folder))
     (tmp_path / "kit.tar.gz").write_bytes(b"\x1f\x8b nonsense")
     fails(folder, "cannot be read as the devkit's archive", labels=str(tmp_path / "kit.tar.gz"))
-    fails(folder, "holds no ILSVRC2012_validation", labels=str(add(tmp_path / "kit.tar", ("a", b"b"))))
+    fails(folder, "contains no ILSVRC2012_validation", labels=str(add(tmp_path / "kit.tar", ("a", b"b"))))
 
 
 def test_the_ground_truth_alone_is_mapped_by_the_built_in_devkit_order(tmp_path: Path, built_in: Facts) -> None:
@@ -148,9 +148,9 @@ def test_kaggles_files(tmp_path: Path) -> None:
     solution = tmp_path / "LOC_val_solution.csv"
     head = "ImageId,PredictionString\n"
     for line, words in [
-        ("ILSVRC2012_val_00000001,n01751748 1 2 3 4 n01440764 1 2 3 4", "csv:2: .* is no line of"),
+        ("ILSVRC2012_val_00000001,n01751748 1 2 3 4 n01440764 1 2 3 4", "csv:2: .* is not a line of"),
         ("ILSVRC2012_val_00000001,", "csv:2"),
-        ("ILSVRC2012_val_00000001,n00000000 1 2 3 4", "'n00000000' is none of the 1,000"),
+        ("ILSVRC2012_val_00000001,n00000000 1 2 3 4", "'n00000000' is not one of the 1,000"),
         ("ILSVRC2012_val_00000009,n01751748 1 2 3 4", "no label fits any image"),
         ("ILSVRC2012_val_00000001,n01440764 1 2 3 4", "1 of 1 labels are not those of ILSVRC2012"),
     ]:
@@ -171,7 +171,7 @@ def test_annotations(tmp_path: Path) -> None:
         ("<annotation>", "no annotation that can be read"),
         (bomb, "a document type of its own"),
         ("<annotation/>", "objects of 0 classes"),
-        ("<annotation><object><name>cat</name></object></annotation>", "'cat' is none of the 1,000"),
+        ("<annotation><object><name>cat</name></object></annotation>", "'cat' is not one of the 1,000"),
         (" " * 2_000_000, "too large"),
     ]:
         xml.write_text(text)
@@ -192,7 +192,7 @@ def test_tar(tmp_path: Path) -> None:
         fails(tmp_path / "cut.tar", words)
     (tmp_path / "z.tar").write_bytes(b"\x1f\x8b" + data)
     fails(tmp_path / "z.tar", "compressed, .*`gunzip` it first")
-    fails(add(tmp_path / "twice.tar", (name, b"x"), (name, b"y")), "holds ILSVRC2012_val_00000001.JPEG twice")
+    fails(add(tmp_path / "twice.tar", (name, b"x"), (name, b"y")), "contains ILSVRC2012_val_00000001.JPEG twice")
     fails(add(tmp_path / "out.tar", ("../../etc/x.JPEG", b"x")), "leads out of the archive")
     fails(add(tmp_path / "none.tar", ("a.txt", b"x")), "no image in the archive")
     with tarfile.open(tmp_path / "link.tar", "w") as archive:
@@ -218,11 +218,11 @@ def test_webdataset(tmp_path: Path) -> None:
     assert opened(shard(("1.json", b'{"label": 3}'), ("1.png", b"x"))).manifest.image_ids == ("1.png",)
     fails(shard(("1.cls", b"7"), ("1.jpg", b"x"), ("2.jpg", b"y")), "1 images without label .*: 2; make")
     fails(shard(("1.cls", b"7"), ("1.jpg", b"x"), ("2.cls", b"7")), "1 labels without image: 2")
-    fails(shard(("1.cls", b"cat"), ("1.jpg", b"x")), "1.cls: 'cat' is no class")
-    fails(shard(("1.json", b'{"label": true}'), ("1.jpg", b"x")), "1.json: '' is no class")
+    fails(shard(("1.cls", b"cat"), ("1.jpg", b"x")), "1.cls: 'cat' is not a class")
+    fails(shard(("1.json", b'{"label": true}'), ("1.jpg", b"x")), "1.json: '' is not a class")
     fails(shard(("1.json", b"[" * 30_000), ("1.jpg", b"x")), "1.json: cannot be read")
     fails(shard(("1.cls", b"1000"), ("1.jpg", b"x")), "out of range")
-    fails(shard(("1.cls", b"1"), ("1.jpg", b"x"), ("1.jpg", b"y")), "the sample 1 stands twice")
+    fails(shard(("1.cls", b"1"), ("1.jpg", b"x"), ("1.jpg", b"y")), "the sample 1 appears twice")
 
 
 def table(**columns: Any) -> pa.Table:
@@ -238,9 +238,9 @@ def test_parquet(tmp_path: Path) -> None:
         pq.write_table(table(label=pa.array(value, pa.int64())), path)
         fails(path, words)
     pq.write_table(table(label=["cat"]), path)
-    fails(path, "'cat' is no class; write a number from 0, a WordNet id, or set dataset.class_names")
+    fails(path, "'cat' is not a class; write a number from 0, a WordNet id, or set dataset.class_names")
     pq.write_table(table(other=[1]), path)
-    fails(path, "wanted are the columns")
+    fails(path, "expected the columns")
     path.write_bytes(path.read_bytes()[:-9])
     fails(path, "cannot be read as Parquet")
     pq.write_table(
@@ -289,7 +289,7 @@ def test_manifests(tmp_path: Path) -> None:
     path.write_text("path,label\n")
     fails(path, "lists no image")
     pq.write_table(pa.table({"x": [1]}), tmp_path / "m.parquet")
-    fails(tmp_path / "m.parquet", "wanted are a column of names")
+    fails(tmp_path / "m.parquet", "expected a column of names")
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

@@ -62,7 +62,7 @@ def test_no_list(folder: Path) -> None:
 
 
 def test_no_folder(folder: Path) -> None:
-    with pytest.raises(DatasetError, match="not an image set: wanted are a folder"):
+    with pytest.raises(DatasetError, match="not an image set: expected a folder"):
         open_image_set(Dataset(path=folder / "a.jpg"))
 
 

@@ -67,7 +67,7 @@ def test_an_image_that_cannot_be_decoded_is_listed_with_its_reason(tmp_path: Pat
 
 def test_files_and_folders_in_class_folders_that_are_no_images_are_named(tmp_path: Path) -> None:
     notes = "\n".join(opened(touch(tmp_path / "val", "3/a.jpg", "3/notes.doc", "3/more/b.jpg", "readme.md")).notes)
-    assert "2 entries that are no images, such as 3/notes.doc" in notes
+    assert "2 entries that are not images, such as 3/notes.doc" in notes
     assert "1 folders inside class folders, such as 3/more, not evaluated" in notes
 
 

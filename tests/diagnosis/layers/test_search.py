@@ -117,11 +117,11 @@ def test_what_cannot_be_looked_into_is_unknown(small: Small, monkeypatch: pytest
     monkeypatch.setattr("harness.diagnosis.layers.search.facts_of", without_observer)
     found = find_layer(small.reference, small.candidate)
     assert found.verdict == "unknown"
-    assert "cannot be looked at" in found.sentence
+    assert "cannot be inspected" in found.sentence
 
 
 def test_without_images_the_constants_alone_are_compared(small: Small) -> None:
     none = np.zeros((0, 16, 16, 3), np.uint8)
     found = find_layer(replace(small.reference, pixels=none), replace(small.candidate, pixels=none))
     assert found.verdict == "clean"
-    assert "no image was looked at" in found.sentence
+    assert "no image was inspected" in found.sentence

@@ -104,7 +104,7 @@ def test_a_model_missing_from_the_run_is_an_error() -> None:
 def test_a_row_missing_from_the_baseline_is_never_not_worse() -> None:
     parts = judged(run(model("ir"), model("gpu")), baseline_of(run()))
     assert parts["gpu"].verdict == "error"
-    assert "no row for this model" in parts["gpu"].reason
+    assert "no counts for this model" in parts["gpu"].reason
     assert exit_code(parts.values(), evaluated=650) == 4
 
 

@@ -125,7 +125,7 @@ def test_a_folder_or_bytes_are_no_baseline(tmp_path: Path) -> None:
 def test_a_damaged_file_says_what_would_help(tmp_path: Path, text: str) -> None:
     """`update` reads the file before it replaces it, so "accept a run anew" alone would end in the same message."""
     (tmp_path / "b.json").write_text(text, encoding="utf-8")
-    with pytest.raises(BaselineError, match="restore it, or delete it and accept a run: harness baseline update"):
+    with pytest.raises(BaselineError, match="restore it, or delete it and save a run: harness baseline update"):
         read_baseline(tmp_path / "b.json")
 
 

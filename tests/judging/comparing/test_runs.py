@@ -91,7 +91,7 @@ def test_other_labels_are_refused(save: Saver) -> None:
 
 
 def test_an_image_that_stands_twice_is_refused(save: Saver) -> None:
-    with pytest.raises(BaselineError, match="1 images stand twice"):
+    with pytest.raises(BaselineError, match="1 images appear twice"):
         compare_runs(save("a", BEFORE), save("b", [*AFTER[:3], AFTER[0]]))
 
 

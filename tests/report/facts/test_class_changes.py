@@ -17,17 +17,18 @@ def _images(rows: list[tuple[int, int, int]]) -> PerImage:
 
 
 def test_losses_and_wins_by_class() -> None:
-    images = _images([(1, 1, 2), (1, 1, 2), (1, 1, 1), (2, 3, 2), (3, 3, 3)])
-    worst, best = class_changes(images, "tf", "ir")
+    images = _images([(1, 1, 2), (1, 1, 2), (1, 1, 1), (2, 3, 2), (2, 3, 2), (3, 3, 3), (7, 7, 8), (8, 9, 8)])
+    worst, best, single = class_changes(images, "tf", "ir")
+    assert single == 2  # of 7 and 8, one image changed: noise
     assert worst == [ClassChange(label=1, images=3, before=3, after=1)]
-    assert best == [ClassChange(label=2, images=1, before=0, after=1)]
+    assert best == [ClassChange(label=2, images=2, before=0, after=2)]
     assert (worst[0].change, best[0].change_pp) == (-2, 100.0)
 
 
 def test_twenty_of_each_at_most_worst_first() -> None:
-    images = _images([(label, label, 999) for label in range(30)] + [(5, 5, 999)])
-    worst, best = class_changes(images, "tf", "ir")
-    assert (len(worst), worst[0].label, best) == (20, 5, [])
+    images = _images([(label, label, 999) for label in range(30)] * 2 + [(5, 5, 999)])
+    worst, best, single = class_changes(images, "tf", "ir")
+    assert (len(worst), worst[0].label, best, single) == (20, 5, [], 0)
 
 
 def test_confusions_that_grew_and_only_those() -> None:

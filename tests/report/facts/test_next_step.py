@@ -38,7 +38,9 @@ def test_parity_alone_ships_nothing() -> None:
 def test_a_failure_with_a_known_mend_gives_it_and_several_are_counted() -> None:
     part = DiagnosisPart(model="ir", cause="color-order", sentence="It is BGR. Set BGR.", mend="Set BGR.")
     failed = {"exit_code": 1, "gates": (gate("parity", "ir", "fail"),)}
-    assert step(**failed, diagnosis=(part,)) == "ir: Set BGR"
+    assert step(**failed, diagnosis=(part,)) == "Set BGR"
+    several = {"models": (model("tf"), model("ir"), model("b"))}
+    assert step(**failed, **several, diagnosis=(part,)) == "ir: Set BGR"
     other = part.model_copy(update={"model": "b"})
     assert step(**failed, diagnosis=(part, other)) == "apply the 2 fixes under Likely cause"
 

@@ -40,6 +40,8 @@ def test_rows_of_a_comparison() -> None:
 def test_the_headline_has_both_accuracies_of_the_candidate_that_lost_most() -> None:
     assert summarise(record()).headline == "Converted model kept its accuracy: 78.31 % Top-1"
     assert summarise(records.bf16()).headline == "Converted model lost 0.154 pp: 78.31 to 78.15 % Top-1"
+    both = record(models=(model("tf"), model("ir"), model("b")), comparisons=(comparison(), comparison("b")))
+    assert summarise(both).headline == "No candidate lost accuracy: 78.31 % Top-1"
     worse = comparison("int8", drop=Drop(top1_pp=800 / 650, top5_pp=0.0, top1_ci95_pp=None, top1_p_value=None))
     models = (model("tf"), model("ir"), model("int8", top1=accuracy(501, 650, None)))
     run = record(models=models, comparisons=(comparison(), worse))

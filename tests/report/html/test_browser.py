@@ -157,6 +157,20 @@ def test_a_click_shows_the_exact_pixels(visit: Visit) -> None:
     assert page.locator("dialog").is_hidden()
 
 
+def test_a_hash_stands_shortened_and_is_copied_whole(visit: Visit) -> None:
+    page = visit.page
+    button = page.locator("#provenance .copy").first
+    whole = button.get_attribute("data-copy")
+    assert len(whole) == 64
+    assert whole not in page.locator("#provenance").inner_text()
+    cell = button.locator("xpath=..")
+    button.click()
+    page.wait_for_function(  # without a clipboard, the value is written out
+        "([cell, whole]) => cell.innerText.includes('Copied') || cell.innerText.includes(whole)",
+        arg=[cell.element_handle(), whole],
+    )
+
+
 def _column(page: Any, place: int) -> list[str]:
     found: list[str] = page.locator(f"#rows tr td:nth-child({place})").all_inner_texts()
     return found
@@ -347,6 +361,12 @@ def test_two_runs_of_the_index_stand_side_by_side(browser: Any, tmp_path: Path) 
         assert "evaluated" in page.locator("#compare-rows").inner_text()
         page.check(".choose[value='2']")
         assert page.locator(".choose:checked").count() == 2
+        head = page.locator(".sortable").first.locator("th", has_text="max |Δp|").first
+        head.locator("button").click()
+        assert head.get_attribute("aria-sort") == "ascending"
+        shown = page.locator(".sortable").first.locator("tbody tr").all_inner_texts()
+        assert ["3.5e-06" in text for text in shown] == [True, False]  # 0.26 is larger
+        page.locator("details", has_text="Charts").first.evaluate("details => { details.open = true; }")
         page.check("input[name=axis][value=commit]")
         assert page.locator("[data-axis=time]").first.is_hidden()
         assert page.locator("[data-axis=commit]").first.is_visible()

@@ -23,7 +23,7 @@ def test_the_words_are_those_of_every_other_report() -> None:
     for compared in summary.comparisons:
         for words in (compared.top1_drop, compared.top1_interval, compared.max_abs_diff, compared.agreement_counts):
             assert words in page.text
-    assert "ir: precision device_default was asked" in page.text
+    assert "ir: precision device_default was requested" in page.text
     assert page.all("title")[0].text == "FAIL: mobilenet-v2-1.0-224"
 
 

@@ -19,6 +19,7 @@ def test_parity_stands_on_decades() -> None:
     assert found.limit == pytest.approx(62.5)
     assert found.marker < found.limit
     assert (found.pass_start, found.pass_width, found.beyond) == (0.0, found.limit, False)
+    assert (found.name, found.low_text, found.high_text) == ("log scale", "1e-08", "1")
     assert _one({"max_abs_diff": 0.0}, {"max_abs_diff": 1e-3}).marker == 0
     assert _one({"max_abs_diff": 1.0}, {"max_abs_diff": 1e-3}).marker == 100
 
@@ -28,6 +29,7 @@ def test_a_drop_has_zero_in_the_middle_and_two_scales() -> None:
     assert (top1.origin, top1.marker, top5.label) == (50.0, 50.0, "Top-5")
     lost = _one({"top1_pp": 15.0}, {"top1_max_pp": 0.1})
     assert lost.beyond
+    assert (lost.name, lost.low_text, lost.high_text) == ("pp, linear", "gained 17", "lost 17")  # 15 % more than 15
     assert 50 < lost.limit < lost.marker < 100
 
 

@@ -1,21 +1,38 @@
 from __future__ import annotations
 
-from harness.report.html.sections import gate_matrix, input_contracts, question, timing, worst_first
+from harness.report.facts.summary import summarise
+from harness.report.html.sections import (
+    about,
+    accuracies,
+    gate_matrix,
+    input_contracts,
+    question,
+    step_parts,
+    timing,
+    worst_first,
+)
 from tests.report import records
 from tests.report.records import comparison, gate, model, record
 
 
-def test_gates_by_model_with_the_idle_ones_listed_separately() -> None:
+def test_gates_that_passed_are_one_line_and_the_idle_ones_listed_separately() -> None:
     matrix = gate_matrix(record())
-    assert matrix.gates == ("parity", "drop")
+    assert (matrix.gates, matrix.rows) == ((), ())
+    assert matrix.passed_gates == ("parity", "drop")
+    assert matrix.passed_title == "2 gates passed for ir (parity, drop)"
     assert matrix.idle == (("target", "the configuration names no published accuracy"),)
-    ((name, role, cells),) = matrix.rows
+    ((name, role, cells),) = matrix.passed
     assert (name, role) == ("ir", "candidate")
     assert [cell.symbol for parts in cells for cell in parts] == ["✓", "✓"]
 
 
-def test_passed_gates_are_folded_only_beside_others() -> None:
-    assert gate_matrix(record()).passed == ()  # all passed: nothing else to look at
+def test_a_model_with_both_has_what_failed_in_the_table_and_the_rest_in_the_line() -> None:
+    matrix = gate_matrix(record(gates=(gate("parity", "ir", "fail"), gate("drop", "ir", "pass"))))
+    assert (matrix.gates, [row[0] for row in matrix.rows]) == (("parity",), ["ir"])
+    assert matrix.passed_title == "1 gate passed for ir (drop)"
+
+
+def test_models_whose_gates_all_passed_have_no_row() -> None:
     run = records.many_candidates(12)
     matrix = gate_matrix(run)
     failed = {part.model for part in run.gates if part.verdict == "fail"}
@@ -75,3 +92,26 @@ def test_what_the_models_are_fed() -> None:
         "ir": "channel order BGR, values 0 to 255",
     }
     assert input_contracts(record(config={"candidates": 3})) == {}
+
+
+def test_the_header_names_model_commit_and_run() -> None:
+    commit = {"git_commit": "0123456789abcdef+"}
+    assert about(record(environment=commit), "ir") == [
+        ("Model", "model.xml", "#model-files"),
+        ("Commit", "0123456789+", "#run"),
+        ("Run", "2025-01-02T03:04:05Z", "./run.json"),
+    ]
+    assert [what for what, _, _ in about(records.failed_to_run(), None)] == ["Run"]
+
+
+def test_the_accuracy_of_both_models_stands_beside_its_change() -> None:
+    run = summarise(records.bf16())
+    assert accuracies(run, run.comparisons[0]) == [
+        ("Top-1", "78.31", "78.15", "lost 0.154"),
+        ("Top-5", "93.85", "94.00", "gained 0.154"),
+    ]
+
+
+def test_commands_in_a_sentence_are_code() -> None:
+    assert step_parts("find it: `harness x`, then") == (("find it: ", False), ("harness x", True), (", then", False))
+    assert step_parts(None) == ()

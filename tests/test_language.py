@@ -1,0 +1,113 @@
+"""Messages, help, templates and docs are plain modern English: wordings that were riddles or archaic stay out."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+
+# What was read as a riddle, and what to write instead.
+BANNED = {
+    r"\b(nobody|whoever|whereof|thereof|thereby|lest|naught)\b": "name who or what, or use the passive",
+    r"\banswers? as\b.*\bdoes\b": "Does ir match the original (tf)?",
+    r"\b(has|with) another answer\b": "All predictions match. / Changed predictions",
+    r"\bwritten down by\b": "IR has no preprocessing metadata",
+    r": in order\.": "valid",
+    r"\bNOTHING DECIDED\b": "INCONCLUSIVE: too few images",
+    r"\bof them are beyond it\b|\bare beyond it\b": "61 of 64 images exceed it",
+    r"\bgathers nothing\b": "BATCH:CPU isn't batching; use BATCH:CPU(4)",
+    r"\bhold (a run|it|them|the [\w ]+ run) against\b": "check a baseline",
+    r"\baccept a run\b": "save a run",
+    r"\bnot as it seems\b": "Warnings explained",
+    r"\bnobody expected\b": "unexpected gains often mean the test changed",
+    r"\bnames? (itself|themselves)\b": "name what does it",
+    r"\b(was|were) asked (of|for)\b|\bwas asked\b": "was requested",
+    r"\bcannot be believed\b": "is inconsistent",
+    r"\bno yardstick\b": "cannot be used as a reference",
+    r"\bstands? (there )?twice\b": "is listed twice",
+    r"\bwhere (they|it) lies?\b": "in place",
+    r"\b(M|m)end (the|it|them|`)": "fix",
+    r"\bis none of\b": "is not one of",
+    r"(?<!there )\bis no (file|folder|form|graph|list|label|number|text|shape|step|preset|class|metric)\b": "is not a",
+    r"\bfed wrongly\b": "gets the wrong input",
+    r"\bmeasured in passing\b": "measured during the run",
+    r"\bis not there\b": "not found",
+    r"\bdid not change on\b": "unchanged",
+    r"\bdrop pp\b": "Top-1 pp, as lost or gained",
+}  # fmt: skip
+# The page that the wording is about, and text that is quoted from others.
+_ALLOWED = {("docs/statistics.md", "fed wrongly"), ("docs/reliability.md", "is not there")}
+
+
+@cache
+def shown_by_sources() -> tuple[tuple[str, str], ...]:
+    return tuple(_strings())
+
+
+@cache
+def shown_by_pages() -> tuple[tuple[str, str], ...]:
+    return tuple(_lines())
+
+
+def _strings() -> Iterator[tuple[str, str]]:
+    """Yield (place, text) of every string of the sources that a user may read: all but docstrings."""
+    for file in sorted((PROJECT / "harness").rglob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        bodies = [node.body for node in ast.walk(tree) if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))]
+        docstrings = {id(body[0].value) for body in bodies if body and isinstance(body[0], ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+                yield f"{file.relative_to(PROJECT).as_posix()}:{node.lineno}", node.value
+
+
+def _lines() -> Iterator[tuple[str, str]]:
+    """Yield (place, line) of the docs, the README and the templates."""
+    files = [*(PROJECT / "docs").rglob("*.md"), PROJECT / "README.md", PROJECT / "action.yml"]
+    files += [
+        *(PROJECT / "harness/report/templates").glob("*.html"),
+        *(PROJECT / "harness/report/templates").glob("*.js"),
+    ]
+    for file in sorted(files):
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+            yield f"{file.relative_to(PROJECT).as_posix()}:{number}", line
+
+
+def found(pattern: str, texts: Iterable[tuple[str, str]]) -> list[str]:
+    return [
+        f"{place}: {match[0]}"
+        for place, text in texts
+        for match in re.finditer(pattern, text)
+        if (place.partition(":")[0], match[0]) not in _ALLOWED
+    ]
+
+
+@pytest.mark.parametrize(("pattern", "instead"), BANNED.items())
+def test_banned_wordings_are_gone(pattern: str, instead: str) -> None:
+    places = [*found(pattern, shown_by_sources()), *found(pattern, shown_by_pages())]
+    assert places == [], f"write: {instead}"
+
+
+def test_the_list_finds_what_it_bans() -> None:
+    """Each rule still finds the wording that it was made for, so that none is empty."""
+    old = (
+        "Does ir answer as tf, the original, does?",
+        "No image has another answer.",
+        "written down by nobody: the IR does not say how it wants to be fed",
+        "c.yml: in order.",
+        "NOTHING DECIDED",
+        "61 of them are beyond it",
+        "BATCH:CPU gathers nothing here",
+        "hold a run against accepted ones",
+        "accept a run's counts",
+        "What is not as it seems",
+        "an improvement nobody expected",
+        "f16 was asked of CPU",
+    )
+    for text in old:
+        assert any(re.search(pattern, text) for pattern in BANNED), text

@@ -16,6 +16,7 @@ from harness.errors import CannotHoldError, ModelError
 from harness.feeding.contract import holds, is_reversed, normalised
 from harness.feeding.outputs import as_rows
 
+_OF_OPENCV = ("uint8", "int8", "uint16", "int16", "int32", "float16", "float32", "float64")
 _LAYOUTS: tuple[Layout, ...] = ("NHWC", "NCHW")
 
 
@@ -63,12 +64,19 @@ def table_of(spec: ModelSpec, table: NDArray[np.float32], dtype: Any, shown: str
     ``shown``: the type in the framework's words. Raises ModelError for an integer type that cannot hold the values, or
     any where pixels are floating.
     """
+    if np.dtype(dtype).kind not in "uif":
+        raise not_pixels(spec.model, spec.input.tensor, shown)
     if np.issubdtype(dtype, np.integer) and (spec.floating or not holds(dtype, table)):
         raise CannotHoldError(
             f"{spec.model}: the input '{spec.input.tensor}' takes {shown}, which cannot hold pixels after mean and "
             "scale; leave `mean` and `scale` out of `input` where the model has them inside"
         )
     return table.astype(dtype)
+
+
+def not_pixels(model: object, name: str, kind: str) -> ModelError:
+    """Return the error for an input of truth values or texts. ``kind``: its type in the framework's words."""
+    return ModelError(f"{model}: the input '{name}' takes {kind}, not numbers; export it for pixels")
 
 
 def fed(
@@ -92,8 +100,12 @@ def fed(
 
     flat = np.ascontiguousarray(pixels).reshape(-1, pixels.shape[2], 3)
     ordered = cv2.cvtColor(flat, cv2.COLOR_BGR2RGB) if is_reversed(spec.input) else flat
-    by_value = np.ascontiguousarray(table.T).reshape(256, 1, 3)
-    looked_up: NDArray[Any] = np.asarray(cv2.LUT(ordered, by_value)).reshape(pixels.shape)
+    by_value = np.ascontiguousarray(table.T)
+    looked_up: NDArray[Any]
+    if table.dtype.name in _OF_OPENCV:
+        looked_up = np.asarray(cv2.LUT(ordered, by_value.reshape(256, 1, 3))).reshape(pixels.shape)
+    else:  # OpenCV would make int32 of it
+        looked_up = by_value[ordered, np.arange(3)].reshape(pixels.shape)
     return np.ascontiguousarray(looked_up.transpose(0, 3, 1, 2)) if layout == "NCHW" else looked_up
 
 

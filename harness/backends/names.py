@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from harness.errors import ModelError, WrongNameError, nearest
 
 T = TypeVar("T")
+
+
+def require_one_input(model: object, found: str, inputs: Iterable[str]) -> None:
+    """Refuse a model that waits for more than the pixels, such as a dropout's rate. Raises ModelError.
+
+    ``found``: the name of the input that takes the pixels; ``inputs``: the names of all inputs that have to be fed.
+    """
+    others = [name for name in dict.fromkeys(inputs) if name != found]
+    if others:
+        raise ModelError(f"{model}: {unfed(others, 'export the model for inference')}")
+
+
+def unfed(names: Sequence[str], mend: str) -> str:
+    """Return what is said of inputs that nothing feeds, without what needs them."""
+    listed = ", ".join(f"'{name}'" for name in names[:5]) + (", ..." if len(names) > 5 else "")
+    return (
+        f"also needs the input{'s' if len(names) > 1 else ''} {listed}, which nothing feeds; {mend}, with constants "
+        "there (such as keep_prob 1, phase_train false)"
+    )
 
 
 def with_aliases(named: Mapping[str, T], aliases: Mapping[str, str]) -> Mapping[str, T]:

@@ -35,9 +35,10 @@ _ROUNDING: dict[Library, Rounding] = {"opencv": "floor", "pillow": "half_even"}
 
 
 def _one_or_two(value: Any) -> Any:
-    numbers = list(value) if isinstance(value, (list, tuple)) else [value]
+    several = isinstance(value, (list, tuple))
+    numbers = list(value) if several else [value]
     whole = all(isinstance(item, int) and not isinstance(item, bool) for item in numbers)
-    if len(numbers) not in (1, 2) or not whole or not all(1 <= item <= LARGEST_SIDE for item in numbers):
+    if len(numbers) != (2 if several else 1) or not whole or not all(1 <= item <= LARGEST_SIDE for item in numbers):
         raise ValueError(f"write one whole number from 1 to {LARGEST_SIDE}, or two of them: [height, width]")
     return (*numbers,) if len(numbers) == 2 else numbers[0]
 

@@ -10,19 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.layouts import layout_of
+from harness.backends.layouts import Layout, layout_of
 from harness.backends.names import find_by_name, with_aliases
 from harness.backends.openvino.framework import reason, without_telemetry
-from harness.backends.openvino.quantized import input_quantization, output_quantization, real, stored
-from harness.backends.openvino.runner import input_names, output_names
+from harness.backends.openvino.operations import refuse_operations as refuse_in_openvino
+from harness.backends.openvino.ports import input_names, output_names, real_answers, require_alone, require_numbers
+from harness.backends.openvino.quantized import input_quantization, real, stored
 from harness.backends.registry import BackendFacts, facts_of, load_target
 from harness.backends.tensorflow.graph_def import Graph, read_graph, tensor_name, with_placeholder
 from harness.backends.tensorflow.operations import refuse_operations, refuse_training
 from harness.config import Candidate, Config
+from harness.conversion.dependence import refuse_batch_dependence
 from harness.conversion.settings import LAYOUT, key_of, source_files
 from harness.disk.leftovers import temporary_folder
 from harness.errors import ModelError
-from harness.feeding.contract import is_identity
+from harness.feeding.contract import holds, pixel_table
 from harness.machine.digests import digested
 
 _TRIALS = 4
@@ -70,10 +72,13 @@ def read_source(ov: Any, config: Config, candidate: Candidate, graph: Graph | No
         with _with_placeholder(config, graph, source) as model:
             whole = _converted(ov, config, model, _shape(config, candidate), source)
         original = cut(ov, whole, source, output, config.where("reference.output"))
+        refuse_in_openvino(original, config.original.model)
+        refuse_batch_dependence(ov, config, candidate, original, "NHWC")
         return Source(graph.sha256, original, whole, graph)
     sha256 = digested(*source_files(config))[0].sha256
     with _exported(config) as model:
         original = _converted(ov, config, model, None, None)
+    refuse_in_openvino(original, config.original.model)
     original, step = _real_valued(ov, config, original, candidate)
     return Source(sha256, original, step=step)
 
@@ -143,13 +148,16 @@ def _real_valued(ov: Any, config: Config, model: Any, candidate: Candidate) -> t
     aliases = facts_of(reference.backend).aliases_of(reference.model)
     sources, outputs = (with_aliases(found, aliases) for found in (input_names(model), output_names(model)))
     source = find_by_name(reference.input.name, sources, what="input", model=name)
-    if len(model.inputs) != 1:
-        raise ModelError(f"{name}: has {len(model.inputs)} inputs; export it with one, for the pixels")
+    require_alone(name, model, source)
     output = find_by_name(reference.output_name, outputs, what="output", model=name)
     names = {*output.get_names(), reference.output_name or "output"}
     model = ov.Model([opset13.result(output.get_node().input_value(0))], model.get_parameters(), "original")
     source = model.input(0)
+    if not input_quantization(source):
+        require_real_input(config, model)
     layout = _fix_shape(config, model, source, _shape(config, candidate))
+    if not input_quantization(source):
+        refuse_batch_dependence(ov, config, candidate, model, layout)
     processor = PrePostProcessor(model)
     port = processor.input()
     port.tensor().set_element_type(ov.Type.f32).set_layout(ov.Layout(LAYOUT))
@@ -157,7 +165,7 @@ def _real_valued(ov: Any, config: Config, model: Any, candidate: Candidate) -> t
     if pixels := input_quantization(source):
         port.preprocess().custom(lambda values: stored(values, pixels).output(0))
     answer = processor.output()
-    if answers := output_quantization(model.output(0)):
+    if answers := real_answers(model.output(0), name, reference.output_name):
         answer.postprocess().custom(lambda values: real(values, answers).output(0))
     answer.tensor().set_element_type(ov.Type.f32)
     model = processor.build()
@@ -167,7 +175,7 @@ def _real_valued(ov: Any, config: Config, model: Any, candidate: Candidate) -> t
     return ov.Model([opset13.result(flat)], model.get_parameters(), "original"), answers.scale if answers else 0.0
 
 
-def _fix_shape(config: Config, model: Any, source: Any, shape: list[int]) -> str:
+def _fix_shape(config: Config, model: Any, source: Any, shape: list[int]) -> Layout:
     """Fix the input to one image of the configured size; return its layout."""
     free = source.get_partial_shape()
     sides = [-1 if side.is_dynamic else side.get_length() for side in free] if free.rank.is_static else []
@@ -213,7 +221,8 @@ def cut(ov: Any, whole: Any, source: str, output: str, where: str) -> Any:
 def require_real_input(config: Config, model: Any) -> None:
     """Refuse an input of an integer type where the reference's pixels are normalised before it. Raises ModelError."""
     element = model.input(0).get_element_type()
-    if element.is_real() or is_identity(config.original.input):
+    require_numbers(config.original.model, config.original.input.tensor, element)
+    if element.is_real() or holds(element.to_dtype(), pixel_table(config.original.input)):
         return
     raise ModelError(
         f"{config.where('reference.input.name')}: the input '{config.original.input.tensor}' takes "

@@ -133,6 +133,8 @@ def test_a_crop_beyond_a_resize_is_obeyed_where_its_rounding_says_what_is_done_t
         ({"steps": [{"crop": {"library": "pillow"}}]}, "has none; a crop needs exactly one of `size`, `fraction`"),
         ({"steps": [{"resize": {"size": 0}}]}, "write one whole number from 1 to 4096, or two of them"),
         ({"steps": [{"resize": {"size": [8, 8, 8]}}]}, "or two of them: [height, width]"),
+        ({"size": [8]}, "write one whole number from 1 to 4096, or two of them: [height, width]"),
+        ({"size": []}, "write one whole number from 1 to 4096, or two of them: [height, width]"),
         ({"steps": [{"resize": {"size": True}}]}, "write one whole number"),
         ({"steps": [{"resize": {"size": 8, "library": "pillow", "sampling": "corners"}}]}, "is defined for"),
         ({"steps": [{"resize": {"size": 8, "interpolation": "area", "sampling": "corners"}}]}, "is defined for"),

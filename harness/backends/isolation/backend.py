@@ -15,6 +15,7 @@ from harness.backends.isolation.messages import receive, send, spec_to_json
 from harness.errors import AbsentDeviceError, ConfigError, DeviceError, ModelError
 
 _LOAD_SECONDS = 600.0
+_START_SECONDS = 60.0  # of a framework, before a model on the CPU is tried
 
 
 class IsolatedBackend(Backend):
@@ -23,7 +24,8 @@ class IsolatedBackend(Backend):
     ``runner``: the backend's class as ``module:object``, so that a backend that was registered in this process alone is
     found in the child, too; the module has to be importable there.
     ``seconds``: the longest that one shard may take; then the child is killed and ModelError raised. A child that dies
-    raises ModelError with how it died. Loading may take ten minutes (a device may compile for long the first time).
+    raises ModelError with how it died. Loading may take ten minutes (a device may compile for long the first time), on
+    the CPU a minute more than a shard (a model with a loop is tried when it is loaded).
     """
 
     takes_floating = True  # the backend in the child says what it takes
@@ -38,9 +40,8 @@ class IsolatedBackend(Backend):
         """Start the child and let it load the model. Raises what the child's backend raises."""
         command = [sys.executable, "-m", "harness.backends.isolation.worker"]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        header, _ = self._ask(
-            {"runner": self._runner, "spec": spec_to_json(self.spec)}, b"", max(self._seconds, _LOAD_SECONDS)
-        )
+        limit = self._seconds + _START_SECONDS if self.spec.device == "CPU" else max(self._seconds, _LOAD_SECONDS)
+        header, _ = self._ask({"runner": self._runner, "spec": spec_to_json(self.spec)}, b"", limit)
         return _loaded(header)
 
     def infer(self, pixels: Pixels) -> Probabilities:

@@ -8,8 +8,9 @@ from typing import Any
 
 from harness.backends.keras.framework import import_keras
 from harness.backends.keras.keras2 import substitutes
+from harness.backends.keras.training import refuse_training
 from harness.backends.keras.untrusted import Described, described
-from harness.backends.names import find_by_name
+from harness.backends.names import find_by_name, require_one_input
 from harness.backends.tensorflow.exporting import written
 from harness.backends.tensorflow.framework import import_tensorflow, reason
 from harness.backends.tensorflow.freezing import needed, renamed
@@ -25,9 +26,7 @@ def open_keras(path: Path, *, names: tuple[str | None, str | None], allow: froze
     model = _loaded(path)
     found = _ports(tf, model)
     source = find_by_name(names[0], found.inputs, what="input", model=str(path))
-    if len(model.inputs) != 1:
-        listed = ", ".join(dict.fromkeys(found.inputs))
-        raise ModelError(f"{path}: has {len(model.inputs)} inputs ({listed}); export it with one, the pixels")
+    require_one_input(path, next(name for name, port in found.inputs.items() if port is source), found.inputs)
     output = find_by_name(names[1], found.outputs, what="output", model=str(path))
     chosen = next(at for at, tensor in enumerate(model.outputs) if tensor.name == output.tensor)
     spec = tf.TensorSpec(source.sides, source.dtype, name="pixels")
@@ -67,6 +66,7 @@ def exported(reference: Reference, folder: Path) -> Path:
 
 def _loaded(path: Path) -> Any:
     said = described(path)
+    refuse_training(said.config, path)
     keras = import_keras()
     custom = substitutes(keras, said.config, path) if path.suffix != ".keras" else {}
     try:

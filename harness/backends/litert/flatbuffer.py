@@ -48,6 +48,18 @@ def tables(data: memoryview, table: int, field: int) -> Iterator[int]:
         yield offset(data, start + 4 + 4 * index)
 
 
+def numbers(data: memoryview, table: int, field: int) -> tuple[int, ...]:
+    """Return the whole numbers of 32 bits that a field of a table lists."""
+    place = place_of(data, table, field)
+    if place is None:
+        return ()
+    start = offset(data, place)
+    count = unpack("<I", data, start)
+    if count > len(data) // 4:
+        raise ValueError("more entries than bytes")
+    return struct.unpack_from(f"<{count}i", data, start + 4)
+
+
 def offset(data: memoryview, place: int) -> int:
     """Return where the reference at a place points."""
     return place + unpack("<I", data, place)

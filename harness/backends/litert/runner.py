@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from harness.backends.arrays import fed, input_shape, require_width, rows_of, table_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
 from harness.backends.batches import in_batches
+from harness.backends.dependence import refuse_dependence
 from harness.backends.litert.devices import RESOLVERS, WITH_XNNPACK
 from harness.backends.litert.facts import FACTS
 from harness.backends.litert.framework import import_litert, reason, without_banner
+from harness.backends.litert.operations import require_known
 from harness.backends.litert.properties import THREADS, asked, recorded
-from harness.backends.names import find_by_name
+from harness.backends.names import find_by_name, require_one_input
 from harness.backends.quantization import quantization_of
 from harness.errors import AbsentDeviceError, DeviceError, ModelError
 from harness.feeding.contract import pixel_table
@@ -47,6 +49,7 @@ class LiteRTBackend(Backend):
                 f"{self.spec.id}: the backend litert runs on the CPU, not on {self.spec.device}; it has {devices}"
             )
         litert = import_litert()
+        require_known(Path(self.spec.model))
         sha256 = self.digest(FACTS)
         options = asked(self.spec, inspect.signature(litert.Interpreter).parameters)
         if self.spec.hints == "pinned":
@@ -55,6 +58,8 @@ class LiteRTBackend(Backend):
             self._interpreter = self._open(litert, options)
             warnings = self._set_input()
             self._set_output()
+        if not FACTS.has_loops(Path(self.spec.model)):
+            refuse_dependence(self.spec, self._answer, self._batch)
         delegated = self._delegated()
         if self.spec.device == WITH_XNNPACK and not delegated:
             warnings.append(f"{self.spec.id}: XNNPACK took no part of this model, LiteRT's own kernels run all of it")
@@ -96,9 +101,7 @@ class LiteRTBackend(Backend):
         contract, path = self.spec.input, self.spec.model
         inputs = self._interpreter.get_input_details()
         found = find_by_name(contract.name, self._by_name(inputs, "input"), what="input", model=path)
-        if len(inputs) != 1:
-            names = ", ".join(each["name"] for each in inputs)
-            raise ModelError(f"{path}: has {len(inputs)} inputs ({names}); export it with one, the pixels")
+        require_one_input(path, found["name"], (each["name"] for each in inputs))
         sides = [int(side) if side > 0 else None for side in found["shape_signature"]]
         shape = input_shape(self.spec, sides)
         self._source, self._layout = found["index"], shape.layout
@@ -221,15 +224,18 @@ class LiteRTBackend(Backend):
     def _infer(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), self.spec.outputs), np.float32)
         for start, count, part in in_batches(pixels, self._batch, fixed=True, latencies=self._latencies):
-            try:
-                self._interpreter.set_tensor(self._source, self.fed(part))
-                self._interpreter.invoke()
-                answer = self._interpreter.get_tensor(self._output)
-            except _ERRORS as error:
-                raise ModelError(f"{self.spec.model}: LiteRT failed: {reason(error)}") from None
-            real = self._quantization.real(answer) if self._quantization else answer
-            result[start : start + count] = rows_of(self.spec, real, len(part))[:count]
+            result[start : start + count] = rows_of(self.spec, self._answer(part), len(part))[:count]
         return result
+
+    def _answer(self, part: Pixels) -> NDArray[Any]:
+        """Return the output for one batch of pixels, as real values. Raises ModelError where LiteRT fails."""
+        try:
+            self._interpreter.set_tensor(self._source, self.fed(part))
+            self._interpreter.invoke()
+            answer: NDArray[Any] = self._interpreter.get_tensor(self._output)
+        except _ERRORS as error:
+            raise ModelError(f"{self.spec.model}: LiteRT failed: {reason(error)}") from None
+        return self._quantization.real(answer) if self._quantization else answer
 
     def close(self) -> None:
         """Free the interpreter."""

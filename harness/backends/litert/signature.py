@@ -29,15 +29,6 @@ def signature_names(model: Path) -> dict[str, str]:
         return {}
 
 
-def may_loop(model: Path) -> bool:
-    """Return whether a model may have a loop: more than one graph, since a loop's body is one of its own."""
-    try:
-        data = memoryview(model.read_bytes())
-        return len(list(tables(data, offset(data, 0), _SUBGRAPHS))) > 1
-    except (OSError, struct.error, ValueError):
-        return False
-
-
 def _names(data: memoryview) -> dict[str, str]:
     root = offset(data, 0)
     graphs = list(tables(data, root, _SUBGRAPHS))

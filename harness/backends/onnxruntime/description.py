@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.backends.description import ModelDescription, Stated, Tensor, shape_of
-from harness.backends.onnxruntime.framework import errors, import_onnxruntime, reason
+from harness.backends.onnxruntime.framework import errors, import_onnxruntime, refusal
 from harness.config.color import Color, Triple
 from harness.errors import ModelError
 
@@ -30,7 +30,7 @@ def describe(model: Path) -> ModelDescription:
     try:
         session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     except errors() as error:
-        raise ModelError(f"{model}: ONNX Runtime cannot load this model: {reason(error)}") from None
+        raise ModelError(f"{model}: {refusal(error)}") from None
     metadata = session.get_modelmeta().custom_metadata_map
     source = f"metadata of {model.name}"
     mean, scale = _range(metadata)

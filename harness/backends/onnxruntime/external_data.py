@@ -1,7 +1,6 @@
 """The files of an ONNX model: the .onnx and the weights that it keeps in files beside it, read without a framework.
 
-The fields are those of onnx.proto3 (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3), the encoding is
-https://protobuf.dev/programming-guides/encoding/.
+The fields are those of onnx.proto3 (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3).
 """
 
 from __future__ import annotations
@@ -12,11 +11,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.backends.wire import DEEPEST, fields
 from harness.disk.leftovers import temporary_folder
 from harness.errors import ModelError
 
-_DEEPEST = 64  # graphs in attributes of nodes in graphs; real models have two or three levels
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 # The messages that can hold tensors: field number -> kind of the message below it.
 _MODEL, _GRAPH, _NODE, _ATTRIBUTE, _FUNCTION, _SPARSE, _TENSOR, _TRAINING = range(8)
 _BELOW: dict[int, dict[int, int]] = {
@@ -109,10 +107,10 @@ def locations(model: bytes) -> list[str]:
 
 
 def _locations(message: memoryview, kind: int, depth: int) -> Iterator[str]:
-    if depth > _DEEPEST:
+    if depth > DEEPEST:
         raise ValueError("nested too deeply")
-    for number, value in _fields(message):
-        if value is None:
+    for number, value in fields(message):
+        if not isinstance(value, memoryview):
             continue
         if kind == _TENSOR:
             if number == _EXTERNAL_DATA:
@@ -122,43 +120,6 @@ def _locations(message: memoryview, kind: int, depth: int) -> Iterator[str]:
 
 
 def _location(entry: memoryview) -> Iterator[str]:
-    texts = {number: bytes(value) for number, value in _fields(entry) if value is not None}
+    texts = {number: bytes(value) for number, value in fields(entry) if isinstance(value, memoryview)}
     if texts.get(_KEY) == b"location":
         yield texts.get(_VALUE, b"").decode()  # UnicodeDecodeError is a ValueError
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | None]]:
-    """Yield (field number, bytes) of a message; None instead of the bytes where the field is a number."""
-    at, end = 0, len(message)
-    while at < end:
-        tag, at = _varint(message, at)
-        wire, number = tag & 7, tag >> 3
-        value = None
-        if wire == _VARINT:
-            _, at = _varint(message, at)
-        elif wire == _FIXED64:
-            at += 8
-        elif wire == _FIXED32:
-            at += 4
-        elif wire == _BYTES:
-            size, at = _varint(message, at)
-            value = message[at : at + size]
-            at += size
-        else:
-            raise ValueError("no protobuf message")
-        if at > end or number == 0:
-            raise ValueError("cut off")
-        yield number, value
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(message):
-            raise ValueError("cut off")
-        byte = message[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-    raise ValueError("no protobuf message")

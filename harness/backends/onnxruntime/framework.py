@@ -7,7 +7,13 @@ from typing import Any
 
 from harness.errors import ModelError
 
-_CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
+_CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : (Load model from .* failed:\s*)?")
+_PLACE = re.compile(r"^/\S+:\d+ .*?\) (?=[A-Z])")  # of ONNX Runtime's sources, with the function
+# What is too new, what the file says, what ONNX Runtime knows.
+_TOO_NEW = {
+    "opset": re.compile(r"Opset (\d+) is under development.* till opset (\d+)", re.DOTALL),
+    "IR version": re.compile(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)"),
+}
 
 
 def import_onnxruntime() -> Any:
@@ -33,6 +39,17 @@ def errors() -> tuple[type[Exception], ...]:
 
 
 def reason(error: Exception) -> str:
-    """Return the first line of ONNX Runtime's message, without its code."""
+    """Return the first line of ONNX Runtime's message, without its code and the place in its sources."""
     lines = str(error).strip().splitlines()
-    return _CODE.sub("", lines[0])[:300] if lines else type(error).__name__
+    return _PLACE.sub("", _CODE.sub("", lines[0]))[:300] if lines else type(error).__name__
+
+
+def refusal(error: Exception) -> str:
+    """Return why ONNX Runtime does not load a model, in one sentence."""
+    for what, said in _TOO_NEW.items():
+        if found := said.search(str(error)):
+            return (
+                f"written for ONNX {what} {found[1]}, the ONNX Runtime here knows up to {found[2]}; export it for an "
+                "older one, or install a newer onnxruntime"
+            )
+    return f"ONNX Runtime cannot load this model: {reason(error)}"

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.backends.arrays import InputShape, fed, input_shape, require_width, rows_of, table_of
+from harness.backends.arrays import InputShape, fed, input_shape, not_pixels, require_width, rows_of, table_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
 from harness.backends.batches import in_batches
-from harness.backends.names import find_by_name
-from harness.backends.onnxruntime.external_data import private_copy, require_inside
+from harness.backends.dependence import refuse_dependence
+from harness.backends.names import find_by_name, require_one_input
+from harness.backends.onnxruntime.external_data import private_copy
 from harness.backends.onnxruntime.facts import FACTS
-from harness.backends.onnxruntime.framework import errors, import_onnxruntime, reason
+from harness.backends.onnxruntime.framework import errors, import_onnxruntime, reason, refusal
+from harness.backends.onnxruntime.operations import require_known
 from harness.backends.onnxruntime.profile import UNKNOWN, WhatRan, what_ran
 from harness.backends.onnxruntime.properties import asked, read_back, require_taken
 from harness.backends.onnxruntime.providers import provider_of, require_ran, require_used
@@ -27,7 +30,8 @@ from harness.machine.environment import cpu_name
 
 _REAL: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 _WHOLE: dict[str, Any] = {
-    f"tensor({name})": getattr(np, name) for name in ("uint8", "int8", "uint16", "int16", "int32", "int64")
+    f"tensor({name})": getattr(np, name)
+    for name in ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 }
 
 
@@ -47,7 +51,7 @@ class ONNXRuntimeBackend(Backend):
         self._provider = provider_of(self.spec, ort.get_available_providers())
         self._asked = asked(ort, self.spec, self._provider.options)
         self._errors = errors()
-        require_inside(Path(self.spec.model))
+        require_known(Path(self.spec.model))
         sha256 = self.digest(FACTS)
         self._copies = contextlib.ExitStack()
         # ONNX Runtime maps external data: a write to the file would change the weights of a model that is loaded.
@@ -58,6 +62,8 @@ class ONNXRuntimeBackend(Backend):
         self._batch = self._shape.batch or self.spec.batch or 32
         ran = self._probe(ort)
         elsewhere = require_ran(self.spec, self._provider, ran.nodes)
+        if not FACTS.has_loops(Path(self.spec.model)):
+            refuse_dependence(self.spec, partial(self._answer, self._session), self._shape.batch)
         return Loaded(
             backend=f"onnxruntime {ort.__version__}",
             device=self.spec.device,
@@ -88,7 +94,7 @@ class ONNXRuntimeBackend(Backend):
         try:
             return self._session_of(ort, str(self._path), profile)
         except self._errors as error:
-            raise ModelError(f"{self.spec.model}: ONNX Runtime cannot load this model: {reason(error)}") from None
+            raise ModelError(f"{self.spec.model}: {refusal(error)}") from None
 
     def _session_of(self, ort: Any, model: str | bytes, profile: str | None = None) -> Any:
         options = ort.SessionOptions()
@@ -114,12 +120,11 @@ class ONNXRuntimeBackend(Backend):
         contract, path = self.spec.input, self.spec.model
         inputs = {port.name: port for port in self._session.get_inputs()}
         port = find_by_name(contract.name, inputs, what="input", model=path)
-        if len(inputs) != 1:
-            raise ModelError(f"{path}: has {len(inputs)} inputs ({', '.join(inputs)}); export it with one, the pixels")
+        require_one_input(path, port.name, inputs)
         self._source = port.name
         element = (_REAL | _WHOLE).get(port.type)
         if element is None:
-            raise ModelError(f"{path}: the input '{port.name}' takes {port.type}, not numbers; export it for pixels")
+            raise not_pixels(path, port.name, port.type)
         self._table: NDArray[Any] = table_of(self.spec, pixel_table(contract), element, port.type)
         return input_shape(self.spec, [side if isinstance(side, int) and side > 0 else None for side in port.shape])
 
@@ -129,7 +134,8 @@ class ONNXRuntimeBackend(Backend):
         self._output = port.name
         if port.type not in _REAL:
             raise ModelError(
-                f"{self.spec.model}: the output '{port.name}' has {port.type}; name the one with the probabilities"
+                f"{self.spec.model}: the output '{port.name}' has {port.type}, no real numbers; name the one with the "
+                "probabilities"
             )
         sides = [side if isinstance(side, int) and side > 0 else None for side in port.shape]
         require_width(self.spec, sides, self._shape.batch)
@@ -171,14 +177,17 @@ class ONNXRuntimeBackend(Backend):
         """Return what the model is fed for pixels."""
         return fed(self.spec, self._table, part, self._shape.layout)
 
-    def _rows(self, session: Any, part: Pixels) -> Probabilities:
-        """Return float32 (len(part), outputs)."""
-        given = self.fed(part)
+    def _answer(self, session: Any, part: Pixels) -> NDArray[Any]:
+        """Return the output for a part of the pixels. Raises ModelError where ONNX Runtime fails."""
         try:
-            (answer,) = session.run([self._output], {self._source: given})
+            (answer,) = session.run([self._output], {self._source: self.fed(part)})
         except self._errors as error:
             raise ModelError(f"{self.spec.model}: ONNX Runtime failed: {reason(error)}") from None
-        return rows_of(self.spec, np.asarray(answer), len(part))
+        return np.asarray(answer)
+
+    def _rows(self, session: Any, part: Pixels) -> Probabilities:
+        """Return float32 (len(part), outputs)."""
+        return rows_of(self.spec, self._answer(session, part), len(part))
 
     def _infer(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), self.spec.outputs), np.float32)

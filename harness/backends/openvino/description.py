@@ -9,7 +9,7 @@ from typing import Any
 from harness.backends.description import ModelDescription, Stated, Tensor, shape_of
 from harness.backends.openvino.contract import IrContract, numbers, read_contract
 from harness.backends.openvino.framework import import_openvino, reason
-from harness.backends.openvino.runner import input_names, output_names
+from harness.backends.openvino.ports import input_names, output_names
 from harness.config.color import Color, Triple
 from harness.errors import ModelError
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from harness.backends.base import CannotEditError
 from harness.backends.names import find_by_name
 from harness.backends.openvino.framework import import_openvino, reason
+from harness.backends.openvino.ports import output_names
 from harness.backends.openvino.quantized import input_quantization
-from harness.backends.openvino.runner import output_names
 
 Edit = Callable[[Any, Any, str], str]
 _SEED = 20240607

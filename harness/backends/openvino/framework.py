@@ -7,6 +7,7 @@ Importing ``openvino`` already reports the import, and ``convert_model`` its par
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -51,7 +52,14 @@ def import_openvino() -> Any:
     return openvino
 
 
+_SUMMARY = ("-- No conversion rule", "-- Conversion is failed")  # of a model that was converted in part
 _PLACES = ("Exception from", "Check '", "[ GENERAL_ERROR", "FrontEnd")  # of OpenVINO's sources
+
+
+def undeclared(error: Exception) -> str | None:
+    """Return the name of an input that a model needs and does not declare, if that is what OpenVINO says."""
+    found = re.search(r"undeclared parameters: \S*Parameter (\S+)", str(error))
+    return found[1] if found else None
 
 
 def reason(error: Exception, *, line: int = -1) -> str:
@@ -60,5 +68,7 @@ def reason(error: Exception, *, line: int = -1) -> str:
     ``line``: which of those that are left, the last one by default; the frontends say it in the first one.
     """
     lines = [text.strip() for text in str(error).splitlines() if text.strip()]
+    if summary := [text for text in lines if text.startswith(_SUMMARY)]:
+        return summary[-1].removeprefix("-- ")[:300]
     left = [text for text in lines if not text.startswith(_PLACES)]
     return (left or lines or [type(error).__name__])[line][:300]

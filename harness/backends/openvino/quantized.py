@@ -13,7 +13,9 @@ import numpy as np
 
 from harness.backends.quantization import Quantization
 
-_PASSED = frozenset({"Convert", "Transpose", "Reshape"})  # change neither order nor value
+_PASSED = frozenset(
+    {"Convert", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Identity"}
+)  # change neither order nor value
 
 
 def input_quantization(source: Any) -> Quantization | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,23 +13,25 @@ import numpy as np
 from harness.backends.arrays import require_width, rows_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities, size_key
 from harness.backends.batches import in_batches
+from harness.backends.dependence import EXPORT, refuse_dependence
 from harness.backends.layouts import layout_of
-from harness.backends.names import find_by_name, with_aliases
+from harness.backends.names import find_by_name, unfed, with_aliases
 from harness.backends.openvino.blobs import checked
 from harness.backends.openvino.devices import not_found
 from harness.backends.openvino.facts import FACTS
-from harness.backends.openvino.framework import import_openvino, reason
+from harness.backends.openvino.framework import import_openvino, reason, undeclared
+from harness.backends.openvino.operations import refuse_operations
+from harness.backends.openvino.ports import input_names, output_names, real_answers, require_alone, require_pixels
 from harness.backends.openvino.properties import PRECISION, require_known
-from harness.backends.openvino.quantized import input_quantization, output_quantization, real, stored
+from harness.backends.openvino.quantized import input_quantization, real, stored
 from harness.backends.openvino.report import Request, after_a_change, execution_devices, report
-from harness.errors import AbsentDeviceError, CannotHoldError, DeviceError, ModelError, nearest
-from harness.feeding.contract import holds, is_identity, is_reversed, pixel_table
+from harness.errors import AbsentDeviceError, DeviceError, ModelError, nearest
+from harness.feeding.contract import is_identity, is_reversed, pixel_table
 
 _HINTS = {"f32": "f32", "f16": "f16", "bf16": "bf16"}
 _CAPABILITIES = {"f32": "FP32", "f16": "FP16", "bf16": "BF16"}
 _KNOWN = ("GPU", "NPU")  # rightly written, whether they are there or not
 _CHANGING = ("AUTO", "MULTI")  # these may move a model to another device while it runs
-_SHAPE_ONLY = frozenset({"Reshape", "Squeeze", "Unsqueeze"})
 
 
 class OpenVINOBackend(Backend):
@@ -53,12 +55,14 @@ class OpenVINOBackend(Backend):
         sha256 = self.digest(FACTS)
         model, source, shape = self.read(core)
         wrapped = self.with_pixels(ov, model, source)
-        compiled = self.compile(core, wrapped)
-        self._queue = ov.AsyncInferQueue(compiled)
+        self._compiled = self.compile(core, wrapped)  # no local name: an error would keep it longer than the queue
+        if not FACTS.has_loops(Path(self.spec.model)):
+            refuse_dependence(self.spec, partial(self._answer, self._compiled.create_infer_request()), self._batch)
+        self._queue = ov.AsyncInferQueue(self._compiled)
         self._queue.set_callback(self._keep)
         request = Request(self._batch, len(self._queue), str(shape), shape.is_dynamic)
-        self._report = partial(report, ov, core, compiled, self.spec, sha256, request)
-        self._devices: Callable[[], list[str]] = partial(execution_devices, compiled, self.spec.device)
+        self._report = partial(report, ov, core, self._compiled, self.spec, sha256, request)
+        self._devices: Callable[[], list[str]] = partial(execution_devices, self._compiled, self.spec.device)
         found = self._report()
         notes = (f"{self.spec.id}: {note}" for note in self._notes)
         return dataclasses.replace(found, warnings=(*found.warnings, *notes))
@@ -73,14 +77,20 @@ class OpenVINOBackend(Backend):
         try:
             model = core.read_model(str(xml))
         except RuntimeError as error:
+            if name := undeclared(error):
+                raise ModelError(f"{xml}: {unfed([name], EXPORT)}") from None
             kind = "IR" if xml.suffix == ".xml" else "model"
             raise ModelError(f"{xml}: OpenVINO cannot read this {kind}: {reason(error)}") from None
+        refuse_operations(model, xml)
         aliases = FACTS.aliases_of(xml)
         sources, outputs = (with_aliases(found, aliases) for found in (input_names(model), output_names(model)))
+        if not model.inputs:
+            raise ModelError(
+                f"{xml}: has no input for OpenVINO, which takes the default value of one for the image; {EXPORT}, its "
+                "input without a default"
+            )
         source = find_by_name(self.spec.input.name, sources, what="input", model=str(xml))
-        if len(model.inputs) != 1:
-            names = ", ".join(port.get_node().get_friendly_name() for port in model.inputs)
-            raise ModelError(f"{xml}: has {len(model.inputs)} inputs ({names}); export it with one, for the pixels")
+        require_alone(xml, model, source)
         output = find_by_name(self.spec.output, outputs, what="output", model=str(xml))
         self._index = model.outputs.index(output)
         shape = source.get_partial_shape()
@@ -178,13 +188,8 @@ class OpenVINOBackend(Backend):
         contract = self.spec.input
         element = source.get_element_type()
         quantization = input_quantization(source)
-        whole = quantization is None and not element.is_real()
-        if whole and (self.spec.floating or not holds(element.to_dtype(), pixel_table(contract))):
-            raise CannotHoldError(
-                f"{self.spec.model}: the input '{contract.tensor}' takes {element.to_string()}, which cannot hold "
-                "pixels after mean and scale; leave `mean` and `scale` out of `input` where the model has them inside"
-            )
-
+        if quantization is None:
+            require_pixels(self.spec, element)
         narrow = contract.element_type if contract.element_type in ("f16", "bf16") else None
 
         def normalise(pixels: Any) -> Any:
@@ -217,7 +222,7 @@ class OpenVINOBackend(Backend):
 
         if is_reversed(contract) or not is_identity(contract) or quantization is not None or narrow:
             port.preprocess().custom(normalise)
-        if answers := output_quantization(model.outputs[self._index]):
+        if answers := real_answers(model.outputs[self._index], self.spec.model, self.spec.output):
             tensor = processor.output(self._index)
             tensor.postprocess().custom(lambda port: real(port, answers).output(0))
             tensor.tensor().set_element_type(ov.Type.f32)
@@ -243,6 +248,14 @@ class OpenVINOBackend(Backend):
                 f"{self.spec.id}: {self.spec.device} cannot compile {self.spec.model} at {self.spec.precision}: "
                 f"{reason(error)}"
             ) from None
+
+    def _answer(self, request: Any, part: Pixels) -> Any:
+        """Return the output for one batch of pixels. Raises ModelError where the device fails."""
+        try:
+            request.infer({0: part})
+        except RuntimeError as error:
+            raise ModelError(f"{self.spec.id}: {self.spec.device} failed while it ran: {reason(error)}") from None
+        return np.array(request.get_output_tensor(self._index).data)
 
     def _keep(self, request: Any, row: int) -> None:
         try:
@@ -281,30 +294,5 @@ class OpenVINOBackend(Backend):
 
     def close(self) -> None:
         """Let the queue and the compiled model go, the queue last: it alone lets its threads end without deadlock."""
-        for name in ("_report", "_devices", "_queue"):
+        for name in ("_report", "_devices", "_compiled", "_queue"):
             self.__dict__.pop(name, None)
-
-
-def output_names(model: Any) -> Mapping[str, Any]:
-    """Return every name of every output: its tensors' names, and those of the layers behind a mere change of shape."""
-    names: dict[str, Any] = {}
-    for output in model.outputs:
-        found = sorted(output.get_names())
-        producer = output.get_node().input_value(0)
-        while True:
-            found += [producer.get_node().get_friendly_name(), *sorted(producer.get_names())]
-            if producer.get_node().get_type_name() not in _SHAPE_ONLY:
-                break
-            producer = producer.get_node().input_value(0)
-        for name in found:
-            names.setdefault(name, output)
-    return names
-
-
-def input_names(model: Any) -> Mapping[str, Any]:
-    """Return every name of every input: its tensors' names, and its node's."""
-    names: dict[str, Any] = {}
-    for source in model.inputs:
-        for name in (*sorted(source.get_names()), source.get_node().get_friendly_name()):
-            names.setdefault(name, source)
-    return names

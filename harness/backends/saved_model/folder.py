@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.backends.saved_model.training import refuse_training_of
 from harness.backends.tensorflow.checkpoint import LARGEST, require_inside
 from harness.errors import ModelError
 
@@ -12,7 +13,7 @@ VARIABLES = Path("variables/variables")
 
 
 def require_harmless(folder: Path) -> None:
-    """Refuse a folder that is no SavedModel, whose files are links to others, or whose graph is too large.
+    """Refuse a folder that is no SavedModel, whose files are links to others, or whose graph is too large or trains.
 
     Raises ModelError.
     """
@@ -24,3 +25,4 @@ def require_harmless(folder: Path) -> None:
     require_inside(folder.rglob("*"), folder)
     if (size := graph.stat().st_size) > LARGEST:
         raise ModelError(f"{graph}: {size} bytes; a graph may have {LARGEST}")
+    refuse_training_of(graph)

@@ -41,9 +41,6 @@ def open_saved_model(
     ports = _ports(tf, meta.signature_def[chosen])
     source = find_by_name(names[0], ports.inputs, what="input", model=where)
     output = find_by_name(names[1], ports.outputs, what="output", model=where)
-    if len(ports.inputs) != 1:
-        listed = ", ".join(ports.inputs)
-        raise ModelError(f"{where}: has {len(ports.inputs)} inputs ({listed}); export it with one, the pixels")
     part = needed(tf, meta.graph_def, output.tensor, folder)
     constant = freeze(tf, part, folder, folder / VARIABLES, stored_values(meta), allow)
     return renamed(tf, constant, folder, (source.tensor, output.tensor), names, allow)

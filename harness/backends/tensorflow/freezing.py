@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from harness.backends.names import unfed
 from harness.backends.tensorflow.checkpoint import Checkpoint
 from harness.backends.tensorflow.framework import reason
 from harness.backends.tensorflow.frozen import Frozen
 from harness.backends.tensorflow.nodes import fed_on
-from harness.backends.tensorflow.operations import Operations, refuse_operations, refuse_training
+from harness.backends.tensorflow.operations import FREEZE, Operations, refuse_operations, refuse_training
 from harness.backends.tensorflow.restoring import Stored
 from harness.errors import ModelError
 
@@ -104,13 +105,9 @@ def _with_constants(tf: Any, graph_def: Any, values: Mapping[str, Any], path: Pa
 
 def refuse_unfed(graph_def: Any, path: object, source: str, output: str) -> None:
     """Refuse a graph that waits for more than the image, such as a dropout's rate. Raises ModelError."""
-    unfed = [node for node in graph_def.node if node.op in ("Placeholder", "PlaceholderV2") and node.name != source]
-    if unfed:
-        names = ", ".join(f"'{node.name}'" for node in unfed[:5])
-        raise ModelError(
-            f"{path}: the output '{output}' also needs the input {names}, which nothing "
-            "feeds; freeze the graph for inference, with constants there (such as keep_prob 1, phase_train false)"
-        )
+    others = [node for node in graph_def.node if node.op in ("Placeholder", "PlaceholderV2") and node.name != source]
+    if others:
+        raise ModelError(f"{path}: the output '{output}' {unfed([node.name for node in others], FREEZE)}")
 
 
 def renamed(

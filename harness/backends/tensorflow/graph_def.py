@@ -61,6 +61,17 @@ class Graph:
         nodes = tuple(_operation(node) for name, node in self.nodes.items() if name in needed)
         return Operations(nodes, {name: tuple(map(_operation, inner)) for name, inner in self.functions.items()})
 
+    def reached_from(self, output: str) -> Operations:
+        """Return the operations that a node needs, with the functions that these call, directly or not."""
+        whole = self.operations_for(output)
+        waiting, entered = list(whole.nodes), set[str]()
+        while waiting:
+            node = waiting.pop()
+            new = {node.op, *node.calls} & whole.functions.keys() - entered
+            entered |= new
+            waiting += [each for name in new for each in whole.functions[name]]
+        return Operations(whole.nodes, {name: whole.functions[name] for name in entered})
+
     @property
     def inputs(self) -> list[str]:
         """Names of what may be fed."""
@@ -102,6 +113,11 @@ def read_graph(path: Path) -> Graph:
     data = _read(path)
     if not data:
         raise ModelError(f"{path}: the file is empty; {_FETCH}")
+    return graph_of(path, data)
+
+
+def graph_of(path: Path, data: bytes) -> Graph:
+    """Read the nodes of a graph's bytes, which ``path`` holds. Raises ModelError where they are none or cut off."""
     try:
         nodes = {node.name: node for node in _nodes(memoryview(data))}
         _require_whole(nodes)

@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.backends.dependence import batch_statistics, random_operation
 from harness.backends.tensorflow.known_operations import CONTROL, LISTS, PLAIN
 from harness.errors import ModelError
 
+FREEZE = "freeze the graph for inference"
 # They give something else at every call: what is left of a training graph.
 _RANDOM = re.compile(r"^(Stateless)?(Random|TruncatedNormal|ParameterizedTruncatedNormal|Multinomial|Stateful.*Random)")
 # Named first where there are several: the others only lead to it.
@@ -90,10 +92,7 @@ def refuse_operations(found: Operations, path: object, allow: frozenset[str] = f
     if node.op in _VARIABLES:
         raise ModelError(f"{path}: not frozen ('{node.name}' is a variable); freeze the graph with its checkpoint")
     if _RANDOM.match(node.op):
-        raise ModelError(
-            f"{path}: in training mode, '{node.name}' ({node.op}) gives other numbers at every call, as a dropout "
-            f"does; freeze the graph for inference, or write `allow_ops: [{node.op}]`"
-        )
+        raise random_operation(path, node.name, node.op, f"{FREEZE}, or write `allow_ops: [{node.op}]`")
     raise ModelError(
         f"{path}: refused, its operation '{node.name}' ({node.op}) reaches outside the graph, or is not known to stay "
         f"inside; remove it, or write `allow_ops: [{node.op}]` if you trust this file"
@@ -105,7 +104,4 @@ def refuse_training(found: Operations, path: object) -> None:
     for node in found:
         # `is_training` is true where a node does not say it: tensorflow/core/ops/nn_ops.cc
         if node.op in _NORMALISES and node.is_training is not False:
-            raise ModelError(
-                f"{path}: in training mode, '{node.name}' ({node.op}) takes mean and variance from the images of each "
-                "batch, so an answer depends on the other images; freeze the graph for inference"
-            )
+            raise batch_statistics(path, node.name, node.op, FREEZE)

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.backends.arrays import input_shape, require_width, rows_of
+from harness.backends.arrays import input_shape, not_pixels, require_width, rows_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
 from harness.backends.batches import in_batches
+from harness.backends.dependence import refuse_dependence
 from harness.backends.names import find_by_name
 from harness.backends.registry import BackendFacts
 from harness.backends.tensorflow.facts import FACTS
@@ -20,14 +21,13 @@ from harness.backends.tensorflow.freezing import refuse_unfed
 from harness.backends.tensorflow.frozen import Frozen
 from harness.backends.tensorflow.graph_def import tensor_name
 from harness.backends.tensorflow.nodes import PLACEHOLDERS, fed_on, parsed
-from harness.backends.tensorflow.operations import Operations, refuse_operations, refuse_training
+from harness.backends.tensorflow.operations import FREEZE, Operations, refuse_operations, refuse_training
 from harness.backends.tensorflow.precision import effective_precision
 from harness.config.models import ElementType
 from harness.errors import CannotHoldError, DeviceError, ModelError
 from harness.feeding.contract import holds, is_identity, is_reversed, pixel_table
 from harness.machine.environment import cpu_name
 
-_DEPENDENCE = 1e-2  # of the largest value; rounding in another order changes 1e-5
 _NO_RESULTS = ("Const", "NoOp", *PLACEHOLDERS)
 
 
@@ -90,7 +90,7 @@ class TensorFlowBackend(Backend):
         self._errors = (tf.errors.OpError, ValueError)
         self._check_width(graph.get_tensor_by_name(f"{output.name}:0"))
         if not self.spec.allow_ops and not self.facts.has_loops(Path(self.spec.model)):
-            self._refuse_dependence()
+            refuse_dependence(self.spec, self._answer, self._fixed, FREEZE)
         effective = effective_precision(graph_def, source.name, os.environ)
         return Loaded(
             backend=self._framework(tf),
@@ -143,6 +143,8 @@ class TensorFlowBackend(Backend):
     def _as_placeholder(self, tf: Any, fed: Any, placeholder: Any) -> Any:
         """Return what is fed in the type that the graph's own input has."""
         wanted = tf.dtypes.as_dtype(placeholder.attr["dtype"].type)
+        if wanted.is_bool or wanted == tf.string:
+            raise not_pixels(self.spec.model, placeholder.name, wanted.name)
         given = pixel_table(self.spec.input)
         if wanted.is_integer and (self.spec.floating or not holds(wanted.as_numpy_dtype, given)):
             raise CannotHoldError(
@@ -191,44 +193,26 @@ class TensorFlowBackend(Backend):
         divisor = tf.compat.v1.placeholder_with_default(tf.constant(scale), [])
         return (tf.cast(ordered, tf.float32) - tf.constant(mean)) / divisor
 
-    def _refuse_dependence(self) -> None:
-        """Refuse a graph whose answer to an image changes with the other images of its batch, or from call to call.
-
-        A batch normalisation over the batch, or a dropout, may be built of any operations.
-        """
-        generator = np.random.default_rng(0)
-        shape = (self._batch if self._pad else 2, *self.spec.sides, 3)
-        one = generator.integers(0, 256, shape).astype(np.uint8)
-        other = generator.integers(0, 40, shape).astype(np.uint8)  # with another mean and variance
-        if self.spec.floating:
-            one, other = one.astype(np.float32), other.astype(np.float32)
-        other[0] = one[0]
+    def _answer(self, part: Pixels) -> Any:
+        """Return the output for a part of the pixels. Raises ModelError where the graph fails."""
         try:
-            answers = (rows_of(self.spec, np.asarray(self._run(part)), len(part)) for part in (one, other))
-            first, second = (answer[0].astype(np.float32) for answer in answers)
-        except (ValueError, ModelError):  # an output of another shape, which `infer` names
-            return
+            return np.asarray(self._run(part))
         except self._errors as error:
             raise ModelError(f"{self.spec.model}: TensorFlow failed: {reason(error)}") from None
-        difference = float(np.abs(first - second).max()) if first.size else 0.0
-        if difference > _DEPENDENCE * max(1.0, float(np.abs(first).max(initial=0))):
-            raise ModelError(
-                f"{self.spec.model}: in training mode, its answer to an image changes by {difference:.2g} with the "
-                "other images of the batch, or from call to call; freeze the graph for inference"
-            )
 
     def _check_width(self, tensor: Any) -> None:
         """Compare the values of an image, whatever axes of length 1 the output has, with what the labels need."""
         require_width(self.spec, tensor.shape.as_list() if tensor.shape.rank else [], self._fixed)
+        if not tensor.dtype.is_floating:
+            raise ModelError(
+                f"{self.spec.model}: the output '{self.spec.output or 'output'}' has {tensor.dtype.name}, no real "
+                "numbers; name the one with the probabilities"
+            )
 
     def _infer(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), self.spec.outputs), np.float32)
         for start, count, part in in_batches(pixels, self._batch, fixed=self._pad, latencies=self._latencies):
-            try:
-                answer = np.asarray(self._run(part))
-            except self._errors as error:
-                raise ModelError(f"{self.spec.model}: TensorFlow failed: {reason(error)}") from None
-            result[start : start + count] = rows_of(self.spec, answer, len(part))[:count]
+            result[start : start + count] = rows_of(self.spec, self._answer(part), len(part))[:count]
         return result
 
     @property

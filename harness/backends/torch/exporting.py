@@ -13,7 +13,8 @@ from harness.config import Reference
 from harness.errors import ModelError
 
 _TYPES = {"float32": "f32", "float64": "f64", "float16": "f16", "bfloat16": "bf16", "uint8": "u8", "int8": "i8"}
-_TYPES |= {"int16": "i16", "int32": "i32", "int64": "i64"}
+_TYPES |= {"int16": "i16", "int32": "i32", "int64": "i64", "uint16": "u16", "uint32": "u32", "uint64": "u64"}
+_TYPES["bool"] = "boolean"
 _SIDES = {"NCHW": [-1, 3, -1, -1], "NHWC": [-1, -1, -1, 3]}
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.backends.names import find_by_name
+from harness.backends.names import find_by_name, require_one_input
 from harness.backends.torch.framework import reason
+from harness.backends.torch.operations import refuse_operations
 from harness.backends.torch.untrusted import kind_of
 from harness.errors import ModelError
 
@@ -42,9 +43,7 @@ class Opened:
 def require_input(opened: Opened, name: str | None, model: str) -> str:
     """Return the name of the only input. Raises ModelError where ``name`` is another, or where there are several."""
     found = find_by_name(name, {each: each for each in opened.inputs}, what="input", model=model)
-    if len(opened.inputs) != 1:
-        names = ", ".join(opened.inputs)
-        raise ModelError(f"{model}: has {len(opened.inputs)} inputs ({names}); export it with one, the pixels")
+    require_one_input(model, found, opened.inputs)
     return found
 
 
@@ -54,7 +53,9 @@ def open_file(torch: Any, model: str, device: str) -> Opened:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript's, of PyTorch itself
-            return _program(torch, model, device) if kind == "program" else _script(torch, model, device)
+            opened = _program(torch, model, device) if kind == "program" else _script(torch, model, device)
+            refuse_operations(torch, kind, opened.source, model)
+            return opened
     except ModelError:
         raise
     except Exception as error:  # noqa: BLE001  (PyTorch raises all kinds for a file that it cannot read)

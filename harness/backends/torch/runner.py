@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from harness.backends.arrays import InputShape, fed, input_shape, rows_of, table_of
+from harness.backends.arrays import InputShape, fed, input_shape, not_pixels, rows_of, table_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
 from harness.backends.batches import in_batches
+from harness.backends.dependence import refuse_dependence
 from harness.backends.names import find_by_name
 from harness.backends.torch.devices import known_devices
 from harness.backends.torch.facts import FACTS
@@ -19,7 +22,7 @@ from harness.backends.torch.precision import types_of
 from harness.errors import AbsentDeviceError, DeviceError, ModelError
 from harness.feeding.contract import pixel_table
 
-_WHOLE = ("uint8", "int8", "int16", "int32", "int64")
+_WHOLE = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 
 
 class TorchBackend(Backend):
@@ -51,6 +54,8 @@ class TorchBackend(Backend):
         black = np.zeros((self._shape.batch or 1, *self.spec.sides, 3), self.element)
         with self._torch.inference_mode():
             effective = types_of(self._torch, lambda: self._rows(black))
+            if not FACTS.has_loops(Path(self.spec.model)):
+                refuse_dependence(self.spec, self._answer, self._shape.batch)
         warnings: tuple[str, ...] = ()
         if self.spec.precision not in (effective, "device_default"):
             warnings = (f"{self.spec.id}: {self.spec.precision} was requested, but the model computes in {effective}",)
@@ -79,6 +84,8 @@ class TorchBackend(Backend):
         self._output = find_by_name(self.spec.output, opened.outputs, what="output", model=path)
         table = pixel_table(contract)
         name = str(opened.dtype).removeprefix("torch.")
+        if not (opened.dtype.is_floating_point or name in _WHOLE):
+            raise not_pixels(path, contract.tensor, str(opened.dtype))
         element: Any = getattr(np, name) if name in _WHOLE else np.float32  # f64, f16 and bf16 are made of float32
         self._table, self._type = table_of(self.spec, table, element, str(opened.dtype)), opened.dtype
 
@@ -105,6 +112,10 @@ class TorchBackend(Backend):
 
     def _rows(self, part: Pixels) -> Probabilities:
         """Return float32 (len(part), outputs)."""
+        return rows_of(self.spec, self._answer(part), len(part))
+
+    def _answer(self, part: Pixels) -> NDArray[np.float32]:
+        """Return the output for a part of the pixels. Raises ModelError where the model fails or gives no tensor."""
         given = self.given(part)
         try:
             answer = self._run(given)
@@ -114,7 +125,12 @@ class TorchBackend(Backend):
         if not isinstance(chosen, self._torch.Tensor):
             raise ModelError(f"{self.spec.model}: the output '{self.spec.output}' is not a tensor; export it with one")
         real = chosen.dequantize() if chosen.is_quantized else chosen
-        return rows_of(self.spec, real.to("cpu", self._torch.float32).numpy(), len(part))
+        if not real.is_floating_point():
+            raise ModelError(
+                f"{self.spec.model}: the output '{self.spec.output or 'output'}' has {real.dtype}, no real numbers; "
+                "name the one with the probabilities"
+            )
+        return np.asarray(real.to("cpu", self._torch.float32).numpy())
 
     def _infer(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), self.spec.outputs), np.float32)

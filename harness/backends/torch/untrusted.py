@@ -191,15 +191,13 @@ def _check_field(path: Path, key: str, value: Any) -> None:
 
 
 def may_loop(model: Path) -> bool:
-    """Return whether TorchScript's code has a loop. A program of ``torch.export`` has none."""
-    if model.suffix == ".pt2":
-        return False
+    """Return whether TorchScript's code has a loop, whatever its name; a program of ``torch.export`` has none."""
     try:
         with zipfile.ZipFile(model) as archive:
             for name in archive.namelist():
                 if name.endswith(".py"):
                     with archive.open(name) as stream:
-                        if re.search(rb"^ +(while|for) ", stream.read(_LARGEST_TEXT), re.MULTILINE):
+                        if re.search(rb"\b(while|for)\b", stream.read(_LARGEST_TEXT)):
                             return True
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, zlib.error):
         pass

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from harness.backends.arrays import not_pixels
 from harness.backends.registry import backends, facts_of, load_target
 from harness.config import Candidate, Config
 from harness.conversion.settings import inside, key_of
 from harness.errors import ModelError
+from harness.feeding.contract import holds, pixel_table
 
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_./>-]*")
 
@@ -33,6 +35,7 @@ def original_function(tf: Any, config: Config, candidate: Candidate) -> Any:
         if not _NAME.fullmatch(name.removesuffix(":0")):
             raise ModelError(f"{key_of(config, candidate, key)}: TensorFlow takes no name such as '{name}'; rename it")
     frozen = load_target(facts.freezer)(reference)
+    wanted = _input_type(tf, frozen, config)
     steps = inside(config, candidate)
     height, width = config.preprocess_for(candidate).output_size
     source, output = candidate.input.tensor.removesuffix(":0"), candidate.named_output.removesuffix(":0")
@@ -41,9 +44,26 @@ def original_function(tf: Any, config: Config, candidate: Candidate) -> Any:
         ordered = tf.reverse(pixels, [3]) if steps.reverse else pixels
         centred = ordered - tf.constant(steps.mean, tf.float32) if any(steps.mean) else ordered
         scaled = centred / tf.constant(steps.scale, tf.float32) if steps.scale != (1.0, 1.0, 1.0) else centred
+        scaled = scaled if wanted == tf.float32 else tf.cast(tf.round(scaled) if wanted.is_integer else scaled, wanted)
         (answer,) = tf.graph_util.import_graph_def(
             frozen.graph_def, input_map={frozen.input: scaled}, return_elements=[frozen.output], name="original"
         )
         return {output: tf.identity(answer, name=output.rpartition("/")[2])}
 
     return tf.function(run, input_signature=[tf.TensorSpec([None, height, width, 3], tf.float32, name=source)])
+
+
+def _input_type(tf: Any, frozen: Any, config: Config) -> Any:
+    """Return the type of a frozen graph's input. Raises ModelError where it cannot hold what it is fed."""
+    contract, model = config.original.input, config.original.model
+    name = frozen.input.partition(":")[0]
+    node = next(node for node in frozen.graph_def.node if node.name == name)
+    wanted = tf.dtypes.as_dtype(node.attr["dtype"].type)
+    if wanted.is_bool or wanted == tf.string:
+        raise not_pixels(model, contract.tensor, wanted.name)
+    if wanted.is_integer and not holds(wanted.as_numpy_dtype, pixel_table(contract)):
+        raise ModelError(
+            f"{model}: the input '{contract.tensor}' takes {wanted.name}, which cannot hold pixels after mean and "
+            "scale; write `mean: 0` and `scale: 1` in `input` where the graph has them inside"
+        )
+    return wanted

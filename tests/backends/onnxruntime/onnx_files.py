@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.conftest import CLASSES, SIZE, Network
+from tests.conftest import CLASSES, MEAN, SCALE, SIZE, Network
 
 Side = int | str
-_TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int64": 7, "float16": 10}
+_TYPES = {
+    "float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7, "string": 8, "bool": 9,
+    "float16": 10, "float64": 11, "uint32": 12, "uint64": 13, "bfloat16": 16,
+}  # fmt: skip
 
 
 def varint(value: int) -> bytes:
@@ -36,12 +39,30 @@ def tensor(name: str, array: NDArray[np.generic], location: str | None = None) -
     return data + field(13, field(1, "location") + field(2, location)) + field(14, 1)
 
 
-def node(operation: str, inputs: Sequence[str], output: str, *, domain: str = "", **ints: int | list[int]) -> bytes:
-    data = b"".join(field(1, name) for name in inputs) + field(2, output) + field(4, operation) + field(7, domain)
-    for name, value in ints.items():
+def graph_of(name: str, nodes: Sequence[bytes], output: str) -> bytes:
+    """Return a branch of an `If`: a graph without inputs."""
+    return b"".join(field(1, each) for each in nodes) + field(2, name) + field(12, field(1, output))
+
+
+def node(
+    operation: str,
+    inputs: Sequence[str],
+    output: str,
+    *more: str,
+    domain: str = "",
+    name: str = "",
+    graphs: Mapping[str, bytes] | None = None,
+    **ints: int | list[int],
+) -> bytes:
+    """``more``: further outputs; ``graphs``: attributes that are graphs."""
+    data = b"".join(field(1, each) for each in inputs) + b"".join(field(2, each) for each in (output, *more))
+    data += field(3, name) + field(4, operation) + field(7, domain)
+    for key, graph in (graphs or {}).items():
+        data += field(5, field(1, key) + field(6, graph) + field(20, 5))
+    for key, value in ints.items():
         listed = isinstance(value, list)
         values = b"".join(field(8, each) for each in value) if isinstance(value, list) else field(3, value)
-        data += field(5, field(1, name) + values + field(20, 7 if listed else 2))
+        data += field(5, field(1, key) + values + field(20, 7 if listed else 2))
     return data
 
 
@@ -64,13 +85,37 @@ def write_onnx(
     domain: str = "",
     opset: int = 13,
     second_input: bool = False,
+    before: Sequence[bytes] = (),
+    constants: Sequence[bytes] = (),
+    functions: Sequence[bytes] = (),
+    domains: Sequence[str] = (),
+    whole: bool = False,
+    end: Sequence[bytes] = (),
+    kind: str = "float32",
+    ir_version: int = 8,
+    names: tuple[str, str] = ("input", "probabilities"),
 ) -> Path:
-    """``form``: of the output, NC, C, NC11, N1C or CN; ``location``: where the file says that its first weights are;
-    ``factors``: where it says that factors of its features are: those are used as they lie, matrices are packed.
+    """Write the network.
+
+    ``form``: of the output, NC, C, NC11, NC1, N1C, 11NC or CN; ``location``: where the file says that its first weights
+    are; ``factors``: where it says that factors of its features are: those are used as they lie, matrices are packed;
+    ``before``: nodes that make `ready` of `x`, the input, with ``constants``; ``functions``, ``domains``: those of the
+    model; ``whole``: whether mean and scale are inside; ``end``: nodes that make `ended` of `softmax`, of the type
+    ``kind``; ``names``: of input and output.
     """
-    x, nodes = "input", []
+    source, answer = names
+    x, nodes = source, []
     if element != "float32":
         nodes, x = [node("Cast", [x], "cast", to=1)], "cast"
+    if whole:
+        nodes += [node("Sub", [x, "mean"], "centred"), node("Div", ["centred", "scale"], "scaled pixels")]
+        constants = [
+            *constants,
+            *(tensor(key, np.array(v, np.float32)) for key, v in (("mean", MEAN), ("scale", SCALE))),
+        ]
+        x = "scaled pixels"
+    if before:
+        nodes, x = [*nodes, node("Identity", [x], "x"), *before], "ready"
     if layout == "NCHW":
         nodes, x = [*nodes, node("Transpose", [x], "nhwc", perm=[0, 2, 3, 1])], "nhwc"
     nodes += [
@@ -81,29 +126,44 @@ def write_onnx(
         node("MatMul", ["scaled" if factors else "pooled", "second"], "logits"),
         node("Softmax", ["logits"], "softmax", axis=1),
     ]
-    lengths: dict[str, list[int]] = {"NC": [], "CN": [], "C": [0], "NC11": [2, 3], "N1C": [1]}
+    lengths: dict[str, list[int]] = {
+        "NC": [],
+        "CN": [],
+        "C": [0],
+        "NC11": [2, 3],
+        "N1C": [1],
+        "NC1": [2],
+        "11NC": [0, 1],
+    }
     axes = np.array(lengths[form], np.int64)
     if form == "CN":
-        nodes.append(node("Transpose", ["softmax"], "probabilities", perm=[1, 0]))
+        nodes.append(node("Transpose", ["softmax"], answer, perm=[1, 0]))
+    elif end:
+        nodes += [*end, node("Identity", ["ended"], answer)]
     else:
         change = {"NC": ("Identity", ["softmax"]), "C": ("Squeeze", ["softmax", "axes"])}
-        nodes.append(node(*change.get(form, ("Unsqueeze", ["softmax", "axes"])), "probabilities"))
+        nodes.append(node(*change.get(form, ("Unsqueeze", ["softmax", "axes"])), answer))
     forms: dict[str, list[Side]] = {
         "NC": [batch, CLASSES + 1],
         "C": [CLASSES + 1],
         "NC11": [batch, CLASSES + 1, 1, 1],
         "N1C": [batch, 1, CLASSES + 1],
+        "NC1": [batch, CLASSES + 1, 1],
+        "11NC": [1, 1, batch, CLASSES + 1],
         "CN": [CLASSES + 1, batch],
     }
     sides: list[Side] = [batch, SIZE, SIZE, 3] if layout == "NHWC" else [batch, 3, SIZE, SIZE]
     graph = b"".join(field(1, each) for each in nodes) + field(2, "tiny")
     graph += field(5, tensor("first", network.first, location)) + field(5, tensor("second", network.second))
-    graph += field(5, tensor("axes", axes)) + field(11, port("input", element, sides))
+    graph += field(5, tensor("axes", axes)) + field(11, port(source, element, sides))
+    graph += b"".join(field(5, each) for each in constants)
     if factors:
         graph += field(5, tensor("factors", np.ones(8, np.float32), factors))
     if second_input:
         graph += field(11, port("other", "float32", [1]))
-    graph += field(12, port("probabilities", "float32", forms[form]))
+    graph += field(12, port(answer, kind, forms[form]))
     versions = field(8, field(2, opset)) + (field(8, field(1, domain) + field(2, 1)) if domain else b"")
-    path.write_bytes(field(1, 8) + field(7, graph) + versions)
+    versions += b"".join(field(8, field(1, each) + field(2, 1)) for each in domains)
+    versions += b"".join(field(25, each) for each in functions)
+    path.write_bytes(field(1, ir_version) + field(7, graph) + versions)
     return path

@@ -171,7 +171,7 @@ def test_another_size_another_width_and_a_second_input(model: Path, network: Net
     assert "[?, 16, 16, 3], [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(model, size=24))
     assert "has 5 values an image, the labels need 4; set dataset.background_class" in refused(spec(model, outputs=4))
     two = write_onnx(tmp_path / "two.onnx", network, second_input=True)
-    assert "has 2 inputs (input, other); export it with one, the pixels" in refused(spec(two))
+    assert "also needs the input 'other', which nothing feeds; export the model for inference" in refused(spec(two))
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
@@ -194,9 +194,13 @@ def test_a_missing_model_and_a_folder(tmp_path: Path) -> None:
 
 def test_operators_that_are_not_there_and_a_newer_opset(network: Network, tmp_path: Path) -> None:
     custom = write_onnx(tmp_path / "m.onnx", network, operation="Evil", domain="com.example")
-    assert "ONNX Runtime cannot load this model: " in refused(spec(custom))
-    newer = write_onnx(tmp_path / "m.onnx", network, opset=999)
-    assert "opset" in refused(spec(newer)).lower()
+    assert "refused, 'relu' (com.example::Evil) is a custom operation, and no library" in refused(spec(custom))
+    absent = write_onnx(tmp_path / "m.onnx", network, operation="Evil")
+    assert "No Op registered for Evil" in refused(spec(absent))
+    newer: dict[str, Any] = {"opset": {"opset": 999}, "IR version": {"ir_version": 999}}
+    for what, asked in newer.items():
+        message = refused(spec(write_onnx(tmp_path / "m.onnx", network, **asked)))
+        assert f"m.onnx: written for ONNX {what} 999, the ONNX Runtime here knows up to " in message
 
 
 def test_other_devices_and_precisions_are_refused(model: Path) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from harness.backends.base import ModelSpec, Pixels
-from harness.backends.openvino.runner import OpenVINOBackend, output_names
+from harness.backends.openvino.ports import output_names
+from harness.backends.openvino.runner import OpenVINOBackend
 from harness.config import Input
 from harness.errors import AbsentDeviceError, DeviceError
 from tests.backends.one_backend import OneBackend
@@ -209,7 +210,7 @@ def test_one_output_of_several_is_picked_by_name(
 
 def test_a_second_input_is_refused(make_ir: IrMaker, tmp_path: Path) -> None:
     path = make_ir(tmp_path / "m.xml", second_input=True)
-    assert "has 2 inputs (input, other); export it with one, for the pixels" in refused(spec(path))
+    assert "also needs the input 'other', which nothing feeds; export the model for inference" in refused(spec(path))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.backends.onnxruntime.external_data import _fields
+from harness.backends.wire import fields
 from tests.backends.real_runs import correct, run
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; it is the extra [torch]")
@@ -19,16 +19,16 @@ WIDTHS = (8, 16, 32, 32, 64, 64, 128, 128, 128, 128, 128, 128, 256, 256)
 
 def weights(path: Path) -> list[Any]:
     """Return the arrays that Conv, Mul and Add take, flat, in the order of the graph; fields as in onnx.proto3."""
-    graph = next(value for number, value in _fields(memoryview(path.read_bytes())) if number == 7)
-    assert graph is not None
+    graph = next(value for number, value in fields(memoryview(path.read_bytes())) if number == 7)
+    assert isinstance(graph, memoryview)
     arrays, found = {}, []
-    for number, value in _fields(graph):
-        if number == 5 and value is not None:
-            parts = {key: bytes(part) for key, part in _fields(value) if part is not None}
+    for number, value in fields(graph):
+        if number == 5 and isinstance(value, memoryview):
+            parts = {key: bytes(part) for key, part in fields(value) if isinstance(part, memoryview)}
             arrays[parts[8]] = parts.get(9, b"")
-    for number, value in _fields(graph):
-        if number == 1 and value is not None:
-            listed = [(key, bytes(part)) for key, part in _fields(value) if part is not None]
+    for number, value in fields(graph):
+        if number == 1 and isinstance(value, memoryview):
+            listed = [(key, bytes(part)) for key, part in fields(value) if isinstance(part, memoryview)]
             if dict(listed)[4] in (b"Conv", b"Mul", b"Add"):
                 found += [arrays[part] for key, part in listed if key == 1 and part in arrays]
     return [torch.from_numpy(np.frombuffer(data, np.float32).copy()) for data in found]

@@ -46,6 +46,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="judge the parity gate alone, on its first images, and stop there: a verdict in seconds",
     )
     parser.add_argument(
+        "--speed",
+        action="store_true",
+        help="afterwards, measure the speed of the candidates that may ship (of all, if none may): alone, in turn, "
+        "several rounds",
+    )
+    parser.add_argument(
         "--engine",
         choices=["local", "ray"],
         help="evaluate in this process, or by workers on a Ray cluster (default: `engine.kind`, or local)",
@@ -95,6 +101,7 @@ def run(options: argparse.Namespace) -> Result:
                 use_cache=not options.no_cache,
                 certify_pp=options.certify,
                 parity_only=options.parity_only,
+                speed=options.speed,
                 engine=options.engine,
                 pixels=options.pixels and options.pixels.absolute(),
                 pixels_gb=options.pixels_gb,

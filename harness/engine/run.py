@@ -33,8 +33,9 @@ class Options:
     ``limit``: only the first images; ``out``: the run's own folder; ``reports``: where a folder is made without it;
     ``resume``: go on with the run in ``out`` (without it: the latest of this name); ``quiet``: no progress;
     ``certify_pp``: stop as soon as the Top-1 drop is proven within or beyond so many pp; ``parity_only``: judge that
-    gate alone, and stop there; ``engine``: what evaluates the shards, `local` or `ray`; None: what is configured;
-    ``pixels``: a folder where decoded images are kept for other runs of the same ones, up to ``pixels_gb``.
+    gate alone, and stop there; ``speed``: measure those that may ship alone, afterwards; ``engine``: what evaluates the
+    shards, `local` or `ray`; None: what is configured; ``pixels``: a folder where decoded images are kept for other runs
+    of the same ones, up to ``pixels_gb``.
     """
 
     limit: int | None = None
@@ -45,6 +46,7 @@ class Options:
     quiet: bool = False
     certify_pp: float | None = None
     parity_only: bool = False
+    speed: bool = False
     engine: str | None = None
     pixels: Path | None = None
     pixels_gb: float = 20.0
@@ -115,10 +117,14 @@ class Run:
 Explain = Callable[["Run", Judgement], tuple[DiagnosisPart, ...]]
 
 
-def write_results(run: Run, explain: Explain | None = None) -> RunRecord:
+Finish = Callable[["Run", Judgement], Judgement]
+
+
+def write_results(run: Run, explain: Explain | None = None, finish: Finish | None = None) -> RunRecord:
     """Judge what was evaluated, write the per-image table and the finished record, and return it.
 
-    ``explain``: looks for causes where a gate failed, with the models that are still loaded.
+    ``explain``: looks for causes where a gate failed, with the models that are still loaded; ``finish``: adds to the
+    judgement what is measured once it is known.
     """
     answered = {model for table in run.tables for model in table.outcomes}
     for table in run.tables:  # a candidate that was unavailable then, and was not needed now
@@ -126,6 +132,7 @@ def write_results(run: Run, explain: Explain | None = None) -> RunRecord:
             model: failure for model, failure in table.failures.items() if failure.unavailable and model not in answered
         }
     judgement = judge(_evaluation(run))
+    judgement = finish(run, judgement) if finish else judgement
     write_predictions(run.folder, judgement.predictions)
     for lane in run.models.lanes:
         reported = run.reported(lane)

@@ -29,6 +29,7 @@ from harness.engine.progress import Progress
 from harness.engine.run import Explain, Options, Run, process_age, write_results, write_unfinished
 from harness.engine.run_folder import RunFolder, WriteBehind, new_run_folder, point_latest
 from harness.engine.shard import Models, calibration_overlap, failure_of
+from harness.engine.speed import with_speeds
 from harness.engine.stability import measure_stability
 from harness.engine.task import ShardTask, Work, ordered
 from harness.engine.yardstick import measure_yardsticks
@@ -117,7 +118,7 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
                 run.stability = () if config.only else measure_stability(run)
                 run.yardsticks = measure_yardsticks(run)
                 _refuse_replaced_files(run)
-                record = write_results(run, explain)
+                record = write_results(run, explain, with_speeds if options.speed else None)
             except KeyboardInterrupt:
                 with contextlib.suppress(HarnessError):
                     write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "interrupted")

@@ -75,8 +75,8 @@ class _Reached:
 
     def __init__(self, part: ModelPart, place: int, comparisons: Sequence[ComparisonPart]) -> None:
         self.id, self.place, self.bytes = part.id, place, part.model_bytes
-        rate = part.images_per_second
-        self.speed = None if rate is None or part.cached else Fraction(repr(rate))
+        self.speed = None if part.rate is None else Fraction(repr(part.rate))
+        self.interval = part.speed.images_per_second.ci95 if part.speed else None
         own = next((item for item in comparisons if item.candidate == part.id), None)
         total = part.top1.total if part.top1 else 0
         self.drop = Fraction(own.flips.broken - own.flips.fixed, total) if own and total else None
@@ -107,13 +107,18 @@ def _best(ships: Sequence[_Reached]) -> tuple[_Reached, str]:
         return best, f"{_edge(best, ships)} among the {group}; no speed was measured (cached)"
     fastest = max(speed for speed, _ in timed)
     near = [item for speed, item in timed if 100 * speed >= (100 - NEAR_PERCENT) * fastest]
+    alone = all(item.interval is not None for item in ships)
+    if alone:  # measured alone: as fast are those whose intervals the fastest one's overlaps
+        least = next(item.interval[0] for speed, item in timed if speed == fastest and item.interval)
+        near = [item for _, item in timed if item.interval and item.interval[1] >= least]
     best = min(near, key=lambda item: item.by_loss)
     passing = f"({_rate(fastest)} images/s)"
     untimed = len(ships) - len(timed)
     rest = f"; no speed was measured for {untimed} of them (cached)" if untimed else ""
     if len(near) == 1:
         return best, f"the fastest {passing} of {group}{rest}"
-    among = f"among the {len(near)} within {NEAR_PERCENT} % of the fastest {passing}"
+    as_fast = "as fast, by overlapping intervals, as" if alone else f"within {NEAR_PERCENT} % of"
+    among = f"among the {len(near)} {as_fast} the fastest {passing}"
     return best, f"{_edge(best, near)} {among}; {len(ships)} candidates may ship{rest}"
 
 

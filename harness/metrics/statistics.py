@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 Z95 = 1.959963984540054  # the standard normal's 97.5 % quantile
 
@@ -142,3 +142,21 @@ def images_to_decide(broken: int, fixed: int, total: int, limit: float, most: in
         else:
             low = middle
     return high
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return the median of a sample and the order statistics that hold the true one with at least 95 %.
+
+    Both lie equally far from the ends: rank r with 2 P(X < r) <= 5 %, X binomial with 1/2. Source: H. A. David, H. N.
+    Nagaraja (2003), Order Statistics, section 7.1. Raises ValueError for fewer than six values, of which not even the
+    extremes do.
+    """
+    ordered, count = sorted(values), len(values)
+    if count < 6:
+        raise ValueError(f"{count} values are too few for an interval of their median")
+    below, rank = 0, 0
+    while 40 * (below + math.comb(count, rank)) <= 2**count:
+        below += math.comb(count, rank)
+        rank += 1
+    middle = (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
+    return middle, ordered[rank - 1], ordered[count - rank]

@@ -98,6 +98,27 @@ class Latency(_Part):
     requests: NonNegativeInt
 
 
+class Measured(_Part):
+    """A quantity over several rounds: the median, and the rounds that hold the true median with at least 95 %."""
+
+    median: FiniteFloat
+    ci95: Interval
+
+
+class SpeedPart(_Part):
+    """Speed measured alone, in turn with other candidates, after the evaluation.
+
+    Throughput with as many requests as the backend keeps in flight; latency of one request at a time, of each round its
+    median and its 95th percentile.
+    """
+
+    rounds: NonNegativeInt
+    images: NonNegativeInt = Field(description="Images of a round's throughput.")
+    images_per_second: Measured
+    latency_median_ms: Measured
+    latency_percentile95_ms: Measured
+
+
 class PreprocessingPart(_Part):
     """How images became a model's pixels."""
 
@@ -129,10 +150,18 @@ class ModelPart(_Part):
     latency_ms: Latency | None = Field(
         None, description="Of a request, measured during the run while all cores are busy."
     )
+    speed: SpeedPart | None = Field(None, description="Measured alone (`--speed`); null: only during the run.")
     model_bytes: NonNegativeInt | None = Field(None, description="Size of the model's files.")
     preprocessing: PreprocessingPart | None = Field(None, description="How images became its pixels.")
     properties: dict[str, PropertyPart] = Field({}, description="Properties set on the backend, by name.")
     hints: str = Field("pinned", description="`device`: the device keeps its own settings, as in production.")
+
+    @property
+    def rate(self) -> float | None:
+        """Images per second, measured alone where that was done; None where nothing was measured."""
+        if self.speed is not None:
+            return self.speed.images_per_second.median
+        return None if self.cached else self.images_per_second
 
 
 class Agreement(_Part):

@@ -115,7 +115,7 @@ def _properties(model: ModelPart) -> dict[str, str]:
         "model_sha256": model.model_sha256,
     }
     properties |= _accuracy("top1", model.top1) | _accuracy("top5", model.top5)
-    speed = model.images_per_second
+    speed = model.rate
     return properties | {"images_per_second": MISSING if speed is None else f"{speed:.1f}"}
 
 

@@ -43,6 +43,7 @@ FREE_OF_MODELS = (
     "model_sha256",
     "details",
     "images_per_second",
+    "speed",
     "cached",
     "error",
     "latency_ms",

@@ -17,8 +17,10 @@ from harness.record.schema import (
     Flips,
     GatePart,
     MatrixPart,
+    Measured,
     ModelPart,
     PrecisionPart,
+    SpeedPart,
     Verdict,
 )
 
@@ -140,6 +142,27 @@ def test_without_any_speed_drop_size_and_configuration_decide_and_the_sentence_s
     assert run.matrix.reason == (
         "the smallest Top-1 drop (0 pp) among the 3 candidates that may ship; no speed was measured (cached)"
     )
+
+
+def alone(median: float, low: float, high: float) -> SpeedPart:
+    some = Measured(median=1, ci95=(1, 1))
+    rate = Measured(median=median, ci95=(low, high))
+    return SpeedPart(rounds=9, images=64, images_per_second=rate, latency_median_ms=some, latency_percentile95_ms=some)
+
+
+def test_speeds_measured_alone_are_equal_where_their_intervals_overlap() -> None:
+    """10 % apart would be equal in passing; measured alone the slower one's interval ends before the faster one's."""
+    run = Run().add("fast", PASS, broken=3, speed=alone(100, 98, 102)).add("exact", PASS, speed=alone(90, 88, 97.9))
+    assert (run.matrix.best, run.matrix.reason) == ("fast", "the fastest (100 images/s) of 2 candidates that may ship")
+    run = Run().add("fast", PASS, broken=3, speed=alone(100, 98, 102)).add("exact", PASS, speed=alone(90, 88, 98))
+    assert run.matrix.best == "exact"
+    assert "among the 2 as fast, by overlapping intervals, as the fastest (100 images/s)" in run.matrix.reason
+
+
+def test_a_speed_measured_alone_counts_before_one_in_passing_and_where_the_cache_answered() -> None:
+    run = Run().add("a", PASS, images_per_second=500, speed=alone(50, 49, 51))
+    run.add("b", PASS, images_per_second=None, cached=True, speed=alone(70, 69, 71))
+    assert run.matrix.best == "b"
 
 
 def test_a_missing_speed_is_not_the_fastest_and_is_told() -> None:

@@ -11,7 +11,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.metrics.statistics import Z95, images_to_decide, mcnemar_exact, paired_drop, wilson
+from harness.metrics.statistics import Z95, images_to_decide, mcnemar_exact, median_interval, paired_drop, wilson
 
 
 def test_z() -> None:
@@ -192,3 +192,23 @@ class TestImagesToDecide:
         # 1.5 and 1.5 of 3 both round to 2, which is more than there are.
         assert images_to_decide(1, 1, 2, 0.5, 3) is None
         assert images_to_decide(1, 1, 2, 0.4, 1000) is not None
+
+
+class TestMedianInterval:
+    @pytest.mark.parametrize("count", [6, 7, 8, 9, 15, 16, 40, 101])
+    def test_it_holds_the_median_with_95_percent_and_is_the_narrowest_that_does(self, count: int) -> None:
+        """Of the ranks 1..n as values, the ends are ranks; scipy says how often the median lies between them."""
+        middle, low, high = median_interval([float(rank) for rank in range(1, count + 1)])
+        assert middle == np.median(np.arange(1, count + 1))
+        assert low + high == count + 1
+        half = scipy.stats.binom(count, 0.5)
+        assert 1 - 2 * half.cdf(low - 1) >= 0.95
+        assert 1 - 2 * half.cdf(low) < 0.95
+
+    def test_the_order_of_the_values_does_not_matter(self) -> None:
+        assert median_interval([9, 1, 8, 2, 7, 3, 6, 4, 5]) == (5, 2, 8)
+
+    @pytest.mark.parametrize("count", range(6))
+    def test_too_few_values(self, count: int) -> None:
+        with pytest.raises(ValueError, match="too few"):
+            median_interval([1.0] * count)

@@ -15,6 +15,10 @@ from harness.report.facts.summary import ComparisonRow, ModelRow, Summary
 from harness.text import visible
 
 IN_PASSING = "images/s and latency (median, 95th percentile) are approximate: images were decoded at the same time"
+ALONE = (
+    "images/s and latency (median, 95th percentile) with a 95 % interval: measured alone, in turn, in {rounds} rounds "
+    "after the evaluation"
+)
 WORDS: dict[Standing, str] = {
     "ships": "may ship",
     "undecided": "undecided",
@@ -64,6 +68,7 @@ class Matrix:
 
     ``absent``: one line a device that this machine lacks, with the reason and the candidates that need it.
     ``agreement``: for each of ``names`` the cells with the names before it, a lower triangle; empty without pairs.
+    ``speeds``: how speeds were measured.
     """
 
     rows: tuple[MatrixRow, ...]
@@ -73,6 +78,7 @@ class Matrix:
     absent: tuple[str, ...]
     names: tuple[str, ...]
     agreement: tuple[tuple[PairCell, ...], ...]
+    speeds: str = IN_PASSING
 
 
 def comparison_matrix(record: RunRecord, summary: Summary) -> Matrix | None:
@@ -100,7 +106,18 @@ def comparison_matrix(record: RunRecord, summary: Summary) -> Matrix | None:
         _absent(parts),
         names,
         agreement,
+        _how_measured(record),
     )
+
+
+def _how_measured(record: RunRecord) -> str:
+    """Return how speeds were measured, in words."""
+    parts = [part for part in record.models if part.role == "candidate" and part.rate is not None]
+    alone = [part.speed.rounds for part in parts if part.speed]
+    if not alone:
+        return IN_PASSING
+    others = "" if len(alone) == len(parts) else "; without an interval approximate: images were decoded then"
+    return f"{ALONE.format(rounds=alone[0])}{others}"
 
 
 def _decided(record: RunRecord) -> MatrixPart:
@@ -114,9 +131,15 @@ def _decided(record: RunRecord) -> MatrixPart:
 def _latency(part: ModelPart) -> str:
     """Return median and 95th percentile of a request, with its images where it held several."""
     latency, batch = part.latency_ms, part.details.get("batch")
-    if latency is None:
+    if part.speed is not None:
+        pair = (part.speed.latency_median_ms, part.speed.latency_percentile95_ms)
+        text = ", ".join(
+            f"{numbers.milliseconds(item.median)} {numbers.interval(item.ci95, numbers.milliseconds)}" for item in pair
+        )
+    elif latency is None:
         return MISSING
-    text = ", ".join(map(numbers.milliseconds, (latency.median, latency.percentile95)))
+    else:
+        text = ", ".join(map(numbers.milliseconds, (latency.median, latency.percentile95)))
     return f"{text} per {batch}" if isinstance(batch, int) and batch > 1 else text
 
 

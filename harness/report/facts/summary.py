@@ -220,8 +220,16 @@ def _model(part: ModelPart) -> ModelRow:
         precision=effective if asked == effective else f"{asked} → {effective}",
         top1=_accuracy(part.top1),
         top5=_accuracy(part.top5),
-        images_per_second="cached" if part.cached else numbers.rate(part.images_per_second),
+        images_per_second=_rate(part),
     )
+
+
+def _rate(part: ModelPart) -> str:
+    """Return images per second, with an interval where they were measured alone."""
+    if part.speed is None:
+        return "cached" if part.cached else numbers.rate(part.images_per_second)
+    measured = part.speed.images_per_second
+    return f"{numbers.rate(measured.median)} {numbers.interval(measured.ci95, numbers.rate)}"
 
 
 def _accuracy(part: Accuracy | None) -> AccuracyText:

@@ -13,7 +13,7 @@ from harness.report.facts import numbers
 from harness.report.facts.class_changes import Confusion, class_changes, grown_confusions
 from harness.report.facts.class_names import Namer
 from harness.report.facts.compared_with import compared_with
-from harness.report.facts.matrix import IN_PASSING, comparison_matrix
+from harness.report.facts.matrix import comparison_matrix
 from harness.report.facts.per_image import PerImage, pairs, per_image
 from harness.report.facts.provenance import facts, model_facts, resolved_config
 from harness.report.facts.summary import ComparisonRow, Summary, summarise
@@ -84,7 +84,6 @@ def render(
         "error_lines": visible_lines(record.error or "") if "\n" in (record.error or "").strip() else [],
         "matrix": sections.gate_matrix(record),
         "side_by_side": comparison_matrix(record, summary),
-        "in_passing": IN_PASSING,
         "overview": list(_overview(record, published)),
         "candidates": [_candidate(record, images, pair, place, name) for place, pair in enumerate(compared)]
         if images

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report.facts.matrix import IN_PASSING, Matrix, MatrixRow
+from harness.report.facts.matrix import Matrix, MatrixRow
 from harness.report.facts.numbers import MISSING
 from harness.report.markdown.text import code, prose, table
 
@@ -38,7 +38,7 @@ def section(matrix: Matrix | None) -> list[str]:
         "",
         *table(_HEADERS, map(_cells, matrix.rows), right=_RIGHT),
         "",
-        f"{prose(IN_PASSING)}.",
+        f"{prose(matrix.speeds)}.",
         *(["", *lines] if lines else []),
         *_agreement(matrix),
     ]

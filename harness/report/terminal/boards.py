@@ -73,5 +73,5 @@ def _cells(row: BoardRow, run: str) -> tuple[Text, ...]:
         Text(printable(verdict), style=STYLES[row.standing]),
         Text(numbers.percent(model.top1.percent if model.top1 else None)),
         *map(Text, figures),
-        Text(numbers.rate(model.images_per_second)),
+        Text(numbers.rate(model.rate)),
     )

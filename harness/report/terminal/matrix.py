@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.judging.tradeoff import Standing
-from harness.report.facts.matrix import IN_PASSING, Matrix, MatrixRow
+from harness.report.facts.matrix import Matrix, MatrixRow
 from harness.report.facts.numbers import MISSING
 from harness.report.terminal.layout import plain_table
 
@@ -32,7 +32,7 @@ def matrix_parts(matrix: Matrix, console: Console) -> Iterator[RenderableType]:
         fits = console.measure(wide, options=console.options.update(width=10_000)).maximum <= console.width
         yield wide if fits else _stacked(matrix)
         yield ""
-        yield Text(IN_PASSING)
+        yield Text(matrix.speeds)
     for candidate, word, reason in matrix.failures:
         yield Text(f"{candidate} {word}: {reason}", overflow="fold")
     for line in matrix.absent:

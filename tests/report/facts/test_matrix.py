@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from harness.judging.tradeoff import compare_candidates
-from harness.record.schema import Agreement, Latency, MatrixPart, PairPart, RunRecord
+from harness.record.schema import Agreement, Latency, MatrixPart, Measured, PairPart, RunRecord, SpeedPart
 from harness.report.facts.matrix import Matrix, PairCell, _latency, comparison_matrix
 from harness.report.facts.summary import summarise
+from harness.report.markdown.matrix import section
 from tests.report import records
 from tests.report.precisions import precisions
 from tests.report.records import gate, model, record
@@ -131,3 +132,30 @@ def test_a_request_of_several_images_says_so(batch: int | None, shown: str) -> N
         }
     )
     assert _latency(part) == shown
+
+
+def measured(median: float, low: float, high: float) -> Measured:
+    return Measured(median=median, ci95=(low, high))
+
+
+def test_speeds_measured_alone_are_shown_with_their_intervals_and_said() -> None:
+    speed = SpeedPart(
+        rounds=9,
+        images=128,
+        images_per_second=measured(300, 290, 310),
+        latency_median_ms=measured(3, 2.9, 3.1),
+        latency_percentile95_ms=measured(4, 3.8, 4.4),
+    )
+    run = precisions()
+    some = [part.model_copy(update={"speed": speed}) if part.id == "f32" else part for part in run.models]
+    every = [part.model_copy(update={"speed": speed}) if part.status == "ok" else part for part in run.models]
+    row = next(row for row in made(run.model_copy(update={"models": tuple(some)})).rows if row.model.id == "f32")
+    assert (row.model.images_per_second, row.latency) == ("300 [290, 310]", "3.00 [2.90, 3.10], 4.00 [3.80, 4.40]")
+    alone = "with a 95 % interval: measured alone, in turn, in 9 rounds after the evaluation"
+    assert made(run.model_copy(update={"models": tuple(every)})).speeds.endswith(alone)
+    said = made(run.model_copy(update={"models": tuple(some)})).speeds
+    assert said.endswith(f"{alone}; without an interval approximate: images were decoded then")
+    assert made(run).speeds.endswith("are approximate: images were decoded at the same time")
+    told = " ".join("\n".join(section(made(run.model_copy(update={"models": tuple(every)})))).split())
+    assert alone in told
+    assert "300 \\[290, 310\\]" in told or "300 [290, 310]" in told

@@ -7,7 +7,7 @@ SET ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup validate test test-shared lint bench bench-growth campaign init-table demo-model diagnose-table zoo lock audit release clean
+.PHONY: setup validate test test-shared lint bench bench-growth campaign init-table seeds demo-model diagnose-table zoo lock audit release clean
 
 setup: $(READY)
 
@@ -69,6 +69,11 @@ init-table: $(READY)
 campaign: $(READY)
 	$(BIN)/python -m tests.campaign.run $(ARGS)
 	$(BIN)/python -m tests.campaign.kills
+
+# How often faithful candidates pass parity and stability on random images: a table of docs/devices.md. About five minutes.
+seeds: $(READY)
+	$(BIN)/harness convert configs/devices.yml --if-needed $(SET)
+	$(BIN)/python -m harness.bench.seeds configs/devices.yml $(SET) $(ARGS)
 
 demo-model: $(READY)
 	$(BIN)/python datasets/demo/make.py

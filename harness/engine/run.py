@@ -34,8 +34,8 @@ class Options:
     ``resume``: go on with the run in ``out`` (without it: the latest of this name); ``quiet``: no progress;
     ``certify_pp``: stop as soon as the Top-1 drop is proven within or beyond so many pp; ``parity_only``: judge that
     gate alone, and stop there; ``speed``: measure those that may ship alone, afterwards; ``engine``: what evaluates the
-    shards, `local` or `ray`; None: what is configured; ``pixels``: a folder where decoded images are kept for other runs
-    of the same ones, up to ``pixels_gb``.
+    shards, `local` or `ray`; None: what is configured; ``pixels``: a folder where decoded images are kept for other
+    runs of the same ones, up to ``pixels_gb``.
     """
 
     limit: int | None = None

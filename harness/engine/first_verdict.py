@@ -39,8 +39,8 @@ class FirstVerdict:
         self.run.timing["first_verdict_seconds"] = time.perf_counter() - self.run.started_at
         for name in rules.candidates:
             gate = rules.gates[name].parity
-            if gate is None or name not in found:
-                continue
+            if gate is None or gate.yardstick is not None or name not in found:
+                continue  # a yardstick is measured at the end
             precision = str(table.reported[name].get("effective_precision", "unknown"))
             part = judge_parity(Judged(name, found[name], reference, precision, len(reference)), gate)
             self.say(printable(f"{name}: parity {part.verdict.upper()}: {part.reason}"))

@@ -435,6 +435,15 @@ def test_parity_is_said_before_the_first_shard_is_there(
     assert 0 < first <= shard
     assert fakes.images == {"reference": 10, "ir": 10}
 
+    def with_a_yardstick(data: dict[str, Any]) -> None:
+        three(data)
+        data["candidates"].append({**data["candidates"][0], "id": "other"})
+        data["candidates"][0]["gates"] = {"parity": {"yardstick": "other"}}
+
+    project.validate(with_a_yardstick, quiet=False, use_cache=False)
+    said = [line for line in capsys.readouterr().err.splitlines() if "parity" in line]
+    assert [line.partition(":")[0] for line in said] == ["other"]  # the other's verdict rests on more than these images
+
 
 def test_the_candidate_has_answered_before_the_reference_is_there(
     project: Project, fakes: Fakes, monkeypatch: pytest.MonkeyPatch

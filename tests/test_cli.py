@@ -293,7 +293,7 @@ class TestExitCodes:
             )
         assert (process.returncode, process.stderr) == (
             3,
-            "harness: output cannot be written: No space left on device; make room\n",
+            "harness: output cannot be written: No space left on device; free some space\n",
         )
 
     def test_a_name_that_the_terminal_cannot_show(self) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import harness
 from harness.commands.result import Result
+from harness.disk.leftovers import kept_folder, work_folder
 from harness.errors import ConfigError, RecordError
 from harness.text import printable
 
@@ -83,7 +84,7 @@ def prepare(wanted: Path | None) -> Path:
     except RecordError as error:
         if not isinstance(error.__cause__, OSError):
             raise
-        folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}-")) / _FOLDER
+        folder = kept_folder(_FOLDER) / _FOLDER
         print(f"harness: the current folder cannot be written ({error.__cause__.strerror})", file=sys.stderr)
         return _lay_out(folder)
 
@@ -98,9 +99,8 @@ def _lay_out(folder: Path) -> Path:
         raise ConfigError(f"{printable(str(folder))}: is there already and is not the demo's; choose another --out")
     root, names = demo_files()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.", suffix=".tmp") as scratch:
-            made = Path(scratch) / folder.name
+        with work_folder(folder.parent, "demo") as scratch:
+            made = scratch / folder.name
             for name in names:
                 (made / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(root / name, made / name)

@@ -38,6 +38,11 @@ def temporary_folder(kind: str) -> Iterator[Path]:
         yield folder
 
 
+def kept_folder(name: str) -> Path:
+    """Make a folder that stays, readable by this user only, among the system's temporary files. Raises OSError."""
+    return Path(tempfile.mkdtemp(prefix=f"{name}-"))
+
+
 def remove_leftovers(parent: Path, kind: str) -> None:
     """Remove the work folders of processes that are no more, and those that are older than a day and in no use."""
     own = re.compile(rf"\.{re.escape(kind)}-(?:(\d+)-)?[a-z0-9_]{{8}}")

@@ -327,7 +327,7 @@ def test_no_place_of_this_machine_is_in_it(written: Callable[..., Path], tmp_pat
 
 def test_a_capsule_of_a_capsule_is_refused(written: Callable[..., Path], tmp_path: Path) -> None:
     file = made(written(), Making(images=5, quiet=True))
-    with pytest.raises(ConfigError, match="is a capsule already"):
+    with pytest.raises(ConfigError, match="is already a capsule"):
         make_capsule(load(file), tmp_path / "b.capsule")
 
 
@@ -352,4 +352,4 @@ def test_a_cause_is_looked_for_where_the_original_model_is(
     config = load(made(written()), ["gates.parity.max_abs_diff=1e-9"])
     record = validate(config, Options(out=config.dataset.path.parent / "board", quiet=True), quick.explain)
     (found,) = record.diagnosis
-    assert "`harness diagnose CONFIG --candidate ir` where the original model is" in found.sentence
+    assert "run `harness diagnose CONFIG --candidate ir` on a machine with the original model" in found.sentence

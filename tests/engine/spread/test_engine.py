@@ -89,7 +89,7 @@ def test_a_candidate_that_fails_elsewhere_takes_no_further_part(
     cluster = InProcess()
     groups = (Group(("tf", "ir"), {"CPU": 1.0}, 1), Group(("npu",), {"CPU": 1.0, "NPU": 1.0}, 1))
     found = list(engine_for(work, cluster, *groups).run(tasks_of(work)))
-    assert "gave NaN or infinity" in found[0].failures["npu"].message
+    assert "returned NaN or infinity" in found[0].failures["npu"].message
     assert all(list(table.outcomes) == ["tf", "ir"] for table in found)
     assert not any(table.failures for table in found[1:])
     assert sum(setup.models == ("npu",) for _, setup in cluster.jobs) == 1

@@ -64,8 +64,9 @@ def output_names(model: Any) -> Mapping[str, Any]:
             if producer.get_node().get_type_name() not in _SHAPE_ONLY:
                 break
             producer = producer.get_node().input_value(0)
-        # Two outputs may be of one operation, without names of their own: each keeps the name of its Result.
-        for name in (*found, output.get_node().get_friendly_name()):
+        if names.keys() >= set(found):  # two outputs of one operation, without names of their own
+            found.append(output.get_node().get_friendly_name())
+        for name in found:
             names.setdefault(name, output)
     return names
 

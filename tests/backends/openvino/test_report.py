@@ -50,7 +50,7 @@ class TestWarnings:
         assert only == "AUTO may change the device during the run; it started on CPU"
 
     @pytest.mark.parametrize(
-        ("device", "collects", "expected"),
+        ("device", "gathers", "expected"),
         [
             ("BATCH:CPU(4)", 4, "BATCH:CPU(4) collects 4 requests into a batch; latencies include"),
             ("GPU", 16, "GPU collects 16 requests into a batch; latencies include the waiting time"),
@@ -250,7 +250,7 @@ def test_smaller_weights_are_no_other_precision(make_ir: IrMaker, openvino: Any,
 
 
 @pytest.mark.parametrize(
-    ("device", "collects", "told"), [("BATCH:CPU(2)", 2, "collects 2 requests"), ("BATCH:CPU", 1, "isn't batching")]
+    ("device", "gathers", "told"), [("BATCH:CPU(2)", 2, "collects 2 requests"), ("BATCH:CPU", 1, "isn't batching")]
 )
 def test_batches_on_the_cpu(tiny: Tiny, pixels: Any, device: str, gathers: int, told: str) -> None:
     with OpenVINOBackend(spec(tiny.ir, device=device)) as backend:

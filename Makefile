@@ -29,7 +29,7 @@ validate: $(READY)
 PARALLEL ?= -n 2 --dist loadfile
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not shared" $(PARALLEL) $(ARGS)
+	$(BIN)/python -m pytest -m "not shared and not walk" $(PARALLEL) $(ARGS)
 
 # Real weights and real images, where they lie beside the project (../shared).
 test-shared: $(READY)
@@ -48,6 +48,21 @@ audit: $(AUDIT)
 $(AUDIT):
 	$(PYTHON) -m venv build/audit
 	build/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+
+# The documentation site: build/docs/site/index.html. Sphinx lives in a folder of its own; a broken link is an error.
+DOCS := build/docs-tools
+.PHONY: docs walks
+docs: $(READY) $(DOCS)/.ready
+	$(BIN)/python .ci/docs.py $(DOCS)/bin/python
+
+$(DOCS)/.ready: docs/requirements.txt
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
+	touch $@
+
+# Every command of the tutorials and how-to guides, typed in a fresh folder.
+walks: $(READY)
+	$(BIN)/python -m pytest -m walk tests/docs $(PARALLEL) $(ARGS)
 
 bench: $(READY)
 	$(BIN)/python -m harness.bench $(CONFIG) $(SET) $(ARGS)

@@ -1,0 +1,77 @@
+"""The reference that `make docs` generates: all commands, keys and fields; nothing is loaded from outside."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from harness.cli import commands
+from harness.config import Config
+from tests.conftest import PROJECT
+from tests.test_contracts import COMMANDS
+
+spec = importlib.util.spec_from_file_location("docs_site", PROJECT / ".ci" / "docs.py")
+assert spec is not None
+assert spec.loader is not None
+site = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(site)
+
+
+def test_every_command_and_option_is_there() -> None:
+    text = site.commands()
+    for command in commands():
+        assert f"## `harness {command.NAME}`" in text
+    for name, arguments in COMMANDS.items():
+        assert f"`harness {name}`" in text
+        section = text[text.index(f"`harness {name}`\n") :]
+        for argument in arguments:
+            assert f"| `{argument}" in section, (name, argument)
+
+
+def test_every_key_is_there_with_its_type_and_description() -> None:
+    text = site.keys()
+    schema = Config.model_json_schema()
+    for definition in [schema, *schema["$defs"].values()]:
+        for key in definition.get("properties", {}):
+            assert f"| `{key}` |" in text
+    assert "| `dataset` | [Dataset](#dataset) | **required** |" in text
+    assert "| `timeout_seconds` | number &gt; 0, ≤ 604800 | `300.0` |" in text
+    assert "| `optional` | `true` or `false` | `false` |" in text
+
+
+def test_the_python_interface_is_there() -> None:
+    text = site.python()
+    assert "## `harness.validate`" in text
+    assert "-> RunRecord\n" in text
+    assert "| `exit_code` |" in text
+    assert ":func:" not in text
+
+
+def test_text_cannot_leave_its_cell() -> None:
+    assert site.cell("a | b\n<script>") == "a \\| b &lt;script>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<script async="async" src="https://x.org/a.js"></script>',
+        '<link rel="stylesheet" href="//fonts.googleapis.com/css">',
+        '<link href="https://x.org/a.css" rel="stylesheet">',
+        "<style>@import url(https://x.org/a.css);</style>",
+        '<style>body { background: url("https://x.org/a.png") }</style>',
+        '<img alt="a" src="http://x.org/a.png">',
+    ],
+)
+def test_what_is_loaded_from_outside_is_found(text: str, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(f"<html>{text}</html>", encoding="utf-8")
+    assert site.outside(tmp_path)
+
+
+def test_links_and_files_of_the_site_are_not_outside(tmp_path: Path) -> None:
+    text = (
+        '<a href="https://x.org">x</a><script src="_static/a.js"></script><link rel="stylesheet" href="_static/a.css">'
+    )
+    (tmp_path / "page.html").write_text(text, encoding="utf-8")
+    assert site.outside(tmp_path) == []

@@ -2,8 +2,8 @@
 
 Run by the Python that has the harness: the reference is generated from the command line's parser, the configuration's
 schema and the docstrings, so that no second text of them can be wrong. ``SPHINX_PYTHON`` is the Python that has Sphinx
-(docs/requirements.txt). A broken link, a page in no table of contents, or a page that loads anything from the network
-ends with exit code 1.
+(docs/requirements.txt). A broken link or a page that loads anything from the network ends with exit code 1; a page that
+docs/index.md does not list is put last.
 """
 
 from __future__ import annotations
@@ -200,9 +200,19 @@ def assemble(source: Path) -> None:
     shutil.copytree(ROOT / "configs", source.parent / "configs")
     security = (ROOT / "SECURITY.md").read_text(encoding="utf-8").replace("](docs/", "](")
     (source / "security.md").write_text(security, encoding="utf-8")
+    pages = {path.relative_to(source).with_suffix("").as_posix() for path in source.rglob("*.md")} - {"index"}
+    contents = (source / "index.md").read_text(encoding="utf-8")
+    (source / "index.md").write_text(with_every_page(contents, pages), encoding="utf-8")
     for page in source.glob("*.md"):
         text = page.read_text(encoding="utf-8")
         page.write_text(text.replace("](../SECURITY.md)", "](security.md)"), encoding="utf-8")
+
+
+def with_every_page(index: str, pages: set[str]) -> str:
+    """Return the table of contents with the pages that it does not list, at the end of its last list: Explanation."""
+    missing = sorted(pages - set(re.findall(r"^([\w/-]+)$", index, re.MULTILINE)))
+    head, fence, tail = index.rpartition("```")
+    return "".join([head, *(f"{page}\n" for page in missing), fence, tail])
 
 
 def outside(site: Path) -> list[str]:

@@ -50,9 +50,8 @@ def draw(label: str, message: str, colour: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img" '
         f'aria-label="{escape(whole)}"><title>{escape(whole)}</title>'
-        f'<clipPath id="r"><rect width="{left + right}" height="20" rx="3"/></clipPath><g clip-path="url(#r)">'
-        f'<rect width="{left}" height="20" fill="{_LABEL}"/>'
-        f'<rect x="{left}" width="{right}" height="20" fill="{colour}"/></g>'
+        f'<rect width="{left + right}" height="20" rx="3" fill="{colour}"/>'
+        f'<path d="M3 0h{left - 3}v20H3a3 3 0 0 1-3-3V3a3 3 0 0 1 3-3z" fill="{_LABEL}"/>'
         '<g fill="#ffffff" text-anchor="middle" font-family="DejaVu Sans,Verdana,sans-serif" font-size="11">'
         f"{field(label, 0, left)}{field(message, left, right)}</g></svg>\n"
     )

@@ -49,6 +49,12 @@ def test_the_python_interface_is_there() -> None:
     assert ":func:" not in text
 
 
+def test_a_page_that_is_not_listed_is_put_last() -> None:
+    index = "# Home\n\n```{toctree}\na/b\n```\n\n```{toctree}\nc-d\n```\nend\n"
+    assert site.with_every_page(index, {"a/b", "c-d", "e"}) == index.replace("c-d\n", "c-d\ne\n")
+    assert site.with_every_page(index, {"a/b", "c-d"}) == index
+
+
 def test_text_cannot_leave_its_cell() -> None:
     assert site.cell("a | b\n<script>") == "a \\| b &lt;script>"
 

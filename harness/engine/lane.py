@@ -85,6 +85,8 @@ class Lane:
     applied: Applied | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
     _backend: Backend | None = None
+    _opening: Backend | None = None
+    _stopped: bool = False
     _loaded: Loaded | None = None
     _replaced: bool = False
     _begins: bool = False
@@ -98,7 +100,10 @@ class Lane:
                 self._import()
                 start = time.perf_counter()
                 before = self.files.now() if self.files else ()
-                backend = self._stack.enter_context(open_backend(self.backend, self.spec))
+                if self._stopped:
+                    raise ModelError(f"{self.spec.id}: not loaded any more, the run was stopped")
+                self._opening = open_backend(self.backend, self.spec)
+                backend = self._stack.enter_context(self._opening)
                 # The same bytes are no proof here: others may have been put there for the moment of loading.
                 self._refuse(self.files.touched_since(before) if self.files else None)
                 self.refuse_replaced_files()
@@ -214,9 +219,10 @@ class Lane:
         return self.load().infer(pixels)
 
     def stop(self) -> None:
-        """Give up what the model is computing, where that is possible."""
-        if self._backend is not None:
-            self._backend.stop()
+        """Give up what the model is computing, where that is possible; one that is being loaded is not loaded again."""
+        if self._opening is not None:
+            self._stopped = self._backend is None
+            self._opening.stop()
 
     def close(self) -> None:
         """Free the model, and forget what was compiled where that may be of a file that was replaced."""

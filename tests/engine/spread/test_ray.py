@@ -148,7 +148,8 @@ def test_a_node_that_is_killed_in_the_middle_costs_no_count(nodes: Nodes, tmp_pa
     # The demo has three shards; smaller ones would not be those of a real run, so one node leaves after the first.
     ir = f"candidates.ir.model={tmp_path / 'demo.xml'}"
     local = started(tmp_path / "local", "--set", ir)
-    assert local.wait(240) == 0, local.communicate()
+    out, err = local.communicate(timeout=240)
+    assert local.returncode == 0, out + err
     spread = started(tmp_path / "spread", "--set", ir, "--set", f"engine.address={nodes.address}", "--engine", "ray")
     wait_for(tmp_path / "spread" / "shards" / "000000.table", spread)
     nodes.kill(0)

@@ -123,7 +123,7 @@ def test_a_model_without_a_fault_passes_with_every_change_tried(project: Project
         ("precision", "repeating an image gives a different answer", {"again", "order", "in_flight", "later"}),
         ("drift", "the answers drift", {"again", "order", "in_flight", "later", "batch"}),
         ("says another precision", "precision f32 became bf16", set()),
-        ("nan", "a later answer", {"again", "order", "in_flight", "later"}),
+        ("nan", "repeating an image gives a different answer", {"again", "order", "in_flight", "later"}),
     ],
 )
 def test_each_fault_is_caught_by_name(project: Project, fault: str, cause: str, broke: set[str]) -> None:

@@ -281,3 +281,15 @@ _READERS: tuple[tuple[bytes, int, Callable[[bytes], Header]], ...] = (
     (b"ftypavif", 4, _avif),
     (b"ftypavis", 4, _avif),
 )
+_NOT_DECODED = frozenset({b"heic", b"heix", b"hevc", b"mif1", b"msf1"})  # brands of HEIF
+
+
+def begins_as_image(start: bytes) -> bool:
+    """Tell whether the first 16 bytes of a file are those of an image, of a format that is decoded or of HEIF."""
+    if start.startswith(b"BM"):
+        return start[6:10] == bytes(4)  # two letters alone may be text
+    if start.startswith(b"RIFF"):
+        return start[8:12] == b"WEBP"
+    if start[4:8] == b"ftyp" and start[8:12] in _NOT_DECODED:
+        return True
+    return any(start.startswith(magic, offset) for magic, offset, _ in _READERS)

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET  # no document type is let through, and 
 from harness.dataset.imagenet import class_of_wnid
 from harness.dataset.labels.listing import read_text
 from harness.dataset.labels.table import LabelTable
+from harness.dataset.sources.suffixes import is_clutter, left_out
 from harness.errors import DatasetError
 
 SOLUTION = "LOC_val_solution.csv"
@@ -68,13 +69,15 @@ def read_annotations(folder: Path) -> LabelTable:
     """
     try:
         with os.scandir(folder) as entries:
-            files = sorted(entry.name for entry in entries if entry.name.endswith(".xml") and entry.is_file())
+            every = sorted(entry.name for entry in entries if entry.name.endswith(".xml") and entry.is_file())
     except OSError as error:
         raise DatasetError(f"{folder}: cannot be read: {error.strerror}") from None
+    files = [name for name in every if not is_clutter(name)]
     if not files or len(files) > _ANNOTATIONS:
         raise DatasetError(f"{folder}: {len(files):,} annotations; one .xml per image is expected")
     classes = [_annotated(folder / name) for name in files]
-    return LabelTable(f"annotations in {folder}", [name[:-4] for name in files], classes, whole=True)
+    notes = left_out(folder, [name for name in every if is_clutter(name)])
+    return LabelTable(f"annotations in {folder}", [name[:-4] for name in files], classes, whole=True, notes=notes)
 
 
 def _annotated(path: Path) -> int:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from harness.dataset.imagenet import number_of
 from harness.dataset.labels.listing import outside
 from harness.dataset.labels.matching import match
+from harness.dataset.sources.suffixes import is_clutter, left_out
 from harness.errors import DatasetError
 
 _SHOWN = 5
@@ -50,7 +51,7 @@ def join(images: Sequence[str], table: LabelTable, *, place: str) -> Joined:
     Raises DatasetError for names that stand twice or fit two images, for labels without image (not in a table that is
     ``whole``), and for images without label (there a list may leave images out, which is noted).
     """
-    table = with_names(images, table, place=place)
+    table = without_clutter(with_names(images, table, place=place))
     rows = matched(images, table, place=place)
     found: dict[int, int] = {}
     twice: list[str] = []
@@ -70,6 +71,24 @@ def join(images: Sequence[str], table: LabelTable, *, place: str) -> Joined:
     if other and not table.whole:
         table = replace(table, notes=(*table.notes, spelled(table.source, other)))
     return _checked(images, table, found, absent, place)
+
+
+def without_clutter(table: LabelTable) -> LabelTable:
+    """Return a table without the names of what a system left behind, with a note on those."""
+    clutter = [is_clutter(name.rpartition("/")[2] if name.startswith("/") else name) for name in table.names]
+    if not any(clutter):
+        return table
+    kept = [row for row, out in enumerate(clutter) if not out]
+    return replace(
+        table,
+        names=[table.names[row] for row in kept],
+        classes=[table.classes[row] for row in kept],
+        lines=[table.lines[row] for row in kept] if table.lines else (),
+        notes=(
+            *table.notes,
+            *left_out(table.source, [table.names[row] for row, out in enumerate(clutter) if out], "names"),
+        ),
+    )
 
 
 def spelled(source: str, other: Sequence[tuple[str, str]]) -> str:

@@ -22,6 +22,7 @@ from harness.dataset.sources.arrow_columns import (
 )
 from harness.dataset.sources.identity import distinct_names
 from harness.dataset.sources.pictures import Pictures, file_signature
+from harness.dataset.sources.shard_files import empty_shards
 from harness.disk.arrow_errors import arrow_errors
 from harness.errors import DatasetError
 from harness.text import first_line
@@ -43,6 +44,8 @@ def open_arrow(
             places += [(index, images, row) for row in range(len(images))]
     if not names:
         raise DatasetError(f"{files[0]}: no row in the files")
+
+    notes += empty_shards(files, {file for file, _, _ in places})
 
     def read(row: int) -> bytes:
         _, images, place = places[row]

@@ -11,6 +11,7 @@ from harness.dataset.labels.class_names import ByName, classes_by_name
 from harness.dataset.labels.listing import class_of
 from harness.dataset.sources.pictures import Pictures, whole_files
 from harness.dataset.sources.suffixes import is_hidden, is_image_name, left_out
+from harness.dataset.sources.unmarked import unmarked_images
 from harness.errors import DatasetError
 
 
@@ -62,7 +63,8 @@ def _folders(folder: Path) -> list[str]:
 def _content(folder: Path) -> tuple[list[str], list[str], list[str]]:
     """Return the images in a folder, what else lies there, and the folders in it; each sorted."""
     entries = sorted(_entries(folder))
-    images = [name for name, is_folder in entries if not is_folder and is_image_name(name)]
+    files = [name for name, is_folder in entries if not is_folder]
+    images = sorted([*filter(is_image_name, files), *unmarked_images(folder, files)])
     folders = [name for name, is_folder in entries if is_folder and not is_hidden(name)]
     known = {*images, *folders}
     return images, [name for name, _ in entries if name not in known], folders

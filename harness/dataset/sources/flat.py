@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.dataset.sources.pictures import Pictures, whole_files
 from harness.dataset.sources.suffixes import is_hidden, is_image_name, left_out
+from harness.dataset.sources.unmarked import unmarked_images
 from harness.errors import DatasetError
 
 
@@ -15,29 +16,32 @@ def open_flat(folder: Path, *, deep: bool = False) -> Pictures:
 
     Raises DatasetError where there is none.
     """
-    names, other = _images(folder, "")
+    names, below, other = _content(folder, "")
+    notes: tuple[str, ...] = ()
     if deep:
-        below = [name for name in other if (folder / name).is_dir() and not is_hidden(name)]
         for name in below:
-            more, beside = _images(folder / name, f"{name}/")
+            more, deeper, beside = _content(folder / name, f"{name}/")
             names += more
-            other += beside
-        other = [name for name in other if name not in below]
+            other += [*beside, *deeper]
+    elif below:
+        notes = (f"{folder}: {len(below)} folders in it, such as {min(below)}, not evaluated",)
     if not names:
         raise DatasetError(f"{folder}: no image in it; set dataset.path to the folder that contains them")
     names.sort()
     read, signature = whole_files(folder, names)
-    return Pictures("flat", names, read, signature, notes=left_out(folder, other))
+    return Pictures("flat", names, read, signature, notes=(*notes, *left_out(folder, other)))
 
 
-def _images(folder: Path, before: str) -> tuple[list[str], list[str]]:
-    names: list[str] = []
-    other: list[str] = []
+def _content(folder: Path, before: str) -> tuple[list[str], list[str], list[str]]:
+    """Return the images in a folder, the folders in it, and what else lies there."""
     try:
         with os.scandir(folder) as entries:
-            for entry in entries:
-                is_image = is_image_name(entry.name) and not entry.is_dir()
-                (names if is_image else other).append(before + entry.name)
+            every = [(entry.name, entry.is_dir()) for entry in entries]
     except OSError as error:
         raise DatasetError(f"{folder}: cannot be read as a folder of images: {error.strerror}") from None
-    return names, other
+    folders = [name for name, is_folder in every if is_folder and not is_hidden(name)]
+    files = [name for name, is_folder in every if not is_folder]
+    images = [*filter(is_image_name, files), *unmarked_images(folder, files)]
+    known = {*images, *folders}
+    other = [name for name, _ in every if name not in known]
+    return [before + name for name in images], [before + name for name in folders], [before + name for name in other]

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from harness.dataset.labels.table import LabelTable, matched, spelled, with_names
+from harness.dataset.labels.table import LabelTable, matched, spelled, with_names, without_clutter
 from harness.dataset.sources.pictures import Pictures, whole_files
 from harness.dataset.sources.suffixes import is_clutter, is_hidden, is_image_name, left_out
 from harness.errors import DatasetError, nearest
@@ -50,6 +50,7 @@ def resolve(folder: Path, table: LabelTable) -> tuple[LabelTable, list[str]]:
 
     Nothing else is looked for where every name is that of a file. Raises DatasetError where a name fits two files.
     """
+    table = without_clutter(table)
     found: dict[str, frozenset[str]] = {}
     missing = []
     for name in table.names:

@@ -79,7 +79,7 @@ def open_labelled(wanted: ImageSetRequest) -> Labelled:
     """
     if not wanted.path.exists():
         raise DatasetError(f"{wanted.path}: no such file or folder; set dataset.path to the image set")
-    found = recognise(wanted.path) if wanted.form == "auto" else None
+    found = recognise(wanted.path, wanted.class_names or ()) if wanted.form == "auto" else None
     form, path = (found.form, found.path) if found else (wanted.form, wanted.path)
     list_file = (
         find_list(path) if form == "class_folders" and wanted.form == "auto" and wanted.labels == "auto" else None
@@ -115,7 +115,7 @@ def open_unlabelled(wanted: ImageSetRequest) -> Pictures:
     """
     if not wanted.path.exists():
         raise DatasetError(f"{wanted.path}: no such file or folder")
-    found = recognise(wanted.path) if wanted.form == "auto" else None
+    found = recognise(wanted.path, wanted.class_names or ()) if wanted.form == "auto" else None
     form, path = (found.form, found.path) if found else (wanted.form, wanted.path)
     if form not in (*_FOLDERS, "class_folders"):
         return _open(form, path, wanted)
@@ -199,11 +199,20 @@ def _open(form: str, path: Path, wanted: ImageSetRequest) -> Pictures:
         return _with_notes(open_webdataset(files, names), notes)
     if form == "parquet":
         if path.suffix == ".arrow" or (path.is_dir() and any(path.glob("*.arrow"))):
-            files, notes = shard_files(path, lambda name: name.endswith(".arrow"))
+            files, notes = _without_results(*shard_files(path, lambda name: name.endswith(".arrow")))
             return without_clutter(open_arrow(files, notes, names), path)
         files, notes = shard_files(path, lambda name: name.endswith(".parquet"))
         return without_clutter(open_parquet(files, notes, names), path)
     raise DatasetError(f"dataset.form: {form!r} is not a form; docs/datasets.md lists them")
+
+
+def _without_results(files: list[Path], notes: tuple[str, ...]) -> tuple[list[Path], tuple[str, ...]]:
+    """Leave out `cache-*.arrow`, what Hugging Face's `map` and `filter` made of the data set in the same folder."""
+    kept = [path for path in files if not path.name.startswith("cache-")]
+    if not kept or len(kept) == len(files):
+        return files, notes
+    results = f"{len(files) - len(kept)} files cache-*.arrow are results computed from the data set, not evaluated"
+    return kept, (*notes, f"{kept[0].parent}: {results}")
 
 
 def _with_notes(pictures: Pictures, notes: Sequence[str]) -> Pictures:

@@ -22,6 +22,7 @@ from harness.dataset.sources.arrow_columns import (
 )
 from harness.dataset.sources.identity import distinct_names
 from harness.dataset.sources.pictures import Pictures, file_signature
+from harness.dataset.sources.shard_files import empty_shards
 from harness.disk.arrow_errors import arrow_errors
 from harness.errors import DatasetError
 from harness.text import first_line
@@ -99,6 +100,7 @@ def open_parquet(
             _rows(path, opened, number, column, label, names, labels, by_name)
     if not names:
         raise DatasetError(f"{files[0]}: no row in the files")
+    notes += empty_shards(files, {file for file, number, first in groups if first < len(names)})
     return _pictures(files, names, labels, groups, columns, source, notes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from harness.dataset.labels.kaggle import IMAGES_BELOW, SOLUTION, is_solution
 from harness.dataset.remote.mirror import present
 from harness.dataset.sources.suffixes import is_hidden, is_image_name
 from harness.dataset.sources.tfrecord import is_tfrecord_name
+from harness.dataset.sources.unmarked import unmarked_images
 from harness.dataset.sources.webdataset import is_webdataset
 from harness.disk.arrow_errors import arrow_errors
 from harness.errors import DatasetError
 from harness.text import first_line
 
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
+_COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip", ".7z", ".rar")
 _LISTS = (".csv", ".tsv", ".txt")
 
 
@@ -30,13 +33,15 @@ class Found:
     path: Path
 
 
-def recognise(path: Path) -> Found:
+def recognise(path: Path, class_names: Sequence[str] = ()) -> Found:
     """Return the form of what lies at ``path``. Raises DatasetError where it is none that is known.
+
+    ``class_names``: what folders of classes may be called besides WordNet ids and numbers.
 
     ``flat`` stands for any folder of image files; where its labels come from is told later.
     """
     if path.is_dir():
-        return _folder(path)
+        return _folder(path, frozenset(class_names))
     if not path.is_file():
         raise DatasetError(f"{path}: neither a folder nor an ordinary file; set dataset.path to the image set")
     if is_capsule(path):
@@ -54,7 +59,7 @@ def recognise(path: Path) -> Found:
         return Found("kaggle", _kaggle_images(path.parent))
     if name.endswith(_LISTS):
         return Found("manifest", path)
-    if name.endswith((".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")):
+    if name.endswith(_COMPRESSED):
         raise DatasetError(
             f"{path}: a compressed archive, so that images cannot be read in place; unpack it, or `gunzip` a .tar.gz"
         )
@@ -78,7 +83,7 @@ def _kaggle_images(root: Path) -> Path:
     return root / IMAGES_BELOW if (root / IMAGES_BELOW).is_dir() else root
 
 
-def _folder(path: Path) -> Found:
+def _folder(path: Path, class_names: frozenset[str] = frozenset()) -> Found:
     try:
         with os.scandir(path) as entries:
             every = [(entry.name, entry.is_dir()) for entry in entries if not is_hidden(entry.name)]
@@ -88,9 +93,17 @@ def _folder(path: Path) -> Found:
     folders = sorted(name for name, is_folder in every if is_folder)
     if (path / IMAGES_BELOW).is_dir():
         return Found("kaggle", path / IMAGES_BELOW)
-    if any(is_image_name(name) for name in files):
+    loose = sum(is_image_name(name) for name in files)
+    if loose:
+        if SOLUTION not in files and loose < len(folders) and _are_classes(folders, class_names):
+            return Found("class_folders", path)  # a few images lie beside them
         return Found("kaggle" if SOLUTION in files else "flat", path)
     return _shards(path, files) or _below(path, files, folders)
+
+
+def _are_classes(folders: list[str], class_names: frozenset[str] = frozenset()) -> bool:
+    known = sum(name in class_names or name in class_of_wnid() or name.isdigit() for name in folders)
+    return known * 2 > len(folders)
 
 
 def _shards(path: Path, files: list[str]) -> Found | None:
@@ -123,8 +136,7 @@ def _below(path: Path, files: list[str], folders: list[str]) -> Found:
     if versions:  # TensorFlow Datasets: name/version/
         newest = max(versions, key=lambda name: tuple(map(int, name.split("."))))
         return _folder(path / newest)
-    known = sum(name in class_of_wnid() or name.isdigit() for name in folders)
-    if folders and known * 2 > len(folders):
+    if _are_classes(folders):
         return Found("class_folders", path)
     for name in ("data", "val", "validation", "ILSVRC2012_img_val", "images"):  # the first as Hugging Face has it
         if name in folders:
@@ -134,6 +146,11 @@ def _below(path: Path, files: list[str], folders: list[str]) -> Found:
         return Found("manifest", path / lists[0])
     if folders:
         return Found("class_folders", path)
+    if any(unmarked_images(path, files)):
+        return Found("flat", path)
+    archive = next((name for name in files if name.lower().endswith(_COMPRESSED)), None)
+    if archive:
+        return recognise(path / archive)
     raise DatasetError(
         f"{path}: no known form of image set; it has {', '.join(files[:5]) or 'nothing in it'}. "
         "docs/datasets.md lists the forms"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from harness.dataset.sources.suffixes import is_clutter, left_out
@@ -12,6 +12,7 @@ from harness.errors import DatasetError
 
 _OF = re.compile(r"-([0-9]{5})-of-([0-9]{5})(?![0-9])")
 _VALIDATION = re.compile(r"(^|[^a-z])val(id(ation)?)?([^a-z]|$)", re.IGNORECASE)
+_UNFINISHED = re.compile(r"(\.(gz|bz2|xz|zst|lz4|zip|part|partial|tmp|incomplete|crdownload|download))+$")
 _OTHER = re.compile(r"(^|[^a-z])(train(ing)?|test)([^a-z]|$)", re.IGNORECASE)
 
 
@@ -38,8 +39,30 @@ def shard_files(path: Path, fits: Callable[[str], bool]) -> tuple[list[Path], tu
         [f"{path}: {len(names) - len(chosen)} shards of other splits are left out"] if len(names) > len(chosen) else []
     )
     notes += _missing(path, chosen)
+    notes += _almost(path, every, fits)
     notes += left_out(path, [name for name in every if is_clutter(name)])
     return [path / name for name in chosen], tuple(notes)
+
+
+def empty_shards(files: Sequence[Path], used: Collection[int]) -> tuple[str, ...]:
+    """Return the note on shards without any image, where others have some; ``used``: the numbers of those."""
+    empty = [path for number, path in enumerate(files) if number not in used]
+    if not empty or not used:
+        return ()
+    return (f"{files[0].parent}: {len(empty)} of {len(files)} shards without an image, such as {empty[0].name}",)
+
+
+def _almost(path: Path, names: Sequence[str], fits: Callable[[str], bool]) -> list[str]:
+    """Return the note on files that would be shards if they were unpacked, complete, or called in small letters."""
+    found = sorted(
+        name
+        for name in names
+        if not name.startswith(".")
+        and not fits(name)
+        and fits(_UNFINISHED.sub("", name.lower().replace(".tgz", ".tar.gz")))
+    )
+    what = "files that look like shards and are not read, such as"
+    return [f"{path}: {len(found)} {what} {found[0]}; unpack or rename them"] if found else []
 
 
 def _missing(path: Path, names: Sequence[str]) -> list[str]:

@@ -10,20 +10,26 @@ DECODED = frozenset(
 )
 # Images too, which are not decoded: they are listed as bad images with their names instead of left out.
 NOT_DECODED = frozenset(
-    {".heic", ".heif", ".jp2", ".j2k", ".jpx", ".jxl", ".ppm", ".pgm", ".pnm", ".pbm", ".tga", ".ico", ".psd"}
-)
+    {
+        ".heic", ".heif", ".hif", ".jp2", ".j2k", ".j2c", ".jpf", ".jpx", ".jpm", ".jxl", ".jxr", ".wdp", ".hdp",
+        ".ppm", ".pgm", ".pnm", ".pbm", ".pam", ".pfm", ".tga", ".ico", ".psd", ".svg", ".svgz", ".exr", ".hdr",
+        ".pcx", ".xbm", ".xpm", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2",
+    }
+)  # fmt: skip
 IMAGE_SUFFIXES = DECODED | NOT_DECODED
 _CLUTTER = frozenset(
     {
         "__macosx", "@eadir", "lost+found", "$recycle.bin", "system volume information", "thumbs.db", "desktop.ini",
-        ".ds_store", ".spotlight-v100", ".trashes", ".fseventsd", "#recycle",
+        ".ds_store", ".spotlight-v100", ".trashes", ".fseventsd", "#recycle", "icon\r", "ehthumbs.db", ".appledouble",
+        ".ipynb_checkpoints", ".directory",
     }
 )  # fmt: skip
+_CLUTTER_STARTS = ("._", ".trash-", ".nfs")
 
 
 def is_clutter(name: str) -> bool:
     """Tell whether a file or folder, or one above it, is what an operating system or a file server leaves behind."""
-    return any(part.startswith("._") or part.lower() in _CLUTTER for part in name.split("/"))
+    return any(part in _CLUTTER or part.startswith(_CLUTTER_STARTS) for part in name.lower().split("/"))
 
 
 def is_hidden(name: str) -> bool:
@@ -37,6 +43,12 @@ def is_image_name(name: str) -> bool:
     if last.startswith(".") or os.path.splitext(last)[1].lower() not in IMAGE_SUFFIXES:  # noqa: PTH122
         return False
     return not is_clutter(name)
+
+
+def has_no_suffix(name: str) -> bool:
+    """Tell whether only its content can tell that a file is an image: its name has no suffix, and is not hidden."""
+    last = name.rpartition("/")[2]
+    return "." not in last and not is_clutter(name)
 
 
 def left_out(place: object, names: Sequence[str], what: str = "entries") -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from harness.dataset.remote.mirror import present
 from harness.dataset.sources.example_wire import Feature, Window, WireError, features, records
 from harness.dataset.sources.identity import distinct_names
 from harness.dataset.sources.pictures import Pictures, Slice, slices
+from harness.dataset.sources.shard_files import empty_shards
 from harness.errors import DatasetError
 
 _SCRIPT = (b"image/encoded", b"image/class/label", b"image/class/synset", b"image/filename")
@@ -63,6 +64,7 @@ def open_tfrecord(
     else:
         labels, source, more = _from_tfds(files[0].parent, found, classes, class_names)
     read, signature = slices(files, [record.place for record in found])
+    notes += empty_shards(files, {record.place.file for record in found})
     form = "tfrecord" if script else "tfds"
     names = distinct_names([record.name for record in found], [record.position for record in found], read)
     return Pictures(form, names, read, signature, labels, source, notes=notes + more)

@@ -14,6 +14,7 @@ from harness.dataset.labels.class_names import ByName, classes_by_name
 from harness.dataset.labels.listing import class_of
 from harness.dataset.sources.identity import distinct_names
 from harness.dataset.sources.pictures import Pictures, Slice, read_slice, slices
+from harness.dataset.sources.shard_files import empty_shards
 from harness.dataset.sources.suffixes import is_clutter, is_image_name, left_out
 from harness.dataset.sources.tar_index import members
 from harness.errors import DatasetError
@@ -67,6 +68,7 @@ def open_webdataset(files: Sequence[Path], class_names: Sequence[str] | None = N
     names = [f"{sample}.{suffix}" for (_, sample), (suffix, _) in images.items()]
     names = distinct_names(names, [files[file].name for file, _ in images], read)
     notes = left_out(files[0].parent if len(files) > 1 else files[0], other, "members")
+    notes += empty_shards(files, {file for file, _ in images})
     kinds = sorted({suffix for suffix, _ in labels.values()})
     return Pictures("webdataset", names, read, signature, classes, f"the shards' .{' and .'.join(kinds)}", notes=notes)
 

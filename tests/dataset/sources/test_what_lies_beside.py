@@ -57,7 +57,7 @@ def test_every_suffix_that_can_be_decoded_counts_in_every_form(tmp_path: Path, s
         assert decode(images.read(0)).shape == (4, 5, 3)
 
 
-@pytest.mark.parametrize("suffix", [".heic", ".jp2", ".jxl"])
+@pytest.mark.parametrize("suffix", [".heic", ".jp2", ".jxl", ".svg", ".dng", ".exr"])
 def test_an_image_that_cannot_be_decoded_is_listed_with_its_reason(tmp_path: Path, suffix: str) -> None:
     images = opened(touch(tmp_path / "val", "3/a.jpg", f"3/b{suffix}"))
     assert pairs(images) == [("3/a.jpg", 3), (f"3/b{suffix}", 3)]

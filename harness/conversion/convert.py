@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from harness.backends.registry import facts_of
 from harness.config import Candidate, Config
 from harness.conversion.converted import Converted
 from harness.conversion.settings import LAYOUT, inside, key_of, remarks, require_convertible, settings
+from harness.conversion.unchanged import source_as_it_is
 from harness.conversion.writing import write_errors
 from harness.disk.leftovers import work_folder
 from harness.errors import ModelError
@@ -63,6 +66,7 @@ def convert_here(config: Config, candidate: Candidate, *, overwrite: bool, image
         return convert_format(config, candidate, target, overwrite=overwrite)
     if not overwrite:
         _refuse_foreign(candidate)
+    files = source_as_it_is(config)
     graph = require_source(config)
     ov = import_openvino()
     int8 = _int8(config, candidate, images)
@@ -75,7 +79,8 @@ def convert_here(config: Config, candidate: Candidate, *, overwrite: bool, image
         model, judged = int8.compress(ov, model, original, config, candidate)
         calibration, twin = int8.images, model.clone()
     model = _with_contract(ov, config, candidate, model, source.sha256, calibration)
-    checks = (*_write(ov, config, candidate, model, twin, source.step), *judged)
+    refuse = partial(files.refuse_replaced, source.sha256)
+    checks = (*_write(ov, config, candidate, model, twin, source.step, refuse), *judged)
     xml = candidate.model
     seconds = time.perf_counter() - begin
     return Converted((xml, xml.with_suffix(".bin")), read_contract(xml), checks, seconds, calibration)
@@ -141,17 +146,20 @@ def _with_contract(
     return model
 
 
-def _write(ov: Any, config: Config, candidate: Candidate, model: Any, twin: Any, step: float) -> tuple[Check, ...]:
+def _write(
+    ov: Any, config: Config, candidate: Candidate, model: Any, twin: Any, step: float, refuse: Callable[[], None]
+) -> tuple[Check, ...]:
     """Write both files beside their place, check them, and only then put them there.
 
     ``twin``: what the IR has to compute, without the preprocessing: the unprocessed graph, or INT8 made of it;
-    ``step``: the distance of two values of a quantised output.
+    ``step``: the distance of two values of a quantised output; ``refuse``: raises where the source was replaced.
     """
     xml, where = candidate.model, key_of(config, candidate, "model")
     with write_errors(where, xml):
         try:
             with work_folder(xml.parent, "convert") as folder:
                 checks = _checked(ov, config, candidate, model, twin, step, folder)
+                refuse()
                 for path in (folder / "model.bin", folder / "model.xml"):  # the .xml last: it says which .bin it has
                     _sync(path)
                     path.replace(xml.with_suffix(path.suffix))

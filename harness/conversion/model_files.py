@@ -27,8 +27,16 @@ class ModelFiles:
         """
         if xml not in self._contracts:
             of_ir = xml.suffix == ".xml"
+            self.contract_file(xml)  # digested before it is read
             self._contracts[xml] = contract_of(self._content(xml)) if of_ir else read_contract_file(xml)
         return self._contracts[xml]
+
+    def contract_file(self, model: Path) -> Digested | None:
+        """Return the contract file beside a model as it was digested; None for an IR, and where there is none."""
+        path = contract_file(model)
+        if model.suffix == ".xml" or ((path,) not in self._digests and not path.exists()):
+            return None
+        return self.digested(path)
 
     def weights_fault(self, xml: Path) -> str | None:
         """Say what is wrong with the .bin beside an IR's .xml, or with a model that is not that of its contract file.

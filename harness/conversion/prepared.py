@@ -32,7 +32,8 @@ class PreparedModel:
     ``files``: those that it consists of, as they were digested; ``model_bytes``: their size;
     ``contract``: what the file says of its own input, as rows to be shown, None where it says nothing;
     ``calibrated_on``: sha256 digests of the images that an INT8 model says it was calibrated on; ``recorded``: its
-    answers in a capsule, which stand for the model, so that it has no files here.
+    answers in a capsule, which stand for the model, so that it has no files here; ``contract_file``: what lies beside a
+    model of another format than the IR to say what it takes, as it was digested.
     """
 
     model: Reference | Candidate
@@ -41,6 +42,7 @@ class PreparedModel:
     contract: Mapping[str, Any] | None = None
     calibrated_on: frozenset[bytes] = frozenset()
     recorded: ReferenceAnswers | None = None
+    contract_file: Digested | None = None
 
     @property
     def sha256(self) -> str:
@@ -82,6 +84,16 @@ def prepare_models(config: Config, *, images: ImageSet | None = None, quiet: boo
     return Prepared(models, (*made, *contradictions))
 
 
+def refuse_replaced_contract(model: PreparedModel) -> None:
+    """Raise ModelError where the contract file beside a model has other bytes now than those that were read."""
+    path = model.contract_file and model.contract_file.replaced()
+    if path:
+        raise ModelError(
+            f"{model.model.id}: {path} was replaced or changed while the run used it, so that the contract that was "
+            "checked is not the one beside the model; run again when nothing writes there"
+        )
+
+
 def read_models(config: Config) -> Prepared:
     """Read the models' files as they are, unchecked. Raises ModelError where one is unreadable."""
     files = ModelFiles()
@@ -101,6 +113,7 @@ def _prepared(
         model_bytes=files.bytes(*own),
         contract=dict(describe(contract)) if contract else None,
         calibrated_on=calibrated_on(contract) if contract else frozenset(),
+        contract_file=files.contract_file(model.model) if contract else None,
     )
 
 

@@ -13,7 +13,7 @@ from harness.config import Config, require_files
 from harness.config.limits import never_failing
 from harness.config.schema import Certify
 from harness.config.unstated import unstated
-from harness.conversion.prepared import prepare_models
+from harness.conversion.prepared import prepare_models, refuse_replaced_contract
 from harness.dataset.checksums import verify_checksums
 from harness.dataset.image_set import open_image_set
 from harness.engine.answers import applied_in
@@ -270,9 +270,10 @@ def _refuse_calibrated(run: Run) -> None:
 
 def _refuse_replaced_files(run: Run) -> None:
     """Leave out a candidate whose files are other ones now than those that were digested, before anything is judged."""
-    for lane in run.models.lanes:
+    for item, lane in zip(run.planned, run.models.lanes, strict=True):
         try:
             lane.refuse_replaced_files()
+            refuse_replaced_contract(item.prepared)
         except ModelError as error:
             run.failures.setdefault(lane.spec.id, failure_of(error))
     refuse_failures(run.reference, run.candidates, run.failures)

@@ -137,8 +137,8 @@ def refused(config: Config, message: str, folder: Path, error: type[Exception] =
             lambda d: d["candidates"][0].update(output="Net/Logits"),
             r"the IR's `Net/Logits` has no probabilities",
         ),
-        (lambda d: d["dataset"].update(classes=5), r"output shape: \[1,5\], wanted \[1,6\].*background_class"),
-        (lambda d: d["dataset"].update(background_class=False), r"output shape: \[1,5\], wanted \[1,4\]"),
+        (lambda d: d["dataset"].update(classes=5), r"output shape: \[1,5\], expected \[1,6\].*background_class"),
+        (lambda d: d["dataset"].update(background_class=False), r"output shape: \[1,5\], expected \[1,4\]"),
     ],
 )
 def test_a_wrong_configuration_is_named_and_nothing_is_written(

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.backends.base import ModelSpec
+from harness.backends.base import Backend, ModelSpec
 from harness.backends.opening import open_backend
 from harness.backends.openvino.runner import OpenVINOBackend
 from harness.config import Input, load_config
+from harness.conversion.prepared import PreparedModel
 from harness.engine.lane import Lane
 from harness.engine.run import Options
 from harness.engine.session import validate
@@ -99,6 +101,28 @@ def test_a_replaced_graph_ends_the_run_and_poisons_no_later_one(config: Path, mo
     assert run(config, "again").exit_code == 0
 
 
+@dataclasses.dataclass
+class Swapped:
+    """A backend during whose loading another file is there."""
+
+    backend: Backend
+    put_back: Callable[[], None]
+
+    def __enter__(self) -> Backend:
+        try:
+            return self.backend.__enter__()
+        finally:
+            self.put_back()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.backend.__exit__(kind, error, trace)
+
+    def stop(self) -> None:
+        self.backend.stop()
+
+
 @pytest.mark.parametrize(("name", "model"), [("ir.bin", "ir"), ("ir.xml", "ir"), ("tf.pb", "tf")])
 def test_a_file_that_is_another_one_while_it_is_loaded(
     config: Path, make_ir: IrMaker, monkeypatch: pytest.MonkeyPatch, name: str, model: str
@@ -108,21 +132,19 @@ def test_a_file_that_is_another_one_while_it_is_loaded(
     path = config.parent / name
     good, real = path.read_bytes(), open_backend
 
-    @contextlib.contextmanager
-    def swapping(backend: str, spec: ModelSpec) -> Iterator[Any]:
-        if spec.id != model:
-            with real(backend, spec) as opened:
-                yield opened
-            return
+    def put() -> None:
         other_weights(make_ir, config) if model == "ir" else path.write_bytes(good + b"\n\x00")
-        try:
-            with real(backend, spec) as opened:
-                for source in ("xml", "bin"):
-                    shutil.copyfile(config.parent / f"kept.{source}", config.parent / f"ir.{source}")
-                path.write_bytes(good)
-                yield opened
-        finally:
-            path.write_bytes(good)
+
+    def put_back() -> None:
+        for source in ("xml", "bin"):
+            shutil.copyfile(config.parent / f"kept.{source}", config.parent / f"ir.{source}")
+        path.write_bytes(good)
+
+    def swapping(backend: str, spec: ModelSpec) -> Any:
+        if spec.id != model:
+            return real(backend, spec)
+        put()
+        return Swapped(real(backend, spec), put_back)
 
     for source in ("xml", "bin"):
         shutil.copyfile(config.parent / f"ir.{source}", config.parent / f"kept.{source}")
@@ -154,3 +176,16 @@ def test_a_touched_file_with_the_same_bytes_is_the_same(config: Path, monkeypatc
     with monkeypatch.context() as patch:
         at(patch, "answer", "ir", lambda: weights.write_bytes(weights.read_bytes()))
         assert run(config).exit_code == 0
+
+
+def test_a_replaced_contract_file_fails_its_candidate(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts as replaced: `tests/conversion/test_unchanged.py`."""
+
+    def refuse(model: PreparedModel) -> None:
+        if model.model.id == "ir":
+            raise ModelError("its contract file was replaced")
+
+    monkeypatch.setattr("harness.engine.session.refuse_replaced_contract", refuse)
+    record = run(config)
+    assert record.exit_code == 3
+    assert {part.id: part.error for part in record.models if part.error} == {"ir": "its contract file was replaced"}

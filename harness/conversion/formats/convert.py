@@ -18,6 +18,7 @@ from harness.conversion.formats.function import original_function
 from harness.conversion.formats.program import program_as_onnx
 from harness.conversion.formats.writers import litert_bytes, onnx_bytes
 from harness.conversion.settings import key_of, remarks, settings, source_files
+from harness.conversion.unchanged import source_as_it_is
 from harness.conversion.writing import write_errors
 from harness.disk.atomic import write_atomically
 from harness.disk.leftovers import work_folder
@@ -48,6 +49,7 @@ def convert_format(config: Config, candidate: Candidate, target: str, *, overwri
             f"{model}: a file that the harness did not write is there; name another file in `model`, or add "
             "--overwrite to `harness convert` to replace it"
         )
+    source = source_as_it_is(config)
     facts_of(config.original.backend).require_harmless(config.original.model)
     sha256 = digested(*source_files(config))[0].sha256
     data = _written(config, candidate, target, where)
@@ -56,6 +58,7 @@ def convert_format(config: Config, candidate: Candidate, target: str, *, overwri
             new = folder / model.name
             new.write_bytes(data)
             checks, written_sha256 = _check(config, candidate, new), file_sha256(new)
+        source.refuse_replaced(sha256)
         written = {**settings(config, candidate, sha256), **remarks(config), "model_name": config.name}
         text = contract_text({**written, "file_sha256": written_sha256})
         # The contract first: until the file follows, its digest tells that the two do not belong together.

@@ -95,11 +95,22 @@ def _beside(folder: Path, table: LabelTable) -> tuple[str, ...]:
     there = [f"{below}/{file}" if below else file for below in found for file in _files(folder / below, folders=True)]
     other = sorted(name for name in there if is_image_name(name) and name not in listed)
     clutter = [name for name in there if is_clutter(name) and name not in listed]
-    notes = left_out(folder, clutter)
+    notes = (*_folders_beside(folder, table), *left_out(folder, clutter))
     if other:
         without = f"{len(other)} images without a label in {table.source}, such as {other[0]}, not evaluated"
         notes = (f"{folder}: {without}", *notes)
     return notes
+
+
+def _folders_beside(folder: Path, table: LabelTable) -> tuple[str, ...]:
+    """Return the note on folders with images of which the list names none."""
+    used = {name.partition("/")[0] for name in table.names if "/" in name}
+    below = sorted(_files(folder, folders=True) - _files(folder) - used)
+    other = [name for name in below if not is_hidden(name) and any(map(is_image_name, _files(folder / name)))]
+    if not other:
+        return ()
+    what = f"folders with images that {table.source} does not name, such as {other[0]}, not evaluated"
+    return (f"{folder}: {len(other)} {what}",)
 
 
 def _files(folder: Path, *, folders: bool = False) -> frozenset[str]:

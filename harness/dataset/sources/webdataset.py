@@ -29,7 +29,7 @@ def is_webdataset(path: Path) -> bool:
     """Tell whether one of the first members of a tar archive is a label. Raises DatasetError where it is damaged."""
     real = (name for name, _, _ in members(path) if not is_clutter(name))
     for count, name in enumerate(real):
-        if name.endswith((".cls", ".json")):
+        if name.lower().endswith((".cls", ".json")):
             return True
         if count >= 32:
             break
@@ -52,6 +52,8 @@ def open_webdataset(files: Sequence[Path], class_names: Sequence[str] | None = N
             if is_clutter(name):
                 other.append(name)
                 continue
+            if suffix.lower() in ("cls", "json"):
+                suffix = suffix.lower()
             kind = labels if suffix in ("cls", "json") else images if is_image_name(f"x.{suffix}") else None
             if kind is None:
                 other += [name] if last.startswith(".") or suffix.rpartition(".")[2] not in _BESIDE else []

@@ -38,8 +38,10 @@ def test_images_are_joined_with_the_list_by_name(folder: Path) -> None:
 def test_files_that_are_not_listed_are_noted(folder: Path) -> None:
     images = open_image_set(dataset(folder, "b.jpg 2\n"))
     assert images.manifest.image_ids == ("b.jpg",)
-    assert len(images.notes) == 1
-    assert "1 images without a label" in images.notes[0]
+    loose, folders = images.notes
+    assert "1 images without a label" in loose
+    assert "1 folders with images that" in folders
+    assert "does not name, such as sub, not evaluated" in folders
 
 
 @pytest.mark.parametrize("place", ["images.txt", "images/val.txt", "images/labels.txt", "val.txt"])

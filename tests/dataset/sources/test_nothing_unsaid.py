@@ -142,3 +142,19 @@ def test_archives_in_an_archive_or_a_folder_are_named(tmp_path: Path) -> None:
         opened(add(tmp_path / "train.tar", ("n01440764.tar", b"x"), ("n01443537.tar", b"x")))
     with pytest.raises(DatasetError, match=r"val\.zip: a compressed archive"):
         opened(touch(tmp_path / "zipped", "val.zip", "readme.md"))
+
+
+def test_folders_that_a_list_does_not_name(tmp_path: Path) -> None:
+    folder = touch(tmp_path / "im", "a.jpg", "b/c.jpg", "more/d.jpg", "docs/readme.md", "@eaDir/a.jpg")
+    (tmp_path / "im.txt").write_text("a.jpg 3\nb/c.jpg 4\n")
+    images = opened(folder)
+    assert pairs(images) == [("a.jpg", 3), ("b/c.jpg", 4)]
+    assert said(images, "1 folders with images that")
+    assert said(images, "im.txt does not name, such as more, not evaluated")
+
+
+def test_suffixes_in_capital_letters_in_shards(tmp_path: Path) -> None:
+    images = opened(
+        add(tmp_path / "w.tar", ("a.CLS", b"3"), ("a.JPG", b"x"), ("b.Json", b'{"label": 4}'), ("b.PNG", b"y"))
+    )
+    assert pairs(images) == [("a.JPG", 3), ("b.PNG", 4)]

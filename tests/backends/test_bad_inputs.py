@@ -16,7 +16,7 @@ import pytest
 from harness.backends.opening import open_backend
 from harness.backends.registry import facts_of
 from harness.config import Input
-from harness.errors import EXIT_NOT_COMPLETED, ModelError
+from harness.errors import EXIT_NOT_COMPLETED, EXIT_USAGE, ModelError
 from tests.backends.every_format import BACKENDS, Formats, Made
 from tests.backends.onnxruntime.onnx_files import write_onnx
 from tests.conftest import CLASSES, SIZE, Tiny, require
@@ -31,10 +31,10 @@ def formats(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Formats:
     return Formats(tiny, tmp_path_factory.mktemp("every"))
 
 
-def refused(made: Made, **changes: Any) -> str:
+def refused(made: Made, exit_code: int = EXIT_NOT_COMPLETED, **changes: Any) -> str:
     with pytest.raises(ModelError) as caught, open_backend(made.backend, made.spec(**changes)):
         pass
-    assert caught.value.exit_code == EXIT_NOT_COMPLETED
+    assert caught.value.exit_code == exit_code
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -56,9 +56,9 @@ def main_file(model: Path) -> Path:
 @pytest.mark.parametrize("name", BACKENDS)
 def test_a_wrong_name_is_answered_with_the_nearest(formats: Formats, name: str) -> None:
     made = formats[name]
-    assert f"did you mean '{made.output}'?" in refused(made, output=f"{made.output}s")
+    assert f"did you mean '{made.output}'?" in refused(made, EXIT_USAGE, output=f"{made.output}s")
     wrong = Input(**{**made.plain, "name": f"{made.plain['name']}s"})
-    assert f"has no input '{made.plain['name']}s'" in refused(made, input=wrong)
+    assert f"has no input '{made.plain['name']}s'" in refused(made, EXIT_USAGE, input=wrong)
 
 
 @pytest.mark.parametrize("name", BACKENDS)

@@ -57,7 +57,7 @@ docs: $(READY) $(DOCS)/.ready
 
 $(DOCS)/.ready: docs/requirements.txt
 	$(PYTHON) -m venv $(DOCS)
-	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r docs/requirements.txt
 	touch $@
 
 # Every command of the tutorials and how-to guides, typed in a fresh folder.
@@ -108,6 +108,8 @@ EXTRAS := tensorflow openvino keras onnx litert to-onnx int8 ray remote s3
 lock:
 	uv pip compile pyproject.toml $(EXTRAS:%=--extra %) --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header -o requirements.lock
+	uv pip compile docs/requirements.in --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o docs/requirements.txt
 
 # Wheel, source distribution, checksums and tag of this commit; ARGS=--dry-run sets no tag. Nothing is uploaded.
 release: $(READY)

@@ -192,7 +192,7 @@ def _markdown(text: str) -> str:
 def assemble(source: Path) -> None:
     """Copy the pages, and generate the reference beside them."""
     shutil.rmtree(source.parent, ignore_errors=True)
-    shutil.copytree(ROOT / "docs", source, ignore=shutil.ignore_patterns("__pycache__", "requirements.txt"))
+    shutil.copytree(ROOT / "docs", source, ignore=shutil.ignore_patterns("__pycache__", "requirements.*"))
     (source / "reference").mkdir(exist_ok=True)
     for name, text in (("commands", commands()), ("keys", keys()), ("python", python())):
         (source / "reference" / f"{name}.md").write_text(text, encoding="utf-8")

@@ -15,6 +15,9 @@ spec.loader.exec_module(audit)
 
 SOUND = {"name": "a", "version": "1", "vulns": []}
 KNOWN = {"name": "b", "version": "2", "vulns": [{"id": "CVE-1", "fix_versions": ["3"]}]}
+LISTED = {"name": "ray", "version": "2", "vulns": [{"id": "X-1", "aliases": ["CVE-2023-48022"], "fix_versions": []}]}
+BESIDE = {"name": "ray", "version": "2", "vulns": [{"id": "X-2", "aliases": ["CVE-2"], "fix_versions": []}]}
+ELSEWHERE = {"name": "c", "version": "2", "vulns": [{"id": "CVE-2023-48022", "fix_versions": []}]}
 UNKNOWN = {"name": "c", "skip_reason": "not found"}
 
 
@@ -23,6 +26,9 @@ UNKNOWN = {"name": "c", "skip_reason": "not found"}
     [
         ([SOUND], 0, ["audited: 1 of 1 packages, 0 known"]),
         ([SOUND, KNOWN], 1, ["b 2: CVE-1, fixed in 3", "audited: 2 of 2 packages, 1 known"]),
+        ([LISTED], 0, ["ray 2: X-1, accepted: whoever reaches", "0 known"]),
+        ([BESIDE, LISTED], 1, ["ray 2: X-2, fixed in no release", "X-1, accepted", "1 known"]),
+        ([ELSEWHERE], 1, ["c 2: CVE-2023-48022, fixed in no release"]),
         ([UNKNOWN, UNKNOWN], 0, ["audited: 0 of 2 packages", "NOT AUDITED: 2 packages"]),
         ([UNKNOWN, KNOWN], 1, ["CVE-1", "NOT AUDITED: 1 packages"]),
     ],

@@ -20,7 +20,7 @@ import yaml
 from harness import load_config, validate
 from harness.conversion import calibrated_on, read_contract
 from harness.engine.run import Options
-from harness.errors import ConfigError, DatasetError, DeviceError, HarnessError, ModelError
+from harness.errors import ConfigError, DatasetError, DeviceError, HarnessError, ModelError, WrongNameError
 from harness.record import RunRecord, read_record
 from tests.conftest import (
     CLASSES,
@@ -209,9 +209,9 @@ def no_image(folder: Path, tiny: Tiny, data: dict[str, Any]) -> None:
         (graph(lambda data: data[:100]), ModelError, "cut off"),
         (graph(lambda data: b""), ModelError, "fetch or freeze it again"),
         (bin_of_another_model, ModelError, "other.bin"),
-        (key("reference", "output", to="Net/Reshap_1"), ModelError, "did you mean 'Net/Reshape_1'?"),
-        (key("candidates", 0, "output", to="Net/Softmaxx"), ModelError, "did you mean 'Net/Softmax'?"),
-        (key("reference", "output", to="Net/Logits/MatMul"), HarnessError, "has no output"),
+        (key("reference", "output", to="Net/Reshap_1"), WrongNameError, "did you mean 'Net/Reshape_1'?"),
+        (key("candidates", 0, "output", to="Net/Softmaxx"), WrongNameError, "did you mean 'Net/Softmax'?"),
+        (key("reference", "output", to="Net/Logits/MatMul"), WrongNameError, "has no output"),
         (key("dataset", "classes", to=9), ModelError, "has 5 values an image, the labels need 10"),
         (listed("image 00000.png 4"), DatasetError, "classes are 0..3"),
         (listed("image 00000.png 1", "image 00001.jpg 4"), DatasetError, "These look 1-based"),
@@ -234,7 +234,7 @@ def test_bad_input(
     with pytest.raises(kind) as caught:
         validate(load_config(config), Options(out=tmp_path / "run", quiet=True))
     assert said in str(caught.value)
-    assert caught.value.exit_code == (2 if kind is ConfigError else 3)
+    assert caught.value.exit_code == (2 if kind in (ConfigError, WrongNameError) else 3)
 
 
 def test_nan_in_an_output(make_graph: GraphMaker, tiny: Tiny, tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_nan_in_an_output(make_graph: GraphMaker, tiny: Tiny, tmp_path: Path) ->
         data["reference"] |= {"model": str(path), "output": "Net/Nan"}
 
     config = write_config(tmp_path, tiny, change)
-    with pytest.raises(ModelError, match=r"NaN or infinity in its output, first for the image image 00000\.png"):
+    with pytest.raises(ModelError, match=r"NaN or infinity, first for the image image 00000\.png"):
         validate(load_config(config), Options(out=tmp_path / "run", quiet=True))
     assert read_record(tmp_path / "run").exit_code == 3
 

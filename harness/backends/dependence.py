@@ -7,14 +7,14 @@ its own files; what is said of it, and the trial by numbers, are here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from harness.backends.arrays import rows_of
-from harness.backends.base import ModelSpec, Pixels
 from harness.errors import ModelError
+
+if TYPE_CHECKING:  # the words are needed where no array is
+    from numpy.typing import NDArray
+
+    from harness.backends.base import ModelSpec, Pixels
 
 EXPORT = "export the model for inference"
 _LARGEST = 1e-2  # of the largest value; rounding in another order changes 1e-5
@@ -53,6 +53,10 @@ def refuse_dependence(
     the model insists on, None where it takes any. Raises ModelError, but not for an output of another shape, which
     ``infer`` names.
     """
+    import numpy as np
+
+    from harness.backends.arrays import rows_of
+
     generator = np.random.default_rng(0)
     shape = (batch or min(2, spec.batch or 2), *spec.sides, 3)
     element = np.float32 if spec.floating else np.uint8

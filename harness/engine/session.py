@@ -20,6 +20,7 @@ from harness.engine.answers import applied_in
 from harness.engine.cache import trim
 from harness.engine.checks import finished_tables, refuse_failures, refuse_suspect_labels, too_many_bad_images
 from harness.engine.fetched import fetched, remote_cache
+from harness.engine.first_images import FirstImages
 from harness.engine.first_verdict import FirstVerdict
 from harness.engine.identity import cache_folder, cache_warnings, identity, pixel_store, plan_models, task_for
 from harness.engine.loading import models_loading
@@ -115,8 +116,9 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
             write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "not finished: the process ended before the run did")
             try:
                 _evaluate(run, run_folder, work, place)
-                run.stability = () if config.only else measure_stability(run)
-                run.yardsticks = measure_yardsticks(run)
+                first = FirstImages(run)
+                run.stability = () if config.only else measure_stability(run, first)
+                run.yardsticks = measure_yardsticks(run, first)
                 _refuse_replaced_files(run)
                 record = write_results(run, explain, with_speeds if options.speed else None)
             except KeyboardInterrupt:

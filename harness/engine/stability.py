@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
 from harness.backends.opening import open_backend
+from harness.engine.first_images import FirstImages
 from harness.engine.lane import Lane
 from harness.engine.run import Run
 from harness.errors import DeviceError, ModelError
-from harness.feeding.decode import Decoder
 from harness.feeding.outputs import probabilities
-from harness.machine.environment import cores
 from harness.record.schema import Moved, StabilityPart, StabilityPass
 from harness.text import first_line
 
@@ -25,7 +24,7 @@ _NAMED = 3  # images that are named for each change
 _OTHER_BATCH = 4
 
 
-def measure_stability(run: Run) -> tuple[StabilityPart, ...]:
+def measure_stability(run: Run, first: FirstImages) -> tuple[StabilityPart, ...]:
     """Ask each candidate whose gate `stability` is on for its first images several times; return what changed.
 
     Each is loaded anew, alone, so that its first answers are first ones. A candidate that took no part in the run has
@@ -36,16 +35,13 @@ def measure_stability(run: Run) -> tuple[StabilityPart, ...]:
         gate = run.config.gates_for(candidate).stability
         lane = next(lane for lane in run.models.lanes if lane.spec.id == candidate.id)
         if gate is not None and candidate.id not in run.failures and run.tables:
-            found.append(_measured(run, lane, gate.images))
+            found.append(_measured(run, lane, first, gate.images))
     return tuple(found)
 
 
-def _measured(run: Run, lane: Lane, count: int) -> StabilityPart:
+def _measured(run: Run, lane: Lane, first: FirstImages, count: int) -> StabilityPart:
     evaluated = sum(len(table.rows) for table in run.tables)
-    rows = range(min(count, evaluated))
-    with Decoder(run.images, run.config.dataset.preprocess if lane.preprocess is None else lane.preprocess,
-                 threads=cores()) as decoder:  # fmt: skip
-        (decoded,) = decoder.shards([(0, rows)])
+    decoded = first.of(lane, min(count, evaluated))
     kept = decoded.good
     names = [run.images.manifest.image_ids[row] for row in np.flatnonzero(kept)]
     try:

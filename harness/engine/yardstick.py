@@ -9,12 +9,11 @@ from harness.backends.base import ModelSpec, Pixels
 from harness.backends.opening import open_rounded
 from harness.config.gates import PRECISIONS
 from harness.engine.answers import Classes
+from harness.engine.first_images import FirstImages
 from harness.engine.lane import Lane
 from harness.engine.run import Run
 from harness.errors import DeviceError, ModelError
-from harness.feeding.decode import Decoder
 from harness.feeding.outputs import Applied
-from harness.machine.environment import cores
 from harness.metrics.outcome import absolute_difference
 from harness.record.schema import YardstickPart
 
@@ -22,7 +21,7 @@ from harness.record.schema import YardstickPart
 DRAWS = {"f16": 4, "bf16": 4, "int8": 1}
 
 
-def measure_yardsticks(run: Run) -> tuple[YardstickPart, ...]:
+def measure_yardsticks(run: Run, first: FirstImages) -> tuple[YardstickPart, ...]:
     """Measure what rounding does to each candidate whose gate `parity` is judged by a precision.
 
     A candidate that took no part in the run has none here either.
@@ -33,15 +32,12 @@ def measure_yardsticks(run: Run) -> tuple[YardstickPart, ...]:
         if gate is None or gate.yardstick not in PRECISIONS or candidate.id in run.failures or not run.tables:
             continue
         lane = next(lane for lane in run.models.lanes if lane.spec.id == candidate.id)
-        found.append(_measured(run, lane, gate.yardstick, gate.images))
+        found.append(_measured(run, lane, first, gate.yardstick, gate.images))
     return tuple(found)
 
 
-def _measured(run: Run, lane: Lane, precision: str, count: int) -> YardstickPart:
-    rows = _first_rows(run, count)
-    own = run.config.dataset.preprocess if lane.preprocess is None else lane.preprocess
-    with Decoder(run.images, own, threads=cores()) as decoder:
-        (decoded,) = decoder.shards([(0, rows)])
+def _measured(run: Run, lane: Lane, first: FirstImages, precision: str, count: int) -> YardstickPart:
+    decoded = first.of(lane, _first_rows(run, count))
     classes = Classes.common(run.config.dataset.background_class, [each.spec.background for each in run.models.lanes])
     try:
         errors = rounding_errors(lane.spec, lane.applied, classes, decoded.pixels[decoded.good], precision)
@@ -50,13 +46,13 @@ def _measured(run: Run, lane: Lane, precision: str, count: int) -> YardstickPart
         return YardstickPart(model=lane.spec.id, yardstick=precision, error=str(error))
 
 
-def _first_rows(run: Run, count: int) -> range:
-    """Return the rows that the gate looks at; bad ones are among them where they are not skipped."""
+def _first_rows(run: Run, count: int) -> int:
+    """Return how many first rows hold the images that the gate looks at; bad ones are among them unless skipped."""
     evaluated = sum(len(table.rows) for table in run.tables)
     if run.config.dataset.bad_images.policy != "skip":
-        return range(min(count, evaluated))
+        return min(count, evaluated)
     kept = [row for row in range(evaluated) if row not in run.bad][:count]
-    return range(kept[-1] + 1 if kept else 0)
+    return kept[-1] + 1 if kept else 0
 
 
 def rounding_errors(

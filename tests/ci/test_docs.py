@@ -26,7 +26,9 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def documents() -> list[dict[str, Any]]:
-    return [yaml.safe_load(block) for block in blocks("ci.md", "yaml")]
+    """Return whole files; a list is a part of one, some steps of a job."""
+    found = [yaml.safe_load(block) for block in blocks("ci.md", "yaml")]
+    return [document for document in found if isinstance(document, dict)]
 
 
 GITLAB = next(document for document in documents() if ".accuracy" in document)

@@ -20,7 +20,7 @@ from tests.ci.test_docs import GITLAB, blocks, documents
 from tests.conftest import Tiny, harness_environment, write_config, write_images, write_list
 from tests.judging.test_certifying import right_labels
 
-BEFORE_A_MERGE, EVERY_NIGHT, ACCEPT = (block.strip() for block in blocks("ci.md", "")[:3])
+AT_ONCE, BEFORE_A_MERGE, EVERY_NIGHT, ACCEPT = (block.strip() for block in blocks("ci.md", "")[:4])
 
 
 class Repository:
@@ -69,6 +69,13 @@ class Repository:
 @pytest.fixture
 def repository(tmp_path: Path, tiny: Tiny) -> Repository:
     return Repository(tmp_path, tiny)
+
+
+def test_at_once(repository: Repository, tiny: Tiny) -> None:
+    assert "--parity-only" in AT_ONCE
+    assert repository.shell(AT_ONCE) == 0
+    repository.configure(tiny, color="RGB")
+    assert repository.shell(AT_ONCE) == 1
 
 
 def test_before_a_merge(repository: Repository, tiny: Tiny) -> None:

@@ -75,8 +75,8 @@ def test_a_right_ir_passes_with_its_measurements(tiny: Any, configure: Make, tmp
 @pytest.mark.parametrize(
     ("steps", "message"),
     [
-        ({"name": "pixels"}, "input name: pixels, wanted input"),
-        ({"output": "Net/Other"}, "output name: Net/Other, wanted Net/Probabilities"),
+        ({"name": "pixels"}, "input name: pixels, expected input"),
+        ({"output": "Net/Other"}, "output name: Net/Other, expected Net/Probabilities"),
         ({"mean": [121.0, 110.0, 100.0]}, "agreement with the graph on a (pale )?red picture"),
         ({"mean": [100.0, 110.0, 120.0]}, "agreement with the graph"),
         ({"scale": [60.0, 50.0, 41.0]}, "agreement with the graph"),

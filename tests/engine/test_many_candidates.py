@@ -196,7 +196,7 @@ def test_a_plug_in_that_crashes_or_hangs_while_it_loads_costs_only_its_candidate
     child.chmod(0o755)
     path = with_candidates(tiny, tmp_path, {"id": "two", "isolate": True, "timeout_seconds": 1})
     monkeypatch.setattr("harness.backends.isolation.backend.sys.executable", str(child))
-    monkeypatch.setattr("harness.backends.isolation.backend._LOAD_SECONDS", 1.0)
+    monkeypatch.setattr("harness.backends.isolation.backend._START_SECONDS", 0.0)
     record = run(path)
     assert (record.exit_code, record.status, record.dataset.evaluated) == (3, "complete", 300)
     two = next(part for part in record.models if part.id == "two")

@@ -148,7 +148,13 @@ def test_a_file_that_is_another_one_while_it_is_loaded(
 
     for source in ("xml", "bin"):
         shutil.copyfile(config.parent / f"ir.{source}", config.parent / f"kept.{source}")
-    monkeypatch.setattr("harness.engine.lane.open_backend", swapping)
+
+    def opening(backend: str, spec: ModelSpec) -> Any:
+        opened: Any = swapping(backend, spec)
+        opened.stop = lambda: None
+        return opened
+
+    monkeypatch.setattr("harness.engine.lane.open_backend", opening)
     if model == "tf":
         with pytest.raises(ModelError, match="was replaced or changed while the run used it"):
             run(config)

@@ -92,7 +92,7 @@ def test_failures_and_reports_are_in_the_table(fake_backend: dict[str, Any], wor
     fake_backend["ir"] = Behaviour(nan=True)
     table = evaluated(ShardTask(0, range(4), work))
     assert list(table.outcomes) == ["tf"]
-    assert "gave NaN or infinity" in table.failures["ir"].message
+    assert "returned NaN or infinity" in table.failures["ir"].message
     assert table.reported["tf"]["effective_precision"] == "f32"
     again = ShardTable.from_arrow(table.to_arrow())
     assert (again.failures, again.reported) == (table.failures, table.reported)

@@ -124,7 +124,7 @@ WITHOUT_TABLE: dict[Callable[[Plain], None], str] = {
     percent: "is not a count of the 24",
     more_than_all: "is not a count of the 24",
     passing_beside_a_failing_figure: "parity of ir passed, but its max_abs_diff is over",
-    other_measured: "other numbers in `measured`",
+    other_measured: "different numbers in `measured`",
     unknown_gate: "'another', which is not a model of the run",
     failed_with_code_0: "its exit code is 0, its gates mean 1",
     passed_with_code_1: "its exit code is 1, its gates mean 0",
@@ -134,7 +134,7 @@ WITHOUT_TABLE: dict[Callable[[Plain], None], str] = {
 WITH_TABLE: dict[Callable[[Plain], None], str] = {
     raised: "predictions.parquet has",
     stricter_limit: "gate parity of ir is 'pass', predictions.parquet gives 'fail'",
-    other_labels: "other images or labels",
+    other_labels: "different images or labels",
     agreement: "its top1_agreement.count of ir",
     largest: "its max_abs_diff of ir",
 }

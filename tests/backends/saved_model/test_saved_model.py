@@ -250,7 +250,7 @@ def test_bad_models_stop_the_run_with_documented_exit_codes(copy: Path, tmp_path
         "output": "probability",
     }
     code, message = stopped(tmp_path, model, dataset)
-    assert (code, "did you mean 'probabilities'?" in message) == (3, True), message
+    assert (code, "did you mean 'probabilities'?" in message) == (2, True), message
     (copy / "saved_model.pb").unlink()
     code, message = stopped(tmp_path, model, dataset)
     assert (code, "it has no saved_model.pb; name the model's folder" in message) == (2, True)

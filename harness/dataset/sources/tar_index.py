@@ -38,8 +38,8 @@ def _linked(path: Path, links: dict[str, str]) -> Iterator[tuple[str, int, int]]
             yield (name, *places[end])
         elif is_image_name(name):
             raise DatasetError(
-                f"{path}: the member {name[:80]!r} is a link to {links[name][:80]!r}, which is no file in the archive; "
-                "make the archive again with `tar --dereference`"
+                f"{path}: the member {name[:80]!r} is a link to {links[name][:80]!r}, which is not a file in the "
+                "archive; make the archive again with `tar --dereference`"
             )
 
 

@@ -53,9 +53,9 @@ def test_links_that_lead_to_links(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "target", "words"),
     [
-        (tarfile.SYMTYPE, "/etc/passwd", "'b.jpg' is a link to '/etc/passwd', which is no file in the archive"),
-        (tarfile.LNKTYPE, "gone.jpg", "'b.jpg' is a link to 'gone.jpg', which is no file in the archive"),
-        (tarfile.SYMTYPE, "b.jpg", "'b.jpg' is a link to 'b.jpg', which is no file in the archive"),
+        (tarfile.SYMTYPE, "/etc/passwd", "'b.jpg' is a link to '/etc/passwd', which is not a file in the archive"),
+        (tarfile.LNKTYPE, "gone.jpg", "'b.jpg' is a link to 'gone.jpg', which is not a file in the archive"),
+        (tarfile.SYMTYPE, "b.jpg", "'b.jpg' is a link to 'b.jpg', which is not a file in the archive"),
         (tarfile.FIFOTYPE, "", "'b.jpg' is no ordinary file"),
         (tarfile.CHRTYPE, "", "'b.jpg' is no ordinary file"),
     ],

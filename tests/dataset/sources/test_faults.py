@@ -200,7 +200,7 @@ def test_tar(tmp_path: Path) -> None:
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(link)
     fails(
-        tmp_path / "link.tar", "'ILSVRC2012_val_00000001.JPEG' is a link to '/etc/passwd', which is no file in the arch"
+        tmp_path / "link.tar", "'ILSVRC2012_val_00000001.JPEG' is a link to '/etc/passwd', which is not a file in the"
     )
 
 

@@ -16,8 +16,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from harness.machine.processes import Ended
     from harness.record.schema import GatePart, RunRecord
 
 _LAST_LINES = 30  # of stderr, in a failure
@@ -57,14 +56,21 @@ class Accuracy:
         the run's exit code is not 0.
         """
         __tracebackhide__ = True
+        from harness.machine.processes import own_variables, run_to_end
+
         folder = self.root / out if out is not None else self._unused_folder()
         settings = [f"--set={key}={_plain(value)}" for key, value in (overrides or {}).items()]
         arguments = ["validate", str(self.root / config), "--out", str(folder), *settings, *args]
-        finished = _run(_command(arguments), self.root, timeout)
-        if finished is None:
+        finished = run_to_end(
+            _command(arguments),
+            folder=self.root,
+            environment={**own_variables(), "PYTHONIOENCODING": "utf-8"},
+            timeout=timeout,
+        )
+        if finished.code is None:
             pytest.fail(f"harness validate {config}: no verdict after {timeout:g} s", pytrace=False)
-        sys.stdout.write(finished.stdout)  # shown by pytest with a failure
-        sys.stderr.write(finished.stderr)
+        sys.stdout.write(finished.out)  # shown by pytest with a failure
+        sys.stderr.write(finished.err)
         record = self._record(folder, finished)
         self._judge(record)
         return record
@@ -73,19 +79,19 @@ class Accuracy:
         numbers = (self.folder / f"run-{number}" for number in range(1, 10_000))
         return next(path for path in numbers if not path.exists())
 
-    def _record(self, folder: Path, finished: subprocess.CompletedProcess[str]) -> RunRecord:
+    def _record(self, folder: Path, finished: Ended) -> RunRecord:
         __tracebackhide__ = True
         from harness.errors import HarnessError
         from harness.record import read_record
 
-        output = "\n".join(finished.stderr.splitlines()[-_LAST_LINES:]) or finished.stdout
+        output = "\n".join(finished.err.splitlines()[-_LAST_LINES:]) or finished.out
         record = None
         with contextlib.suppress(HarnessError):
             record = read_record(folder)
         if record is None:
-            pytest.fail(f"harness validate ended with exit code {finished.returncode}\n{output}", pytrace=False)
-        if record.exit_code != finished.returncode or record.status != "complete":
-            pytest.fail(f"harness validate did not complete: exit code {finished.returncode}\n{output}", pytrace=False)
+            pytest.fail(f"harness validate ended with exit code {finished.code}\n{output}", pytrace=False)
+        if record.exit_code != finished.code or record.status != "complete":
+            pytest.fail(f"harness validate did not complete: exit code {finished.code}\n{output}", pytrace=False)
         return record
 
     def _judge(self, record: RunRecord) -> None:
@@ -111,41 +117,6 @@ class Accuracy:
             pytest.fail(f"{verdict.line}{listed}", pytrace=False)
 
 
-def _run(command: Sequence[str], folder: Path, timeout: float | None) -> subprocess.CompletedProcess[str] | None:
-    """Run a command to its end; None where it took longer than ``timeout`` seconds.
-
-    It has a process group of its own where there are any, so that the processes of isolated devices, which may be
-    what hangs, are killed with it and not left behind.
-    """
-    groups = hasattr(os, "killpg")
-    child = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=groups,
-    )
-    ended = False
-    try:
-        out, err = child.communicate(timeout=timeout)
-        ended = True
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        if not ended:  # Ctrl-C as well
-            if groups:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(child.pid, signal.SIGKILL)
-            else:
-                child.kill()
-            child.communicate()
-    return subprocess.CompletedProcess(command, child.returncode, out, err)
-
-
 def _report(gate: GatePart) -> None:
     # Without __tracebackhide__: pytest places a skip at its last visible line, and needs one.
     if gate.verdict == "not_applicable":
@@ -169,13 +140,6 @@ def _plain(value: object) -> str:
 
 def _command(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "harness", *arguments]
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment for the harness's process: the very harness that this plug-in belongs to."""
-    package = str(Path(__file__).resolve().parents[1])
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
 
 
 @pytest.fixture

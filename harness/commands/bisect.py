@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.commands.options import add_json, number, positive
+from harness.commands.options import add_json, add_set, number, positive
 from harness.commands.result import Result, Screen
 from harness.errors import ConfigError
 from harness.text import printable
@@ -52,14 +52,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--candidate", metavar="ID", action="append", help="the candidate that runs it (repeatable; default: all)"
     )
     commits.add_argument("--repository", metavar="DIR", type=Path, help="the git repository (default: the current one)")
-    parser.add_argument(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        dest="overrides",
-        help="override a key, as `harness validate CAPSULE` does (repeatable)",
-    )
+    add_set(parser, "override a key, as `harness validate CAPSULE` does (repeatable)")
     parser.add_argument(
         "--tolerance",
         metavar="P",

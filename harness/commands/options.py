@@ -97,14 +97,12 @@ def _between(text: str, low: float, high: float, what: str) -> float:
 def add_config(parser: argparse.ArgumentParser, *, kinds: str = "a YAML file") -> None:
     """Add CONFIG and ``--set``: ``options.config`` (a path) and ``options.overrides`` (texts)."""
     parser.add_argument("config", metavar="CONFIG", type=Path, help=f"the configuration, {kinds}")
-    parser.add_argument(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        dest="overrides",
-        help="override a key, such as dataset.path=/data/val or candidates.ir.device=GPU (repeatable)",
-    )
+    add_set(parser, "override a key, such as dataset.path=/data/val or candidates.ir.device=GPU (repeatable)")
+
+
+def add_set(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add ``--set``: ``options.overrides`` (texts). ``text``: its help."""
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides", help=text)
 
 
 def add_run(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:

@@ -193,22 +193,22 @@ class OpenVINOBackend(Backend):
         narrow = contract.element_type if contract.element_type in ("f16", "bf16") else None
 
         def normalise(pixels: Any) -> Any:
-            ordered = pixels
-            if is_reversed(contract):
-                ordered = opset13.gather(pixels, np.array([2, 1, 0], np.int32), np.int32(3))
+            def reordered(values: Any, axis: int) -> Any:
+                if not is_reversed(contract):
+                    return values
+                return opset13.gather(values, np.array([2, 1, 0], np.int32), np.int32(axis))
+
             if is_identity(contract) and quantization is None and not narrow:
-                return opset13.convert(ordered, element.to_string()).output(0)
+                return opset13.convert(reordered(pixels, 3), element.to_string()).output(0)
             if self.spec.floating:
                 mean, scale = np.array((contract.mean_per_channel, contract.scale_per_channel), np.float32)
-                values = opset13.divide(opset13.subtract(ordered, mean), scale)
+                values = opset13.divide(opset13.subtract(reordered(pixels, 3), mean), scale)
                 if narrow:
                     values = opset13.convert(opset13.convert(values, narrow), "f32")
                 values = opset13.convert(values, element.to_string()) if quantization is None else values
                 return (values if quantization is None else stored(values, quantization)).output(0)
             # By planes: whole planes are put in order and looked up faster than the three values of each pixel.
-            planes = opset13.transpose(pixels, np.array([0, 3, 1, 2], np.int32))
-            if is_reversed(contract):
-                planes = opset13.gather(planes, np.array([2, 1, 0], np.int32), np.int32(1))
+            planes = reordered(opset13.transpose(pixels, np.array([0, 3, 1, 2], np.int32)), 1)
             index, values = opset13.convert(planes, "i32"), pixel_table(contract)
             if (values == values[0]).all():
                 values = values[0]

@@ -41,9 +41,14 @@ class Behaviour:
     hang_seconds: float = 0.0  # each call sleeps that long first
     nan: bool = False
     die: bool = False  # each call kills the process
+    hold: str = (
+        ""  # a folder: calls after ``hold_after`` images write their process there, and wait for its file ``go``
+    )
+    hold_after: int = 0
     report: dict[str, Any] = dataclasses.field(default_factory=dict)  # fields of Loaded to replace
     loads: int = 0
     calls: int = 0
+    images: int = 0
 
 
 class FakeBackend(Backend):
@@ -66,7 +71,10 @@ class FakeBackend(Backend):
     def _infer(self, pixels: Pixels) -> Probabilities:
         behaviour = self.behaviours[self.spec.id]
         behaviour.calls += 1
+        behaviour.images += len(pixels)
         time.sleep(behaviour.hang_seconds)
+        if behaviour.hold and behaviour.images > behaviour.hold_after:
+            _held(Path(behaviour.hold))
         if behaviour.die:
             os.kill(os.getpid(), signal.SIGKILL)
         if behaviour.fail_after is not None and behaviour.calls > behaviour.fail_after:
@@ -75,3 +83,10 @@ class FakeBackend(Backend):
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         result = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
         return np.full_like(result, np.nan) if behaviour.nan else result
+
+
+def _held(folder: Path) -> None:
+    """Write whose child this process is, so that a test knows what is in the middle of work; wait to be let go."""
+    (folder / f"{os.getppid()}.held").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.01)

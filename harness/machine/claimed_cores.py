@@ -6,8 +6,10 @@ and leave another idle.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -18,7 +20,11 @@ _held: list[FileLock] = []
 
 
 def claim_cores(count: int) -> tuple[int, ...]:
-    """Claim so many processors and let this process use no other; return them, or none where that is not possible."""
+    """Claim so many processors and let this process use no other; return them, or none where that is not possible.
+
+    All its threads are bound, since an affinity is a thread's own: a framework that another thread loads later would
+    else see all processors, and bind its threads to the first one in every such process.
+    """
     try:
         allowed = sorted(os.sched_getaffinity(0))
         folder = Path(tempfile.gettempdir()) / f"conversion-accuracy-harness-cores-{os.getuid()}"
@@ -39,7 +45,7 @@ def claim_cores(count: int) -> tuple[int, ...]:
             break
     try:
         if len(claimed) == count:
-            os.sched_setaffinity(0, claimed)
+            _bind(claimed)
             _held.extend(claimed.values())
             return tuple(claimed)
     except OSError:
@@ -47,3 +53,15 @@ def claim_cores(count: int) -> tuple[int, ...]:
     for lock in claimed.values():
         lock.release()
     return ()
+
+
+def _bind(cores: Collection[int]) -> None:
+    """Bind every thread of this process; one that is started meanwhile has the affinity of whoever starts it."""
+    os.sched_setaffinity(0, cores)
+    bound: set[str] = set()
+    with contextlib.suppress(FileNotFoundError):  # no /proc
+        while unbound := set(os.listdir("/proc/self/task")) - bound:
+            for thread in unbound:
+                with contextlib.suppress(ProcessLookupError):  # it has ended
+                    os.sched_setaffinity(int(thread), cores)
+            bound |= unbound

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from harness.judging.comparing import Boards, ModelPair, RunPair
+    from harness.judging.comparing.runs import FlippedImage
     from harness.judging.comparing.settings import Change
     from harness.report.facts.class_names import Namer
 
@@ -60,7 +61,9 @@ def run(options: argparse.Namespace) -> Result:
 
 
 def as_json(pair: RunPair) -> dict[str, Any]:
-    """Return the comparison as plain JSON values."""
+    """Return the comparison as plain JSON values; a class without a known name is None."""
+    from harness.report.facts.class_names import Namer, class_names
+
     runs = {
         name: {
             "folder": str(record.folder),
@@ -70,9 +73,11 @@ def as_json(pair: RunPair) -> dict[str, Any]:
         }
         for name, record in (("a", pair.a), ("b", pair.b))
     }
+    name = Namer(class_names(pair.b) or class_names(pair.a))
     models = [
         asdict(model)
         | {
+            "flipped": [asdict(image) | _names(image, name) for image in model.flipped],
             "top1_agreement": model.top1_agreement.model_dump(mode="json"),
             "flips": model.flips.model_dump(mode="json"),
             "drop": model.drop.model_dump(mode="json"),
@@ -89,6 +94,12 @@ def as_json(pair: RunPair) -> dict[str, Any]:
         "only_in_b": list(pair.only_in_b),
         "changed": {name: [change._asdict() for change in found] for name, found in changed.items()},
     }
+
+
+def _names(image: FlippedImage, name: Namer) -> dict[str, str | None]:
+    labels = {"label_name": image.label, "top1_a_name": image.top1_a, "top1_b_name": image.top1_b}
+    known = name.known(labels.values())
+    return {key: known.get(str(label)) for key, label in labels.items()}
 
 
 def as_text(pair: RunPair, a: str, b: str) -> str:

@@ -20,6 +20,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", metavar="MODEL", type=Path, nargs="+", help="a model's file or folder")
     parser.add_argument("--images", metavar="PATH", type=Path, help="a labelled image set to measure the contract with")
     parser.add_argument("--labels", metavar="SOURCE", help="its labels, as `dataset.labels` (default: auto)")
+    parser.add_argument(
+        "--class-names",
+        metavar="FILE",
+        type=Path,
+        help="names of the classes, one per line in the network's order, for a data set with its own classes "
+        "(default: a classes.txt beside images or model that fits)",
+    )
     parser.add_argument("-o", "--out", metavar="FILE", type=Path, help="the configuration to write (default: stdout)")
     parser.add_argument("--force", action="store_true", help="replace that file")
 
@@ -34,9 +41,11 @@ def run(options: argparse.Namespace) -> Result:
     out: Path | None = options.out
     if options.labels and options.images is None:
         raise ConfigError("--labels belongs to --images; name the image set, too")
+    if options.class_names and options.images is None:
+        raise ConfigError("--class-names belongs to --images; name the image set, too")
     if out is not None:
         _require_writable(out, force=options.force)
-    proposal = propose(find_models(options.models), options.images, options.labels, _say)
+    proposal = propose(find_models(options.models), options.images, options.labels, _say, options.class_names)
     text = written(proposal, out)
     lines = [printable(line) for line in summary(proposal)]
     found = [measured.reached for measured in proposal.measured.values()]

@@ -20,7 +20,8 @@ from harness.text import printable
 POLL_SECONDS = 1.0
 _LEAVE_SECONDS = 60  # what an interrupted validation has to write its record
 
-Snapshot = Mapping[Path, tuple[int, int]]
+State = tuple[int, int, int, int]  # size in bytes, time of change and of status change in ns, inode
+Snapshot = Mapping[Path, State]
 
 
 def watch_for(options: argparse.Namespace) -> Result:
@@ -79,17 +80,21 @@ def settled(folder: Path, known: Snapshot, poll_seconds: float = POLL_SECONDS) -
     while True:
         time.sleep(poll_seconds)
         now = snapshot(folder)
-        if now == last and now != known and now and not any(size == 0 for _, size in now.values()):
+        if now == last and now != known and now and not any(state[0] == 0 for state in now.values()):
             return now
         last = now
 
 
 def snapshot(folder: Path) -> Snapshot:
-    """Return every file below a folder with (time of change in ns, size in bytes); hidden ones are left out."""
+    """Return the state of every file below a folder; hidden ones are left out.
+
+    Size and time of change alone miss a file of the same size that keeps its date, as `cp -p` and `mv` leave it: its
+    inode or its time of status change is another one.
+    """
     return dict(_files(folder))
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
+def _files(folder: Path) -> Iterator[tuple[Path, State]]:
     try:
         entries = sorted(folder.iterdir())
     except OSError:
@@ -105,7 +110,7 @@ def _files(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
             status = path.stat()
         except OSError:  # gone since it was listed
             continue
-        yield path, (status.st_mtime_ns, status.st_size)
+        yield path, (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 def _is_below(path: Path, own: frozenset[Path]) -> bool:

@@ -14,6 +14,7 @@ from harness.errors import ConfigError
 from harness.proposing.contracts import FAMILIES, Contract
 from harness.proposing.measuring import SAMPLE, Decision, Measured, measure
 from harness.proposing.models import FoundModel
+from harness.proposing.naming import ClassNames, find_class_names
 from harness.proposing.protocols import Protocol, first_protocol
 from harness.proposing.sample import Sample, open_sample
 
@@ -50,6 +51,7 @@ class Proposal:
     models: tuple[FoundModel, ...]
     measured: Mapping[str, Measured]
     images: ImagesFound | None = None
+    class_names: ClassNames | None = None
 
     @property
     def reference(self) -> FoundModel | None:
@@ -61,6 +63,9 @@ class Proposal:
         """Return whether a model's class 0 is background."""
         found, width = self.measured.get(model.id), model.width
         shown = f"{width} values an image"
+        if self.class_names is not None:
+            known = f"{shown}, {len(self.class_names.names)} class names"
+            return Stated(self.class_names.leaves_background(width), known)
         if found is not None and found.shift_is_clear and found.reached:
             return Stated(found.shift == 1, f"measured: {_SHIFTS[found.shift]}")
         if width == CLASSES + 1:
@@ -90,23 +95,31 @@ _SHIFTS = {
 
 
 def propose(
-    models: Sequence[FoundModel], images: Path | None, labels: str | None, say: Callable[[str, str], None]
+    models: Sequence[FoundModel],
+    images: Path | None,
+    labels: str | None,
+    say: Callable[[str, str], None],
+    class_names: Path | None = None,
 ) -> Proposal:
     """Return a proposal; with ``images`` each model is measured on them.
 
+    ``class_names``: a file that names the data set's own classes; without it one is looked for beside images and model.
     A candidate of the first model's size gets the first model's pixels. ``say(id, text)`` tells how far it is. Raises
     DatasetError where images or labels cannot be used, ModelError where a model cannot be run.
     """
     if images is None:
         return Proposal(tuple(models), {})
     classes = CLASSES if models[0].width in (CLASSES, CLASSES + 1) else models[0].width
-    sample = open_sample(images, labels or "auto", SAMPLE, classes)
+    named = find_class_names(images, models, class_names)
+    names = named.names if named else None
+    sample = open_sample(images, labels or "auto", SAMPLE, len(names) if names else classes, names)
     try:
         measured = _measured(models, sample, say)
     finally:
         sample.close()
     opened = sample.image_set
-    return Proposal(tuple(models), measured, ImagesFound(images, labels, opened.label_source, len(opened.pairs)))
+    found = ImagesFound(images, labels, opened.label_source, len(opened.pairs))
+    return Proposal(tuple(models), measured, found, named)
 
 
 def _measured(models: Sequence[FoundModel], sample: Sample, say: Callable[[str, str], None]) -> dict[str, Measured]:

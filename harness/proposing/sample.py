@@ -89,12 +89,18 @@ class Sample:
         self._decoded.clear()
 
 
-def open_sample(path: Path, labels: str, images: int, classes: int) -> Sample:
+def open_sample(
+    path: Path, labels: str, images: int, classes: int, class_names: tuple[str, ...] | None = None
+) -> Sample:
     """Open an image set and choose from it. ``labels``: `auto`, or a file or folder.
+
+    ``class_names``: those of a data set with classes of its own, in the network's order.
 
     Raises DatasetError where images or labels are missing, or no image can be decoded.
     """
-    found = open_labelled(ImageSetRequest(path, labels=labels, trust=True, classes=classes, may_miss=True))
+    found = open_labelled(
+        ImageSetRequest(path, labels=labels, trust=True, classes=classes, may_miss=True, class_names=class_names)
+    )
     if not found.pairs:
         raise DatasetError(f"{path}: no image in it; give a set with images")
     return Sample(found, min(images, len(found.pairs)))

@@ -56,6 +56,9 @@ def _dataset(proposal: Proposal, lines: YamlLines, out: Path | None) -> None:
         else:
             lines.put("labels", "auto", f"found: {images.source}", 2)
         lines.put("images", images.images, "as many are listed", 2)
+    if proposal.class_names is not None:
+        file = proposal.class_names.file
+        lines.put("class_names", str(beside(file.value, out)), file.source, 2)
     background = proposal.background(first)
     lines.put("background_class", background.value, background.source, 2)
     less = ", without background" if background.value else ""

@@ -102,3 +102,21 @@ def test_flips_have_the_names_of_their_classes(runs: tuple[Path, Path], tmp_path
     text = run(options(runs)).text
     assert ", 5/4 (kind 4): 5/4 (kind 4) in A, 6/5 (kind 5) in B" in text
     assert "(classes: network/data set):" in text
+
+
+def test_flips_of_the_json_document_have_the_names_of_their_classes(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("".join(f"kind {number}\n" for number in range(6)))
+    keys = ("label_name", "top1_a_name", "top1_b_name")
+
+    def named() -> list[str | None]:
+        document = run(options(runs, as_json=True)).document
+        assert document is not None
+        return [document["models"][1]["flipped"][0][key] for key in keys]
+
+    assert named() == [None, None, None]
+    for folder in runs:
+        document = json.loads((folder / "run.json").read_text())
+        document["config"].setdefault("dataset", {}).update(class_names=str(names), background_class=False)
+        (folder / "run.json").write_text(json.dumps(document))
+    assert named() == ["kind 5", "kind 5", None]  # the list ends before the class that B answered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -101,16 +102,38 @@ def test_a_file_is_waited_for_until_it_is_whole(tmp_path: Path) -> None:
     writer = threading.Thread(target=write_slowly)
     writer.start()
     found = watching.settled(tmp_path, known, poll_seconds=POLL)
-    assert not writer.is_alive() or found[model][1] == 60
+    assert not writer.is_alive() or found[model][0] == 60
     writer.join()
-    assert found[model][1] == 60
+    assert found[model][0] == 60
+
+
+@pytest.mark.parametrize("how", ["moved over it", "copied into it"])
+def test_another_file_of_the_same_size_and_date_is_a_change(how: str, tmp_path: Path) -> None:
+    """Neither size nor time of change tells them apart: `mv` makes another inode, `cp -p` another time of status."""
+    model, other = tmp_path / "models/a.xml", tmp_path / "other.xml"
+    model.parent.mkdir()
+    model.write_bytes(b"old")
+    other.write_bytes(b"new")
+    date = model.stat().st_mtime_ns
+    before = watching.snapshot(model.parent)
+    if how == "moved over it":
+        os.utime(other, ns=(date, date))
+        other.rename(model)
+    else:
+        while time.time_ns() <= date + 50_000_000:  # the clock of a file system ticks in steps
+            time.sleep(0.01)
+        shutil.copyfile(other, model)
+        os.utime(model, ns=(date, date))
+    after = watching.snapshot(model.parent)
+    assert (model.stat().st_size, model.stat().st_mtime_ns) == (3, date)
+    assert before != after
 
 
 def test_an_empty_file_is_not_yet_there(tmp_path: Path) -> None:
     model = tmp_path / "a.xml"
     model.touch()
     threading.Timer(6 * POLL, lambda: model.write_bytes(b"now")).start()
-    assert watching.settled(tmp_path, {}, poll_seconds=POLL)[model][1] == 3
+    assert watching.settled(tmp_path, {}, poll_seconds=POLL)[model][0] == 3
 
 
 def test_hidden_and_temporary_files_are_left_out(tmp_path: Path) -> None:

@@ -302,3 +302,38 @@ def test_real_models(shared: Path, tmp_path: Path, model: str, expected: tuple[s
     contract = (plain["reference"] or plain["candidates"][0])["input"]
     found = (contract["color"], contract["mean"], contract["scale"], plain["dataset"]["background_class"])
     assert found == expected
+
+
+@pytest.mark.parametrize("how", ["found beside the images", "--class-names"])
+def test_own_class_names_are_found_or_given(
+    how: str, network: Network, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four folders named in no alphabetical order; the network has a fifth value, its background."""
+    names = ["sloth", "ant", "bee", "cat"]
+    monkeypatch.chdir(tmp_path)
+    for line in labelled.with_suffix(".txt").read_text().splitlines():
+        image, label = line.rsplit(maxsplit=1)
+        folder = Path("images", names[int(label)])
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / image).hardlink_to(labelled / image)
+    model = write_onnx(tmp_path / "net.onnx", network)
+    file = Path("classes.txt" if how != "--class-names" else "order.list")
+    given = ["--class-names", str(file)] if how == "--class-names" else []
+    file.write_text("".join(f"{name}\n" for name in names))
+    assert main(["init", str(model), "--images", "images", *given, "-o", "net.yml"]) == 0
+    dataset = proposed(Path("net.yml"))["dataset"]
+    assert (dataset["class_names"], dataset["classes"], dataset["background_class"]) == (str(file), 4, True)
+    assert how.partition(" ")[0] in Path("net.yml").read_text()
+    assert main(["config", "check", "net.yml"]) == 0
+
+
+def test_class_names_that_do_not_fit(
+    network: Network, labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, names = write_onnx(tmp_path / "net.onnx", network), tmp_path / "names.txt"
+    names.write_text("a\nb\n")
+    command = ["init", str(model), "--images", str(labelled)]
+    assert main([*command, "--class-names", str(names)]) == 2
+    assert "names 2 classes, but the model gives 5 values an image" in capsys.readouterr().err
+    assert main(["init", str(model), "--class-names", str(names)]) == 2
+    assert "--class-names belongs to --images" in capsys.readouterr().err

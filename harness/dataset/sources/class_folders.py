@@ -89,6 +89,6 @@ def _class(name: str, by_name: ByName, folder: Path) -> int:
             return int(name)
     known = "not in dataset.class_names" if by_name else "neither a WordNet id of ILSVRC2012 nor a number"
     raise DatasetError(
-        f"{folder}: the folder {name} is {known}; set dataset.class_names to a file with one class name a line, in the "
-        "network's order"
+        f"{folder}: the folder {name} is {known}; set dataset.class_names "
+        "(with `harness init`: --class-names) to a file with one class name per line, in the network's order"
     )

@@ -135,7 +135,8 @@ def question(record: RunRecord) -> str:
         return "Are the candidates accurate enough?"
     if len(candidates) == 1:
         return f"Does {candidates[0]} match the original ({references[0]})?"
-    return f"Do all {len(candidates)} candidates match the original ({references[0]})?"
+    both = "both candidates" if len(candidates) == 2 else f"all {len(candidates)} candidates"
+    return f"Do {both} match the original ({references[0]})?"
 
 
 def timing(record: RunRecord) -> list[tuple[str, str, float]]:

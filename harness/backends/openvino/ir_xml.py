@@ -15,6 +15,7 @@ from harness.errors import ModelError
 _LARGEST = 512 * 2**20
 _OUTPUT_PORT = ["net", "layers", "layer", "output", "port"]
 _INFO_ROOTS = ("rt_info", "meta_data")  # meta_data: Model Optimizer before 2022.3
+_LOOPS = ("loop", "tensoriterator")  # OpenVINO reads types of layers in any case
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class IrXml:
     """The parts of an IR's .xml that the harness looks at.
 
     ``rt_info`` is flat (``harness/color``); ``weights_end`` is the number of bytes that the .bin must have;
-    ``constant_bytes`` counts the bytes of constants by element type.
+    ``constant_bytes`` counts the bytes of constants by element type; ``loops``: whether a layer repeats others, in the
+    bodies of other layers, too.
     """
 
     name: str = ""
@@ -40,6 +42,7 @@ class IrXml:
     inputs: list[IrInput] = field(default_factory=list)
     weights_end: int = 0
     constant_bytes: dict[str, int] = field(default_factory=dict)
+    loops: bool = False
 
     def section(self, name: str) -> dict[str, str]:
         """Return what lies below ``name/`` in ``rt_info``, without that prefix."""
@@ -64,6 +67,14 @@ def read_ir_xml(path: Path) -> IrXml:
             f"{path}: the IR is cut off, or no IR: {error}; run `harness convert CONFIG` again, or copy it again"
         ) from None
     return reader.result
+
+
+def may_loop(path: Path) -> bool:
+    """Return whether an IR has a layer that loops; False for one that cannot be read, which is said on loading."""
+    try:
+        return read_ir_xml(path).loops
+    except ModelError:
+        return False
 
 
 class _Reader:
@@ -92,6 +103,7 @@ class _Reader:
                 self.result.rt_info["/".join(self.stack[2:])] = attributes["value"]
         elif tag == "layer":
             self._layer, self._data = attributes, {}
+            self.result.loops |= attributes.get("type", "").casefold() in _LOOPS
         elif tag == "data":
             self._data = attributes
             self._count(attributes)

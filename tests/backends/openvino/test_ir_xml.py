@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.backends.openvino.facts import FACTS
 from harness.backends.openvino.ir_xml import IrInput, IrXml, read_ir_xml, weights_type
 from harness.errors import ModelError
 
@@ -104,3 +105,33 @@ def test_other_xml_a_missing_file_a_folder_and_bytes(tmp_path: Path) -> None:
         read_ir_xml(tmp_path / "none.xml")
     with pytest.raises(ModelError, match="cannot be read"):
         read_ir_xml(tmp_path)
+
+
+_BODY = (
+    '<layer id="9" name="l" type="If"><then_body><layers><layer id="1" type={}/></layers></then_body></layer></layers>'
+)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        'type="Loop"',
+        "type='Loop'",
+        'type = "Loop"',
+        'type=\n"TensorIterator"',
+        'type="&#76;oop"',
+        "type='LOOP'",  # as OpenVINO reads it
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_loop_is_recognised_however_it_is_written(tmp_path: Path, written: str, encoding: str) -> None:
+    text = XML.removeprefix('<?xml version="1.0"?>\n').replace('type="Pad"', written)
+    assert FACTS.has_loops(write(tmp_path, text.encode(encoding)))
+    inside = _BODY.format(written.partition("=")[2])
+    assert FACTS.has_loops(write(tmp_path, XML.replace("</layers>", inside, 1)))
+
+
+@pytest.mark.parametrize("text", [XML, XML.replace('name="d"', 'name="Loop"'), XML[:300], "<!-- type='Loop' -->" + XML])
+def test_what_only_mentions_a_loop_is_none(tmp_path: Path, text: str) -> None:
+    assert not FACTS.has_loops(write(tmp_path, text))
+    assert not FACTS.has_loops(tmp_path / "absent.xml")

@@ -16,6 +16,7 @@ from harness.backends.openvino.framework import reason, without_telemetry
 from harness.backends.openvino.operations import refuse_operations as refuse_in_openvino
 from harness.backends.openvino.ports import input_names, output_names, real_answers, require_alone, require_numbers
 from harness.backends.openvino.quantized import input_quantization, real, stored
+from harness.backends.openvino.refusal import refusal
 from harness.backends.registry import BackendFacts, facts_of, load_target
 from harness.backends.tensorflow.graph_def import Graph, read_graph, tensor_name, with_placeholder
 from harness.backends.tensorflow.operations import refuse_operations, refuse_training
@@ -129,6 +130,8 @@ def _converted(ov: Any, config: Config, model: Any, shape: list[int] | None, sou
         with without_telemetry():
             return ov.convert_model(read, **inputs)
     except Exception as error:
+        if isinstance(model, Path) and model.suffix == ".onnx":
+            raise ModelError(f"{config.where('reference.model')}: {model}: {refusal(model, error)}") from error
         raise ModelError(
             f"{config.where('reference.model')}: OpenVINO cannot convert {config.original.model}{sized}: "
             f"{reason(error, line=0)}"

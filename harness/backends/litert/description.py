@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.backends.description import ModelDescription, Stated, Tensor, shape_of, unquantised_pixels
-from harness.backends.litert.framework import import_litert, without_banner
+from harness.backends.litert.framework import import_litert, refusal, without_banner
 from harness.backends.litert.metadata import image_metadata
 from harness.backends.litert.signature import signature_names
 from harness.backends.quantization import quantization_of
@@ -31,8 +31,8 @@ def describe(model: Path) -> ModelDescription:
             )
             inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
             kinds = {np.dtype(each["dtype"]).name for each in interpreter.get_tensor_details()}
-    except (RuntimeError, ValueError):
-        raise ModelError(f"{model}: not a LiteRT model, or cut off; fetch or convert it again") from None
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(f"{model}: {refusal(error)}") from None
     aliases = {tensor: alias for alias, tensor in signature_names(model).items()}
     tensors = tuple(_tensor(each, aliases) for each in inputs)
     stated = image_metadata(content)

@@ -18,7 +18,7 @@ from harness.backends.batches import in_batches
 from harness.backends.dependence import refuse_dependence
 from harness.backends.litert.devices import RESOLVERS, WITH_XNNPACK
 from harness.backends.litert.facts import FACTS
-from harness.backends.litert.framework import import_litert, reason, without_banner
+from harness.backends.litert.framework import import_litert, reason, refusal, without_banner
 from harness.backends.litert.operations import require_known
 from harness.backends.litert.properties import THREADS, asked, recorded
 from harness.backends.names import find_by_name, require_one_input
@@ -93,8 +93,8 @@ class LiteRTBackend(Backend):
         try:
             resolver = getattr(litert.OpResolverType, RESOLVERS[self.spec.device])
             return litert.Interpreter(model_content=content, experimental_op_resolver_type=resolver, **options)
-        except _ERRORS:
-            raise ModelError(f"{path}: not a LiteRT model, or cut off; fetch or convert it again") from None
+        except _ERRORS as error:
+            raise ModelError(f"{path}: {refusal(error)}") from None
 
     def _set_input(self) -> list[str]:
         """Find the input, fix the batch and make the table of what is fed; return warnings."""

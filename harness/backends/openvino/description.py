@@ -8,8 +8,9 @@ from typing import Any
 
 from harness.backends.description import ModelDescription, Stated, Tensor, shape_of
 from harness.backends.openvino.contract import IrContract, numbers, read_contract
-from harness.backends.openvino.framework import import_openvino, reason
+from harness.backends.openvino.framework import import_openvino
 from harness.backends.openvino.ports import input_names, output_names
+from harness.backends.openvino.refusal import refusal
 from harness.config.color import Color, Triple
 from harness.errors import ModelError
 
@@ -24,7 +25,7 @@ def describe(model: Path) -> ModelDescription:
     try:
         network = ov.Core().read_model(str(model))
     except RuntimeError as error:
-        raise ModelError(f"{model}: OpenVINO cannot read this IR: {reason(error)}") from None
+        raise ModelError(f"{model}: {refusal(model, error)}") from None
     source = f"rt_info of {model.name}"
     mean, scale, inside = _inside(contract, source)
     return ModelDescription(

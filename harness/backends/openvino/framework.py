@@ -69,6 +69,6 @@ def reason(error: Exception, *, line: int = -1) -> str:
     """
     lines = [text.strip() for text in str(error).splitlines() if text.strip()]
     if summary := [text for text in lines if text.startswith(_SUMMARY)]:
-        return summary[-1].removeprefix("-- ")[:300]
+        return summary[0].removeprefix("-- ")[:300]  # those without a rule come first, and let others fail
     left = [text for text in lines if not text.startswith(_PLACES)]
     return (left or lines or [type(error).__name__])[line][:300]

@@ -24,6 +24,7 @@ from harness.backends.openvino.operations import refuse_operations
 from harness.backends.openvino.ports import input_names, output_names, real_answers, require_alone, require_pixels
 from harness.backends.openvino.properties import PRECISION, require_known
 from harness.backends.openvino.quantized import input_quantization, real, stored
+from harness.backends.openvino.refusal import refusal
 from harness.backends.openvino.report import Request, after_a_change, execution_devices, report
 from harness.errors import AbsentDeviceError, DeviceError, ModelError, nearest
 from harness.feeding.contract import is_identity, is_reversed, pixel_table
@@ -79,8 +80,7 @@ class OpenVINOBackend(Backend):
         except RuntimeError as error:
             if name := undeclared(error):
                 raise ModelError(f"{xml}: {unfed([name], EXPORT)}") from None
-            kind = "IR" if xml.suffix == ".xml" else "model"
-            raise ModelError(f"{xml}: OpenVINO cannot read this {kind}: {reason(error)}") from None
+            raise ModelError(f"{xml}: {refusal(xml, error)}") from None
         refuse_operations(model, xml)
         aliases = FACTS.aliases_of(xml)
         sources, outputs = (with_aliases(found, aliases) for found in (input_names(model), output_names(model)))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from harness.backends.base import ModelSpec, Pixels
+from harness.backends.litert import flatbuffer
 from harness.backends.litert.runner import LiteRTBackend
 from harness.config import Input
 from harness.errors import DeviceError
@@ -157,6 +160,38 @@ def test_a_cut_off_model(model: Path, tmp_path: Path, share: float) -> None:
     path = tmp_path / "m.tflite"
     path.write_bytes(data[: int(len(data) * share)])
     assert refused(spec(path)) == f"{path}: not a LiteRT model, or cut off; fetch or convert it again"
+
+
+def test_a_model_that_is_newer_than_litert(model: Path, tmp_path: Path) -> None:
+    """Fields by number: https://github.com/google-ai-edge/LiteRT/blob/main/tflite/converter/schema/schema.fbs."""
+
+    def refusal(place: int, form: str, value: int) -> str:
+        changed = bytearray(data)
+        struct.pack_into(form, changed, place, value)
+        path = tmp_path / "m.tflite"
+        path.write_bytes(changed)
+        message = refused(spec(path))
+        assert message.startswith(f"{path}: ")
+        return message
+
+    data = memoryview(model.read_bytes())
+    root = flatbuffer.offset(data, 0)
+    schema = flatbuffer.place_of(data, root, 0)
+    code = next(flatbuffer.tables(data, root, 1))
+    number = flatbuffer.place_of(data, code, 3)
+    assert schema is not None
+    assert number is not None
+    fields = code - flatbuffer.unpack("<i", data, code)
+    as_version = fields + 4 + 2 * 2, "<H", number - code  # what is read as the version is where the number stands
+    newer = "install a newer ai-edge-litert"
+    found = refusal(schema, "<I", 9)
+    assert "written in version 9 of LiteRT's schema, the LiteRT here reads version 3; convert it again" in found
+    assert newer in found
+    found = refusal(number, "<i", 999)
+    assert "an operation of number 999, which the LiteRT here (ai-edge-litert " in found
+    assert newer in found
+    found = refusal(*as_version)
+    assert re.search(r"its operation \w+ has version \d+, which is newer than what the LiteRT here", found), found
 
 
 def test_a_missing_model_and_a_folder(tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ def run(options: argparse.Namespace) -> Result:
     from harness.capsule.opened import open_capsule
     from harness.disk.atomic import write_atomically
     from harness.engine.run_folder import new_run_folder
+    from harness.machine.processes import interrupted_by_sigterm
 
     _refuse_mixed(options)
     tolerance = TOLERANCE if options.tolerance is None else options.tolerance
@@ -90,7 +91,8 @@ def run(options: argparse.Namespace) -> Result:
     plan = _commits(options, config, trying) if options.commits else _releases(options, config, trying)
     folder = _folder(options.out) if options.out else new_run_folder(Path("reports"), f"bisect-{config.name}")
     bisecting = Bisecting(plan.history, plan.try_one, folder.absolute(), tolerance, options.all, _progress)
-    found = bisecting.run()
+    with interrupted_by_sigterm():
+        found = bisecting.run()
     document = {"capsule": {"file": str(options.capsule), "sha256": capsule.sha256}, **plan.facts, **as_json(found)}
     write_atomically(folder / RESULT_FILE, json.dumps(document, indent=2, allow_nan=False).encode())
     if options.json:

@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> Result:
     """Run the suite; the result is the table over all runs, and its exit code the most serious one."""
     from harness.config.suite import load_suite
     from harness.engine.spread.ray_cluster import require_ray
+    from harness.machine.processes import interrupted_by_sigterm
     from harness.suites.folder import suite_folder
     from harness.suites.running import RunningSuite
 
@@ -50,7 +51,8 @@ def run(options: argparse.Namespace) -> Result:
     folder = suite_folder(suite, options.out, resume=options.resume).absolute()
     running = RunningSuite(suite, folder, options.engine, options.resume, not options.no_cache, _progress, _echo)
     try:
-        record = running.run()
+        with interrupted_by_sigterm():
+            record = running.run()
     except KeyboardInterrupt:
         shown = printable(str(options.out or folder))
         message = f"interrupted; continue with: harness suite {printable(str(options.suite))} --resume --out {shown}"

@@ -7,14 +7,18 @@ process of its own, so that neither a crash of a framework nor what it keeps in 
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from harness.commands.result import Result
 from harness.errors import ConfigError
+from harness.machine.processes import Terminated, interrupted_by_sigterm
 from harness.text import printable
 
 POLL_SECONDS = 1.0
@@ -59,6 +63,11 @@ def watch(folder: Path, arguments: Sequence[str], own: frozenset[Path] = frozens
     """
     if not folder.is_dir():
         raise ConfigError(f"--watch {printable(str(folder))}: there is no such folder")
+    with interrupted_by_sigterm():
+        _watch(folder, arguments, own)
+
+
+def _watch(folder: Path, arguments: Sequence[str], own: frozenset[Path]) -> NoReturn:
     before = snapshot(folder)
     while True:
         code = _validate(arguments)
@@ -123,8 +132,10 @@ def _validate(arguments: Sequence[str]) -> int:
     with subprocess.Popen(command) as process:
         try:
             return process.wait()
-        except KeyboardInterrupt:  # a terminal tells both; the other one writes its record, and is waited for
+        except KeyboardInterrupt as error:  # a terminal tells both; the other one writes its record, and is waited for
             try:
+                if isinstance(error, Terminated):
+                    process.send_signal(signal.SIGINT if os.name != "nt" else signal.SIGTERM)
                 process.wait(_LEAVE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()

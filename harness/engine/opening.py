@@ -87,6 +87,7 @@ class _OnRay:
         self._config, self._cluster, self._placement = config, cluster, placement
         self.threads = max(1, int(config.engine.resources.get(PROCESSOR, 1)))
         self.absent = placement.absent
+        self._workers = sum(group.workers for group in placement.groups)
 
     def open(self, models: Models, work: Work, *, bad_limit: int, bad: int, without: frozenset[str]) -> Engine:
         folder = cache_folder(self._config) / "models"
@@ -101,6 +102,7 @@ class _OnRay:
             cache_bytes=int(self._config.cache.max_gb * 1e9),
             registered=added_backends(),
             deliveries={model: package for model, package in packages.items() if package is not None},
+            pixels=models.pixels.shared(self._workers) if models.pixels else None,
         )
         return SpreadEngine(
             models,

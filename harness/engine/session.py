@@ -231,12 +231,13 @@ def _take_tables(run: Run, run_folder: RunFolder, engine: Engine, missing: Seque
             refuse_suspect_labels(run.config, run.images.manifest, run.images.source, table)
             progress.add(table)
             decided = bool(run.certifying and run.certifying.take(table))
-        wanted = [] if decided else missing
+        wanted, not_decoded = [] if decided else missing, 0
         behind = _BEHIND
         if isinstance(engine, LocalEngine):
             engine.on_first, behind = FirstVerdict(run, progress.say), 0
         with contextlib.closing(engine.run(wanted)) as stream, WriteBehind(run_folder, behind) as writer:
             for table in stream:
+                not_decoded += table.not_decoded
                 run.bad |= table.bad
                 if not table.is_evaluated:
                     continue
@@ -252,7 +253,7 @@ def _take_tables(run: Run, run_folder: RunFolder, engine: Engine, missing: Seque
                     break
     run.timing["stream_seconds"] = time.perf_counter() - start
     if run.models.pixels is not None:
-        run.timing["images_not_decoded"] = float(run.models.pixels.taken)
+        run.timing["images_not_decoded"] = float(not_decoded)
     # A run that stops early has not earned the tolerance of the images that it never looked at.
     for images in (len(run.images.manifest), sum(len(table.rows) for table in run.tables)):
         if len(run.bad) > policy.tolerated(images):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -124,6 +124,7 @@ def evaluate_shard(
             for lane in models.lanes
             if lane.spec.id in given
         },
+        not_decoded=decoded.not_decoded,
     )
 
 
@@ -134,7 +135,8 @@ def preprocesses(lanes: Sequence[Lane], dataset: Dataset) -> list[Preprocess]:
 
 def scanned(decoded: Decoded) -> ShardTable:
     """Return a table that says only which images of a shard are bad."""
-    return ShardTable(decoded.index, decoded.rows, decoded.image_digests, decoded.signatures, decoded.bad, {})
+    table = ShardTable(decoded.index, decoded.rows, decoded.image_digests, decoded.signatures, decoded.bad, {})
+    return replace(table, not_decoded=decoded.not_decoded)
 
 
 def reference_of(lanes: Sequence[Lane]) -> str | None:

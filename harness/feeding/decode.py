@@ -31,7 +31,7 @@ class Decoded:
     """One shard's pixels; ``bad`` names the images that are unusable for a preprocessing, whose rows are black.
 
     ``tensors``: by the preprocessing's ``pixels_key`` (n, height, width, 3) in BGR, uint8 or, after a normalisation,
-    float32; the first preprocessing comes first.
+    float32; the first preprocessing comes first. ``not_decoded``: how many images came from a store of pixels.
     """
 
     index: int
@@ -40,6 +40,7 @@ class Decoded:
     image_digests: tuple[bytes, ...]
     signatures: tuple[str, ...]
     bad: dict[int, str]
+    not_decoded: int = 0
 
     @property
     def pixels(self) -> Prepared:
@@ -67,6 +68,7 @@ def joined(first: Decoded, rest: Decoded) -> Decoded:
         (*first.image_digests, *rest.image_digests),
         (*first.signatures, *rest.signatures),
         first.bad | rest.bad,
+        first.not_decoded + rest.not_decoded,
     )
 
 
@@ -144,7 +146,7 @@ class Decoder:
             return None
         bad = {row: reason for row, reason in zip(rows, kept.bad, strict=True) if reason is not None}
         tensors = dict(zip(self._preprocesses, kept.pixels, strict=True))
-        return Decoded(index, rows, tensors, kept.digests, kept.signatures, bad)
+        return Decoded(index, rows, tensors, kept.digests, kept.signatures, bad, len(rows))
 
     def _as_stored(self, decoded: Decoded) -> StoredShard:
         return StoredShard(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from harness.errors import RecordError
 from harness.feeding.pipeline import Prepared
 
 _SUFFIX = ".pixels"
+_MARK = ".here"
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,15 @@ class StoredShard:
 class PixelStore:
     """Files below ``folder``, which only this user may write to; at most ``max_bytes`` are written there.
 
-    ``key``: JSON values that fix everything but the images. ``taken``: how many images were not decoded again.
+    ``key``: JSON values that fix everything but the images. ``taken``: how many images were not decoded again;
+    ``writers``: how many processes write there at the same time.
     """
 
     folder: Path
     key: Any
     max_bytes: int
     taken: int = 0
+    writers: int = 1
     _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="pixels"))
     _writing: Future[None] | None = None
 
@@ -90,9 +94,26 @@ class PixelStore:
             self._writing.result()
         self._writing = self._writer.submit(self._write, self._path(shard.ids, shard.signatures), shard)
 
+    def flush(self) -> None:
+        """Wait until what was put is written."""
+        if self._writing is not None:
+            self._writing.result()
+
     def close(self) -> None:
-        """Wait until everything is written."""
+        """Wait until everything is written, and write nothing more."""
         self._writer.shutdown(wait=True)
+
+    def shared(self, writers: int) -> SharedPixels | None:
+        """Return the store as plain data for other processes; None where the folder cannot be used."""
+        mark = f"{uuid.uuid4().hex}{_MARK}"
+        try:
+            make_private(self.folder)
+            if foreign(self.folder):
+                return None
+            (self.folder / mark).touch(mode=0o600)
+        except OSError:
+            return None
+        return SharedPixels(self.folder, self.key, self.max_bytes, writers, mark)
 
     def _write(self, path: Path, shard: StoredShard) -> None:
         with contextlib.suppress(OSError, RecordError):
@@ -100,12 +121,32 @@ class PixelStore:
             if foreign(self.folder):
                 return
             kept = sum(file.stat().st_size for file in self.folder.glob(f"*{_SUFFIX}"))
-            if kept + sum(pixels.nbytes for pixels in shard.pixels) <= self.max_bytes:
+            # Each of the others may be writing one, too, which is not counted before it is there.
+            if kept + self.writers * sum(pixels.nbytes for pixels in shard.pixels) <= self.max_bytes:
                 write_table(path, _table(shard), private=True)
 
     def _path(self, ids: Sequence[str], signatures: Sequence[str]) -> Path:
         name = json.dumps([self.key, ids[0], signatures[0]], sort_keys=True).encode("utf-8", "surrogatepass")
         return self.folder / f"{hashlib.sha256(name).hexdigest()[:40]}{_SUFFIX}"
+
+
+@dataclass(frozen=True)
+class SharedPixels:
+    """A store as plain data, for workers on any node. ``mark``: a file in it, which tells the same folder elsewhere."""
+
+    folder: Path
+    key: Any
+    max_bytes: int
+    writers: int
+    mark: str
+
+    def open(self) -> PixelStore | None:
+        """Return the store; None on a node that does not see its folder."""
+        try:
+            there = (self.folder / self.mark).is_file()
+        except OSError:
+            return None
+        return PixelStore(self.folder, self.key, self.max_bytes, writers=self.writers) if there else None
 
 
 def _table(shard: StoredShard) -> pa.Table:

@@ -6,7 +6,8 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,31 @@ class Ended:
         """The last line that it wrote, of its messages where there are any."""
         lines = [line.strip() for line in (self.err.strip() or self.out.strip()).splitlines()]
         return lines[-1] if lines else "it wrote nothing"
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, by which batch systems and containers ask a process to end."""
+
+
+@contextlib.contextmanager
+def interrupted_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM interrupt the block as Ctrl-C does, for a process whose children would be left behind by its death.
+
+    Only in the main thread, which alone gets signals, and where nobody else handles it.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def interrupt(number: int, frame: object) -> None:  # noqa: ARG001
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def run_to_end(

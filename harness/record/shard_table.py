@@ -49,7 +49,8 @@ class ShardTable:
     in the manifest; ``seconds``: time of inference by model; ``inferred``: images that it was asked for in that time,
     where a cache may have had others; ``cached``: models of which all probabilities came from a cache; ``latencies``:
     of each request in milliseconds, by model; ``failures``: models that gave nothing, and why;
-    ``reported``: what each model says of itself after the shard, as JSON values.
+    ``reported``: what each model says of itself after the shard, as JSON values; ``not_decoded``: how many images came
+    from a store of pixels, which a file does not say.
     """
 
     index: int
@@ -64,6 +65,7 @@ class ShardTable:
     latencies: dict[str, list[float]] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
     reported: dict[str, dict[str, Any]] = field(default_factory=dict)
+    not_decoded: int = 0
 
     @property
     def is_evaluated(self) -> bool:

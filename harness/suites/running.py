@@ -83,7 +83,7 @@ class RunningSuite:
 
         Raises RecordError where the folder cannot be used. A KeyboardInterrupt ends it: what did not run says so.
         """
-        runs = checked(self.suite, self.engine)
+        runs = checked(self.suite)
         self._parts = {run.planned.id: _not_run(run) for run in runs}
         with try_lock(self.folder / ".lock", 0.0) as fault:
             if fault and "another process" in fault:

@@ -25,25 +25,22 @@ class CheckedRun:
     key: str | None = None
 
 
-def checked(suite: LoadedSuite, engine: str | None = None) -> list[CheckedRun]:
-    """Read the configuration of every run; one that cannot be used does not keep the others from running.
-
-    ``engine``: what evaluates the shards of all; None: as each configures it.
-    """
+def checked(suite: LoadedSuite) -> list[CheckedRun]:
+    """Read the configuration of every run; one that cannot be used does not keep the others from running."""
     found = []
     for run in suite.runs:
         try:
             with told_where(run), contextlib.chdir(suite.folder):  # there, relative paths of the suite begin
                 config = load(run.config, run.overrides)
-            found.append(CheckedRun(run, key=_key(config, engine)))
+            found.append(CheckedRun(run, key=_key(config)))
         except HarnessError as error:
             found.append(CheckedRun(run, error=error))
     return found
 
 
-def _key(config: Config, engine: str | None) -> str | None:
-    """Return what has to be equal for the same pixels; None where they are not decoded here anyway."""
-    if is_capsule(config.dataset.path) or (engine or config.engine.kind) != "local":
+def _key(config: Config) -> str | None:
+    """Return what has to be equal for the same pixels; None where nothing is decoded."""
+    if is_capsule(config.dataset.path):
         return None
     return json.dumps(pixels_key(config), sort_keys=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -161,3 +162,30 @@ def test_a_store_that_cannot_be_written_costs_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     memory = Memory(range(100, 150))
     assert_equal(decoded(memory, tmp_path / "file" / "x")[0], decoded(memory, None)[0])
+
+
+def test_several_writers_keep_the_limit_together(tmp_path: Path) -> None:
+    """Each counts on every other one writing a shard meanwhile."""
+    memory = Memory(range(100, 150))
+    shard = 20 * SIDE * SIDE * 3
+    for place in ("alone", "together"):
+        store = PixelStore(tmp_path / place, "key", int(1.5 * shard), writers=1 if place == "alone" else 2)
+        with Decoder(memory.set(), PLAIN, threads=2, store=store) as decoder:
+            list(decoder.shards(SHARDS[:1]))
+        store.close()
+    assert len(list((tmp_path / "alone").glob("*.pixels"))) == 1
+    assert not list((tmp_path / "together").glob("*.pixels"))
+
+
+def test_another_process_uses_the_same_folder_and_no_other(tmp_path: Path) -> None:
+    store = PixelStore(tmp_path / "here", "key", 10**9)
+    shared = store.shared(writers=2)
+    assert shared is not None
+    elsewhere = pickle.loads(pickle.dumps(shared)).open()
+    assert (elsewhere.folder, elsewhere.key, elsewhere.max_bytes, elsewhere.writers) == (store.folder, "key", 10**9, 2)
+    (tmp_path / "here").rename(tmp_path / "there")
+    assert shared.open() is None  # a node that does not see it
+    (tmp_path / "here").mkdir()
+    assert shared.open() is None  # a node that has another folder at this path
+    (tmp_path / "here").chmod(0o777)
+    assert store.shared(writers=2) is None

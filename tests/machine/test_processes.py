@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from harness.machine.processes import run_to_end
+from harness.machine.processes import interrupted_by_sigterm, run_to_end
 
 
 def python(code: str, **more: object) -> list[str]:
@@ -39,3 +42,25 @@ def test_after_its_time_nothing_of_it_is_left(tmp_path: Path) -> None:
 def test_one_that_cannot_be_started(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         run_to_end([str(tmp_path / "none")])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system has no SIGTERM")
+def test_sigterm_interrupts_a_block_as_ctrl_c_does_and_nothing_else() -> None:
+    def ended() -> None:
+        with interrupted_by_sigterm():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+
+    with pytest.raises(KeyboardInterrupt):
+        ended()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    own = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    try:
+        with interrupted_by_sigterm():  # who handles it already goes on to
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, own)
+    thread = threading.Thread(target=lambda: interrupted_by_sigterm().__enter__())
+    thread.start()  # where no signal can be handled
+    thread.join()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ import yaml
 
 from harness.config.suite import load_suite
 from harness.errors import ConfigError, RecordError
+from harness.machine.processes import interrupted_by_sigterm
 from harness.record.store import write_record
 from harness.record.suite import SuiteRecord, read_suite
 from harness.suites.folder import suite_folder
@@ -119,9 +121,10 @@ def test_the_more_serious_wins() -> None:
     assert most_serious([]) == 5  # nothing was decided
 
 
-def test_only_runs_of_the_same_pixels_share_and_they_run_together(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", [None, "ray"])
+def test_only_runs_of_the_same_pixels_share_and_they_run_together(tmp_path: Path, engine: str | None) -> None:
     path = suite(tmp_path, "a", "b", "c", "d", sizes={"b": 9, "d": 10}, pixels={"max_gb": 2})
-    running = pretending(tmp_path, path)
+    running = pretending(tmp_path, path, engine=engine)
     record = running.run()
     order = [Path(command[command.index("--out") + 1]).name for command in running.seen]
     assert order == ["a", "c", "b", "d"]
@@ -182,6 +185,16 @@ def test_a_real_process_is_heard(tmp_path: Path) -> None:
     code, last = running._process(["/bin/sh", "-c", "echo one >&2; pwd >&2; exit 7"])
     assert (code, heard) == (7, ["one", str(tmp_path)])
     assert last == f"one\n{tmp_path}\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system has no SIGTERM")
+def test_sigterm_interrupts_the_run_too(tmp_path: Path) -> None:
+    """The run's own process is told, and waited for until it has written its record."""
+    running = RunningSuite(load_suite(suite(tmp_path, "a")), tmp_path, echo=lambda _: os.kill(os.getpid(), 15))
+    script = f"trap 'touch {tmp_path}/told; exit 130' INT; echo begun >&2; while :; do sleep 0.01; done"
+    with pytest.raises(KeyboardInterrupt), interrupted_by_sigterm():
+        running._process(["/bin/sh", "-c", script])
+    assert (tmp_path / "told").exists()
 
 
 class TestFolder:

@@ -29,6 +29,7 @@ from harness.errors import ConfigError, DatasetError, HarnessError
 from harness.feeding.decode import Decoder
 from harness.feeding.outputs import Applied
 from harness.feeding.pipeline import libraries
+from harness.feeding.pixel_store import SharedPixels
 from harness.machine.claimed_cores import claim_cores
 from harness.machine.environment import cpu_name
 from harness.machine.family import processor_family
@@ -43,7 +44,7 @@ class Setup:
     be equal here; ``switches``: environment variables that change what frameworks compute; ``cpu``: the driver's
     processor; ``cache_bytes``: how much a node may keep; ``registered``: backends that did not come with the harness;
     ``alone_seconds``: each model runs in a process of its own that may take so long for a shard, None: here;
-    ``deliveries``: model files for nodes that do not see them, by model.
+    ``deliveries``: model files for nodes that do not see them, by model; ``pixels``: decoded images of other runs.
     """
 
     work: Work
@@ -56,6 +57,7 @@ class Setup:
     registered: tuple[BackendFacts, ...] = ()
     alone_seconds: float | None = None
     deliveries: Mapping[str, Delivery] = field(default_factory=dict)
+    pixels: SharedPixels | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,8 @@ class Worker:
                     load_target(importer)()
                 except HarnessError:  # loading says it again, for its model
                     continue
-        self._models = Models(images, lanes, _turn=self._turn)
+        pixels = setup.pixels.open() if setup.pixels else None
+        self._models = Models(images, lanes, pixels=pixels, _turn=self._turn)
 
     def _lane(self, model: ModelTask) -> Lane:
         """Return a model as this node has it: its file here, its caches for the processor here."""
@@ -211,11 +214,14 @@ class Worker:
         task = ShardTask(job.index, job.rows, self._setup.work)
         distinct = preprocesses(models.lanes, task.work.dataset)
         try:
-            with Decoder(models.images, *distinct, threads=self._setup.cores, ahead=1) as decoder:
+            store = self._models.pixels
+            with Decoder(models.images, *distinct, threads=self._setup.cores, ahead=1, store=store) as decoder:
                 (decoded,) = decoder.shards([(job.index, job.rows)])
+            table = scanned(decoded) if job.scan else evaluate_shard(task, models, decoded, without)
+            if store is not None:
+                store.flush()  # written by now, and whoever ends this worker with its last table ends no writing
             if job.scan:
-                return scanned(decoded), None
-            table = evaluate_shard(task, models, decoded, without)
+                return table, None
         except HarnessError as error:
             return Problem.of(error), None
         answer = models.first if job.hands_on else None

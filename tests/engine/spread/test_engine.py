@@ -17,6 +17,7 @@ from harness.engine.spread.placement import Group
 from harness.engine.spread.worker import Job, Ready, Setup
 from harness.engine.task import ShardTask, Work
 from harness.errors import DatasetError, DeviceError, ModelError
+from harness.feeding.pixel_store import PixelStore
 from harness.record.shard_table import ShardTable
 from tests.backends.fake import Behaviour
 from tests.engine.spread.conftest import InProcess, MakeWork, engine_for, lost, model, tasks_of
@@ -101,6 +102,21 @@ def test_tables_come_in_order_where_that_is_wanted(fake_backend: dict[str, Any],
     assert [table.index for table in found] == list(range(20))
     other = [table.index for table in engine_for(work, InProcess(seed=5)).run(tasks_of(work))]
     assert other != sorted(other)  # so that the order above is no accident
+
+
+def test_another_run_decodes_nothing_where_its_workers_see_the_same_folder(
+    fake_backend: dict[str, Any], make_work: MakeWork, tmp_path: Path
+) -> None:
+    work = make_work()
+    store = PixelStore(tmp_path / "pixels", "key", 10**9)
+    taken = []
+    for _ in range(2):
+        engine = engine_for(work, InProcess())
+        engine.setup = dataclasses.replace(engine.setup, pixels=store.shared(writers=3))
+        found = list(engine.run(tasks_of(work)))
+        assert_equal(found, locally(work))
+        taken.append(sum(table.not_decoded for table in found))
+    assert taken == [0, 22]
 
 
 class Losing:

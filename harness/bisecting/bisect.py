@@ -45,7 +45,8 @@ class OfReleases:
             environment = self.environments.of(version)
         except CannotBuildError as error:
             return Trial(version, note=str(error))
-        trial = self.trying.run(version, folder, environment.python, environment=environment_variables())
+        with environment.in_use():
+            trial = self.trying.run(version, folder, environment.python, environment=environment_variables())
         notes = [note for note in (trial.note, environment.note) if note]
         return replace(trial, note="; ".join(notes) or None)
 

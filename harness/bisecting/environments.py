@@ -8,6 +8,7 @@ one that was killed while it was made, or changed since, is made again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -16,20 +17,21 @@ import shutil
 import site
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import harness
 from harness.bisecting.uv import Source, run_uv
 from harness.disk.atomic import write_atomically
-from harness.disk.lock import try_lock
+from harness.disk.lock import in_use, is_in_use, try_lock
 from harness.disk.private import foreign, make_private
 from harness.errors import HarnessError, ToolError
 from harness.machine.digests import file_sha256
 from harness.machine.processes import Ended, run_to_end
 from harness.text import printable
 
+MOST_BYTES = 10_000_000_000  # of all environments in a folder
 _FORMAT = 1
 _MARK = "complete.json"
 _PATH_FILE = "zz_harness_behind.pth"
@@ -54,14 +56,23 @@ class Environment:
         """Its interpreter."""
         return _python_of(self.folder)
 
+    def in_use(self) -> contextlib.AbstractContextManager[None]:
+        """Keep it from being removed by another process inside the block."""
+        return in_use(self.folder / _MARK)
+
 
 @dataclass(frozen=True)
 class Environments:
-    """The environments of a package. ``folder``: where they are kept."""
+    """The environments of a package. ``folder``: where they are kept, with those of other packages.
+
+    ``most_bytes``: of all in the folder; those that were not used for longest are removed; ``say``: is told of it.
+    """
 
     folder: Path
     package: str
     source: Source
+    most_bytes: int = MOST_BYTES
+    say: Callable[[str], None] = lambda _: None
 
     def of(self, version: str) -> Environment:
         """Return the environment with a release, made where there is no whole one.
@@ -75,9 +86,37 @@ class Environments:
         try:
             make_private(self.folder)
             with try_lock(self.folder / f".{place.name}.lock", _PATIENCE):  # without locks, nobody else is expected
-                return _whole(place, self.package, version) or self._make(place, version)
+                found = _whole(place, self.package, version)
+                if found is None:
+                    found = self._make(place, version)
+                os.utime(place / _MARK)
+            self._trim(place)
+            return found
         except OSError as error:
             raise ToolError(f"{place}: cannot be written: {error.strerror or error}; set HARNESS_CACHE") from None
+
+    def _trim(self, kept: Path) -> None:
+        """Remove environments, the one that was not used for longest first, until all are within the limit.
+
+        ``kept`` stays, as do those that are in use.
+        """
+        marks = {path.parent: path.stat().st_mtime for path in self.folder.glob(f"*/{_MARK}")}
+        sizes = {place: _bytes_in(place) for place in marks}
+        total, removed = sum(sizes.values()), []
+        for place in sorted(marks, key=lambda each: marks[each]):
+            if total <= self.most_bytes:
+                break
+            if place == kept or foreign(place) or is_in_use(place / _MARK):
+                continue
+            (place / _MARK).unlink(missing_ok=True)  # first: what is removed by half is not taken for whole
+            shutil.rmtree(place, ignore_errors=True)
+            total -= sizes[place]
+            removed.append(place.name)
+        if removed:
+            self.say(
+                f"removed {len(removed)} environments that were not used for longest, to stay below "
+                f"{self.most_bytes / 1e9:g} GB (--cache-gb): {', '.join(removed)}"
+            )
 
     def _key(self, version: str) -> str:
         parts = {
@@ -256,6 +295,15 @@ def _files(packages: Path) -> Iterator[tuple[str, int]]:
         for name in files:
             path = Path(folder) / name
             yield path.relative_to(packages).as_posix(), path.lstat().st_size
+
+
+def _bytes_in(place: Path) -> int:
+    total = 0
+    for folder, _, files in os.walk(place):
+        for name in files:
+            with contextlib.suppress(OSError):
+                total += (Path(folder) / name).lstat().st_size
+    return total
 
 
 def _normal(name: str) -> str:

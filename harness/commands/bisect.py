@@ -24,7 +24,7 @@ NAME = "bisect"
 HELP = "name the release of a package, or the commit, that changed the verdict or the answers of a capsule"
 RESULT_FILE = "bisect.json"
 _COMMITS_ONLY = ("convert", "model", "candidate", "repository")
-_RELEASES_ONLY = ("good", "bad", "package", "find_links", "offline")
+_RELEASES_ONLY = ("good", "bad", "package", "find_links", "offline", "cache_gb")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +40,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     releases.add_argument("--package", metavar="NAME", help="the package (default: what the candidates run on)")
     releases.add_argument("--find-links", metavar="DIR", type=Path, help="a folder with wheels, besides the index")
     releases.add_argument("--offline", action="store_true", help="no network: that folder alone, or uv's cache")
+    releases.add_argument(
+        "--cache-gb", metavar="GB", type=number, help="keep environments of at most so many gigabytes (default: 10)"
+    )
     commits = parser.add_argument_group("over commits")
     commits.add_argument("--commits", metavar="A..B", help="from the good commit A to the bad commit B")
     commits.add_argument("--convert", metavar="CMD", help="a shell command that makes the model, run in each checkout")
@@ -116,15 +119,18 @@ def _refuse_mixed(options: argparse.Namespace) -> None:
 
 def _releases(options: argparse.Namespace, config: Config, trying: Any) -> _Plan:
     from harness.bisecting.bisect import CACHE, OfReleases, package_of
-    from harness.bisecting.environments import Environments
+    from harness.bisecting.environments import MOST_BYTES, Environments
     from harness.bisecting.search import Releases
     from harness.bisecting.uv import Source, releases
     from harness.engine.identity import cache_folder
 
+    if options.cache_gb is not None and options.cache_gb <= 0:
+        raise ConfigError(f"--cache-gb {options.cache_gb:g}: give a number above 0, such as 10")
+    most = MOST_BYTES if options.cache_gb is None else int(options.cache_gb * 1e9)
     package = options.package or package_of(config)
     source = Source(options.find_links.absolute() if options.find_links else None, options.offline)
     line = releases(package, options.good, options.bad, source)
-    environments = Environments(cache_folder(config).absolute() / CACHE, package, source)
+    environments = Environments(cache_folder(config).absolute() / CACHE, package, source, most, _progress)
     return _Plan(Releases(line), OfReleases(trying, environments), {"kind": "releases", "package": package})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,3 +33,46 @@ def try_lock(path: Path, patience: float) -> Iterator[str | None]:
         if fault is None:
             with contextlib.suppress(OSError):
                 lock.release()
+
+
+@contextlib.contextmanager
+def in_use(path: Path) -> Iterator[None]:
+    """Hold a file as one that is used, beside other processes; without an effect where there are no such locks."""
+    descriptor = _flocked(path, exclusive=False)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def is_in_use(path: Path) -> bool:
+    """Return whether this or another process holds a file by ``in_use``; False where that cannot be known."""
+    try:
+        descriptor = _flocked(path, exclusive=True)
+    except BlockingIOError:
+        return True
+    if descriptor is not None:
+        os.close(descriptor)
+    return False
+
+
+def _flocked(path: Path, *, exclusive: bool) -> int | None:
+    """Return the descriptor that holds the lock; None where it cannot be had. Raises BlockingIOError."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    descriptor = None
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if descriptor is not None:
+            os.close(descriptor)
+        raise
+    except OSError:
+        if descriptor is not None:
+            os.close(descriptor)
+        return None
+    return descriptor

@@ -14,7 +14,7 @@ from harness.backends.opening import open_backend
 from harness.engine.first_images import FirstImages
 from harness.engine.lane import Lane
 from harness.engine.run import Run
-from harness.errors import DeviceError, ModelError
+from harness.errors import AbsentDeviceError, DeviceError, ModelError
 from harness.feeding.outputs import probabilities
 from harness.record.schema import Moved, StabilityPart, StabilityPass
 from harness.text import first_line
@@ -47,6 +47,10 @@ def _measured(run: Run, lane: Lane, first: FirstImages, count: int) -> Stability
     try:
         passes = tuple(_passes(lane, decoded.pixels[kept], names)) if names else ()
         return StabilityPart(model=lane.spec.id, images=len(names), passes=passes)
+    except AbsentDeviceError as error:
+        if run.config.engine.kind == "local":
+            return StabilityPart(model=lane.spec.id, images=len(names), error=str(error))
+        return StabilityPart(model=lane.spec.id, images=len(names), absent=first_line(str(error)))
     except (ModelError, DeviceError) as error:
         return StabilityPart(model=lane.spec.id, images=len(names), error=str(error))
 

@@ -32,6 +32,12 @@ def judge_stability(model: str, part: StabilityPart | None, gate: StabilityGate)
         return gate_part(GATE, model, "not_applicable", "no image was evaluated", figures)
     if part.error is not None:
         return gate_part(GATE, model, "error", part.error, figures)
+    if part.absent is not None:
+        reason = (
+            f"not checked: {printable(part.absent)}; run `harness validate` on a machine with that device, or set "
+            "`gates.stability: null` for this candidate"
+        )
+        return gate_part(GATE, model, "inconclusive", reason, figures)
     tried = [item for item in passes if item.note is None]
     beyond = [item for item in tried if _is_beyond(item, gate)]
     left_out = "".join(f"; {item.change} {item.note}" for item in passes if item.note is not None)

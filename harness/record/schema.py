@@ -302,12 +302,16 @@ class StabilityPass(_Part):
 
 
 class StabilityPart(_Part):
-    """A candidate asked several times for the same images, loaded anew and alone."""
+    """A candidate asked several times for the same images, loaded anew and alone.
+
+    ``absent``: why it was not asked: only another machine has its device.
+    """
 
     model: str
     images: NonNegativeInt
     passes: tuple[StabilityPass, ...] = ()
     error: str | None = None
+    absent: str | None = None
 
 
 class YardstickPart(_Part):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.bisecting.environments import CannotBuildError, Environments, environment_variables
+from harness.bisecting.environments import CannotBuildError, Environment, Environments, environment_variables
 from harness.bisecting.uv import Source
 from harness.errors import ToolError
 from tests.bisecting.wheels import wheel
@@ -50,9 +50,9 @@ def test_the_release_the_harness_and_everything_else_of_this_process(environment
 def test_made_once_and_made_again_where_it_is_not_whole(environments: Environments) -> None:
     first = environments.of("1.0")
     marks = first.folder / "complete.json"
-    made = marks.stat().st_mtime_ns
+    made = (first.folder / "pyvenv.cfg").stat().st_mtime_ns
     assert environments.of("1.0") == first
-    assert marks.stat().st_mtime_ns == made
+    assert (first.folder / "pyvenv.cfg").stat().st_mtime_ns == made
 
     (module,) = first.folder.rglob("planted_thing.py")
     module.unlink()  # it is a link into uv's own cache
@@ -108,3 +108,42 @@ def test_a_cache_that_others_may_write_to_is_refused(environments: Environments)
         pytest.skip("permissions are not known here")
     with pytest.raises(ToolError, match="others may write"):
         environments.of("1.0")
+
+
+def made(folder: Path, name: str, size: int, used: float) -> Path:
+    """Write what counts as an environment: a mark, as old as its last use, and some bytes."""
+    (folder / name).mkdir(parents=True, mode=0o700)
+    (folder / name / "library.so").write_bytes(bytes(size))
+    (folder / name / "complete.json").write_text("{}")
+    os.utime(folder / name / "complete.json", (used, used))
+    return folder / name
+
+
+def test_beyond_the_limit_those_that_were_not_used_for_longest_go(tmp_path: Path) -> None:
+    said: list[str] = []
+    old, middle, new = (made(tmp_path, name, 1000, used) for name, used in (("old", 10), ("middle", 20), ("new", 30)))
+    (tmp_path / "no environment").mkdir()
+    limited = Environments(tmp_path, PACKAGE, Source(), most_bytes=2500, say=said.append)
+    limited._trim(new)
+    assert [path.exists() for path in (old, middle, new)] == [False, True, True]
+    assert len(said) == 1
+    assert "removed 1 environments" in said[0]
+    assert said[0].endswith("(--cache-gb): old")
+    limited._trim(new)
+    assert len(said) == 1
+
+
+def test_one_that_is_used_and_the_one_just_made_stay(tmp_path: Path) -> None:
+    used, free, own = (made(tmp_path, name, 1000, used) for name, used in (("used", 10), ("free", 20), ("own", 5)))
+    with Environment(used, {}).in_use():
+        Environments(tmp_path, PACKAGE, Source(), most_bytes=1)._trim(own)
+        assert [path.exists() for path in (used, free, own)] == [True, False, True]
+    Environments(tmp_path, PACKAGE, Source(), most_bytes=1)._trim(own)
+    assert [path.exists() for path in (used, own)] == [False, True]
+
+
+def test_a_use_is_remembered(environments: Environments) -> None:
+    first = environments.of("1.0")
+    os.utime(first.folder / "complete.json", (10, 10))
+    environments.of("1.0")
+    assert (first.folder / "complete.json").stat().st_mtime > 10

@@ -215,3 +215,10 @@ def test_of_no_image_and_of_nothing_measured_nothing_is_said() -> None:
     for part in (None, StabilityPart(model="ir", images=0)):
         assert judge_stability("ir", part, StabilityGate()).verdict == "not_applicable"
     assert math.isclose(StabilityGate().max_abs_diff, 0)
+
+
+def test_a_device_that_only_a_worker_has_is_not_checked_and_decides_nothing() -> None:
+    part = StabilityPart(model="ir", images=4, absent="ir: this machine has no device NPU")
+    found = judge_stability("ir", part, StabilityGate())
+    assert found.verdict == "inconclusive"
+    assert found.reason.startswith("not checked: ir: this machine has no device NPU; run `harness validate` on")

@@ -13,6 +13,8 @@ from harness.errors import ConfigError, TrackingError
 from harness.text import printable
 from harness.tracking.entry import Entry
 
+_FILE_STORE = "MLFLOW_ALLOW_FILE_STORE"  # named by MLflow 3.17 when it refuses a folder
+
 
 @dataclass(frozen=True)
 class Target:
@@ -38,6 +40,11 @@ def send(name: str, entry: Entry, target: Target) -> str:
     except (ConfigError, KeyboardInterrupt):
         raise
     except Exception as error:
+        if _FILE_STORE in str(error):
+            raise TrackingError(
+                f"mlflow no longer writes to the folder {printable(target.uri or 'mlruns')}; use a database, "
+                f"`--uri sqlite:///mlflow.db`, or set {_FILE_STORE}=true"
+            ) from error
         message = str(error).strip().splitlines() or [type(error).__name__]
         raise TrackingError(f"{name} did not take the run: {printable(message[0])}") from error
 
@@ -98,7 +105,7 @@ def _wandb(entry: Entry, target: Target) -> str:
         run.finish(exit_code=1)
         raise
     run.finish(exit_code=0 if entry.completed else 1)
-    if target.offline:
+    if run.offline:  # asked for by --offline, by WANDB_MODE or by `wandb offline`
         return f"wandb: offline, project {project}, run {run.id}; send it with: wandb sync {Path(run.dir).parent}"
     return f"wandb: project {project}, run {run.url or run.id}"
 

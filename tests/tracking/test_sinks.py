@@ -129,6 +129,21 @@ def test_a_tracker_that_refuses_is_no_bug_of_ours(
     assert client.made[-1] == ("set_terminated", ("r1", "FAILED"), {})
 
 
+def test_a_folder_that_mlflow_refuses_has_a_way_out(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The words are those of MLflow 3.17."""
+    refusal = OSError(
+        "The filesystem tracking backend (e.g., './mlruns') is in maintenance mode and will not receive further "
+        "updates. If the filesystem backend is required for your workflow, set `MLFLOW_ALLOW_FILE_STORE=true`"
+    )
+    fake_mlflow(monkeypatch, get_experiment_by_name=refusal)
+    assert main(["track", str(run), "--to", "mlflow", "--uri", "file:store"]) == EXIT_NOT_COMPLETED
+    error = capsys.readouterr().err
+    assert "the folder file:store; use a database, `--uri sqlite:///mlflow.db`" in error
+    assert "maintenance" not in error
+
+
 @pytest.mark.parametrize("name", ["mlflow", "wandb"])
 def test_a_package_that_is_not_there_is_named_with_its_extra(
     name: str, run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -138,13 +153,17 @@ def test_a_package_that_is_not_there_is_named_with_its_extra(
     assert f"pip install 'conversion-accuracy-harness[{name}]'" in capsys.readouterr().err
 
 
-def test_wandb_is_told_everything(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("how", ["--offline", "WANDB_MODE=offline"])
+def test_wandb_is_told_everything(
+    how: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     summary: dict[str, Any] = {}
     files: list[str] = []
     ended: list[int] = []
     started: dict[str, Any] = {}
     the_run = SimpleNamespace(
         id="w1",
+        offline=True,
         url=None,
         dir=str(tmp_path / "wandb/offline-run-1/files"),
         summary=summary,
@@ -155,8 +174,11 @@ def test_wandb_is_told_everything(run: Path, tmp_path: Path, monkeypatch: pytest
     module.init = lambda **given: started.update(given) or the_run  # type: ignore[attr-defined]
     module.Artifact = lambda *_, **__: SimpleNamespace(add_file=files.append)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "wandb", module)
-    assert main(["track", str(run), "--to", "wandb", "--offline", "--project", "p", "--dir", str(tmp_path)]) == 0
-    assert (started["project"], started["mode"], started["dir"]) == ("p", "offline", str(tmp_path))
+    given = [how] if how == "--offline" else []
+    assert main(["track", str(run), "--to", "wandb", *given, "--project", "p", "--dir", str(tmp_path)]) == 0
+    assert (started["project"], started["dir"]) == ("p", str(tmp_path))
+    assert started["mode"] == ("offline" if given else None)  # None: W&B reads its own variable
+    assert capsys.readouterr().out.endswith(f"wandb sync {tmp_path}/wandb/offline-run-1\n")
     assert summary["ir.top5_percent"] == pytest.approx(100 * 610 / 650)
     assert [Path(file).name for file in files] == ["run.json", "report.md"]
     assert ended == [0]

@@ -165,8 +165,8 @@ IsOptional = Annotated[
 Isolate = Annotated[
     bool | None,
     Field(
-        description="Run in a process of its own, so that a crash or an endless loop costs only this model (default: "
-        "on other devices than the CPU, and where the model has loops)."
+        description="Run in a process of its own, so that a crash costs only this model (default: on other devices "
+        "than the CPU). A model with loops always is, since it may never end."
     ),
 ]
 TimeoutSeconds = Annotated[

@@ -100,9 +100,9 @@ class Lane:
                 self._import()
                 start = time.perf_counter()
                 before = self.files.now() if self.files else ()
-                if self._stopped:
-                    raise ModelError(f"{self.spec.id}: not loaded any more, the run was stopped")
+                self._refuse_stopped()
                 self._opening = open_backend(self.backend, self.spec)
+                self._refuse_stopped()  # again: `stop` may have come just before there was what it could stop
                 backend = self._stack.enter_context(self._opening)
                 # The same bytes are no proof here: others may have been put there for the moment of loading.
                 self._refuse(self.files.touched_since(before) if self.files else None)
@@ -113,6 +113,10 @@ class Lane:
                 if self._loaded is None:
                     self._loaded = backend.loaded
             return self._backend
+
+    def _refuse_stopped(self) -> None:
+        if self._stopped:
+            raise ModelError(f"{self.spec.id}: not loaded any more, the run was stopped")
 
     def _import(self) -> None:
         """Import the framework; where that fails, opening the backend says so in words."""
@@ -220,8 +224,8 @@ class Lane:
 
     def stop(self) -> None:
         """Give up what the model is computing, where that is possible; one that is being loaded is not loaded again."""
+        self._stopped = self._backend is None
         if self._opening is not None:
-            self._stopped = self._backend is None
             self._opening.stop()
 
     def close(self) -> None:

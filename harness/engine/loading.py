@@ -31,13 +31,18 @@ def models_loading(run: Run) -> Iterator[None]:
     reference = [lane for lane in needed if lane.role == "reference"]
     without_framework = _without_framework(candidates)
     with _same_locale(), ThreadPoolExecutor(1 + len(candidates), thread_name_prefix="load") as pool:
-        if reference:  # from here on nothing else imports a framework: docs/engine.md
-            beside = pool.submit(_load_quietly, reference[0])
-            if not candidates:
-                wait([beside])
-        _load(run, candidates, without_framework, pool)
-        run.timing["load_seconds"] = time.perf_counter() - start
-        yield
+        try:
+            if reference:  # from here on nothing else imports a framework: docs/engine.md
+                beside = pool.submit(_load_quietly, reference[0])
+                if not candidates:
+                    wait([beside])
+            _load(run, candidates, without_framework, pool)
+            run.timing["load_seconds"] = time.perf_counter() - start
+            yield
+        except BaseException:  # the pool waits for what is being loaded, and a model with a loop may never be
+            for lane in needed:
+                lane.stop()
+            raise
 
 
 def _without_framework(lanes: Sequence[Lane]) -> set[str]:

@@ -97,3 +97,27 @@ def test_a_load_that_fails_in_another_process(fake_backend: dict[str, Any], tmp_
     model = write_model(tmp_path, fail_load=True)
     with pytest.raises(ModelError, match="m: the fake model cannot be loaded"):
         open_backend("fake", spec(model, isolate=True)).__enter__()
+
+
+def test_what_is_stopped_before_its_process_is_there_ends_when_it_is(
+    fake_backend: dict[str, Any], tmp_path: Path
+) -> None:
+    opened = open_backend("fake", spec(write_model(tmp_path), isolate=True))
+    opened.stop()
+    with pytest.raises(ModelError, match=r"m: the process that ran CPU died \(signal 9\)"):
+        opened.__enter__()
+
+
+def test_an_interrupt_ends_the_process_at_once(
+    fake_backend: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    model = write_model(tmp_path, hang_seconds=60.0)
+    with open_backend("fake", spec(model, isolate=True)) as backend:
+        child = vars(backend)["_child"]
+        monkeypatch.setattr("harness.backends.isolation.backend.receive", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            backend.infer(np.zeros((2, SIZE, SIZE, 3), np.uint8))
+        assert child.wait(5) == -9

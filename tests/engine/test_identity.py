@@ -303,3 +303,15 @@ def test_properties_and_hints_make_another_answer(folder: Path) -> None:
     shipped = [key(precision="device_default", hints=hints) for hints in ("pinned", "device")]
     found = [key(), *streams, *shipped]
     assert len({json.dumps(item, sort_keys=True) for item in found}) == len(found)
+
+
+@pytest.mark.parametrize("asked", [True, False, None])
+def test_a_model_that_may_never_end_has_a_process_of_its_own_whatever_is_asked(
+    folder: Path, asked: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configured(folder, lambda data: data["candidates"][0].update(isolate=asked))
+    (candidate,) = config.candidates
+    monkeypatch.setattr(BackendFacts, "has_loops", lambda *_: False)
+    assert plan._isolation(candidate)["isolate"] is bool(asked)
+    monkeypatch.setattr(BackendFacts, "has_loops", lambda *_: True)
+    assert plan._isolation(candidate)["isolate"] is True

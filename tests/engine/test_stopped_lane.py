@@ -1,8 +1,9 @@
-"""A model that is being loaded when the run is interrupted: its loading ends, and nobody loads it again."""
+"""Models that are being loaded when the run is interrupted: their loading ends, and nobody loads them again."""
 
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from harness.backends.base import ModelSpec
 from harness.config import Input
 from harness.engine import lane as lane_module
+from harness.engine import loading
 from harness.engine.lane import Lane
 from harness.errors import ModelError
 
@@ -50,3 +52,44 @@ def test_loading_that_was_stopped_is_not_begun_again(monkeypatch: pytest.MonkeyP
     load()
     assert errors == ["m: its process died", "m: not loaded any more, the run was stopped"]
     assert len(opened) == 1
+
+
+def test_a_lane_that_was_stopped_before_its_loading_began_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_module, "open_backend", lambda *_: pytest.fail("opened"))
+    lane = Lane(ModelSpec("m", "m.onnx", Input(color="RGB"), None, 8, 5, isolate=True), "onnxruntime", "candidate")
+    lane.stop()
+    with pytest.raises(ModelError, match="m: not loaded any more, the run was stopped"):
+        lane.load()
+
+
+@pytest.mark.parametrize("role", ["reference", "candidate"])
+def test_an_interrupt_while_models_are_loaded_stops_them(monkeypatch: pytest.MonkeyPatch, role: str) -> None:
+    begun, stopped = threading.Event(), threading.Event()
+
+    class Endless:
+        cache = None
+        backend = "onnxruntime"
+        spec = SimpleNamespace(id="m", isolate=True)
+        optional = False
+
+        def __init__(self) -> None:
+            self.role = role
+
+        def load(self) -> Any:
+            begun.set()
+            assert stopped.wait(10)
+            raise ModelError("m: its process died")
+
+        def stop(self) -> None:
+            stopped.set()
+
+    def interrupted(_: Any) -> None:
+        assert begun.wait(10)
+        raise KeyboardInterrupt
+
+    run: Any = SimpleNamespace(models=SimpleNamespace(lanes=[Endless()]), timing={}, failures={})
+    monkeypatch.setattr(loading, "wait", interrupted)  # where the main thread is while models are loaded
+    monkeypatch.setattr(loading, "_load", lambda _, lanes, __, pool: interrupted([pool.submit(x.load) for x in lanes]))
+    with pytest.raises(KeyboardInterrupt), loading.models_loading(run):
+        pytest.fail("loaded")
+    assert stopped.is_set()

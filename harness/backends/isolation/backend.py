@@ -35,11 +35,14 @@ class IsolatedBackend(Backend):
         self._runner, self._seconds = runner, seconds
         self._child: subprocess.Popen[bytes] | None = None
         self._inside = 0.0
+        self._given_up = False
 
     def load(self) -> Loaded:
         """Start the child and let it load the model. Raises what the child's backend raises."""
         command = [sys.executable, "-m", "harness.backends.isolation.worker"]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        if self._given_up:  # by another thread, before there was a child
+            self._child.kill()
         limit = self._seconds + _START_SECONDS if self.spec.device == "CPU" else max(self._seconds, _LOAD_SECONDS)
         header, _ = self._ask({"runner": self._runner, "spec": spec_to_json(self.spec)}, b"", limit)
         return _loaded(header)
@@ -75,6 +78,9 @@ class IsolatedBackend(Backend):
             answer, data = receive(child.stdout)
         except (EOFError, OSError):
             raise self._gone(child, expired.is_set(), seconds) from None
+        except BaseException:  # interrupted: it may be in a loop without end
+            child.kill()
+            raise
         finally:
             timer.cancel()
         if "error" in answer:
@@ -93,7 +99,8 @@ class IsolatedBackend(Backend):
         )
 
     def stop(self) -> None:
-        """Kill the child, whatever it is at."""
+        """Kill the child, whatever it is at; one that is started later, too."""
+        self._given_up = True
         if self._child is not None:
             self._child.kill()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,17 @@ def test_a_loop_is_known_whatever_the_file_is_called(tmp_path: Path) -> None:
     assert FACTS.has_loops(model)
     assert FACTS.has_loops(model.rename(tmp_path / "m.pt2"))
     assert not FACTS.has_loops(traced(Network(torch.nn.Identity()).eval(), tmp_path / "n.pt"))
+
+
+def test_the_module_may_have_any_name_in_its_own_code(pixels: Any, tmp_path: Path) -> None:
+    before = scripted(Network(torch.nn.Identity()).eval(), tmp_path / "m.pt")
+    after = tmp_path / "n.pt"
+    with zipfile.ZipFile(before) as old, zipfile.ZipFile(after, "w") as new:
+        for entry in old.infolist():
+            data = old.read(entry)
+            new.writestr(entry, data.replace(b"self", b"this") if entry.filename.endswith(".py") else data)
+    expected, found = (ALONE.infer(pixels, ALONE.spec(model)) for model in (before, after))
+    assert (found == expected).all()
 
 
 @pytest.mark.parametrize("form", [program, traced])

@@ -35,11 +35,13 @@ def run(options: argparse.Namespace) -> Result:
     """Convert the models of all convertible candidates, or of those asked for; the result lists what was checked."""
     from harness.config import load_config, require_calibration, require_files
     from harness.disk.beginnings import CAPSULE, begins_with
+    from harness.engine.fetched import with_reference_fetched
 
     if options.if_needed and begins_with(options.config, CAPSULE):
         return Result(text=f"{printable(str(options.config))}: nothing to convert for a capsule\n")
     config = load_config(options.config, options.overrides, without_dataset=True)
     require_files(config, dataset=False, candidates=False)
+    config = with_reference_fetched(config)
     if config.reference is None and options.if_needed:
         return Result(text=f"{printable(str(options.config))}: nothing to convert, `reference` is null\n")
     _ = config.original  # raises ConfigError where there is none

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.commands.options import add_actions, add_json, positive
 from harness.commands.result import Result
+from harness.config.secrets import redact
+from harness.config.urls import url_of
 from harness.disk.leftovers import temporary_folder
 from harness.errors import ConfigError, DatasetError, RecordError
 from harness.text import printable
@@ -28,7 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     inspecting = actions.add_parser("inspect", help="show what is recognised: form, labels, sizes, modes, warnings")
     indexing = actions.add_parser("index", help="write the manifest, a list of image ids and classes")
     for action in (inspecting, indexing):
-        action.add_argument("path", metavar="PATH", type=Path, help="the image set, in any form")
+        action.add_argument("path", metavar="PATH", type=Path, help="the image set, in any form, or its URL")
         action.add_argument("--form", metavar="FORM", help="force a form (docs/datasets.md)")
         action.add_argument("--labels", metavar="PATH", type=Path, help="a list, devkit or solution file to use")
         action.add_argument("--class-names", metavar="FILE", type=Path, help="one class name a line")
@@ -42,7 +44,26 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Result:
     """Run the chosen action."""
+    options.shown = redact(url_of(options.path) or str(options.path))
+    _fetch(options)
     return inspect(options) if options.action == "inspect" else index(options)
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    """Put paths on disk in the place of URLs, as a run does. Raises ConfigError or DatasetError."""
+    if not any(path is not None and url_of(path) for path in (options.path, options.labels, options.class_names)):
+        return
+    from harness.config import Dataset
+    from harness.config.schema import Cache
+    from harness.dataset.remote.local import local_dataset
+    from harness.dataset.remote.mirror import RemoteCache
+    from harness.machine.cache_place import default_cache_folder
+
+    labels = "auto" if options.labels is None else str(options.labels)
+    given = Dataset(path=options.path, labels=labels, class_names=options.class_names)
+    local = local_dataset(given, RemoteCache(default_cache_folder(), int(Cache().remote_gb * 1e9)))
+    options.path, options.class_names = local.path, local.class_names
+    options.labels = None if options.labels is None else Path(local.label_source)
 
 
 def _open(options: argparse.Namespace, *, trust: bool) -> tuple[Labelled, int]:
@@ -69,7 +90,8 @@ def inspect(options: argparse.Namespace) -> Result:
         if named or options.form:
             raise
         labelled, classes = _without_labels(options, error), options.classes or 1000
-    found = look(labelled, path=str(options.path), classes=classes, threads=cores(), images=options.images)
+    found = look(labelled, path=options.shown, classes=classes, threads=cores(), images=options.images)
+    found["oddities"] = [text.replace(str(options.path), options.shown) for text in found["oddities"]]
     return Result(document=found) if options.json else Result(text=as_text(found))
 
 
@@ -162,7 +184,7 @@ def index(options: argparse.Namespace) -> Result:
     except RecordError as error:
         raise DatasetError(str(error)) from None
     images = f"{len(labelled.pairs):,} images of the form {labelled.form}; labels from {labelled.label_source}"
-    use = f"Use it with --set dataset.path={options.path} --set dataset.labels={options.file}"
+    use = f"Use it with --set dataset.path={options.shown} --set dataset.labels={options.file}"
     return Result(text=f"{printable(f'{options.file}: {images}')}\n{printable(use)}\n")
 
 

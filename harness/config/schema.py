@@ -33,7 +33,7 @@ from harness.config.matrix import Matrix, expand
 from harness.config.models import Candidate, Conversion, Input, Reference
 from harness.config.origin import Origin
 from harness.config.preprocess import Preprocess
-from harness.config.secrets import redact_all
+from harness.config.secrets import redact, redact_all
 from harness.config.types import Location, ModelId, Number, Strict, Whole, not_truth
 from harness.config.urls import url_of
 from harness.errors import ConfigError, nearest
@@ -270,6 +270,13 @@ class Config(Strict):
                 dumped["output"] = stated["name"] if [*stated] == ["name"] else stated
             dumped["input"] = {name: value for name, value in dumped["input"].items() if value is not None}
         return redact_all(_with_urls(plain, self._urls))
+
+    def shown(self, text: str | Path) -> str:
+        """Return a path, or a text with paths in it, for records: each with the URL that it stands for, no secret."""
+        whole = str(text)
+        for path in sorted(self._urls, key=len, reverse=True):
+            whole = whole.replace(path, self._urls[path])
+        return redact(url_of(whole) or whole)
 
     @property
     def urls(self) -> Mapping[str, str]:

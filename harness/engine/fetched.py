@@ -45,6 +45,14 @@ def fetched(config: Config) -> Config:
     return config.with_urls(urls, dataset=dataset, reference=reference, candidates=candidates)
 
 
+def with_reference_fetched(config: Config) -> Config:
+    """Return a configuration whose reference, which is converted, is on disk. Raises what ``fetched`` does."""
+    if config.reference is None or url_of(config.reference.model) is None:
+        return config
+    local = _local(config.reference, remote_cache(config))
+    return config.with_urls({str(local.model): url_of(config.reference.model) or ""}, reference=local)
+
+
 def _local(model: M, cache: RemoteCache) -> M:
     path = local_model(model.model, cache, facts_of(model.backend).files_of)
     return model if path == model.model else model.model_copy(update={"model": path})

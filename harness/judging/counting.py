@@ -129,7 +129,11 @@ def _model_part(model: EvaluatedModel, rows: Rows, evaluation: Evaluation) -> Mo
     made = recorded(evaluation.config.preprocess_for(model.configured))
     if model.id in evaluation.images.libraries:
         made["libraries"] = evaluation.images.libraries[model.id]
-    update: dict[str, Any] = {"preprocessing": PreprocessingPart.model_validate(made), "hints": model.spec.hints}
+    update: dict[str, Any] = {
+        "model": evaluation.config.shown(model.configured.model),
+        "preprocessing": PreprocessingPart.model_validate(made),
+        "hints": model.spec.hints,
+    }
     if model.reported is not None:
         update["properties"] = {
             name: PropertyPart.model_validate(pair) for name, pair in model.reported.properties.items()

@@ -15,6 +15,8 @@ from PIL import Image
 from harness.cli import main
 from harness.config import Dataset
 from harness.dataset.image_set import open_image_set
+from harness.dataset.remote import mirror
+from tests.conftest import require
 
 
 def picture(seed: int, size: tuple[int, int] = (30, 20), mode: str = "RGB", kind: str = "JPEG") -> bytes:
@@ -155,3 +157,30 @@ def test_own_class_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         )
         == 2
     )
+
+
+def test_a_set_at_a_url_is_the_set_on_disk(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require("fsspec")
+    import fsspec
+
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    files = fsspec.filesystem("memory")
+    for path in folder.iterdir():
+        files.pipe(f"/looked/val/{path.name}", path.read_bytes())
+    found = []
+    try:
+        for place in (str(folder), "memory://looked/val"):
+            assert main(["dataset", "inspect", place, "--json"]) == 0
+            found.append(json.loads(capsys.readouterr().out.replace(place, "PLACE")))
+            assert found[-1]["path"] == "PLACE"
+            assert main(["dataset", "index", place, str(tmp_path / "list.csv"), "--overwrite"]) == 0
+            assert f"--set dataset.path={place} --set" in capsys.readouterr().out
+    finally:
+        files.store.clear()
+        mirror._open.clear()
+    assert found[0] == found[1]
+    assert found[0]["images"] == 7
+    assert main(["dataset", "inspect", "memory://looked/other?sig=abcdefghijklmnopqrst"]) == 3
+    assert "abcdefghijklmnopqrst" not in capsys.readouterr().err

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib.util
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,15 @@ import pytest
 
 import harness.dataset.manifest
 from harness.config import load_config
+from harness.config.secrets import redact
 from harness.config.urls import is_url, url_of
 from harness.dataset.image_set import open_image_set
 from harness.dataset.remote import mirror
-from harness.engine.fetched import fetched, has_urls
+from harness.dataset.remote.store import Store
+from harness.engine.fetched import fetched, has_urls, with_reference_fetched
 from harness.engine.task import Work, ordered
 from harness.errors import ConfigError, DatasetError
+from harness.report.html.pixels import pictures
 from tests.conftest import require
 from tests.engine.conftest import Fakes
 from tests.engine.test_session import LABELS, Project, values_for
@@ -60,6 +65,50 @@ def test_the_run_is_that_of_the_same_files_on_disk(project: Project) -> None:
     assert remote.config["dataset"]["path"] == "memory://set/images"
     assert remote.config["dataset"]["labels"] == "memory://set/images.txt"
     assert remote.config["candidates"][0]["model"] == "memory://set/two.fake"
+    assert [model.model for model in remote.models] == ["memory://set/one.fake", "memory://set/two.fake"]
+    assert "/remote/" not in remote.model_dump_json()  # below the cache's folder
+
+
+@pytest.mark.parametrize("is_open", [True, False])  # the run's own process, and `harness report` later
+def test_pictures_in_reports_come_from_disk_alone(
+    project: Project, monkeypatch: pytest.MonkeyPatch, is_open: bool
+) -> None:
+    record = project.validate(at_urls, use_cache=False)
+    names = [f"{row:03d}.png" for row in range(3)]
+    monkeypatch.setattr(Store, "read", lambda *_: pytest.fail("a report asked a store"))
+    tree = next((project.folder / "cache" / "remote").rglob("001.png"))
+    tree.write_bytes(b"")  # as if others had needed the room
+    if not is_open:
+        mirror._open.clear()
+    found, reason = pictures(record, names)
+    assert list(found) == ["000.png", "002.png"]
+    assert reason == "001.png: no longer in the cache of what was read from URLs"
+    on_disk, _ = pictures(project.validate(use_cache=False), names)
+    assert all((found[name].pixels == on_disk[name].pixels).all() for name in found)
+    shutil.rmtree(project.folder / "cache" / "remote")
+    assert pictures(record, names) == ({}, "memory://set/images.txt: nothing of it is kept on this machine")
+
+
+@pytest.mark.parametrize("url", ["https://me:secret-word@host/val?sig=abcdefghijklmnop", "https://host/val/"])
+def test_a_mirror_is_found_by_the_url_that_a_record_shows(tmp_path: Path, url: str) -> None:
+    cache = mirror.RemoteCache(tmp_path, 10**9)
+    place = tmp_path / "remote" / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:32]
+    (place / "tree" / "val").mkdir(parents=True, mode=0o700)
+    (place / "url").write_text(redact(url.rstrip("/")))
+    assert mirror.kept(redact(url), cache) == mirror.kept(url, cache) == place / "tree" / "val"
+    with pytest.raises(DatasetError, match=r"https://host/other\?\*\*\*: nothing of it is kept"):
+        mirror.kept("https://host/other?sig=abcdefghijklmnop", cache)
+
+
+def test_a_reference_at_a_url_is_fetched_to_be_converted(project: Project) -> None:
+    project.validate(at_urls, use_cache=False)
+    config = load_config(project.folder / "config.yml")
+    local = with_reference_fetched(config)
+    assert local.reference is not None
+    assert local.reference.model.read_bytes() == (project.folder / "one.fake").read_bytes()
+    assert local.candidates == config.candidates  # that is what conversion makes
+    assert local.resolved()["reference"]["model"] == "memory://set/one.fake"
+    assert with_reference_fetched(local) is local
 
 
 def test_a_run_is_resumed(project: Project) -> None:

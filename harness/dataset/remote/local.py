@@ -9,7 +9,7 @@ from harness.config import Dataset
 from harness.config.dataset import Labels
 from harness.config.urls import url_of
 from harness.dataset.labels.find import read_labels
-from harness.dataset.remote.mirror import RemoteCache, fetch_beside, mirrored, present
+from harness.dataset.remote.mirror import RemoteCache, fetch_beside, kept, mirrored, present
 from harness.errors import DatasetError, ModelError
 
 _DEEPEST = 8  # files that name files that name files
@@ -30,6 +30,22 @@ def local_dataset(dataset: Dataset, cache: RemoteCache) -> Dataset:
         path = mirrored(url, cache, lambda: _listed(dataset))
         return dataset.model_copy(update={"path": path})
     return dataset
+
+
+def kept_dataset(dataset: Dataset, cache: RemoteCache) -> Dataset:
+    """Return an image set with every URL in it as a path of the mirror that an earlier run left; nothing is fetched.
+
+    Raises DatasetError where there is none.
+    """
+    changes: dict[str, object] = {}
+    if url := url_of(dataset.label_source):
+        source, labels = str(kept(url, cache)), dataset.labels
+        changes["labels"] = labels.model_copy(update={"source": source}) if isinstance(labels, Labels) else source
+    if dataset.class_names is not None and (url := url_of(dataset.class_names)):
+        changes["class_names"] = kept(url, cache)
+    if url := url_of(dataset.path):
+        changes["path"] = kept(url, cache)
+    return dataset.model_copy(update=changes)
 
 
 def _listed(dataset: Dataset) -> Sequence[str]:

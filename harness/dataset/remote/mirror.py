@@ -13,11 +13,12 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
+from harness.config.secrets import redact
 from harness.dataset.remote.store import Entry, Store
 from harness.dataset.sources.suffixes import is_image_name
 from harness.disk.atomic import replacing, write_atomically
@@ -40,6 +41,7 @@ _MANY = 4096  # files besides images and shards: a folder of labels, and no data
 _LEFT = 0.9  # of the limit, after files were emptied
 _LOOK = 0.05  # of the limit, that may be added before what lies there is counted again
 _LOCKS = 64
+_SHOWN = "url"  # a file that says which URL a mirror is of, without secrets
 
 
 @dataclass(frozen=True)
@@ -118,15 +120,14 @@ def mirrored(url: str, cache: RemoteCache, names: Callable[[], Sequence[str]] = 
     file is fetched now and stays, as those of a model.
     """
     store = Store(url)
-    place = hashlib.sha256(store.url.encode()).hexdigest()[:32]
-    tree = cache.folder / "remote" / place / ("whole" if whole else "tree")
+    tree = cache.folder / "remote" / _place_of(store.url) / ("whole" if whole else "tree")
     try:
         make_private(tree)
     except OSError as error:
         raise DatasetError(f"{tree}: cannot be made: {error.strerror}; set cache.folder to another place") from None
     if fault := foreign(tree, cache.folder / "remote"):
         raise DatasetError(f"{fault}; what lies there is not used")
-    name = PurePosixPath(re.sub(r"[?#].*", "", store.url)).name or "files"
+    name = _name_in(store.url)
     mirror = Mirror(store, tree, cache, whole=whole)
     if store.is_folder():
         mirror.entries = _folder(store, name, names)
@@ -140,10 +141,52 @@ def mirrored(url: str, cache: RemoteCache, names: Callable[[], Sequence[str]] = 
     try:
         _lay_out(mirror)
         mirror.write_index()
+        write_atomically(tree.parent / _SHOWN, redact(store.url).encode(), private=True)
     except (OSError, RecordError) as error:
         raise DatasetError(f"{tree}: cannot be written: {error}; set cache.folder to another place") from None
     _open[str(tree) + os.sep] = mirror
     return tree / name
+
+
+def kept(url: str, cache: RemoteCache) -> Path:
+    """Return where a mirror of an earlier run has what lies at a URL; nothing is asked for. Raises DatasetError.
+
+    ``url``: as a record shows it, perhaps with ``***`` in the place of secrets.
+    """
+    url = url.rstrip("/")
+    place = cache.folder / "remote" / _place_of(url)
+    if not place.is_dir():
+        marks = (cache.folder / "remote").glob(f"*/{_SHOWN}")
+        place = next((mark.parent for mark in marks if _is_mark_of(mark, url)), place)
+    path = place / "tree" / _name_in(url)
+    if foreign(path, cache.folder / "remote") or not path.exists():
+        raise DatasetError(f"{redact(url)}: nothing of it is kept on this machine")
+    return path
+
+
+def _is_mark_of(mark: Path, url: str) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return mark.read_text(encoding="utf-8") == redact(url)
+    return False
+
+
+@contextlib.contextmanager
+def offline() -> Iterator[None]:
+    """Fetch nothing meanwhile: files of mirrors are what they are on disk."""
+    before = dict(_open)
+    _open.clear()
+    try:
+        yield
+    finally:
+        _open.update(before)
+
+
+def _place_of(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()[:32]
+
+
+def _name_in(url: str) -> str:
+    return PurePosixPath(re.sub(r"[?#].*", "", url)).name or "files"
 
 
 def _folder(store: Store, name: str, names: Callable[[], Sequence[str]]) -> dict[str, Entry]:

@@ -41,25 +41,41 @@ def pictures(record: RunRecord, image_ids: Iterable[str]) -> tuple[dict[str, Pic
     found: dict[str, Picture] = {}
     try:
         from harness.config.schema import Dataset
+        from harness.dataset.remote.local import kept_dataset
+        from harness.dataset.remote.mirror import RemoteCache, offline
 
-        dataset = Dataset.model_validate(record.recorded_config.dataset.raw)
-        prepared_of = _reader(dataset, chosen_ids)
+        configured = Dataset.model_validate(record.recorded_config.dataset.raw)
+        dataset = kept_dataset(configured, RemoteCache(_cache_folder(record), 0))
     except (HarnessError, ValueError, OSError) as error:
         return {}, _reason(error)
     reason = None
-    for image_id in chosen_ids:
+    with offline():
         try:
-            prepared = _visible(prepared_of(image_id))
-            found[image_id] = Picture(_webp(_small(prepared), _THUMBNAIL_QUALITY), prepared)
+            prepared_of = _reader(dataset, chosen_ids, remote=dataset.path != configured.path)
         except (HarnessError, ValueError, OSError) as error:
-            reason = f"{visible(image_id)}: {_reason(error)}"
+            return {}, _reason(error)
+        for image_id in chosen_ids:
+            try:
+                prepared = _visible(prepared_of(image_id))
+                found[image_id] = Picture(_webp(_small(prepared), _THUMBNAIL_QUALITY), prepared)
+            except (HarnessError, ValueError, OSError) as error:
+                reason = f"{visible(image_id)}: {_reason(error)}"
     return found, reason
 
 
-def _reader(dataset: Any, chosen_ids: list[str]) -> Callable[[str], Any]:
+def _cache_folder(record: RunRecord) -> Path:
+    """Return the cache's folder of a run."""
+    from harness.machine.cache_place import default_cache_folder
+
+    folder = (record.config.get("cache") or {}).get("folder")
+    return Path(folder) if isinstance(folder, str) else default_cache_folder()
+
+
+def _reader(dataset: Any, chosen_ids: list[str], *, remote: bool) -> Callable[[str], Any]:
     """Return how to get an image's pixels by its id; a folder that lost some of its images still gives the others.
 
-    A capsule has them as they were prepared where it was made.
+    A capsule has them as they were prepared where it was made. ``remote``: the set is a mirror, whose files are empty
+    where they were not read or went to make room.
     """
     from harness.dataset.image_set import open_image_set
     from harness.feeding.pipeline import prepare
@@ -79,7 +95,10 @@ def _reader(dataset: Any, chosen_ids: list[str]) -> Callable[[str], Any]:
             raise FileNotFoundError("the data set no longer lists it")
         if carried is not None:
             return carried(rows[image_id], dataset.preprocess)
-        return prepare(images.read(rows[image_id]), dataset.preprocess)
+        data = images.read(rows[image_id])
+        if remote and not data:
+            raise FileNotFoundError("no longer in the cache of what was read from URLs")
+        return prepare(data, dataset.preprocess)
 
     return pixels
 

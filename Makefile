@@ -12,10 +12,11 @@ READY := $(VENV)/.ready
 setup: $(READY)
 
 # The lock file pins every dependency with its hash; the project itself is installed in place, without looking further.
+# Nothing is compiled in advance: most modules of the frameworks are never imported.
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "Python 3.11 to 3.13 is needed, this is " + sys.version'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $(READY)
 
@@ -47,7 +48,7 @@ audit: $(AUDIT)
 
 $(AUDIT):
 	$(PYTHON) -m venv build/audit
-	build/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	build/audit/bin/python -m pip install --quiet --disable-pip-version-check --no-compile pip-audit==2.10.1
 
 # The documentation site: build/docs/site/index.html. Sphinx lives in a folder of its own; a broken link is an error.
 DOCS := build/docs-tools
@@ -57,12 +58,12 @@ docs: $(READY) $(DOCS)/.ready
 
 $(DOCS)/.ready: docs/requirements.txt
 	$(PYTHON) -m venv $(DOCS)
-	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r docs/requirements.txt
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r docs/requirements.txt
 	touch $@
 
-# Every command of the tutorials and how-to guides, typed in a fresh folder.
+# Every command of the tutorials and how-to guides, typed in a fresh folder. They are one file, and share only a demo.
 walks: $(READY)
-	$(BIN)/python -m pytest -m walk tests/docs $(PARALLEL) $(ARGS)
+	$(BIN)/python -m pytest -m walk tests/docs $(PARALLEL:loadfile=worksteal) $(ARGS)
 
 bench: $(READY)
 	$(BIN)/python -m harness.bench $(CONFIG) $(SET) $(ARGS)

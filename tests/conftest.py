@@ -329,7 +329,18 @@ def harness_environment(**more: str) -> dict[str, str]:
 
 
 def run_harness(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m harness` in a process of its own."""
+    """Run `python -m harness` in a process of its own, which is forked after the imports: tests/preloaded/."""
+    if "PYTHONPATH" in environment:  # other packages than those that were imported
+        return run_harness_afresh(*arguments, cwd=cwd, **environment)
+    from tests.preloaded.starting import server
+
+    process = server().start([*map(str, arguments)], cwd=cwd, env=harness_environment(**environment))
+    stdout, stderr = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(process.args, process.wait(), stdout, stderr)
+
+
+def run_harness_afresh(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m harness` from the interpreter's start: where the imports are a part of what is tested."""
     return subprocess.run(
         [sys.executable, "-m", "harness", *map(str, arguments)],
         cwd=cwd,

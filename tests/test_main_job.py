@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,10 +29,12 @@ from tests.conftest import (
     harness_environment,
     require,
     run_harness,
+    run_harness_afresh,
     write_config,
     write_images,
     write_list,
 )
+from tests.preloaded.starting import server
 
 # The whole way, with a network of a few hundred weights.
 
@@ -57,7 +58,7 @@ def fails_with(done: subprocess.CompletedProcess[str], code: int) -> str:
 
 
 def test_exit_0_and_what_is_written(project: Path) -> None:
-    done = run_harness("validate", "config.yml", "--out", "good", cwd=project)
+    done = run_harness_afresh("validate", "config.yml", "--out", "good", cwd=project)
     assert done.returncode == 0, done.stderr
     assert "PASS" in done.stdout
     assert "images/s" in done.stdout
@@ -134,15 +135,8 @@ def test_exit_5_nothing_evaluated_and_nothing_decided(project: Path) -> None:
 def test_exit_130_interrupted(tiny: Tiny, tmp_path: Path) -> None:
     write_images(tmp_path / "images", 3000, different=50)
     write_config(tmp_path, tiny)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "harness", "validate", "config.yml", "--json", "--out", "run"],
-        cwd=tmp_path,
-        env=harness_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        start_new_session=True,
-    )
+    arguments = ["validate", "config.yml", "--json", "--out", "run"]
+    process = server().start(arguments, cwd=tmp_path, env=harness_environment())
     while process.poll() is None and not list((tmp_path / "run" / "shards").glob("*.table")):
         time.sleep(0.002)
     os.killpg(process.pid, signal.SIGINT)

@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from tests.ci.test_action import STEPS
 from tests.ci.test_docs import GITLAB, blocks, documents
 from tests.conftest import Tiny, harness_environment, write_config, write_images, write_list
 from tests.judging.test_certifying import right_labels
+from tests.preloaded.starting import server
 
 AT_ONCE, BEFORE_A_MERGE, EVERY_NIGHT, ACCEPT = (block.strip() for block in blocks("ci.md", "")[:4])
 
@@ -34,7 +34,9 @@ class Repository:
         self.configure(tiny)
         binaries = folder / "bin"
         binaries.mkdir()
-        (binaries / "harness").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m harness "$@"\n', "utf-8")
+        (binaries / "harness").write_text(
+            f'#!/bin/sh\nexec {shlex.quote(str(server().python))} -m harness "$@"\n', "utf-8"
+        )
         (binaries / "harness").chmod(0o755)
 
     def configure(self, tiny: Tiny, *, color: str = "BGR", images: int = 512) -> None:
@@ -109,7 +111,7 @@ def arguments_of(workflow: str) -> dict[str, str]:
     given: dict[str, str] = document["jobs"]["conversion"]["steps"][-1]["with"]
     lines = [line for line in given["args"].splitlines() if not line.startswith("--set=dataset.path=")]
     inputs = {"CONFIG": given["config"], "ARGS": "\n".join(lines), "BASELINE": given.get("baseline", "")}
-    return {**inputs, "PYTHON": sys.executable, "OUT": "accuracy-report", "GITHUB_OUTPUT": "output.txt"}
+    return {**inputs, "PYTHON": str(server().python), "OUT": "accuracy-report", "GITHUB_OUTPUT": "output.txt"}
 
 
 def test_the_action_with_the_real_harness(repository: Repository) -> None:

@@ -7,13 +7,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import PROJECT, require
 from tests.docs.pages import PAGES, Command, SavedFile, begins_with_the_demo, needs, steps, write
+from tests.preloaded.starting import server
 
 pytestmark = pytest.mark.walk
 LONGEST = 300  # seconds of one command
@@ -27,7 +27,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     bin_folder = tmp_path_factory.mktemp("bin")
     for name, module in (("harness", "-m harness"), ("python", "")):
         file = bin_folder / name
-        file.write_text(f'#!/bin/sh\nexec "{sys.executable}" {module} "$@"\n', encoding="utf-8")
+        file.write_text(f'#!/bin/sh\nexec "{server().python}" {module} "$@"\n', encoding="utf-8")
         file.chmod(0o755)
     path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
     cache = str(tmp_path_factory.mktemp("cache"))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,8 +18,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import Tiny, harness_environment, run_harness, write_config, write_images
-from tests.engine import preloaded
+from tests.conftest import Tiny, harness_environment, run_harness, run_harness_afresh, write_config, write_images
+from tests.preloaded.starting import Process, server
 
 IMAGES = 4000
 KILLS = 20
@@ -49,7 +49,13 @@ def undisturbed(project: Path) -> Path:
     return project / "undisturbed"
 
 
-def start(project: Path, *arguments: object) -> subprocess.Popen[str]:
+def start(project: Path, *arguments: object) -> Process:
+    given = ["validate", "config.yml", *map(str, arguments)]
+    return server().start(given, cwd=project, env=harness_environment())
+
+
+def start_afresh(project: Path, *arguments: object) -> subprocess.Popen[str]:
+    """Start a run as a user does, imports of the frameworks included."""
     return subprocess.Popen(
         [sys.executable, "-m", "harness", "validate", "config.yml", *map(str, arguments)],
         cwd=project,
@@ -61,7 +67,7 @@ def start(project: Path, *arguments: object) -> subprocess.Popen[str]:
     )
 
 
-def stop(process: subprocess.Popen[str], how: signal.Signals) -> None:
+def stop(process: Process | subprocess.Popen[str], how: signal.Signals) -> None:
     """Send a signal to a process and all that it started, as a terminal does."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, how)
@@ -71,7 +77,7 @@ def finished_shards(run: Path) -> int:
     return len(list((run / "shards").glob("*.table")))
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def wait_for(condition: Callable[[], bool], process: Process) -> None:
     end = time.monotonic() + PATIENCE
     while not condition() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.002)
@@ -96,13 +102,6 @@ def same_outcome(run: Path, undisturbed: Path) -> None:
     assert not list(run.glob("**/.*.tmp"))
 
 
-def run_preloaded(project: Path, *arguments: object) -> int | None:
-    """Run `validate` to its end in a process whose frameworks are imported already; return its exit code."""
-    process = preloaded.start(["validate", "config.yml", *arguments], cwd=project, stderr=project / "stderr.txt")
-    process.join(PATIENCE)
-    return process.exitcode
-
-
 def wait_for_moment(
     randomness: random.Random, number: int, duration: float, run: Path, alive: Callable[[], bool]
 ) -> None:
@@ -115,54 +114,36 @@ def wait_for_moment(
         time.sleep(0.002)
 
 
-def killed_plain(project: Path, run: Path, wait: Callable[[Callable[[], bool]], None]) -> int | None:
-    """Start a run as a user does, kill it at the moment that ``wait`` returns at; return its exit code."""
-    process = start(project, "--out", run)
-    wait(lambda: process.poll() is None)
-    stop(process, signal.SIGKILL)
-    process.communicate()
-    return process.returncode
-
-
-def killed_preloaded(project: Path, run: Path, wait: Callable[[Callable[[], bool]], None]) -> int | None:
-    """Do the same with a process that was forked after the import of the frameworks."""
-    process = preloaded.start(["validate", "config.yml", "--out", run], cwd=project, stderr=project / "stderr.txt")
-    wait(process.is_alive)
-    assert process.pid  # 0 would be the tests' own group
-    with contextlib.suppress(ProcessLookupError):  # killed before it could open a session of its own
-        os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.join(PATIENCE)
-    return process.exitcode
-
-
 def test_killed_at_random_moments(project: Path, undisturbed: Path) -> None:
     """Half of the moments are times between start and end, half of them numbers of finished shards.
 
-    The first is killed and resumed as a user's process is, imports of the frameworks included; the others are forked
-    from a process that has imported them, whose import is most of the time of so short a run.
+    The first is killed and resumed as a user's process is, imports of the frameworks included.
     """
     randomness = random.Random(SEED)
-    run_preloaded(project, "--out", "first")  # starts the process that imports
     begin = time.monotonic()
-    assert run_preloaded(project, "--out", "timed") == 1, (project / "stderr.txt").read_text()
+    assert run_harness("validate", "config.yml", "--out", "timed", cwd=project).returncode == 1
     duration = time.monotonic() - begin
-    killed = []
-    for number in range(KILLS):
+    killed: list[int] = []
+    while len(killed) < KILLS:
+        number = len(killed)
         run = project / f"killed-{number}"
-        wait = functools.partial(wait_for_moment, randomness, number, duration, run)
-        code = (killed_preloaded if number else killed_plain)(project, run, wait)
-        killed.append((code, finished_shards(run)))
-        if (run / "run.json").exists() and code == -signal.SIGKILL:
+        process = (start if number else start_afresh)(project, "--out", run)
+        wait_for_moment(randomness, number, duration, run, lambda process=process: process.poll() is None)  # type: ignore[misc]
+        stop(process, signal.SIGKILL)
+        _, stderr = process.communicate()
+        if process.returncode != -signal.SIGKILL:  # the moment came too late; the next one comes earlier
+            assert process.returncode == 1, stderr
+            shutil.rmtree(run)
+            duration /= 2
+            continue
+        killed.append(finished_shards(run))
+        if (run / "run.json").exists():
             assert json.loads((run / "run.json").read_text())["status"] in ("incomplete", "complete")
-        if number:
-            assert run_preloaded(project, "--resume", "--out", run) == 1, (project / "stderr.txt").read_text()
-        else:
-            done = run_harness("validate", "config.yml", "--resume", "--out", run, cwd=project)
-            assert done.returncode == 1, done.stderr
+        again = run_harness if number else run_harness_afresh
+        done = again("validate", "config.yml", "--resume", "--out", run, cwd=project)
+        assert done.returncode == 1, done.stderr
         same_outcome(run, undisturbed)
-    assert sum(code == -signal.SIGKILL for code, _ in killed) >= KILLS // 2
-    assert sum(0 < shards < 16 for _, shards in killed) >= KILLS // 4, killed
+    assert sum(0 < shards < 16 for shards in killed) >= KILLS // 4, killed
 
 
 def test_killed_again_and_again_without_a_cache(project: Path, undisturbed: Path) -> None:

@@ -18,7 +18,7 @@ from harness.config import Config, Input, load_config
 from harness.conversion import convert
 from harness.errors import ModelError
 from tests.backends.one_backend import OneBackend
-from tests.conftest import CLASSES, MEAN, SCALE, SIZE, Network, require
+from tests.conftest import CLASSES, MEAN, SCALE, SIZE, Network, require, run_harness
 
 CONTRACT = Input(name="input", color="RGB", mean=MEAN, scale=SCALE)
 
@@ -194,22 +194,9 @@ def test_the_cause_of_an_error_while_it_runs_is_shown(write: Any, pixels: NDArra
 
 
 def test_a_conversion_of_a_loop_without_end_is_ended(write: Any) -> None:
-    import subprocess
-    import sys
-
-    from tests.conftest import harness_environment
-
     model = write(inside=endless)
     configured(model)
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "convert", "c.yml", "--set", "reference.timeout_seconds=3"],
-        cwd=model.parent,
-        env=harness_environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
+    done = run_harness("convert", "c.yml", "--set", "reference.timeout_seconds=3", cwd=model.parent)
     assert done.returncode == 3
     assert "has loops, and was not converted and checked within 3 s" in done.stderr
 

@@ -26,8 +26,8 @@ validate: $(READY)
 	@$(BIN)/harness convert $(CONFIG) --if-needed $(SET)
 	@$(BIN)/harness validate $(CONFIG) $(SET) $(ARGS)
 
-# Two processes; a file's tests stay in one, so that what they share is made once.
-PARALLEL ?= -n 2 --dist loadfile
+# Two processes; a file's tests stay in one, so that what they share is made once. tests/conftest.py sets the order of files.
+PARALLEL ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 test: $(READY)
 	$(BIN)/python -m pytest -m "not shared and not walk" $(PARALLEL) $(ARGS)

@@ -22,6 +22,8 @@ from tests.preloaded.starting import server
 
 AT_ONCE, BEFORE_A_MERGE, EVERY_NIGHT, ACCEPT = (block.strip() for block in blocks("ci.md", "")[:4])
 
+pytestmark = pytest.mark.slow
+
 
 class Repository:
     """`configs/x.yml` as the page has it, 512 images, and a `harness` on the PATH."""

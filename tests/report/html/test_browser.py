@@ -35,6 +35,8 @@ FLAGS = (
 ATTACK = '<img src=x onerror="window.hacked=1"></script><script>window.hacked=1</script>\u202e"\' ' + "W" * 400
 NAMES = [f"animal {number}" for number in range(1001)]
 
+pytestmark = pytest.mark.slow
+
 
 def _chromium() -> str:
     """Return the browser; without one the tests skip, and on a CI machine that is a failure."""

@@ -10,8 +10,7 @@ from typing import Any
 from harness.backends.base import CannotEditError
 from harness.config import Preprocess
 from harness.config.steps import CropStep, Library, NormalizeStep, ResizeStep, Step
-
-_FILTERS = {"cubic": "bicubic"}  # the short form's word for it
+from harness.feeding.other_filters import with_filter
 
 
 def with_fault(preprocess: Preprocess, wrong: dict[str, Any]) -> Preprocess:
@@ -20,7 +19,13 @@ def with_fault(preprocess: Preprocess, wrong: dict[str, Any]) -> Preprocess:
     ``wrong``: `interpolation` changes the filter of the last resize; `crop_fraction` 1.0 leaves the crops out, and the
     last resize then makes the final size. Raises CannotEditError where that changes nothing or there is no such step.
     """
-    changed = preprocess.model_copy(update=wrong) if preprocess.is_short else _with_steps(preprocess, wrong)
+    if "interpolation" in wrong:
+        found = with_filter(preprocess, wrong["interpolation"])
+        if found is None:
+            raise CannotEditError("its steps have no resize")
+        changed = found
+    else:
+        changed = preprocess.model_copy(update=wrong) if preprocess.is_short else _with_steps(preprocess, wrong)
     if changed.pixels_key == preprocess.pixels_key:
         raise CannotEditError(f"the configuration itself has {wrong}")
     return changed
@@ -31,9 +36,6 @@ def _with_steps(preprocess: Preprocess, wrong: dict[str, Any]) -> Preprocess:
     resizes = [step["resize"] for step in steps if "resize" in step]
     if not resizes:
         raise CannotEditError("its steps have no resize")
-    if "interpolation" in wrong:
-        resizes[-1]["interpolation"] = _FILTERS.get(wrong["interpolation"], wrong["interpolation"])
-        resizes[-1].pop("sampling", None)  # at corners there is the filter bilinear alone
     if "crop_fraction" in wrong:
         if not any("crop" in step for step in steps):
             raise CannotEditError("its steps have no crop")

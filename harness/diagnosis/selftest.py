@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,10 +27,11 @@ from harness.disk.leftovers import temporary_folder
 from harness.engine.answers import Classes, settled
 from harness.engine.fetched import fetched
 from harness.engine.identity import PlannedModel, plan_models, task_for
-from harness.engine.yardstick import rounding_errors
+from harness.engine.yardstick import Compared, rounding_errors
 from harness.errors import ConfigError, DatasetError, DeviceError, ModelError
 from harness.feeding.contract import DECODED, fed_instead
 from harness.feeding.decode import pixels_of_first
+from harness.feeding.other_filters import other_filters
 from harness.feeding.pipeline import Prepared
 from harness.judging.gates import judge_model
 from harness.judging.judged import Judged
@@ -141,6 +143,7 @@ class _Bench:
         self._first = min(parity.images, self.count) if parity else self.count
         self._editor = facts_of(candidate.backend).editor
         self._other: NDArray[np.float64] | None = None
+        self._filtered: dict[tuple[object, int], Prepared] = {}
 
     def evaluate_faithful(self) -> None:
         """Run reference and candidate as configured."""
@@ -168,7 +171,7 @@ class _Bench:
         self._reference = self._classes.of(first, reference, self._applied.get(first.id))
         self._faithful = self._classes.of(second, faithful, self._applied.get(second.id))
         self._pixels_as_configured = pixels
-        self._yardstick = self._beside(second, pixels)
+        self._yardstick = self._beside(second, pixels, self._preprocess)
 
     def judge_faithful(self) -> list[GatePart]:
         """Return the verdicts on the faithful candidate and on the reference."""
@@ -248,7 +251,7 @@ class _Bench:
         declared = self._config.dataset.images is not None
         return Judged(model, outcome, reference, self._candidate.precision, self._whole, declared=declared)
 
-    def _beside(self, spec: ModelSpec, pixels: Prepared) -> Yardstick | None:
+    def _beside(self, spec: ModelSpec, pixels: Prepared, preprocess: Preprocess) -> Yardstick | None:
         """Return what the gate `parity` divides by, as a run of the candidate as it stands would measure it."""
         gate = self._gates.parity
         if gate is None or gate.yardstick is None:
@@ -257,9 +260,25 @@ class _Bench:
             return self._of_candidate(gate.yardstick, gate.images)
         try:
             first = pixels[: gate.images]
-            return Yardstick(rounding_errors(spec, self._applied.get(spec.id), self._classes, first, gate.yardstick))
+            compared = Compared(self._reference[: len(first)], self._by_other_filters(preprocess, len(first)))
+            applied = self._applied.get(spec.id)
+            found = rounding_errors(spec, applied, self._classes, first, gate.yardstick, compared)
+            return Yardstick(found.errors, changes=found.changes)
         except (ModelError, DeviceError) as error:
             return Yardstick(None, str(error), "inconclusive")  # no fault is caught by a yardstick that is missing
+
+    def _by_other_filters(self, preprocess: Preprocess, count: int) -> dict[str, Prepared]:
+        """Return the first images as a run would decode them with each other filter; none that a capsule lacks."""
+        found = {}
+        for name, other in other_filters(preprocess).items():
+            key = (other.pixels_key, count)
+            if key not in self._filtered:
+                with contextlib.suppress(CannotEditError, DatasetError):
+                    self._refuse_missing(other, name)
+                    self._filtered[key] = self._pixels(other, count)
+            if key in self._filtered:
+                found[name] = self._filtered[key]
+        return found
 
     def _of_candidate(self, name: str, images: int) -> Yardstick:
         """Return the errors of another candidate, which has no fault."""
@@ -282,9 +301,11 @@ class _Bench:
         """
         if fault.label_shift:
             return self._faithful[:count], self._yardstick
-        pixels = self._pixels_as_configured[:count]
+        pixels, preprocess = self._pixels_as_configured[:count], self._preprocess
         if fault.preprocess:
-            pixels = self._pixels_with(fault.preprocess, count)
+            preprocess = with_fault(self._preprocess, fault.preprocess)
+            self._refuse_missing(preprocess, fault.preprocess)
+            pixels = self._pixels(preprocess, count)
         if fault.pixels:
             pixels = fault.pixels(pixels)
         spec = dataclasses.replace(self._planned[self._candidate.id].spec, cache_dir=None)
@@ -303,20 +324,19 @@ class _Bench:
             title = facts_of(self._candidate.backend).title
             raise CannotEditError(f"the graph of a model of {title} is not edited; give an IR of it as a candidate")
         if fault.edit is None:
-            probabilities, beside = self._infer(spec, pixels), self._beside(spec, pixels)
+            probabilities, beside = self._infer(spec, pixels), self._beside(spec, pixels, preprocess)
         else:
             with temporary_folder("selftest") as folder:
                 model, output = load_target(self._editor or "")(spec.model, spec.output or "", fault.edit, folder)
                 spec = dataclasses.replace(spec, model=model, output=output or None, model_sha256=None)
-                probabilities, beside = self._infer(spec, pixels), self._beside(spec, pixels)
+                probabilities, beside = self._infer(spec, pixels), self._beside(spec, pixels, preprocess)
         return fault.probabilities(probabilities) if fault.probabilities else probabilities, beside
 
-    def _pixels_with(self, wrong: dict[str, Any], count: int) -> Prepared:
-        preprocess = with_fault(self._preprocess, wrong)
+    def _refuse_missing(self, preprocess: Preprocess, wrong: object) -> None:
+        """Raise CannotEditError where a capsule has no pixels that were made so."""
         capsule = capsule_at(self._config.dataset.path)
         if capsule is not None and not capsule.contents.encoded and not capsule.has_pixels(preprocess):
             raise CannotEditError(f"{capsule.path} has no pixels with {wrong}; make the capsule with --encoded")
-        return self._pixels(preprocess, count)
 
     def _cast(self, pixels: Prepared, change: Change) -> Prepared:
         """Return float32 pixels for which the candidate's network sees values that are cast after mean and scale."""

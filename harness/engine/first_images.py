@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.config import Preprocess
 from harness.engine.lane import Lane
 from harness.engine.run import Run
 from harness.feeding.decode import Decoded, Decoder
@@ -17,7 +18,10 @@ class FirstImages:
 
     def of(self, lane: Lane, count: int) -> Decoded:
         """Return the first ``count`` images as a model's preprocessing makes them, bad ones among them."""
-        own = self._run.config.dataset.preprocess if lane.preprocess is None else lane.preprocess
+        return self.by(self._run.config.dataset.preprocess if lane.preprocess is None else lane.preprocess, count)
+
+    def by(self, own: Preprocess, count: int) -> Decoded:
+        """Return the first ``count`` images as a preprocessing makes them."""
         key = (own.pixels_key, count)
         if key not in self._kept:
             with Decoder(self._run.images, own, threads=cores()) as decoder:

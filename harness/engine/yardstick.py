@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.backends.base import ModelSpec, Pixels
+from harness.backends.base import Backend, ModelSpec, Pixels, Probabilities
 from harness.backends.opening import open_rounded
 from harness.config.gates import PRECISIONS
 from harness.engine.answers import Classes
 from harness.engine.first_images import FirstImages
+from harness.engine.input_changes import input_changes
 from harness.engine.lane import Lane
 from harness.engine.run import Run
 from harness.errors import DeviceError, ModelError
+from harness.feeding.other_filters import other_filters
 from harness.feeding.outputs import Applied
 from harness.metrics.outcome import absolute_difference
-from harness.record.schema import YardstickPart
+from harness.record.schema import InputChange, YardstickPart
 
 # Random roundings of the weights, where they are random: all images share each of them, so that one would say little.
 DRAWS = {"f16": 4, "bf16": 4, "int8": 1}
@@ -40,10 +45,37 @@ def _measured(run: Run, lane: Lane, first: FirstImages, precision: str, count: i
     decoded = first.of(lane, _first_rows(run, count))
     classes = Classes.common(run.config.dataset.background_class, [each.spec.background for each in run.models.lanes])
     try:
-        errors = rounding_errors(lane.spec, lane.applied, classes, decoded.pixels[decoded.good], precision)
-        return YardstickPart(model=lane.spec.id, yardstick=precision, errors=tuple(errors.tolist()))
+        good = decoded.good
+        compared = _compared_with(run, lane, first, len(good), good, classes)
+        found = rounding_errors(lane.spec, lane.applied, classes, decoded.pixels[good], precision, compared)
+        return YardstickPart(
+            model=lane.spec.id, yardstick=precision, errors=tuple(found.errors.tolist()), input_changes=found.changes
+        )
     except (ModelError, DeviceError) as error:
         return YardstickPart(model=lane.spec.id, yardstick=precision, error=str(error))
+
+
+def _compared_with(
+    run: Run, lane: Lane, first: FirstImages, rows: int, good: NDArray[np.bool_], classes: Classes
+) -> Compared | None:
+    """Return the reference's answers to the good images and their pixels by other filters; None without answers."""
+    reference = next((each for each in run.models.lanes if each.role == "reference"), None)
+    if reference is None:
+        return None
+    decoded = first.of(reference, rows)
+    if not (decoded.good == good).all():  # bad for one preprocessing only
+        return None
+    digests = tuple(digest for digest, kept in zip(decoded.image_digests, good.tolist(), strict=True) if kept)
+    try:
+        raw = reference.answer(decoded.pixels[good], digests).raw
+    except (ModelError, DeviceError):  # recorded without these, or on another machine
+        return None
+    own = run.config.dataset.preprocess if lane.preprocess is None else lane.preprocess
+    others = {name: first.by(other, rows) for name, other in other_filters(own).items()}
+    return Compared(
+        classes.of(reference.spec, raw, reference.applied),
+        {name: other.pixels[good] for name, other in others.items() if (other.good == good).all()},
+    )
 
 
 def _first_rows(run: Run, count: int) -> int:
@@ -55,22 +87,57 @@ def _first_rows(run: Run, count: int) -> int:
     return kept[-1] + 1 if kept else 0
 
 
+@dataclass(frozen=True)
+class Compared:
+    """The reference's probabilities of the common classes, and the candidate's images by other filters."""
+
+    reference: Probabilities
+    others: Mapping[str, Pixels]
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """What rounding does to each image's probabilities, and what known changes of the input have to do with the error.
+
+    ``errors``: float64 (n,), the mean absolute differences.
+    """
+
+    errors: NDArray[np.float64]
+    changes: tuple[InputChange, ...] = ()
+
+
 def rounding_errors(
-    spec: ModelSpec, applied: Applied | None, classes: Classes, pixels: Pixels, precision: str
-) -> NDArray[np.float64]:
-    """Return float64 (n,): how far rounding moves each image's probabilities, as their mean absolute difference.
+    spec: ModelSpec,
+    applied: Applied | None,
+    classes: Classes,
+    pixels: Pixels,
+    precision: str,
+    compared: Compared | None = None,
+) -> Rounding:
+    """Return how far rounding moves each image's probabilities, as their mean absolute difference.
 
     It is the root mean square over the ``DRAWS`` of a precision. ``pixels``: (n, height, width, 3) as the model takes
     them. Raises ModelError where the network cannot be rounded, or gives a number that is not finite.
     """
     if not len(pixels):
-        return np.empty(0)
-    answers = []
+        return Rounding(np.empty(0))
+
+    def answer(backend: Backend, given: Pixels) -> Probabilities:
+        with np.errstate(invalid="ignore", over="ignore"):
+            return classes.of(spec, backend.infer(given), applied)
+
+    def unrounded(other: ModelSpec) -> Backend:
+        return open_rounded(other, precision, 0)
+
+    answers: list[Probabilities] = []
+    changes: tuple[InputChange, ...] = ()
     for draw in range(1 + DRAWS[precision]):
-        with open_rounded(spec, precision, draw) as backend, np.errstate(invalid="ignore", over="ignore"):
-            answers.append(classes.of(spec, backend.infer(pixels), applied))
+        with open_rounded(spec, precision, draw) as backend:
+            answers.append(answer(backend, pixels))
+            if compared is not None and not draw:
+                changes = input_changes(spec, backend, unrounded, answer, pixels, compared.reference, compared.others)
     moved = np.array([absolute_difference(answer, answers[0])[1] for answer in answers[1:]])
     found: NDArray[np.float64] = np.sqrt(np.square(moved).mean(axis=0))
     if not np.isfinite(found).all():
         raise ModelError(f"{spec.id}: rounded to {precision}, its network gives numbers that are not finite")
-    return found
+    return Rounding(found, changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,13 @@ from harness.config.gates import ParityGate
 from harness.judging.judged import Judged, not_applicable
 from harness.metrics.outcome import Outcome
 from harness.record.figures import gate_part
-from harness.record.schema import Figure, GatePart, Verdict, YardstickPart
+from harness.record.schema import Figure, GatePart, InputChange, Verdict, YardstickPart
 
 GATE = "parity"
 JUDGED = ("mean_ratio", "rms_ratio")  # the first sees many small errors, the second a few large ones
+SHARE = "input_change_share"
+_SHARE = 0.5  # of a change: less than half of it is another fault, or none
+_SURE = 3.3  # standard errors: by chance one time in 2,000
 _SHOWN = ("median_ratio", "percentile95_ratio")
 
 
@@ -22,19 +26,22 @@ _SHOWN = ("median_ratio", "percentile95_ratio")
 class Yardstick:
     """The error of each of the gate's images, float64; None: there is none, and ``reason`` says why.
 
-    ``verdict``: that of the gate then.
+    ``verdict``: that of the gate then; ``changes``: of the candidate's input, where they were measured.
     """
 
     errors: NDArray[np.float64] | None
     reason: str = ""
     verdict: Verdict = "error"
+    changes: tuple[InputChange, ...] = ()
 
 
 def of_precision(part: YardstickPart | None, precision: str) -> Yardstick:
     """Return what was measured of a candidate's own network."""
     if part is None or part.yardstick != precision:
         return Yardstick(None, "its yardstick was not measured")
-    return Yardstick(None, part.error) if part.error is not None else Yardstick(np.array(part.errors, np.float64))
+    if part.error is not None:
+        return Yardstick(None, part.error)
+    return Yardstick(np.array(part.errors, np.float64), changes=part.input_changes)
 
 
 def of_candidate(name: str, outcome: Outcome | None, images: int) -> Yardstick:
@@ -84,7 +91,8 @@ def judge_ratio(judged: Judged, gate: ParityGate, yardstick: Yardstick) -> GateP
     if not yardstick.errors.any():
         return said("inconclusive", f"its yardstick {name} moves no answer; state `max_abs_diff` without `yardstick`")
     found = ratios(errors, yardstick.errors)
-    verdict = verdict_of([found[each] for each in JUDGED], gate.max_ratio)
+    mending = mending_change(yardstick.changes)
+    verdict = verdict_of([found[each] for each in JUDGED], gate.max_ratio, mending)
     measured = [
         figures[0],
         *(figure.model_copy(update={"value": found[figure.name]}) for figure in figures[1:]),
@@ -95,12 +103,27 @@ def judge_ratio(judged: Judged, gate: ParityGate, yardstick: Yardstick) -> GateP
         f"the error on the first {len(errors)} images at {judged.precision} is {mean} times (root mean square: {rms} "
         f"times) that of {name}, limit {gate.max_ratio:g}"
     )
+    if mending is not None:
+        measured.append(Figure(name=SHARE, value=mending.share, unit=""))
+        reason += (
+            f"; its error is that of other input: {mending.change} would take away {mending.share:.2f} of it "
+            f"(standard error {mending.uncertainty:.2g})"
+        )
     return gate_part(GATE, judged.model, verdict, reason, measured)
 
 
-def verdict_of(found: list[float], most: float) -> Verdict:
-    """Return whether each ratio is within the limit; the boundary passes."""
-    return "pass" if all(value <= most for value in found) else "fail"
+def mending_change(changes: Sequence[InputChange]) -> InputChange | None:
+    """Return the change of the input that surely is in the error, to the larger part; None where there is none.
+
+    The surest one; a share that no noise hides is at least ``_SURE`` standard errors.
+    """
+    sure = [each for each in changes if each.share >= _SHARE and each.share >= _SURE * each.uncertainty]
+    return max(sure, key=lambda each: each.share / each.uncertainty if each.uncertainty else np.inf, default=None)
+
+
+def verdict_of(found: list[float], most: float, mending: InputChange | None = None) -> Verdict:
+    """Return whether each ratio is within the limit, the boundary included, and no change of the input mends it."""
+    return "pass" if mending is None and all(value <= most for value in found) else "fail"
 
 
 def _beside(measured: float, limit: float) -> str:

@@ -76,6 +76,8 @@ def _cause(tried: Sequence[StabilityPass], beyond: Sequence[StabilityPass], gate
         return "the answers depend on how many requests are in flight"
     if broke <= {"batch", "in_flight"}:
         return "the answers depend on what is computed at the same time"
+    if not broke & {"again", "later"}:
+        return "the answers depend on which images are computed together, or on their order"
     if broke == {"later"}:
         return f"the answers changed in the end (beyond {gate.max_abs_diff:g})"
     return "the answers change from some pass on"

@@ -17,7 +17,7 @@ from harness.judging.equal import differing, same_number
 from harness.judging.flips_gate import GATE as FLIPS
 from harness.judging.flips_gate import Sample, shares, verdict_of
 from harness.judging.judged import one_weighs_more
-from harness.judging.ratio_gate import JUDGED, of_precision
+from harness.judging.ratio_gate import JUDGED, mending_change, of_precision
 from harness.judging.ratio_gate import verdict_of as ratio_verdict
 from harness.judging.rules import Rules
 from harness.judging.self_check import good_images
@@ -200,6 +200,7 @@ class _Stated:
     def _ratio(self, gate: ParityGate, name: str) -> Verdict:
         """Judge by the ratios as they are stated, where they can be those of the errors that the record has."""
         assert self.own is not None
+        mending = None
         if name in PRECISIONS:
             own = {item.model: item for item in self.record.yardsticks}
             yardstick = of_precision(own.get(self.part.id), name)
@@ -208,7 +209,7 @@ class _Stated:
                 return yardstick.verdict
             if not any(errors):
                 return "inconclusive"
-            mean = sum(errors) / len(errors)
+            mean, mending = sum(errors) / len(errors), mending_change(yardstick.changes)
         elif any(part.id == name and part.status == "ok" for part in self.record.models):
             other = next((item for item in self.record.comparisons if item.candidate == name), None)
             mean = (other.mean_abs_diff or 0.0) if other else 0.0
@@ -222,7 +223,7 @@ class _Stated:
         whole = good_images(self.record) == self.total <= gate.images
         if whole and not same_number(found[0], (self.own.mean_abs_diff or 0.0) / mean):
             return "error"
-        return ratio_verdict([value for value in found if value is not None], gate.max_ratio)
+        return ratio_verdict([value for value in found if value is not None], gate.max_ratio, mending)
 
     def _drop(self, gate: DropGate | None) -> Verdict:
         if gate is None or (self.rules.certify is not None and self.total != self.whole):

@@ -314,15 +314,29 @@ class StabilityPart(_Part):
     absent: str | None = None
 
 
+class InputChange(_Part):
+    """A change of a candidate's input, and how much of it is in the error of its own network without rounding.
+
+    ``share``: 1 where the change takes the error away, around 0 where it has nothing to do with it; ``uncertainty``:
+    its standard error over the images.
+    """
+
+    change: str
+    share: Annotated[float, Field(allow_inf_nan=False)]
+    uncertainty: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)]
+
+
 class YardstickPart(_Part):
     """What rounding to a precision does to a candidate's own network, which its gate `parity` is judged by.
 
-    ``errors``: of each image that the gate looks at, the mean absolute difference over all probabilities.
+    ``errors``: of each image that the gate looks at, the mean absolute difference over all probabilities;
+    ``input_changes``: empty where the reference's answers could not be had again, and in old records.
     """
 
     model: str
     yardstick: str
     errors: tuple[Annotated[NonNegativeFloat, Field(allow_inf_nan=False)], ...] = ()
+    input_changes: tuple[InputChange, ...] = ()
     error: str | None = Field(None, description="Why there is none.")
 
 

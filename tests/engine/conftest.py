@@ -28,7 +28,7 @@ OUTPUTS = 5
 SIDE = 4
 
 
-def probabilities_of(pixels: Pixels, power: float = 1.0) -> Probabilities:
+def probabilities_of(pixels: Pixels, power: float | NDArray[Any] = 1.0) -> Probabilities:
     """Give class p % 5 most, where p is the first value of the image; ``power`` makes another model of it."""
     first = pixels[:, 0, 0, 0].astype(np.int64)
     scores = np.ones((len(pixels), OUTPUTS))

@@ -23,6 +23,8 @@ from tests.backends.fake import FACTS
 from tests.engine.conftest import FakeModel, Fakes, probabilities_of
 from tests.engine.test_session import LABELS, Change, Project, values_for
 
+IN_BATCHES = ("fixed to 3", "wrong beside others", "wrong last batch", "swapped rows")
+
 
 class FaultyModel(FakeModel):
     """The candidate misbehaves as ``fault`` says; counts are of one loaded model, so each load starts anew."""
@@ -32,7 +34,9 @@ class FaultyModel(FakeModel):
     def load(self) -> Loaded:
         self._calls, self._last = 0, -1
         self._asked: set[int] = set()
-        self._batch = 3 if self.fault in ("fixed to 3", "wrong beside others") else self.spec.batch or 1
+        self._batch = 3 if self.fault in IN_BATCHES else self.spec.batch or 1
+        if self.fault == "wrong in a batch that is not full":
+            self._batch = self.spec.batch or 4  # of the eight images, two whole batches
         if self.fault == "cannot compile" and self.spec.batch is not None and self.spec.id == "ir":
             raise DeviceError("ir: NPU cannot compile a batch of 4\nmore")
         if self.fault == "fixed batch" and self.spec.id == "ir" and self._batch != 1:
@@ -41,7 +45,7 @@ class FaultyModel(FakeModel):
 
     def _infer(self, pixels: Pixels) -> Probabilities:
         right = super()._infer(pixels)
-        if self.spec.id != "ir":
+        if not self.spec.id.startswith("ir"):
             return right
         self._calls += 1
         wrong = np.roll(right, 1, axis=1)
@@ -50,12 +54,10 @@ class FaultyModel(FakeModel):
             seen = np.array([value in self._asked for value in first])
             self._asked |= set(first.tolist())
             return np.where(seen[:, None], wrong, right)
-        if self.fault == "wrong batch":
-            return wrong if self._batch > 1 else right
-        if self.fault == "wrong beside others":
-            return wrong if len(pixels) > 1 else right
-        if self.fault == "wrong in flight":
-            return wrong if len(pixels) > self._batch else right
+        if self._wrong_by_batch(len(pixels)) or self._wrong_by_hints():
+            return wrong
+        if self.fault == "swapped rows" and len(pixels) == 3:
+            return np.ascontiguousarray(right[::-1])
         if self.fault == "order-dependent":
             before = np.concatenate([[self._last], first[:-1]])
             self._last = int(first[-1])
@@ -67,11 +69,26 @@ class FaultyModel(FakeModel):
             self.loaded = dataclasses.replace(self.loaded, effective_precision="bf16" if self._calls > 10 else "f32")
         if self.fault == "drift":
             return np.asarray(probabilities_of(pixels, 1.01 + self._calls / 1000), np.float32)
-        if self.fault == "nan" and self._calls > 10:
+        if self._not_finite():
             return np.full_like(right, np.nan)
         if self.fault == "fails" and self._calls > 10:
             raise ModelError("ir: the device was lost")
-        return right
+        return wrong if self.fault == "wrong after a while" and self._calls > 20 else right
+
+    def _wrong_by_batch(self, asked: int) -> bool:
+        return {
+            "wrong batch": self._batch > 1,
+            "wrong beside others": asked > 1,
+            "wrong in flight": asked > self._batch,
+            "wrong last batch": asked < 3,
+            "wrong in a batch that is not full": self._batch > 1 and asked < self._batch,
+        }.get(self.fault, False)
+
+    def _wrong_by_hints(self) -> bool:
+        return self.fault == "wrong at its own hints" and self.spec.hints == "device"
+
+    def _not_finite(self) -> bool:
+        return {"nan": self._calls > 10, "nan at times": self._calls % 13 == 0}.get(self.fault, False)
 
 
 @pytest.fixture
@@ -124,6 +141,15 @@ def test_a_model_without_a_fault_passes_with_every_change_tried(project: Project
         ("drift", "the answers drift", {"again", "order", "in_flight", "later", "batch"}),
         ("says another precision", "precision f32 became bf16", set()),
         ("nan", "repeating an image gives a different answer", {"again", "order", "in_flight", "later"}),
+        ("nan at times", "repeating an image gives a different answer", {"again", "later"}),
+        ("wrong after a while", "the answers change from some pass on", {"order", "in_flight", "later"}),
+        (
+            "wrong last batch",
+            "the answers depend on which images are computed together",
+            {"order", "batch", "in_flight"},
+        ),
+        ("swapped rows", "the answers depend on which images are computed together", {"order", "batch", "in_flight"}),
+        ("wrong in a batch that is not full", "the answers depend on the batch", {"batch"}),
     ],
 )
 def test_each_fault_is_caught_by_name(project: Project, fault: str, cause: str, broke: set[str]) -> None:
@@ -139,6 +165,23 @@ def test_each_fault_is_caught_by_name(project: Project, fault: str, cause: str, 
     assert all(item.worst[0].image.endswith(".png") for item in part.passes if item.differing)
     assert record.matrix is not None
     assert (record.matrix.may_ship, "stability failed for ir" in record.matrix.reason) == ((), True)
+
+
+def test_a_fault_at_the_own_hints_of_a_device_costs_the_row_that_people_ship(project: Project) -> None:
+    FaultyModel.fault = "wrong at its own hints"
+    runner = "tests.engine.test_stability:FaultyModel"
+    register(dataclasses.replace(FACTS, runner=runner, properties=True))
+
+    def change(data: dict[str, Any]) -> None:
+        data["candidates"][0]["deployment"] = True
+        data["gates"] = {"parity": {"images": 8}, "target": None, "stability": {"images": 8}}
+        data["gates"]["drop"] = {"top1_max_pp": 1.0, "top5_max_pp": 99.0}
+
+    record = project.validate(change)
+    verdicts = {(gate.model, gate.gate): gate.verdict for gate in record.gates if gate.model.startswith("ir")}
+    assert (verdicts["ir", "drop"], verdicts["ir-deployment", "drop"]) == ("pass", "fail")
+    assert (verdicts["ir", "stability"], verdicts["ir-deployment", "stability"]) == ("pass", "pass")
+    assert record.exit_code == 1
 
 
 def test_slow_drift_within_the_limit_at_first_is_caught_at_the_end(project: Project) -> None:

@@ -83,6 +83,38 @@ def test_the_error_is_divided_by_that_of_the_rounded_network(project: Project, p
     assert gate_of(project.validate(by(precision, float(0.5 * wanted)))).verdict == "fail"
 
 
+class Scaled(Rounded):
+    """The candidate's network, which takes pixels that are no whole numbers."""
+
+    takes_floating = True
+
+    def _infer(self, pixels: Pixels) -> Probabilities:
+        assert self.spec.rounding is not None
+        return by_value(pixels, 1.01 + self.spec.rounding[1] / 500)
+
+
+def by_value(pixels: Pixels, power: float) -> Probabilities:
+    """Return what moves a little with the value itself, whole number or not."""
+    return probabilities_of(pixels, power + pixels[:, 0, 0, :1] / 1000)
+
+
+@pytest.mark.parametrize("answers", ["cached", "asked for again"])
+def test_known_changes_of_the_input_are_measured_against_the_reference(project: Project, answers: str) -> None:
+    facts = dataclasses.replace(FACTS, runner="tests.engine.conftest:FakeModel")
+    register(dataclasses.replace(facts, rounder="tests.engine.test_yardstick:Scaled"))
+    record = project.validate(by("int8", 1000), use_cache=answers == "cached")
+    (part,) = record.yardsticks
+    shares = {each.change: each.share for each in part.input_changes}
+    assert set(shares) == {"pixel values times 256/255", "pixel values times 255/256"}
+    values = np.array(values_for(LABELS)[:8], np.float32)[:, None, None, None]
+    reference, fed = (each.astype(np.float64) for each in (probabilities_of(values, 1.0), by_value(values, 1.01)))
+    step = by_value(values * np.float32(256 / 255), 1.01) - fed
+    root = np.sqrt(reference * (1 - reference))
+    wanted, *_ = np.linalg.lstsq((step / root).reshape(-1, 1), ((reference - fed) / root).reshape(-1), rcond=None)
+    assert shares["pixel values times 256/255"] == pytest.approx(float(wanted[0]), rel=1e-3)
+    assert shares["pixel values times 255/256"] == -shares["pixel values times 256/255"]
+
+
 @pytest.mark.parametrize("policy", ["skip", "wrong"])
 def test_bad_images_have_no_part_in_it(project: Project, policy: str) -> None:
     values = [*values_for(LABELS)]

@@ -9,7 +9,7 @@ from harness.config.gates import ParityGate
 from harness.judging.judged import Judged
 from harness.judging.ratio_gate import Yardstick, judge_ratio, of_candidate, of_precision, ratios
 from harness.metrics.outcome import Outcome, score, with_bad_rows
-from harness.record.schema import GatePart, YardstickPart
+from harness.record.schema import GatePart, InputChange, YardstickPart
 
 
 def outcome(errors: list[float], good: list[bool] | None = None) -> Outcome:
@@ -97,3 +97,18 @@ def test_another_candidate_is_a_yardstick_by_its_own_errors() -> None:
     found = of_candidate("gpu", outcome([0.25, 0.125, 0.5]), 2)
     assert found.errors is not None
     assert found.errors.tolist() == [0.25, 0.125]
+
+
+@pytest.mark.parametrize(
+    ("share", "uncertainty", "verdict"),
+    [(0.5, 0.1, "fail"), (0.499, 0.1, "pass"), (1.0, 1 / 3.3, "fail"), (1.0, 0.31, "pass"), (-1.0, 0.01, "pass")],
+)
+def test_a_change_of_the_input_that_mends_the_error_fails_it(share: float, uncertainty: float, verdict: str) -> None:
+    changes = (
+        InputChange(change="the resize filter area", share=share, uncertainty=uncertainty),
+        InputChange(change="pixel values times 256/255", share=0.1, uncertainty=0.5),
+    )
+    found = judge([1 / 64], Yardstick(np.array([1 / 64]), changes=changes))
+    assert found.verdict == verdict
+    assert ("the resize filter area would take away" in found.reason) == (verdict == "fail")
+    assert (found.measured or {}).get("input_change_share") == (share if verdict == "fail" else None)

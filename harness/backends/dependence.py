@@ -69,8 +69,16 @@ def refuse_dependence(
     except ModelError:
         return
     difference = float(np.abs(first - second).max()) if first.size else 0.0
-    if difference > _LARGEST * max(1.0, float(np.abs(first).max(initial=0))):
+    if difference <= _LARGEST * max(1.0, float(np.abs(first).max(initial=0))):
+        return
+    same = [rows_of(spec, run(one), shape[0])[0] for _ in range(2)]
+    alone = float(np.abs(same[0] - same[1]).max())
+    if alone > difference / 10:
         raise ModelError(
-            f"{spec.model}: in training mode, its answer to an image changes by {difference:.2g} with the other images "
-            f"of the batch, or from call to call; {mend}"
+            f"{spec.model}: its answer to the same images changes by {alone:.2g} from call to call, so it keeps a "
+            f"state (as recurrent layers may) or draws numbers (as a dropout in training does); {mend}"
         )
+    raise ModelError(
+        f"{spec.model}: in training mode, its answer to an image changes by {difference:.2g} with the other images of "
+        f"the batch; {mend}"
+    )

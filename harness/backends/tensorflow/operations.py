@@ -12,13 +12,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.backends.dependence import batch_statistics, random_operation
+from harness.backends.dependence import batch_statistics, kept_state, random_operation
 from harness.backends.tensorflow.known_operations import CONTROL, LISTS, PLAIN
 from harness.errors import ModelError
 
 FREEZE = "freeze the graph for inference"
 # They give something else at every call: what is left of a training graph.
 _RANDOM = re.compile(r"^(Stateless)?(Random|TruncatedNormal|ParameterizedTruncatedNormal|Multinomial|Stateful.*Random)")
+# They change a variable: counters, moving means, optimisers.
+_CHANGES = re.compile(
+    r"^(Assign|(Resource)?(Apply|SparseApply|CountUpTo|Scatter(Nd)?(Add|Sub|Mul|Div|Min|Max|Update)$))"
+)
 # Named first where there are several: the others only lead to it.
 _WORST = re.compile(r"File|Print|PyFunc|Restore|Save|Debug|Rpc|Remote|Reader|Dataset|Iterator|Summary|^Var")
 _VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp", "ReadVariableOp", "TemporaryVariable"})
@@ -91,6 +95,8 @@ def refuse_operations(found: Operations, path: object, allow: frozenset[str] = f
     node = next((node for node in unknown if _WORST.search(node.op)), unknown[0])
     if node.op in _VARIABLES:
         raise ModelError(f"{path}: not frozen ('{node.name}' is a variable); freeze the graph with its checkpoint")
+    if _CHANGES.match(node.op):
+        raise kept_state(path, node.name, node.op, FREEZE)
     if _RANDOM.match(node.op):
         raise random_operation(path, node.name, node.op, f"{FREEZE}, or write `allow_ops: [{node.op}]`")
     raise ModelError(

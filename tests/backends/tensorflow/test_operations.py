@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.backends.tensorflow.known_operations import CONTROL, LISTS, PLAIN
-from harness.backends.tensorflow.operations import Operations, refuse_operations
+from harness.backends.tensorflow.operations import Operation, Operations, refuse_operations
 from harness.errors import ModelError
 
 
@@ -112,3 +112,26 @@ def test_what_reaches_outside_is_refused(tensorflow: Any, name: str, in_function
         refuse_operations(Operations.of(graph), "m.pb")
     if name != "VarHandleOp":
         refuse_operations(Operations.of(graph), "m.pb", frozenset({name}))
+
+
+def test_what_changes_a_variable_is_said_to_keep_a_value(registered: dict[str, Any]) -> None:
+    changes = {
+        name
+        for name, operation in registered.items()
+        if any(argument.is_ref for argument in operation.output_arg)
+        and any(argument.is_ref for argument in operation.input_arg)
+        and name.startswith(("Assign", "Scatter", "Apply", "SparseApply", "CountUpTo"))
+    }
+    changes |= {
+        "AssignVariableOp",
+        "AssignAddVariableOp",
+        "AssignSubVariableOp",
+        "ResourceScatterAdd",
+        "ResourceApplyAdam",
+    }
+    assert len(changes) > 30
+    for name in sorted(changes):
+        with pytest.raises(
+            ModelError, match=rf"refused, 'mean' \({name}\) keeps a value from call to call, .*; freeze"
+        ):
+            refuse_operations(Operations((Operation("mean", name),), {}), "g.pb")

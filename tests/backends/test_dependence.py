@@ -19,12 +19,14 @@ SPEC = ModelSpec("m", "m.bin", Input(color="RGB"), None, 8, 3)
 
 
 def plain(pixels: Pixels) -> NDArray[Any]:
-    return pixels.mean((1, 2)) / 255
+    found: NDArray[Any] = pixels.mean((1, 2)) / 255
+    return found
 
 
 def of_the_batch(pixels: Pixels) -> NDArray[Any]:
     found = plain(pixels)
-    return found - found.mean(0)
+    found -= found.mean(0)
+    return found
 
 
 def stateful() -> Run:

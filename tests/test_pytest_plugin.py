@@ -205,11 +205,11 @@ def test_conversion(accuracy):
     session.pytester.makepyfile(test_it=test)
     session.pytester.runpytest_subprocess("-p", "harness.pytest_plugin").assert_outcomes(failed=1)
     with (session.pytester.path / "lock").open() as lock:
-        for attempt in range(100):
+        for attempt in range(1200):
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:  # a killed process needs a moment
-                assert attempt < 99, "the child is still alive"
+                assert attempt < 1199, "the child is still alive"
                 time.sleep(0.05)
             else:
                 break

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -88,23 +89,21 @@ def test_what_a_validation_writes_itself_is_no_change(tmp_path: Path, run: Any) 
     assert time.monotonic() - started >= 2 * POLL
 
 
-def test_a_file_is_waited_for_until_it_is_whole(tmp_path: Path) -> None:
+def test_a_file_is_waited_for_until_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = tmp_path / "a.xml"
     model.write_bytes(b"old")
     known = watching.snapshot(tmp_path)
+    written = model.open("wb", buffering=0)
+    parts = [b"part "] * 12
 
-    def write_slowly() -> None:
-        with model.open("wb", buffering=0) as stream:
-            for _ in range(12):
-                time.sleep(POLL / 2)
-                stream.write(b"part ")
+    def pause(seconds: float) -> None:  # something is written between each look and the next, until it is whole
+        assert seconds == POLL
+        if parts:
+            written.write(parts.pop())
 
-    writer = threading.Thread(target=write_slowly)
-    writer.start()
-    found = watching.settled(tmp_path, known, poll_seconds=POLL)
-    assert not writer.is_alive() or found[model][0] == 60
-    writer.join()
-    assert found[model][0] == 60
+    monkeypatch.setattr(watching, "time", SimpleNamespace(sleep=pause))
+    with written:
+        assert watching.settled(tmp_path, known, poll_seconds=POLL)[model][0] == 60
 
 
 @pytest.mark.parametrize("how", ["moved over it", "copied into it"])

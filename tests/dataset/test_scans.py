@@ -32,10 +32,10 @@ def test_what_encoders_write_is_read() -> None:
 
 def test_a_thousand_empty_scans_are_refused_at_once() -> None:
     data = progressive(2000, 2000, 1000)
-    start = time.monotonic()
+    start = time.thread_time()  # whatever else the machine does
     with pytest.raises(HeaderError, match="too many scans: a JPEG of 2000x2000 pixels with 65 scans or more"):
         read_header(data)
-    assert time.monotonic() - start < 1
+    assert time.thread_time() - start < 1
 
 
 def test_fewer_scans_over_more_pixels_are_refused_too() -> None:

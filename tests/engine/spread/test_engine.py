@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -189,8 +190,21 @@ def test_only_the_first_workers_load_before_they_are_asked(fake_backend: dict[st
 
 
 def test_a_worker_that_hangs_is_ended_and_its_shard_done_by_another(
-    fake_backend: dict[str, Any], make_work: MakeWork
+    fake_backend: dict[str, Any], make_work: MakeWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Time passes only while nobody answers, so that a busy machine is no worker that hangs."""
+    clock = [0.0]
+
+    class Timed(InProcess):
+        def wait(self, tickets: Sequence[int], seconds: float) -> list[int]:
+            found = super().wait(tickets, seconds)
+            clock[0] += 0.0 if found else 0.1
+            return found
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    monkeypatch.setattr("harness.engine.spread.staff.time", SimpleNamespace(monotonic=lambda: clock[0], sleep=sleep))
     work = make_work()
     hung: list[int] = []
 
@@ -200,7 +214,8 @@ def test_a_worker_that_hangs_is_ended_and_its_shard_done_by_another(
             return "hang"
         return None
 
-    found = list(engine_for(work, InProcess(script), timeout_seconds=0.3).run(tasks_of(work)))
+    found = list(engine_for(work, Timed(script), timeout_seconds=0.3).run(tasks_of(work)))
+    assert clock[0] > 0.3
     assert hung == [2]
     assert_equal(found, locally(work))
 

@@ -61,7 +61,10 @@ class RoundedBackend(OpenVINOBackend):
             item.replace_source_output(ov.opset13.constant(kept).output(0))
         if quantised and not draw:
             for node in quantised:
-                node.output(0).replace(_unrounded(ov, node))
+                instead = _unrounded(ov, node)
+                for stored in _stored_whole(node):
+                    stored.output(0).replace(instead)
+                node.output(0).replace(instead)
         elif draw and not quantised:
             fewer = _in_8_bits if precision == "int8" else partial(_in_fewer_bits, bits=_FRACTION[precision])
             for port in list(_activations(model, constants)):
@@ -135,6 +138,21 @@ def _quantised(model: Any, constants: _Constants) -> Iterator[Any]:
     for node in model.get_ordered_ops():
         if node.get_type_name() == "FakeQuantize" and not constants.has(node.input_value(0)):
             yield node
+
+
+def _stored_whole(node: Any) -> list[Any]:
+    """Return what makes whole numbers of the levels, and is made real values of again: ONNX's pairs of nodes."""
+    readers = [port.get_node() for port in node.output(0).get_target_inputs()]
+    whole = [item for item in readers if item.get_type_name() == "Convert" and _is_integer(item)]
+    return [item for item in whole if all(_makes_real(port.get_node()) for port in item.output(0).get_target_inputs())]
+
+
+def _is_integer(node: Any) -> bool:
+    return bool(node.get_output_element_type(0).is_integral())
+
+
+def _makes_real(node: Any) -> bool:
+    return node.get_type_name() == "Convert" and not _is_integer(node)
 
 
 def _unrounded(ov: Any, node: Any) -> Any:

@@ -7,8 +7,10 @@ HELP, ``add`` and ``run`` (``commands/result.py``); it is found by being there.
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
 import errno
+import gc
 import importlib
 import io
 import os
@@ -58,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; usage errors and `--help` raise SystemExit, as argparse does."""
     _open_closed_streams()
     _let_stderr_fail()
+    _end_at_once()
     given = list(sys.argv[1:] if arguments is None else arguments)
     options, unknown = build_parser(given).parse_known_args(given)
     if unknown:
@@ -146,6 +149,12 @@ def _open_closed_streams() -> None:
                 continue
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def _end_at_once() -> None:
+    """Let the process end without a last search for cycles, which takes half a second after TensorFlow."""
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
 
 
 class _Lossy(io.RawIOBase):

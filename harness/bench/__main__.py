@@ -166,7 +166,7 @@ def beside(results: list[dict[str, Any]], incumbent: list[dict[str, Any]]) -> st
     """Return one table of the harness and Accuracy Checker: images/s, each model's leg and both together."""
     if not incumbent:
         return "Accuracy Checker was not measured; set ACCURACY_CHECKER to its command to compare with it"
-    both = sum(1 / item["images_per_second"] for item in incumbent)
+    rates = [item["images_per_second"] for item in incumbent]
     lines = [
         "                          images/s",
         "harness, both models    " + _rate(results[0]["achieved_images_per_second"]),
@@ -175,13 +175,15 @@ def beside(results: list[dict[str, Any]], incumbent: list[dict[str, Any]]) -> st
     for item in incumbent:
         start = f"  (start-up {item['start_seconds']:.1f} s, {item['images']} images)"
         lines.append(f"Accuracy Checker, {item['model']:<6}" + _rate(item["images_per_second"]) + start)
-    if len(incumbent) > 1:
-        lines.append("Accuracy Checker, all   " + _rate(1 / both))
+    if len(incumbent) > 1 and None not in rates:
+        lines.append("Accuracy Checker, all   " + _rate(1 / sum(1 / rate for rate in rates)))
+    if None in rates:
+        lines.append("?: lost in the start-up; give more images with --incumbent-images")
     return "\n".join(lines)
 
 
-def _rate(value: float, width: int = 10) -> str:
-    return f"{value:{width}.1f}"
+def _rate(value: float | None, width: int = 10) -> str:
+    return f"{value:{width}.1f}" if value is not None else "?".rjust(width)
 
 
 if __name__ == "__main__":

@@ -17,19 +17,22 @@ from harness.disk.leftovers import temporary_folder
 from harness.errors import ConfigError
 from harness.importing.told import accuracy_checker, can_be_told
 
+_LEAST = 0.1  # of the start-up, which varies by that much from run to run
+
 
 def measure(command: str, config: Config, images: ImageSet, count: int) -> list[dict[str, Any]]:
     """Run the command on the first ``count`` images of a set, each model in a process of its own; return the figures.
 
-    Seconds are those of the whole process; start-up is that of a run on one image and is taken off for images/s. Raises
-    ConfigError where the command fails, with its last lines.
+    Seconds are those of the whole process; start-up is that of a run on one image and is taken off for images/s: None
+    where the images took too little time beside it. Raises ConfigError where the command fails, with its last lines.
     """
     results = []
     for model in config.models:
         if not can_be_told(model):
             continue
         seconds = {number: _seconds(command, config, model, images, number) for number in (1, count)}
-        rate = (count - 1) / max(seconds[count] - seconds[1], 1e-9)
+        more = seconds[count] - seconds[1]
+        rate = (count - 1) / more if more > _LEAST * seconds[1] else None
         results.append(
             {"model": model.id, "images": count, "start_seconds": seconds[1], "seconds": seconds[count],
              "images_per_second": rate}

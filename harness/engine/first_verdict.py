@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.config.gates import PRECISIONS
 from harness.engine.run import Run
 from harness.judging.gates import judge_parity
 from harness.judging.judged import Judged
+from harness.judging.ratio_gate import judge_ratio, of_candidate
 from harness.judging.rules import Rules
 from harness.record.shard_table import ShardTable
 from harness.text import printable
@@ -39,8 +41,18 @@ class FirstVerdict:
         self.run.timing["first_verdict_seconds"] = time.perf_counter() - self.run.started_at
         for name in rules.candidates:
             gate = rules.gates[name].parity
-            if gate is None or gate.yardstick is not None or name not in found:
-                continue  # a yardstick is measured at the end
+            if gate is None or name not in found:
+                continue
+            if gate.yardstick in PRECISIONS:
+                self.say(
+                    printable(f"{name}: parity is judged at the end, by what rounding to {gate.yardstick} changes")
+                )
+                continue
             precision = str(table.reported[name].get("effective_precision", "unknown"))
-            part = judge_parity(Judged(name, found[name], reference, precision, len(reference)), gate)
+            judged = Judged(name, found[name], reference, precision, len(reference))
+            if gate.yardstick is None:
+                part = judge_parity(judged, gate)
+            else:
+                beside = of_candidate(gate.yardstick, found.get(gate.yardstick), gate.images)
+                part = judge_ratio(judged, gate, beside)
             self.say(printable(f"{name}: parity {part.verdict.upper()}: {part.reason}"))

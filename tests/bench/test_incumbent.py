@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
+from harness.bench.__main__ import beside
 from harness.bench.incumbent import measure
 from harness.config import Config
 from harness.dataset.image_set import ImageSet
@@ -73,6 +74,19 @@ def test_each_model_is_told_of_its_own_contract_and_the_same_images(
     assert openvino["datasets"][0]["preprocessing"] == steps[:2]
     assert [model["launchers"][0]["framework"] for model in (tensorflow, openvino)] == ["tf", "openvino"]
     assert openvino["launchers"][0]["weights"].endswith("m.bin")
+
+
+def test_no_rate_is_made_of_a_start_up_that_varies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clock: tf takes 10 s for one image and 9 for six, ir 10 and 12: nothing, and 2.5 images/s."""
+    clock = iter([0, 10, 20, 29, 30, 40, 50, 62])
+    monkeypatch.setattr("harness.bench.incumbent.perf_counter", lambda: next(clock))
+    script = tmp_path / "checker.py"
+    script.write_text(STAND_IN)
+    results = measure(f"{sys.executable} {script}", config(), IMAGES, 6)
+    assert [item["images_per_second"] for item in results] == [None, 2.5]
+    shown = beside([{"achieved_images_per_second": 90.0}, {"achieved_images_per_second": 200.0}], results).splitlines()
+    assert shown[3].split()[:4] == ["Accuracy", "Checker,", "tf", "?"]
+    assert shown[-1].startswith("?: lost in the start-up")
 
 
 def test_a_command_that_fails_is_named(tmp_path: Path) -> None:

@@ -442,7 +442,15 @@ def test_parity_is_said_before_the_first_shard_is_there(
 
     project.validate(with_a_yardstick, quiet=False, use_cache=False)
     said = [line for line in capsys.readouterr().err.splitlines() if "parity" in line]
-    assert [line.partition(":")[0] for line in said] == ["other"]  # the other's verdict rests on more than these images
+    assert sorted(line.partition(":")[0] for line in said) == ["ir", "other"]
+    assert any(line.endswith("times) that of other, limit 2") for line in said)
+
+    def with_a_precision(data: dict[str, Any]) -> None:
+        three(data)
+        data["gates"]["parity"] = {"images": 3, "yardstick": "f16"}
+
+    project.validate(with_a_precision, quiet=False, use_cache=False)
+    assert "ir: parity is judged at the end, by what rounding to f16 changes" in capsys.readouterr().err.splitlines()
 
 
 def test_the_candidate_has_answered_before_the_reference_is_there(

@@ -1,4 +1,4 @@
-"""`harness cache export` and `harness cache import`: the reference's probabilities, from one machine to another."""
+"""`harness cache`: what it holds, trimmed on request; probabilities from one machine to another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.engine.cache_archive import Moved
 
 NAME = "cache"
-HELP = "carry cached probabilities to another machine of the same processor family"
+HELP = "show or trim the cache, or carry its probabilities to another machine of the same processor family"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -30,12 +30,26 @@ def add(parser: argparse.ArgumentParser) -> None:
             "--max-gb", metavar="GB", type=number, default=2.0, help="no more than so many gigabytes (default: 2)"
         )
         add_json(action)
+    showing = actions.add_parser("show", help="show what the cache holds")
+    trimming = actions.add_parser("trim", help="remove what was not used for longest, beyond the limits")
+    for action in (showing, trimming):
+        action.add_argument("--folder", metavar="DIR", type=Path, help="the cache folder (default: $HARNESS_CACHE)")
+        add_json(action)
+    trimming.add_argument(
+        "--max-gb", metavar="GB", type=number, default=5.0, help="of probabilities and models (default: 5)"
+    )
+    trimming.add_argument(
+        "--remote-gb", metavar="GB", type=number, default=20.0, help="of what was read from URLs (default: 20)"
+    )
 
 
 def run(options: argparse.Namespace) -> Result:
-    """Run the chosen action and say what was moved."""
-    from harness.engine.cache_archive import export_cache, import_cache
+    """Run the chosen action and say what the cache holds, or what was moved."""
     from harness.machine.cache_place import default_cache_folder
+
+    if options.action in ("show", "trim"):
+        return _contents(options, options.folder or default_cache_folder())
+    from harness.engine.cache_archive import export_cache, import_cache
 
     if options.max_gb <= 0:
         raise ConfigError(f"--max-gb {options.max_gb:g}: give a number above 0, such as 2")
@@ -46,6 +60,25 @@ def run(options: argparse.Namespace) -> Result:
         document = {"files": moved.files, "images": moved.images, "bytes": moved.bytes, "left_out": moved.left_out}
         return Result(document=document)
     return Result(text=_in_words(moved, options.action, options.file, folder))
+
+
+def _contents(options: argparse.Namespace, folder: Path) -> Result:
+    from harness.engine.cache_contents import contents, trim_all
+
+    if options.action == "trim":
+        for name in ("max_gb", "remote_gb"):
+            if (limit := getattr(options, name)) < 0:
+                raise ConfigError(f"--{name.replace('_', '-')} {limit:g}: give a number from 0, such as 2")
+        parts = trim_all(folder, int(options.max_gb * 1e9), int(options.remote_gb * 1e9))
+    else:
+        parts = contents(folder)
+    if options.json:
+        rows = [{"part": part.name, "limit": part.limit, "files": part.files, "bytes": part.bytes} for part in parts]
+        return Result(document={"folder": str(folder), "parts": rows})
+    lines = [f"{'folder':<38}{folder}"]
+    lines += [f"{part.name:<38}{part.bytes / 1e6:,.1f} MB in {part.files:,} files" for part in parts]
+    lines.append(f"{'together':<38}{sum(part.bytes for part in parts) / 1e6:,.1f} MB")
+    return Result(text="".join(f"{printable(line)}\n" for line in lines))
 
 
 def _in_words(moved: Moved, action: str, file: Path, folder: Path) -> str:

@@ -110,7 +110,7 @@ class Cache(Strict):
     candidates: bool = Field(False, description="Keep the candidates' probabilities too.")
     compiled: bool = Field(True, description="Keep compiled models, for backends that compile.")
     remote_gb: Annotated[Number, Field(gt=0)] = Field(
-        20.0, description="How much is kept on disk of image sets that are read from URLs."
+        20.0, description="How much is kept on disk of image sets and models that are read from URLs."
     )
 
 

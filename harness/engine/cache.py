@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.backends.base import Loaded, Probabilities
+from harness.disk.kept_folders import kept_folder
 from harness.disk.keyed_rows import KEY_BYTES, MOST_ROWS, KeyedRows, read_keyed_rows, write_keyed_rows
 from harness.disk.private import foreign, make_private
 from harness.disk.versioned_json import parse_json
@@ -206,7 +207,8 @@ def touch(folder: Path) -> None:
 def trim(folder: Path, max_bytes: int) -> int:
     """Delete the least recently used files of a cache until the rest fits ``max_bytes``; return what is left.
 
-    ``folder``: the cache folder; probabilities and compiled models below it count, with what killed writes left there.
+    ``folder``: the cache folder; probabilities, compiled models, and models that were delivered to this node count,
+    with what killed writes left there. Delivered models go as a whole, and not while a process uses them.
     Entries by shard, which an older version wrote, go before all others, and whenever they were not used for a week.
     """
     entries = []
@@ -217,10 +219,15 @@ def trim(folder: Path, max_bytes: int) -> int:
                 is_old = path.suffix == _OLD_SUFFIX
                 expired = is_old and time.time() - status.st_mtime > _OLD_SECONDS
                 entries.append((not expired, not is_old, status.st_mtime_ns, status.st_size, path))
+    models = {found.path: found for found in map(kept_folder, folder.glob("models/*")) if found is not None}
+    entries += [(True, True, found.used_ns, found.bytes, found.path) for found in models.values()]
     left = sum(entry[3] for entry in entries)
     for kept, _, _, size, path in sorted(entries):
         if kept and left <= max_bytes:
             break
+        if path in models:
+            left -= size if models[path].remove() else 0
+            continue
         with contextlib.suppress(OSError):
             path.unlink()
             left -= size

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.backends.base import Loaded
+from harness.disk.lock import in_use
 from harness.engine.cache import ProbabilityCache, loaded_in, touch, trim
 
 LOADED = Loaded("tensorflow 2", "CPU", "a CPU", "f32", "ab" * 32, {"batch": 32, "odd": None}, ("one", "two"))
@@ -180,6 +181,21 @@ def test_the_least_recently_used_go_first(tmp_path: Path) -> None:
     assert not old.parent.exists()
     assert trim(tmp_path, 150) == 100
     assert (middle.exists(), new.exists()) == (False, True)
+
+
+def test_models_that_were_delivered_to_a_node_go_as_a_whole_and_not_while_they_are_used(tmp_path: Path) -> None:
+    rows = file(tmp_path / "probabilities/a/1.rows", 100, age=20)
+    for name, age in (("old", 50), ("used", 60)):
+        for part in ("x.xml", "below/x.bin"):
+            file(tmp_path / "models" / name / part, 50, age)
+        os.utime(tmp_path / "models" / name, (1000 - age,) * 2)
+    with in_use(tmp_path / "models" / "used"):
+        assert trim(tmp_path, 250) == 200
+        assert not (tmp_path / "models" / "old").exists()
+        assert trim(tmp_path, 50) == 100
+    assert not rows.exists()
+    assert len(list((tmp_path / "models" / "used").rglob("x.*"))) == 2
+    assert trim(tmp_path, 50) == 0
 
 
 def test_entries_of_an_older_version_go_first_and_for_good_after_a_week(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from harness.config.secrets import redact
 from harness.dataset.remote.store import Entry, Store
 from harness.dataset.sources.suffixes import is_image_name
 from harness.disk.atomic import replacing, write_atomically
+from harness.disk.kept_folders import hold, kept_folder
 from harness.disk.private import foreign, make_private
 from harness.errors import DatasetError, RecordError
 
@@ -46,7 +47,7 @@ _SHOWN = "url"  # a file that says which URL a mirror is of, without secrets
 
 @dataclass(frozen=True)
 class RemoteCache:
-    """Where mirrors lie, and how many bytes their images and shards may have together."""
+    """Where mirrors lie, and how many bytes their images, shards and models may have together."""
 
     folder: Path
     max_bytes: int
@@ -102,7 +103,7 @@ class Mirror:
             self._room = 0 if self._room is None else self._room - size
             if self._room <= 0:
                 self._room = int(self.cache.max_bytes * _LOOK)
-                _empty(self.cache, self.cache.max_bytes - size - self._room)
+                empty(self.cache, self.cache.max_bytes - size - self._room)
 
     def write_index(self) -> None:
         """Keep what the files are, so that a changed one is fetched again the next time."""
@@ -127,6 +128,8 @@ def mirrored(url: str, cache: RemoteCache, names: Callable[[], Sequence[str]] = 
         raise DatasetError(f"{tree}: cannot be made: {error.strerror}; set cache.folder to another place") from None
     if fault := foreign(tree, cache.folder / "remote"):
         raise DatasetError(f"{fault}; what lies there is not used")
+    if whole:
+        hold(tree)
     name = _name_in(store.url)
     mirror = Mirror(store, tree, cache, whole=whole)
     if store.is_folder():
@@ -294,7 +297,8 @@ def _is_lazy(name: str) -> bool:
     return is_image_name(last) or bool(_SHARD.search(last))
 
 
-def _empty(cache: RemoteCache, max_bytes: int) -> None:
+def empty(cache: RemoteCache, max_bytes: int) -> None:
+    """Empty the images and shards, and remove the models, that were not used for longest, until the rest fits."""
     kept = []
     for folder, _, files in os.walk(cache.folder / "remote"):
         parts = Path(folder).relative_to(cache.folder).parts
@@ -302,13 +306,17 @@ def _empty(cache: RemoteCache, max_bytes: int) -> None:
             with contextlib.suppress(OSError):
                 status = os.stat(os.path.join(folder, name))  # noqa: PTH116
                 kept.append((status.st_mtime_ns, status.st_size, Path(folder) / name))
+    models = {item.path: item for item in map(kept_folder, (cache.folder / "remote").glob("*/whole")) if item}
+    kept += [(item.used_ns, item.bytes, item.path) for item in models.values()]
     total = sum(size for _, size, _ in kept)
     if total <= max_bytes:
         return
     for _, size, path in sorted(kept):
         if total <= _LEFT * max_bytes:
             return
-        if size:
+        if path in models:
+            total -= size if models[path].remove() else 0
+        elif size:
             with contextlib.suppress(OSError):
                 _placeholder(path)
                 total -= size

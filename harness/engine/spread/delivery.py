@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock
 
 from harness.disk.atomic import write_atomically
+from harness.disk.kept_folders import hold
 from harness.disk.private import foreign, make_private
 from harness.engine.task import ModelTask
 from harness.errors import ModelError, RecordError
@@ -73,6 +74,7 @@ def at_hand(model: ModelTask, delivery: Delivery | None) -> ModelTask:
         make_private(folder)
         if fault := foreign(folder):
             raise ModelError(f"{model.spec.id}: its files cannot be kept on this node: {fault}")
+        hold(folder)
         with FileLock(folder.with_suffix(".lock")):  # the other workers of this node find them there
             here = _digested(paths)
             if here is None or here.sha256 != model.files.sha256:

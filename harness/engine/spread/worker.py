@@ -157,7 +157,8 @@ class Worker:
         for facts in setup.registered:
             register(facts)
         _refuse_other_software(setup)
-        for folder in {model.cache_folder.parent for model in setup.work.models if model.cache_folder}:
+        folders = {model.cache_folder.parent for model in setup.work.models if model.cache_folder}
+        for folder in folders | {package.folder.parent for package in setup.deliveries.values()}:
             trim(folder, setup.cache_bytes)  # the driver's, at its end, is the only one that it can trim
         images = setup.work.open_images()
         lanes = [self._lane(model) for model in setup.work.models]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from harness.dataset.remote import mirror
+from harness.disk.kept_folders import release_all
 from tests.conftest import require
 
 SECRET = "a-secret-that-is-never-shown"
@@ -32,6 +33,7 @@ def _no_mirror_is_left() -> Iterator[None]:
     mirror._open.clear()
     yield
     mirror._open.clear()
+    release_all()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from harness.dataset.image_set import ImageSet, open_image_set
 from harness.dataset.remote.local import local_dataset, local_model
 from harness.dataset.remote.mirror import RemoteCache, mirrored
 from harness.dataset.remote.store import Entry, Store
+from harness.disk.kept_folders import release_all
 from harness.errors import ConfigError, DatasetError, ModelError
 from tests.conftest import require
 from tests.dataset.remote.conftest import SECRET, Served
@@ -109,6 +110,25 @@ def test_the_limit_holds_and_what_was_emptied_is_fetched_again(
             assert images.read(row) == (path / images.manifest.image_ids[row]).read_bytes()
             kept = sum(item.stat().st_size for item in (tmp_path / "cache").rglob("*.JPEG"))
             assert kept <= limit
+
+
+def test_a_model_that_is_used_no_more_makes_room(
+    memory: Served, tmp_path: Path, demo: Sequence[Picture], built_in: Facts
+) -> None:
+    path, labels = FORMS["flat"][0](tmp_path / "set", demo[:4], built_in)
+    limit = 4 * max(len(picture.data) for picture in demo[:4])
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "a.pb").write_bytes(bytes(limit))
+    cache, url = RemoteCache(tmp_path / "cache", limit), memory.put(tmp_path / "models")
+    model = local_model(Path(f"{url}/a.pb"), cache, lambda path: (path,))
+    images = opened(there(memory.put(tmp_path / "set"), tmp_path / "set", str(path)), labels, cache)
+    assert images.read(0)
+    assert model.stat().st_size == limit  # this process uses it, whatever the limit
+    release_all()
+    images = opened(there(memory.put(tmp_path / "set"), tmp_path / "set", str(path)), labels, cache)
+    assert images.read(1)
+    assert not model.exists()
+    assert local_model(Path(f"{url}/a.pb"), cache, lambda path: (path,)).read_bytes() == bytes(limit)
 
 
 def test_a_file_beyond_the_limit_is_refused(

@@ -199,14 +199,15 @@ def _folder(store: Store, name: str, names: Callable[[], Sequence[str]]) -> dict
     except DatasetError as error:
         below, unlisted = {}, error
     if unlisted is not None:
-        below = {item: _unlisted(store, f"{store.root}/{item}") for item in names()}
+        below = {item: _unlisted(store, store.root, item) for item in names()}
         if not below:
             raise unlisted
     return {f"{name}/{item}": entry for item, entry in below.items()}
 
 
-def _unlisted(store: Store, path: str) -> Entry:
-    return Entry(quote(path, safe="/:%") if store.is_http else path, None, "unlisted")
+def _unlisted(store: Store, folder: str, name: str) -> Entry:
+    path = f"{quote(folder, safe='/:%')}/{quote(name, safe='/')}" if store.is_http else f"{folder}/{name}"
+    return Entry(path, None, "unlisted")
 
 
 def expect(path: Path, names: Sequence[str]) -> None:
@@ -224,7 +225,7 @@ def expect(path: Path, names: Sequence[str]) -> None:
         below, _, last = name.rpartition("/")
         where = f"{folder}/{below}".rstrip("/")
         if mirror.store.is_http:
-            mirror.entries[key] = _unlisted(mirror.store, f"{folder}/{name}")
+            mirror.entries[key] = _unlisted(mirror.store, folder, name)
             continue
         if where not in listings:
             listings[where] = mirror.store.listing(where)

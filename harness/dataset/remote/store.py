@@ -66,6 +66,12 @@ class Store:
         with _in_words(self.url):
             self._files = fsspec.filesystem(scheme, skip_instance_cache=scheme != "memory", **options)
             self.root = self._files._strip_protocol(self.url)  # noqa: SLF001  (the one way to a store's own path)
+            self.query = ""
+            if self.is_http:  # of a signed URL; it belongs behind the name of each file below, too
+                self.root, mark, query = self.root.partition("?")
+                self.root, self.query = self.root.rstrip("/"), mark + query
+            if scheme == "file" and not self._files.exists(self.root):
+                self.root = unquote(self.root)  # as other programs write it, with %20 for a space
 
     @property
     def shown(self) -> str:
@@ -81,6 +87,8 @@ class Store:
 
     def below(self) -> dict[str, Entry]:
         """Return the files of the folder and those below it, by their names relative to it, with ``/``."""
+        if self.query:
+            raise DatasetError(f"{self.shown}: a folder with a query is not listed; name its images by dataset.labels")
         with _in_words(self.url):
             root = self.root + "/" if self.is_http else self.root
             # Without this a part that cannot be listed would be left out in silence.
@@ -91,7 +99,7 @@ class Store:
         entries = {}
         for path, facts in found.items():
             name = path[len(self.root) :].lstrip("/")
-            name = unquote(name).partition("?")[0] if self.is_http else name
+            name = unquote(name.partition("?")[0]) if self.is_http else name
             if not path.startswith(self.root) or not _is_safe(name):
                 raise DatasetError(f"{self.shown}: lists a file whose name leads out of it: {name[:80]!r}")
             if facts.get("type", "file") == "file":
@@ -117,7 +125,7 @@ class Store:
         path = path or self.root
         try:
             with _in_words(self.url):
-                facts = _again(lambda: self._files.info(path))
+                facts = _again(lambda: self._files.info(path + self.query))
         except NotThereError:
             return None
         return _entry(path, facts) if facts.get("type", "file") == "file" else None
@@ -127,12 +135,12 @@ class Store:
         count = 0
         with _in_words(f"{self.url} ({entry.path.rpartition('/')[2]})"):
             if entry.size is not None and entry.size <= _BLOCK * 16:
-                whole = _again(lambda: self._files.cat_file(entry.path))
+                whole = _again(lambda: self._files.cat_file(entry.path + self.query))
                 count = len(whole)
                 if count <= most:
                     yield whole
             else:
-                with self._files.open(entry.path, "rb", block_size=_BLOCK * 4) as stream:
+                with _again(lambda: self._opened(entry.path + self.query)) as stream:
                     while count <= most and (block := stream.read(_BLOCK)):
                         count += len(block)
                         yield block
@@ -141,6 +149,15 @@ class Store:
             raise DatasetError(f"{name}: more than the {most:,} bytes that it may have; see cache.remote_gb")
         if entry.size is not None and count != entry.size:
             raise DatasetError(f"{name}: has {count:,} bytes instead of {entry.size:,}; it was changed or cut off")
+
+    def _opened(self, path: str) -> Any:
+        try:
+            return self._files.open(path, "rb", block_size=_BLOCK * 4)
+        except FileNotFoundError:
+            if self.is_http:  # said of a server that fails as well; a request for the bytes tells these apart
+                self._files.cat_file(path, start=0, end=1)
+                raise OSError("the server failed at first") from None
+            raise
 
 
 class NotThereError(DatasetError):

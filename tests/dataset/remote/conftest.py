@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import importlib
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from harness.dataset.remote import mirror
+from harness.config import secrets
+from harness.dataset.remote import mirror, store
 from harness.disk.kept_folders import release_all
 from tests.conftest import require
 
@@ -34,6 +36,7 @@ def _no_mirror_is_left() -> Iterator[None]:
     yield
     mirror._open.clear()
     release_all()
+    secrets.forget()  # those of URLs, which other tests' records would be redacted by
 
 
 @pytest.fixture
@@ -95,6 +98,40 @@ def memory() -> Iterator[Served]:
 
     yield Served(put)
     files.store.clear()
+
+
+@pytest.fixture
+def file() -> Served:
+    require("fsspec")
+    return Served(lambda folder: folder.as_uri())
+
+
+@pytest.fixture
+def gs(monkeypatch: pytest.MonkeyPatch) -> Served:
+    """Memory that calls itself gs://: there is no local server of Google, so paths and listings alone are tested."""
+    require("fsspec")
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    class Bucket(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+        protocol = ("gs", "gcs")
+        store: dict[str, Any] = {}  # noqa: RUF012  (as fsspec declares it)
+        pseudo_dirs = [""]  # noqa: RUF012
+
+        @classmethod
+        def _strip_protocol(cls, path: str) -> str:
+            return str(super()._strip_protocol(path.removeprefix("gs://")))
+
+    monkeypatch.setitem(importlib.import_module("fsspec.registry")._registry, "gs", Bucket)
+    monkeypatch.setattr(store, "_is_there", lambda module: True)
+    files = Bucket()
+
+    def put(folder: Path) -> str:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                files.pipe(f"/bucket/{path.relative_to(folder.parent).as_posix()}", path.read_bytes())
+        return f"gs://bucket/{folder.name}"
+
+    return Served(put)
 
 
 @pytest.fixture

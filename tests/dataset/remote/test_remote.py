@@ -21,7 +21,7 @@ from tests.conftest import require
 from tests.dataset.remote.conftest import SECRET, Served
 from tests.dataset.sources.forms import FORMS, NEED_TENSORFLOW, Facts, Picture
 
-STORES = ("s3", "http_server", "memory")
+STORES = ("s3", "http_server", "memory", "file", "gs")
 
 pytestmark = pytest.mark.slow
 

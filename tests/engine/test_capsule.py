@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
+from harness.backends.registry import register
 from harness.capsule.configuration import load, load_capsule
 from harness.capsule.opened import open_capsule
 from harness.config import load_config
@@ -21,6 +23,7 @@ from harness.engine.run import Options
 from harness.engine.session import validate
 from harness.errors import ConfigError, DatasetError, HarnessError, ModelError
 from harness.record.schema import RunRecord
+from tests.backends.fake import FACTS
 from tests.engine.conftest import OUTPUTS, SIDE, Fakes
 
 IMAGES = 300
@@ -150,6 +153,35 @@ def test_verdicts_and_differences_are_those_of_the_whole_run(
     assert_equal(whole, board)
     assert (board.dataset.form, board.dataset.capsule) == ("capsule", open_capsule(file).sha256)
     assert [model.cached for model in board.models] == [True, False]
+
+
+@pytest.mark.parametrize("encoded", [False, True], ids=["pixels", "encoded"])
+def test_yardstick_and_speed_are_measured_on_the_board_without_the_reference(
+    written: Callable[..., Path], encoded: bool, fakes: Fakes
+) -> None:
+    facts = dataclasses.replace(FACTS, runner="tests.engine.conftest:FakeModel")
+    register(dataclasses.replace(facts, rounder="tests.engine.test_yardstick:Scaled"))
+
+    def by_yardstick(data: dict[str, Any]) -> None:
+        data["gates"] = {"parity": {"yardstick": "int8", "max_ratio": 1000}, "stability": {}}
+
+    config = written(by_yardstick)
+    whole = run(config, "whole", limit=64, speed=True)
+    file = made(config, Making(images=64, encoded=encoded, quiet=True))
+    (config.parent / "original.fake").unlink()
+    fakes.loads.clear()
+    board = run(file, "board", speed=True)
+    assert "reference" not in fakes.loads
+    assert [gate for gate in board.gates if gate.gate == "parity"] == [
+        gate for gate in whole.gates if gate.gate == "parity"
+    ]
+    assert {gate.gate: gate.verdict for gate in board.gates if gate.model == "ir"}["stability"] == "pass"
+    (ours,), (theirs,) = board.yardsticks, whole.yardsticks
+    assert ours.errors == theirs.errors
+    filters = tuple(each for each in theirs.input_changes if "filter" in each.change)
+    assert filters  # which a capsule of pixels does not have
+    assert ours.input_changes == (theirs.input_changes if encoded else theirs.input_changes[len(filters) :])
+    assert [model.speed is not None for model in board.models] == [False, True]
 
 
 @pytest.mark.parametrize("encoded", [False, True], ids=["pixels", "encoded"])

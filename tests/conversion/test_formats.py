@@ -19,6 +19,7 @@ from harness.commands.convert import run as run_convert
 from harness.config import Config, Input, load_config
 from harness.conversion import contract_contradictions, convert, staleness
 from harness.conversion.formats.contract_file import contract_file
+from harness.conversion.formats.function import with_own_functions
 from harness.conversion.model_files import ModelFiles
 from harness.conversion.prepared import prepare_models
 from harness.errors import ConfigError, ModelError
@@ -132,15 +133,68 @@ def test_openvino_runs_each_format_directly(
 
 
 @pytest.mark.parametrize("kind", OF_TENSORFLOW)
-def test_onnx_of_each_kind_of_tensorflow_computes_the_network(
-    models: Models, network: Network, pixels: NDArray[np.uint8], tmp_path: Path, kind: str
+@pytest.mark.parametrize(
+    ("to", "backend", "suffix"), [("onnx", "onnxruntime", ".onnx"), ("litert", "litert", ".tflite")]
+)
+def test_onnx_and_litert_of_each_kind_of_tensorflow_compute_the_network(
+    models: Models,
+    network: Network,
+    pixels: NDArray[np.uint8],
+    tmp_path: Path,
+    kind: str,
+    to: str,
+    backend: str,
+    suffix: str,
 ) -> None:
-    require("tf2onnx")
-    asked = {"model": "made.onnx", "backend": "onnxruntime", "conversion": {"to": "onnx"}}
+    if to == "onnx":
+        require("tf2onnx")
+    asked = {"model": f"made{suffix}", "backend": backend, "conversion": {"to": to}}
     config = configuration(tmp_path, models, kind, asked)
     convert(config, config.candidates[0])
-    found = answers("onnxruntime", tmp_path / "made.onnx", Input(name="pixels", color="BGR"), "answer", pixels)
+    found = answers(backend, tmp_path / f"made{suffix}", Input(name="pixels", color="BGR"), "answer", pixels)
     np.testing.assert_allclose(found, network.of_pixels(pixels), atol=1e-5)
+
+
+def test_functions_of_a_graph_are_not_taken_for_others_of_their_names(tensorflow: Any) -> None:
+    """A graph calls `outer`, which calls `inner`; another graph has another `inner`: both compute what they say."""
+    tf = tensorflow
+
+    def graph_of(factor: float) -> Any:
+        spec = tf.TensorSpec([2], tf.float32)
+
+        def inner(x: Any) -> Any:
+            return x * factor
+
+        def outer(x: Any) -> Any:
+            return tf.function(inner, input_signature=[spec])(x) + 1.0
+
+        with tf.Graph().as_default() as graph:
+            given = tf.compat.v1.placeholder(tf.float32, [2], name="x")
+            tf.identity(tf.function(outer, input_signature=[spec])(given), name="y")
+            return graph.as_graph_def()
+
+    renamed = {}
+    for factor in (3.0, 5.0):
+        graph_def = graph_of(factor)
+        for function, name in zip(graph_def.library.function, ("a", "b"), strict=True):
+            old = function.signature.name
+            function.signature.name = name  # the same in both graphs
+            for node in (*graph_def.node, *(node for each in graph_def.library.function for node in each.node_def)):
+                for value in node.attr.values():
+                    if value.func.name == old:
+                        value.func.name = name
+        renamed[factor] = with_own_functions(graph_def)
+        assert {each.signature.name for each in graph_def.library.function} == {"a", "b"}  # the original is as it was
+    v1 = tf.compat.v1
+    with tf.Graph().as_default() as graph:
+        x = tf.constant([1.0, 2.0])
+        found = [
+            v1.import_graph_def(each, {"x:0": x}, ["y:0"], name=f"m{n}") for n, each in enumerate(renamed.values())
+        ]
+    with v1.Session(graph=graph) as session:
+        np.testing.assert_allclose(session.run(found), [[[4.0, 7.0]], [[6.0, 11.0]]])
+    names = [{each.signature.name for each in made.library.function} for made in renamed.values()]
+    assert not names[0] & names[1]
 
 
 @pytest.mark.parametrize("color", ["RGB", "BGR"])

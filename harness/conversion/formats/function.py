@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
@@ -35,6 +36,7 @@ def original_function(tf: Any, config: Config, candidate: Candidate) -> Any:
         if not _NAME.fullmatch(name.removesuffix(":0")):
             raise ModelError(f"{key_of(config, candidate, key)}: TensorFlow takes no name such as '{name}'; rename it")
     frozen = load_target(facts.freezer)(reference)
+    graph_def = with_own_functions(frozen.graph_def)
     wanted = _input_type(tf, frozen, config)
     steps = inside(config, candidate)
     height, width = config.preprocess_for(candidate).output_size
@@ -46,11 +48,37 @@ def original_function(tf: Any, config: Config, candidate: Candidate) -> Any:
         scaled = centred / tf.constant(steps.scale, tf.float32) if steps.scale != (1.0, 1.0, 1.0) else centred
         scaled = scaled if wanted == tf.float32 else tf.cast(tf.round(scaled) if wanted.is_integer else scaled, wanted)
         (answer,) = tf.graph_util.import_graph_def(
-            frozen.graph_def, input_map={frozen.input: scaled}, return_elements=[frozen.output], name="original"
+            graph_def, input_map={frozen.input: scaled}, return_elements=[frozen.output], name="original"
         )
         return {output: tf.identity(answer, name=output.rpartition("/")[2])}
 
     return tf.function(run, input_signature=[tf.TensorSpec([None, height, width, 3], tf.float32, name=source)])
+
+
+def with_own_functions(graph_def: Any) -> Any:
+    """Return a copy of a graph whose functions have names that no other function of this process has.
+
+    TensorFlow knows functions by name, and calls those that it makes `__inference_run_12`: one of the model may have
+    the name of another, and then the converter to LiteRT leaves the signature out without a word.
+    """
+    own = type(graph_def)()
+    own.CopyFrom(graph_def)
+    digest = hashlib.sha256(graph_def.library.SerializeToString(deterministic=True)).hexdigest()[:16]
+    names = {each.signature.name: f"{each.signature.name}_{digest}" for each in own.library.function}
+    nodes = [*own.node, *(node for each in own.library.function for node in each.node_def)]
+    for each in own.library.function:
+        each.signature.name = names[each.signature.name]
+    for gradient in own.library.gradient:
+        gradient.function_name = names.get(gradient.function_name, gradient.function_name)
+        gradient.gradient_func = names.get(gradient.gradient_func, gradient.gradient_func)
+    for node in nodes:
+        node.op = names.get(node.op, node.op)
+        for key in [key for key, value in node.attr.items() if value.WhichOneof("value") is None]:
+            del node.attr[key]  # TensorFlow leaves such ones where it freezes, and refuses them where it saves
+        for value in node.attr.values():
+            for called in (*([value.func] if value.HasField("func") else []), *value.list.func):
+                called.name = names.get(called.name, called.name)
+    return own
 
 
 def _input_type(tf: Any, frozen: Any, config: Config) -> Any:

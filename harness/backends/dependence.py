@@ -69,8 +69,8 @@ def refuse_dependence(
     except ModelError:
         return
     difference = float(np.abs(first - second).max()) if first.size else 0.0
-    if difference <= _LARGEST * max(1.0, float(np.abs(first).max(initial=0))):
-        return
+    if not difference > _LARGEST * max(1.0, float(np.abs(first).max(initial=0))):
+        return  # as for NaN, which ``infer`` names with its image
     same = [rows_of(spec, run(one), shape[0])[0] for _ in range(2)]
     alone = float(np.abs(same[0] - same[1]).max())
     if alone > difference / 10:

@@ -172,8 +172,8 @@ class RunningSuite:
             errors="replace",
         )
         reader = threading.Thread(target=self._read, args=(child, last), daemon=True)
-        reader.start()
         try:
+            reader.start()
             child.wait()
         except BaseException:
             with contextlib.suppress(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -191,9 +192,14 @@ def test_a_real_process_is_heard(tmp_path: Path) -> None:
 def test_sigterm_interrupts_the_run_too(tmp_path: Path) -> None:
     """The run's own process is told, and waited for until it has written its record."""
     running = RunningSuite(load_suite(suite(tmp_path, "a")), tmp_path, echo=lambda _: os.kill(os.getpid(), 15))
-    script = f"trap 'touch {tmp_path}/told; exit 130' INT; echo begun >&2; while :; do sleep 0.01; done"
+    script = (
+        "import signal, sys, time\n"
+        f"signal.signal(signal.SIGINT, lambda *_: sys.exit(open({str(tmp_path / 'told')!r}, 'w').write('')))\n"
+        "print('begun', file=sys.stderr, flush=True)\n"
+        "time.sleep(50)"
+    )
     with pytest.raises(KeyboardInterrupt), interrupted_by_sigterm():
-        running._process(["/bin/sh", "-c", script])
+        running._process([sys.executable, "-c", script])
     assert (tmp_path / "told").exists()
 
 

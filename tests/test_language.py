@@ -40,6 +40,22 @@ BANNED = {
     r"\bis not there\b": "not found",
     r"\bdid not change on\b": "unchanged",
     r"\bdrop pp\b": "Top-1 pp, as lost or gained",
+    r"\bin silence\b": "silently",
+    r"\banew\b": "again",
+    r"\bheld? against\b": "compared with",
+    r"\bin the place of\b": "instead of",
+    r"\bgive or take\b": "plus or minus",
+    r"\bis there already\b": "already exists",
+    r"\bcannot be edited so\b": "this change cannot be made",
+    r"\bwhich [\w ]+ has not\b": "which Keras 3 does not have",
+    r"\bis in no\b": "is not in a",
+    r"\b(what|which) lies\b": "name the content",
+    r"\b(are|is|be) believed\b": "is trusted",
+    r"\bmends? (it|them|the)\b|\bthe mend\b": "fix",
+    r"\btake you by the hand\b": "lead step by step",
+    r"\bbegin in a folder\b|\bBegin in a folder\b": "Start in a folder",
+    r"\bsaid first\b": "mentioned first",
+    r"\bno (Keras model|SavedModel, it|frozen TensorFlow|OpenVINO IR:|devkit:|shard table:)": "not a Keras model",
 }  # fmt: skip
 # The page that the wording is about, and text that is quoted from others.
 _ALLOWED = {("docs/statistics.md", "fed wrongly"), ("docs/reliability.md", "is not there")}

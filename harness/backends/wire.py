@@ -32,7 +32,7 @@ def fields(message: memoryview) -> Iterator[tuple[int, memoryview | int | None]]
             value = message[at : at + size]
             at += size
         else:
-            raise ValueError("no protobuf message")
+            raise ValueError("not a protobuf message")
         if at > end or number == 0:
             raise ValueError("cut off")
         yield number, value
@@ -48,4 +48,4 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, at
-    raise ValueError("no protobuf message")
+    raise ValueError("not a protobuf message")

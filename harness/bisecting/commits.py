@@ -76,7 +76,9 @@ def open_repository(folder: Path) -> Repository:
     bare = Repository(folder).git("rev-parse", "--absolute-git-dir")
     if bare.code == 0 and bare.out.strip():
         return Repository(Path(bare.out.rstrip("\n")))
-    raise ConfigError(f"{printable(str(folder))}: is in no git repository; name the model's one with --repository")
+    raise ConfigError(
+        f"{printable(str(folder))}: is not in a git repository; name the model's repository with --repository"
+    )
 
 
 @dataclass(frozen=True)
@@ -179,5 +181,5 @@ class Convert:
         except (OSError, ValueError):
             there = False
         if not there:
-            raise CannotBuildError(f"{commit[:12]}: the command left no {printable(named)[:200]}")
+            raise CannotBuildError(f"{commit[:12]}: the command did not write {printable(named)[:200]}")
         return model

@@ -35,7 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("capsule", metavar="CAPSULE", type=Path, help="what every version is validated with")
     releases = parser.add_argument_group("over releases")
-    releases.add_argument("--good", metavar="VERSION", help="the release that all others are held against")
+    releases.add_argument("--good", metavar="VERSION", help="the release that all others are compared with")
     releases.add_argument("--bad", metavar="VERSION", help="the release at the other end, newer or older")
     releases.add_argument("--package", metavar="NAME", help="the package (default: what the candidates run on)")
     releases.add_argument("--find-links", metavar="DIR", type=Path, help="a folder with wheels, besides the index")
@@ -153,7 +153,7 @@ def _folder(out: Path) -> Path:
     from harness.disk.atomic import make_folder
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"{printable(str(out))}: is there already; choose another --out")
+        raise ConfigError(f"{printable(str(out))}: already exists; choose another --out")
     make_folder(out)
     return out
 

@@ -96,7 +96,7 @@ def _lay_out(folder: Path) -> Path:
     if (folder / _CONFIG).is_file():
         return _writable(folder)
     if folder.exists() and (not folder.is_dir() or next(folder.iterdir(), None) is not None):
-        raise ConfigError(f"{printable(str(folder))}: is there already and is not the demo's; choose another --out")
+        raise ConfigError(f"{printable(str(folder))}: already exists and is not the demo's; choose another --out")
     root, names = demo_files()
     try:
         with work_folder(folder.parent, "demo") as scratch:

@@ -166,7 +166,7 @@ def _write(
             if os.name == "posix":
                 _sync(xml.parent)
         except RuntimeError as error:
-            raise ModelError(f"{reason(error, line=0)}; is there room on the disk?") from error
+            raise ModelError(f"{reason(error, line=0)}; check the free disk space") from error
     return checks
 
 

@@ -49,7 +49,7 @@ def verify_checksums(file: Path) -> int:
 def _parse(file: Path, number: int, line: str) -> tuple[str, str]:
     match = _LINE.fullmatch(line.rstrip())
     if match is None:
-        raise DatasetError(f"{file}:{number}: no checksum line; `sha256sum FILES` writes them")
+        raise DatasetError(f"{file}:{number}: not a checksum line; write the list with `sha256sum FILES`")
     name = PurePosixPath(match[2])
     if name.is_absolute() or ".." in name.parts:
         raise DatasetError(f"{file}:{number}: {match[2]} leads out of the folder")

@@ -85,7 +85,7 @@ def import_cache(folder: Path, file: Path, max_bytes: int) -> Moved:
                     continue
                 files, images, size = files + 1, images + count, size + member.size
     except tarfile.TarError as error:
-        raise RecordError(f"{file}: no exported cache ({error}); write one by `harness cache export`") from None
+        raise RecordError(f"{file}: not an exported cache ({error}); write one by `harness cache export`") from None
     except OSError as error:
         if not file.is_file() or error.filename == str(file):
             raise RecordError(f"{file}: cannot be read: {error.strerror or error}") from None

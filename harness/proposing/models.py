@@ -70,7 +70,7 @@ def find_models(paths: Sequence[Path]) -> list[FoundModel]:
         facts = recognise(path)
         if facts is None or facts.describer is None:
             forms = "; ".join(f"{item.title}: {item.forms}" for item in backends().values() if item.describer)
-            raise ConfigError(f"{path}: no model of a kind that is known; known are {forms}")
+            raise ConfigError(f"{path}: not a known kind of model; known are {forms}")
         description: ModelDescription = facts.describe(path)
         source = _image_input(path, description)
         found.append(FoundModel(facts.name, path, facts, description, source, _class_output(path, description)))

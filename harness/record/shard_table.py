@@ -141,9 +141,9 @@ class ShardTable:
             RecursionError,
             pa.ArrowException,
         ) as error:
-            raise ValueError(f"no shard table: {error}") from None
+            raise ValueError(f"not a shard table: {error}") from None
         if not sound:
-            raise ValueError("no shard table: a value of another type or length")
+            raise ValueError("not a shard table: a value of another type or length")
         return shard
 
     @property

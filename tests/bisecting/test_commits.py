@@ -108,7 +108,7 @@ def test_a_good_one_that_is_no_ancestor_is_refused(repository: Repository, line:
 
 
 def test_outside_of_a_repository(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="is in no git repository"):
+    with pytest.raises(ConfigError, match="is not in a git repository"):
         open_repository(tmp_path)
 
 
@@ -135,7 +135,7 @@ def test_the_command_names_the_model(repository: Repository, line: list[str], tm
         assert printed.read_text() == named.read_text() == "1"
         for command, said in (
             ("exit 125", "exit code 125"),
-            ("echo made.z", r"left no made\.z"),
+            ("echo made.z", r"did not write made\.z"),
             ("true", "printed no path"),
             ("kill -9 $$", "signal 9"),
         ):

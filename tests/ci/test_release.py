@@ -62,7 +62,7 @@ def test_a_release(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert "harness/__init__.py" in wheel.namelist()
     with tarfile.open(project / "dist" / names[1]) as source:
         assert "tiny-1.2.0/harness/__init__.py" in source.getnames()
-    with pytest.raises(SystemExit, match=r"tag v1\.2\.0 is there already"):
+    with pytest.raises(SystemExit, match=r"tag v1\.2\.0 already exists"):
         release.main([], project)
 
 
@@ -71,6 +71,28 @@ def test_a_dry_run_sets_no_tag(project: Path) -> None:
     assert git(project, "tag", "--list") == ""
     with pytest.raises(SystemExit, match="dist is not empty"):
         release.main([], project)
+
+
+def test_the_repository_is_written_into_the_packages_alone(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    release.main(["--dry-run", "--repository", "https://example.org/us/tiny.git"], project)
+    assert "names no repository" not in capsys.readouterr().out
+    with zipfile.ZipFile(project / "dist/tiny-1.2.0-py3-none-any.whl") as wheel:
+        metadata = wheel.read("tiny-1.2.0.dist-info/METADATA").decode().splitlines()
+    assert [line for line in metadata if line.startswith("Project-URL")] == [
+        "Project-URL: Repository, https://example.org/us/tiny",
+        "Project-URL: Changelog, https://example.org/us/tiny/blob/v1.2.0/CHANGELOG.md",
+        "Project-URL: Issues, https://example.org/us/tiny/issues",
+    ]
+    assert "urls" not in (project / "pyproject.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "address", ["example.org/us/tiny", "http://example.org/us/tiny", "https://a.org", 'https://a.org/x"y']
+)
+def test_a_repository_that_is_no_address(project: Path, address: str) -> None:
+    with pytest.raises(SystemExit, match="--repository"):
+        release.main(["--dry-run", "--repository", address], project)
+    assert not (project / "dist").exists()
 
 
 @pytest.mark.parametrize(

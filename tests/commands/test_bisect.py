@@ -120,7 +120,7 @@ def test_commits(
     make = "grep -q fails model.txt && exit 1; grep -q missing model.txt || cp model.txt m.planted; echo m.planted"
     chosen = ["--commits", f"{hashes[0]}..main", "--convert", make, "--repository", str(repository)]
     assert main(["bisect", str(capsule), *chosen, "--json"]) == 3  # the bad end makes no model
-    assert "left no m.planted" in capsys.readouterr().err
+    assert "did not write m.planted" in capsys.readouterr().err
 
     hashes.append(commit(repository, "weights 3"))
     assert main(["bisect", str(capsule), *chosen, "--all", "--json"]) == 0
@@ -145,7 +145,7 @@ def test_commits(
         (["--commits", "a..b"], "--convert missing"),
         (["--commits", "a..b", "--convert", "x", "--offline"], "--offline goes with --good and --bad"),
         (["--good", "1", "--bad", "2", "--tolerance", "2"], "--tolerance 2"),
-        (["--good", "1", "--bad", "2", "--out", "board"], "board: is there already"),
+        (["--good", "1", "--bad", "2", "--out", "board"], "board: already exists"),
         (["--commits", "a..b", "--convert", "x", "--candidate", "othr"], "did you mean other?"),
         (["--good", "1", "--bad", "2", "--set", "candidates.othr.device=GPU"], "did you mean"),
     ],

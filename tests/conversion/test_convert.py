@@ -154,12 +154,12 @@ def test_a_contract_that_cannot_be_given(tiny: Any, configure: Make, tmp_path: P
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
 def test_a_cut_off_graph(tiny: Any, configure: Make, tmp_path: Path, share: float) -> None:
     (tmp_path / "cut.pb").write_bytes(tiny.path.read_bytes()[: int(tiny.path.stat().st_size * share)])
-    refused(configure(tmp_path / "cut.pb"), r"cut\.pb: (the graph is cut off|the file is empty|no frozen)", tmp_path)
+    refused(configure(tmp_path / "cut.pb"), r"cut\.pb: (the graph is cut off|the file is empty|not a frozen)", tmp_path)
 
 
 def test_a_graph_that_is_none_or_is_missing(configure: Make, tmp_path: Path) -> None:
     (tmp_path / "text.pb").write_text("this is not a graph")
-    refused(configure(tmp_path / "text.pb"), "no frozen TensorFlow graph", tmp_path)
+    refused(configure(tmp_path / "text.pb"), "not a frozen TensorFlow graph", tmp_path)
     refused(configure(tmp_path / "none.pb"), "no such graph", tmp_path)
 
 
@@ -222,7 +222,7 @@ def test_a_full_disk(tiny: Any, configure: Make, tmp_path: Path, monkeypatch: py
         raise RuntimeError("basic_ios::clear: iostream error")  # OpenVINO's own words for it
 
     monkeypatch.setattr(import_openvino(), "save_model", full)
-    refused(configure(tiny.path), r"was not written: .*iostream error; is there room on the disk\?", tmp_path)
+    refused(configure(tiny.path), r"was not written: .*iostream error; check the free disk space", tmp_path)
     assert [item.name for item in tmp_path.iterdir()] == ["config.yml"]
 
 

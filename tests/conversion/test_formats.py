@@ -249,7 +249,7 @@ def test_a_changed_file_and_a_broken_contract_are_noticed(models: Models, tmp_pa
     contract = contract_file(candidate.model)
     for content in ("{", "[]", json.dumps({"color": 1}), "[" * 100_000):
         contract.write_text(content)
-        with pytest.raises(ModelError, match="no contract file"):
+        with pytest.raises(ModelError, match="not a contract file"):
             prepare_models(config, quiet=True)
 
 
@@ -284,7 +284,7 @@ def test_a_file_of_another_tool_is_replaced_only_on_demand(models: Models, tmp_p
         (
             "graph",
             {"model": "m.tflite", "backend": "litert", "output": "an answer", "conversion": {"to": "litert"}},
-            "TensorFlow takes no name such as 'an answer'",
+            "TensorFlow does not accept the name 'an answer'",
         ),
         (
             "litert float32",

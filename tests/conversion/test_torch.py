@@ -93,7 +93,7 @@ def test_onnx_of_a_program_computes_the_network(
 def test_script_is_not_converted_to_onnx(models: Any, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript", reason="onnxscript is not installed; it is the extra [torch-to-onnx]")
     config = to_onnx(tmp_path, models, "traced")
-    with pytest.raises(ModelError, match="TorchScript, whose conversion to ONNX PyTorch no longer keeps"):
+    with pytest.raises(ModelError, match="TorchScript, which PyTorch no longer converts to ONNX"):
         convert(config, config.candidates[0])
 
 

@@ -88,7 +88,7 @@ def test_damaged_rows_are_left_out_whichever_byte_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", [b"", b"words", bytes(512)[:100]], ids=["empty", "words", "zeros"])
 def test_what_is_no_archive_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "cache.tar").write_bytes(data)
-    with pytest.raises(RecordError, match="no exported cache"):
+    with pytest.raises(RecordError, match="not an exported cache"):
         import_cache(tmp_path / "there", tmp_path / "cache.tar", GB)
 
 

@@ -239,7 +239,7 @@ def _answers_to(images: Path, model: Path) -> str:
     ("arguments", "code", "message"),
     [
         (["missing.onnx"], 2, "missing.onnx: does not exist"),
-        (["notes.txt"], 2, "no model of a kind that is known"),
+        (["notes.txt"], 2, "not a known kind of model"),
         (["cut.onnx"], 3, "cut.onnx"),
         (["net.onnx", "net.onnx"], 2, "is named twice"),
         (["net.onnx", "-o", "there.yml"], 2, "exists; name another file with -o, or add --force"),

@@ -58,7 +58,7 @@ def described(path: Path) -> Described:
     """Check a file; return what it says of its model. Raises ModelError."""
     found = _of_archive(path) if path.suffix == ".keras" else _of_hdf5(path)
     if not isinstance(found.config.get("config"), dict):
-        raise ModelError(f"{path}: its configuration describes no model; {_SAVE_AGAIN}")
+        raise ModelError(f"{path}: its configuration does not describe a model; {_SAVE_AGAIN}")
     for item in _classes(found.config):
         _require_known(item, path)
     return found
@@ -74,14 +74,14 @@ def _of_archive(path: Path) -> Described:
                 if name not in (_CONFIG, _METADATA, _WEIGHTS):
                     raise ModelError(f"{path}: refused, it contains '{name}', which no network needs; {_MEND}")
             if absent := [name for name in (_CONFIG, _WEIGHTS) if name not in entries]:
-                raise ModelError(f"{path}: no Keras model, it has no {absent[0]}; {_SAVE_AGAIN}")
+                raise ModelError(f"{path}: not a Keras model, it has no {absent[0]}; {_SAVE_AGAIN}")
             texts = [_text(archive, entries[name], path) for name in (_CONFIG, _METADATA) if name in entries]
             if entries[_WEIGHTS].file_size > LARGEST:
                 raise ModelError(f"{path}: {entries[_WEIGHTS].file_size} bytes of weights; a graph may have {LARGEST}")
             with archive.open(_WEIGHTS) as stream:
                 _require_own_weights(stream, path)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ModelError(f"{path}: no Keras model, or cut off ({error}); {_SAVE_AGAIN}") from None
+        raise ModelError(f"{path}: not a Keras model, or cut off ({error}); {_SAVE_AGAIN}") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
     version = _json(texts[1], path).get("keras_version", "") if len(texts) > 1 else ""
@@ -116,7 +116,7 @@ def _no_hdf5(path: Path, error: OSError) -> ModelError:
     if error.strerror and not str(error).startswith("Unable"):
         return ModelError(f"{path}: cannot be read: {error.strerror}")
     said = " ".join(str(error).split())[:200]
-    return ModelError(f"{path}: no HDF5 file, or cut off ({said}); {_SAVE_AGAIN}")
+    return ModelError(f"{path}: not an HDF5 file, or cut off ({said}); {_SAVE_AGAIN}")
 
 
 def _require_own_weights(stream: Any, path: Path) -> None:
@@ -151,9 +151,9 @@ def _json(text: bytes | str, path: Path) -> dict[str, Any]:
     try:
         plain = json.loads(text)
     except (ValueError, TypeError, RecursionError):
-        raise ModelError(f"{path}: its configuration is no JSON; {_SAVE_AGAIN}") from None
+        raise ModelError(f"{path}: its configuration is not JSON; {_SAVE_AGAIN}") from None
     if not isinstance(plain, dict):
-        raise ModelError(f"{path}: its configuration describes no model; {_SAVE_AGAIN}")
+        raise ModelError(f"{path}: its configuration does not describe a model; {_SAVE_AGAIN}")
     return plain
 
 
@@ -180,7 +180,7 @@ def _require_known(item: Mapping[str, Any], path: Path) -> None:
         raise ModelError(f"{path}: refused, its layer {what} runs code that the file brings along; {_MEND}")
     if name in OF_KERAS_2:
         raise ModelError(
-            f"{path}: its layer {what} is an operation of Keras 2, which Keras 3 has not; {_MEND}, with Keras 2"
+            f"{path}: its layer {what} is an operation of Keras 2, which Keras 3 does not have; {_MEND}, with Keras 2"
         )
     of_keras = not module or module == "keras" or module.startswith("keras.")
     operation = module in OPERATION_MODULES or (module == CORE_MODULE and name in CORE_OPERATIONS)

@@ -83,7 +83,7 @@ def private_copy(model: Path) -> Iterator[Path]:
         except OSError as error:
             raise ModelError(
                 f"{model}: its external data cannot be copied to {tempfile.gettempdir()}: {error.strerror or error}; "
-                "let TMPDIR name a folder with room for it"
+                "set TMPDIR to a folder with enough space"
             ) from None
         yield folder / model.name
 

@@ -42,7 +42,7 @@ def require_known(path: Path) -> None:
 def refuse_operations(model: Model, path: object) -> None:
     """Refuse what the outputs of a model need and must not have. ``path``: as messages name it. Raises ModelError."""
     if endless := _recursive(model):
-        raise ModelError(f"{path}: refused, its function '{endless}' calls itself, so nothing says that it ends")
+        raise ModelError(f"{path}: refused, its function '{endless}' calls itself and may never end")
     own = list(every_node(needed(model.graph)))
     called = list(every_node(_called(own, model)))
     for node in (*own, *called):

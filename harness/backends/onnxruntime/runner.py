@@ -134,7 +134,7 @@ class ONNXRuntimeBackend(Backend):
         self._output = port.name
         if port.type not in _REAL:
             raise ModelError(
-                f"{self.spec.model}: the output '{port.name}' has {port.type}, no real numbers; name the one with the "
+                f"{self.spec.model}: the output '{port.name}' has {port.type}, not real numbers; name the one with the "
                 "probabilities"
             )
         sides = [side if isinstance(side, int) and side > 0 else None for side in port.shape]

@@ -27,7 +27,7 @@ def edited(xml: str, output: str, edit: str, folder: Path) -> tuple[str, str]:
     Raises CannotEditError where there is no such edit, or the IR has nothing that could be edited so.
     """
     if edit not in EDITS:
-        raise CannotEditError(f"an IR cannot be edited so: {edit}")
+        raise CannotEditError(f"this change cannot be made to the IR: {edit}")
     ov = import_openvino()
     model = ov.Core().read_model(xml)
     name = EDITS[edit](ov, model, output)

@@ -55,7 +55,7 @@ def read_ir_xml(path: Path) -> IrXml:
     reader = _Reader(path)
     try:
         if path.stat().st_size > _LARGEST:
-            raise ModelError(f"{path}: larger than {_LARGEST} bytes; this is no OpenVINO IR")
+            raise ModelError(f"{path}: larger than {_LARGEST} bytes; this is not an OpenVINO IR")
         with path.open("rb") as stream:
             reader.parser.ParseFile(stream)
     except FileNotFoundError:
@@ -64,7 +64,7 @@ def read_ir_xml(path: Path) -> IrXml:
         raise ModelError(f"{path}: the IR cannot be read: {error.strerror or error}") from None
     except expat.ExpatError as error:
         raise ModelError(
-            f"{path}: the IR is cut off, or no IR: {error}; run `harness convert CONFIG` again, or copy it again"
+            f"{path}: the IR is cut off, or not an IR: {error}; run `harness convert CONFIG` again, or copy it again"
         ) from None
     return reader.result
 
@@ -90,12 +90,14 @@ class _Reader:
         self.parser.StartDoctypeDeclHandler = self._refuse
 
     def _refuse(self, *_: object) -> None:
-        raise ModelError(f"{self.path}: contains a document type declaration, as no OpenVINO IR does; refused")
+        raise ModelError(
+            f"{self.path}: refused, it contains a document type declaration, which an OpenVINO IR never has"
+        )
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if not self.stack:
             if tag != "net":
-                raise ModelError(f"{self.path}: no OpenVINO IR: it begins with <{tag}>, not with <net>")
+                raise ModelError(f"{self.path}: not an OpenVINO IR: it begins with <{tag}>, not with <net>")
             self.result.name, self.result.version = attributes.get("name", ""), attributes.get("version", "")
         self.stack.append(attributes.get("name", tag) if tag == "info" else tag)
         if len(self.stack) > 2 and self.stack[1] in _INFO_ROOTS:
@@ -122,7 +124,7 @@ class _Reader:
             offset = size = -1
         if offset < 0 or size < 0:
             line = self.parser.CurrentLineNumber
-            raise ModelError(f"{self.path}:{line}: no OpenVINO IR: a constant without a valid offset and size")
+            raise ModelError(f"{self.path}:{line}: not an OpenVINO IR: a constant without a valid offset and size")
         kind = data.get("element_type", "?")
         self.result.weights_end = max(self.result.weights_end, offset + size)
         self.result.constant_bytes[kind] = self.result.constant_bytes.get(kind, 0) + size

@@ -21,7 +21,7 @@ def require_harmless(folder: Path) -> None:
     if not graph.is_file():
         text = folder / "saved_model.pbtxt"
         hint = "it is in text form, save it again" if text.is_file() else "name the folder that contains it"
-        raise ModelError(f"{folder}: no SavedModel, it has no {GRAPH}; {hint}")
+        raise ModelError(f"{folder}: not a SavedModel, it has no {GRAPH}; {hint}")
     require_inside(folder.rglob("*"), folder)
     if (size := graph.stat().st_size) > LARGEST:
         raise ModelError(f"{graph}: {size} bytes; a graph may have {LARGEST}")

@@ -73,7 +73,7 @@ def _read(folder: Path) -> Any:
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
     path = folder / GRAPH
-    saved = parsed(SavedModel(), path, "no SavedModel, or cut off; export it again")
+    saved = parsed(SavedModel(), path, "not a SavedModel, or cut off; export it again")
     metas = list(saved.meta_graphs)
     serving = [meta for meta in metas if _SERVE in meta.meta_info_def.tags]
     if not metas:

@@ -54,7 +54,7 @@ class Checkpoint:
             self._shapes = self._reader.get_variable_to_shape_map()
             self._types = self._reader.get_variable_to_dtype_map()
         except self._errors as error:
-            raise ModelError(f"{index}: no checkpoint, or cut off: {reason(error)}; copy it again") from None
+            raise ModelError(f"{index}: not a checkpoint, or cut off: {reason(error)}; copy it again") from None
 
     def require_small(self, keys: Iterable[str]) -> None:
         """Refuse values that are together larger than their files, or than a graph may be. Raises ModelError."""

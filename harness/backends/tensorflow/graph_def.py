@@ -124,7 +124,7 @@ def graph_of(path: Path, data: bytes) -> Graph:
     except _CutOffError as error:
         raise ModelError(f"{path}: the graph is cut off: {error}; {_FETCH}") from None
     except _NoGraphError as error:
-        raise ModelError(f"{path}: no frozen TensorFlow graph: {error}; name a frozen graph (.pb)") from None
+        raise ModelError(f"{path}: not a frozen TensorFlow graph: {error}; name a frozen graph (.pb)") from None
     return Graph(path, nodes, hashlib.sha256(data).hexdigest(), dict(_functions(memoryview(data))))
 
 

@@ -87,7 +87,7 @@ def refuse_operations(found: Operations, path: object, allow: frozenset[str] = f
     looked at, too. Raises ModelError that names the node and its operation.
     """
     if endless := found.recursive():
-        raise ModelError(f"{path}: refused, its function '{endless}' calls itself, so nothing says that it ends")
+        raise ModelError(f"{path}: refused, its function '{endless}' calls itself and may never end")
     known = PLAIN | CONTROL | LISTS | found.functions.keys() | allow
     unknown = [node for node in found if node.op not in known]
     if not unknown:

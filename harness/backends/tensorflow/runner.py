@@ -256,7 +256,7 @@ def _without_devices(graph_def: Any) -> list[str]:
 
 
 def _read_graph(tf1: Any, path: str) -> Any:
-    graph_def = parsed(tf1.GraphDef(), path, "no frozen TensorFlow graph, or cut off; fetch or freeze it again")
+    graph_def = parsed(tf1.GraphDef(), path, "not a frozen TensorFlow graph, or cut off; fetch or freeze it again")
     if not graph_def.node:
         raise ModelError(f"{path}: a graph without any operation; fetch or freeze it again")
     return graph_def

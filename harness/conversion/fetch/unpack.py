@@ -45,7 +45,7 @@ def unpack(archive: Path, folder: Path, members: Sequence[str] = ()) -> list[Pat
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         reason = first_line(error)
         raise DownloadError(
-            f"{archive}: cut off, or no tar archive: {reason}; `archive.url` must lead to one"
+            f"{archive}: cut off, or not a tar archive: {reason}; `archive.url` must lead to one"
         ) from None
     except OSError as error:
         where = error.filename or folder

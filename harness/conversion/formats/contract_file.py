@@ -54,7 +54,7 @@ def _parameters(path: Path) -> dict[str, str]:
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError):
-        raise ModelError(f"{path}: no contract file, or cut off; {mend}") from None
+        raise ModelError(f"{path}: not a contract file, or cut off; {mend}") from None
     if not isinstance(plain, dict) or not all(isinstance(value, str) for value in plain.values()):
-        raise ModelError(f"{path}: no contract file; {mend}")
+        raise ModelError(f"{path}: not a contract file; {mend}")
     return plain

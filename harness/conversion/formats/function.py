@@ -34,7 +34,9 @@ def original_function(tf: Any, config: Config, candidate: Candidate) -> Any:
         )
     for key, name in (("input.name", candidate.input.tensor), ("output", candidate.named_output)):
         if not _NAME.fullmatch(name.removesuffix(":0")):
-            raise ModelError(f"{key_of(config, candidate, key)}: TensorFlow takes no name such as '{name}'; rename it")
+            raise ModelError(
+                f"{key_of(config, candidate, key)}: TensorFlow does not accept the name '{name}'; rename it"
+            )
     frozen = load_target(facts.freezer)(reference)
     graph_def = with_own_functions(frozen.graph_def)
     wanted = _input_type(tf, frozen, config)

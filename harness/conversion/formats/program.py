@@ -33,8 +33,7 @@ def program_as_onnx(config: Config, candidate: Candidate, where: str) -> bytes:
     opened = open_file(torch, path, "cpu")
     if opened.sides is None:
         raise ModelError(
-            f"{path}: TorchScript, whose conversion to ONNX PyTorch no longer keeps; export it by `torch.export.save` "
-            "(.pt2)"
+            f"{path}: TorchScript, which PyTorch no longer converts to ONNX; export it by `torch.export.save` (.pt2)"
         )
     require_input(opened, reference.input.name, path)
     output = find_by_name(reference.output_name, opened.outputs, what="output", model=path)

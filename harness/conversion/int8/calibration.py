@@ -148,7 +148,7 @@ def _sources(
         where = config.where(calibration_key(config, candidate))
         raise DatasetError(f"{where}: {str(error).replace('dataset.path', 'conversion.calibration.path')}") from None
     if evaluated is None:
-        absent = "the images of dataset.path are not there, so no calibration image was held against an evaluated one"
+        absent = "the images of dataset.path are not there, so no calibration image was compared with an evaluated one"
         return source, None, [f"{absent}; `harness validate` does it"]
     return source, evaluated, []
 

@@ -39,7 +39,7 @@ def read_devkit(path: Path) -> LabelTable:
     if path.is_dir():
         found = find_devkit(path)
         if found is None:
-            raise DatasetError(f"{path}: no devkit: there is no {GROUND_TRUTH} in it, nor in its data folder")
+            raise DatasetError(f"{path}: not a devkit: neither it nor its data folder has {GROUND_TRUTH}")
         path = found
     if path.name.endswith((".tar", ".tar.gz", ".tgz")):
         truth, meta = _from_archive(path)

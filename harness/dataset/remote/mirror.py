@@ -127,7 +127,7 @@ def mirrored(url: str, cache: RemoteCache, names: Callable[[], Sequence[str]] = 
     except OSError as error:
         raise DatasetError(f"{tree}: cannot be made: {error.strerror}; set cache.folder to another place") from None
     if fault := foreign(tree, cache.folder / "remote"):
-        raise DatasetError(f"{fault}; what lies there is not used")
+        raise DatasetError(f"{fault}; it is not used")
     if whole:
         hold(tree)
     name = _name_in(store.url)

@@ -127,7 +127,7 @@ def _from_script(folder: Path, found: Sequence[_Record], classes: int) -> tuple[
                 "as 1 more. Which of the two is right cannot be known; give a list as dataset.labels"
             )
         offset = offsets.pop()
-        proof = "held against image/class/synset"
+        proof = "compared with image/class/synset"
     else:
         offset = 0 if any(record.label == 0 for record in found) else 1
         proof = "no image/class/synset to compare them with"

@@ -22,7 +22,7 @@ def render(record: RunRecord, baseline: Baseline | None = None) -> str:
     summary, found = summarise(record), changes(record, baseline)
     sections = [
         [_first_line(record, summary, found)],
-        [f"{prose(summary.verdict.sentence)} ({prose(summary.scope)}; exit {summary.verdict.exit_code})"],
+        [f"{prose(_sentence(summary))} ({prose(summary.scope)}; exit {summary.verdict.exit_code})"],
         [f"The baseline says nothing here: {prose(found.not_comparable)}"] if found.not_comparable else [],
         _models(found),
         _gates([row for row in summary.gates if row.verdict not in ("pass", "not_applicable")]),
@@ -32,6 +32,12 @@ def render(record: RunRecord, baseline: Baseline | None = None) -> str:
         [MARK],
     ]
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+
+
+def _sentence(summary: Summary) -> str:
+    """Return the verdict's sentence; figures of failed gates are left to the table below it."""
+    failed = any(row.verdict == "fail" for row in summary.gates)
+    return summary.verdict.sentence.partition(": ")[0] if failed else summary.verdict.sentence
 
 
 def _first_line(record: RunRecord, summary: Summary, found: Changes) -> str:
@@ -92,7 +98,8 @@ def _folded(rows: list[GateRow]) -> list[str]:
     if not rows:
         return []
     passed = sum(row.verdict == "pass" for row in rows)
-    title = f"{numbers.plural(passed, 'gate')} passed, {len(rows) - passed} not applicable"
+    others = len(rows) - passed
+    title = f"{numbers.plural(passed, 'gate')} passed" + (f", {others} not applicable" if others else "")
     cells = ((prose(row.word), prose(row.gate), code(row.model), prose(row.measured), prose(row.limit)) for row in rows)
     lines = table(("verdict", "gate", "model", "measured", "limit"), cells)
     return [f"<details><summary>{title}</summary>", "", *lines, "", "</details>"]

@@ -173,7 +173,7 @@ def test_a_file_of_keras_2_that_keras_3_refuses_is_explained(h5: Path) -> None:
         "export it as a SavedModel with Keras 2 (`pip install tf_keras`), and use `backend: saved_model`"
     )
     edited_h5(h5, lambda config: layer(config, "dropout").update(class_name="TFOpLambda"))
-    assert "is an operation of Keras 2, which Keras 3 has not" in refused(spec(h5))
+    assert "is an operation of Keras 2, which Keras 3 does not have" in refused(spec(h5))
 
 
 def test_it_is_recognised(made: dict[str, Path]) -> None:
@@ -205,9 +205,9 @@ def test_another_size_another_width_and_a_second_input(made: dict[str, Path], ke
 def test_a_cut_off_file(made: dict[str, Path], tmp_path: Path, suffix: str, share: float) -> None:
     data, path = made[suffix].read_bytes(), tmp_path / f"m{suffix}"
     path.write_bytes(data[: int(share * len(data))])
-    kind = "Keras model" if suffix == ".keras" else "HDF5 file"
+    kind = "not a Keras model" if suffix == ".keras" else "not an HDF5 file"
     message = refused(spec(path))
-    assert message.startswith(f"{path}: no {kind}, or cut off (")
+    assert message.startswith(f"{path}: {kind}, or cut off (")
     assert message.endswith("; save the model again, or copy it again")
 
 
@@ -281,14 +281,14 @@ def test_a_pickled_configuration_is_refused(h5: Path) -> None:
 
     with h5py.File(h5, "r+") as file:
         file.attrs["model_config"] = np.void(pickle.dumps({"class_name": "Functional", "config": {}}))
-    assert refused(spec(h5)) == f"{h5}: its configuration is no JSON; save the model again, or copy it again"
+    assert refused(spec(h5)) == f"{h5}: its configuration is not JSON; save the model again, or copy it again"
 
 
 def test_deep_nesting_is_refused(made: dict[str, Path], tmp_path: Path) -> None:
     with zipfile.ZipFile(made[".keras"]) as archive, zipfile.ZipFile(tmp_path / "m.keras", "w") as copy:
         copy.writestr("config.json", "[" * 100_000)
         copy.writestr("model.weights.h5", archive.read("model.weights.h5"))
-    assert "its configuration is no JSON" in refused(spec(tmp_path / "m.keras"))
+    assert "its configuration is not JSON" in refused(spec(tmp_path / "m.keras"))
 
 
 def test_files_that_no_network_needs_are_refused(made: dict[str, Path], tmp_path: Path) -> None:

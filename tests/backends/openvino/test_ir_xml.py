@@ -73,7 +73,7 @@ def test_the_weights_are_what_takes_most_bytes(sizes: dict[str, int], expected: 
 
 def test_a_file_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
     for length in range(0, len(XML.rstrip()), 7):
-        with pytest.raises(ModelError, match=r"net\.xml: the IR is cut off, or no IR"):
+        with pytest.raises(ModelError, match=r"net\.xml: the IR is cut off, or not an IR"):
             read_ir_xml(write(tmp_path, XML[:length]))
 
 
@@ -92,14 +92,14 @@ def test_entities_are_refused(tmp_path: Path, declaration: str) -> None:
 
 @pytest.mark.parametrize("offset", ["-1", "x", ""])
 def test_a_constant_without_a_valid_place_is_refused_with_its_line(tmp_path: Path, offset: str) -> None:
-    with pytest.raises(ModelError, match=r"net\.xml:14: no OpenVINO IR: a constant without a valid offset"):
+    with pytest.raises(ModelError, match=r"net\.xml:14: not an OpenVINO IR: a constant without a valid offset"):
         read_ir_xml(write(tmp_path, XML.replace('offset="32"', f'offset="{offset}"')))
 
 
 def test_other_xml_a_missing_file_a_folder_and_bytes(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="it begins with <html>"):
         read_ir_xml(write(tmp_path, "<html></html>"))
-    with pytest.raises(ModelError, match="cut off, or no IR"):
+    with pytest.raises(ModelError, match="cut off, or not an IR"):
         read_ir_xml(write(tmp_path, b"\xff\xd8\xff\x00"))
     with pytest.raises(ModelError, match="no such IR"):
         read_ir_xml(tmp_path / "none.xml")

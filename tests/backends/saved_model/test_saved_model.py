@@ -144,8 +144,8 @@ def test_another_size_another_width_and_a_second_input(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("saved_model.pb", "no SavedModel, or cut off; export it again"),
-        ("variables/variables.index", "no checkpoint, or cut off: "),
+        ("saved_model.pb", "not a SavedModel, or cut off; export it again"),
+        ("variables/variables.index", "not a checkpoint, or cut off: "),
         ("variables/variables.data-00000-of-00001", "copy it again"),
     ],
 )
@@ -163,7 +163,9 @@ def test_missing_files(copy: Path) -> None:
     (copy / "variables/variables.index").unlink()
     assert refused(spec(copy)).endswith("the checkpoint's index is missing; copy it next to its .data files")
     (copy / "saved_model.pb").unlink()
-    assert refused(spec(copy)) == f"{copy}: no SavedModel, it has no saved_model.pb; name the folder that contains it"
+    assert (
+        refused(spec(copy)) == f"{copy}: not a SavedModel, it has no saved_model.pb; name the folder that contains it"
+    )
 
 
 def test_nothing_of_the_file_is_run_when_it_is_loaded(

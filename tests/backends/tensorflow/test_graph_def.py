@@ -104,15 +104,15 @@ def test_a_cut_between_two_nodes_is_noticed_where_one_is_read(tmp_path: Path) ->
     ("content", "message"),
     [
         (b"", "the file is empty"),
-        (b"hello, this is text\n" * 20, "no frozen TensorFlow graph"),
-        (b"\n\n\n" * 50, "no frozen TensorFlow graph"),
+        (b"hello, this is text\n" * 20, "not a frozen TensorFlow graph"),
+        (b"\n\n\n" * 50, "not a frozen TensorFlow graph"),
         (b"node {\n  name: 'input'\n}\n", "it is in text form"),
         (b"\x08\x01" + text(2, b"meta graph"), "it is a SavedModel"),
         (VERSIONS, "there is no node in it"),
-        (b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(100), "no frozen TensorFlow graph"),
-        (b"\x00" * 100, "no frozen TensorFlow graph"),
-        (b"<?xml version='1.0'?><net></net>", "no frozen TensorFlow graph"),
-        (b"\xff" * 100, "no frozen TensorFlow graph"),
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(100), "not a frozen TensorFlow graph"),
+        (b"\x00" * 100, "not a frozen TensorFlow graph"),
+        (b"<?xml version='1.0'?><net></net>", "not a frozen TensorFlow graph"),
+        (b"\xff" * 100, "not a frozen TensorFlow graph"),
     ],
 )
 def test_what_is_no_graph_is_said_to_be_none(tmp_path: Path, content: bytes, message: str) -> None:

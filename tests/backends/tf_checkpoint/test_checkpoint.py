@@ -128,7 +128,7 @@ def test_another_size_and_another_width(made: Path) -> None:
     ("suffix", "message"),
     [
         (".meta", "no graph of a checkpoint, or cut off; copy the .meta file again"),
-        (".index", "no checkpoint, or cut off: "),
+        (".index", "not a checkpoint, or cut off: "),
         (".data-00000-of-00001", "copy it again"),
     ],
 )

@@ -150,7 +150,7 @@ def test_without_the_evaluated_images_that_is_said(asking: Make, tmp_path: Path)
     found = chosen(asking(lambda data: data["dataset"].update(path="elsewhere"), path="apart", images=4))
     assert len(found.digests) == 4
     assert len(found.notes) == 1
-    assert "no calibration image was held against an evaluated one" in found.notes[0]
+    assert "no calibration image was compared with an evaluated one" in found.notes[0]
 
 
 def test_what_cannot_be_used_is_left_out_and_counted(asking: Make, tmp_path: Path) -> None:

@@ -115,7 +115,11 @@ def test_the_devkit(tmp_path: Path, built_in: Facts) -> None:
     for data in (b"", b"MATLAB 5.0 MAT-file" + bytes(200), meta[: len(meta) // 2], b"\x80\x04pickle"):
         (kit / "meta.mat").write_bytes(data)
         fails(folder, "meta.mat cannot be read", labels=str(kit))
-    fails(folder, "no devkit: there is no ILSVRC2012_validation_ground_truth.txt", labels=str(folder))
+    fails(
+        folder,
+        "not a devkit: neither it nor its data folder has ILSVRC2012_validation_ground_truth.txt",
+        labels=str(folder),
+    )
     (tmp_path / "kit.tar.gz").write_bytes(b"\x1f\x8b nonsense")
     fails(folder, "cannot be read as the devkit's archive", labels=str(tmp_path / "kit.tar.gz"))
     fails(folder, "contains no ILSVRC2012_validation", labels=str(add(tmp_path / "kit.tar", ("a", b"b"))))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.machine.processes import interrupted_by_sigterm, run_to_end
+from tests.conftest import PROJECT, harness_environment
 
 
 def python(code: str, **more: object) -> list[str]:
@@ -51,6 +52,13 @@ def test_one_that_cannot_be_started(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="this system has no SIGTERM")
 def test_sigterm_interrupts_a_block_as_ctrl_c_does_and_nothing_else() -> None:
+    """In a process of its own: with OpenVINO loaded, a signal to this one may end it by a fault."""
+    code = "from tests.machine import test_processes as here; here.sigterm_interrupts_a_block()"
+    done = run_to_end(python(code), folder=PROJECT, environment=harness_environment())
+    assert done.code == 0, done.err
+
+
+def sigterm_interrupts_a_block() -> None:
     def ended() -> None:
         with interrupted_by_sigterm():
             os.kill(os.getpid(), signal.SIGTERM)

@@ -31,12 +31,30 @@ class Affine:
         """Return the same for channels in another order."""
         return Affine(in_order(self.mean, of, wanted), in_order(self.scale, of, wanted))
 
+    @property
+    def formula(self) -> str:
+        """It as it is written: ``(x - 127.5) / 127.5``."""
+        added = all(value <= 0 for value in self.mean)
+        mean, scale = (
+            written((-self.mean[0], -self.mean[1], -self.mean[2]) if added else self.mean),
+            written(self.scale),
+        )
+        shifted = "x" if set(self.mean) == {0.0} else f"x {'+' if added else '-'} {mean}"
+        if set(self.scale) == {1.0}:
+            return shifted
+        return f"{shifted} / {scale}" if shifted == "x" else f"({shifted}) / {scale}"
+
     def rounded(self) -> Self:
         """Return the same without the last digits, which are those of rounding."""
         return type(self)(
             _triple([round(value, _DIGITS) + 0.0 for value in self.mean]),
             _triple([round(value, _DIGITS) for value in self.scale]),
         )
+
+
+def written(values: Triple) -> str:
+    """Return a mean or scale as the configuration has it."""
+    return f"{values[0]:.6g}" if len(set(values)) == 1 else f"[{', '.join(f'{value:.6g}' for value in values)}]"
 
 
 def _triple(values: list[float]) -> Triple:

@@ -8,8 +8,8 @@ import numpy as np
 
 from harness.diagnosis.casts import cast_beside
 from harness.diagnosis.explanations import Tried
-from harness.diagnosis.feedings import Trial
 from harness.diagnosis.search import CLEAR, Search
+from harness.diagnosis.trials import Trial
 
 _ALIKE = 1.2  # times the least difference: what is no better than that is not told apart, and the first one is named
 _WITHIN = 0.25  # of a probability: what other weights may move while the order of classes is looked at

@@ -11,25 +11,34 @@ import hashlib
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.diagnosis.affine import Affine
 from harness.diagnosis.bench import Bench
 from harness.diagnosis.changes import Array, Change
 from harness.diagnosis.explanations import Tried
-from harness.diagnosis.feedings import DIVISIONS, Cast, Trial, casts, swapped_color
-from harness.diagnosis.readings import Read, Rows
+from harness.diagnosis.feedings import DIVISIONS, Cast, Feeding, swapped_color
+from harness.diagnosis.readings import Read
 from harness.diagnosis.search import CLEAR, NOISE, Search
 from harness.diagnosis.subject import CannotFeedError
+from harness.diagnosis.trials import Trial, casts
 
 _ASKED = 2  # images by which it is seen whether a cast changes the answers
 _WITHIN = 0.25  # of a probability: what other weights may move while the order of classes is looked at
-Seen = tuple[tuple[Change, ...], Rows]  # the changes, the cast last, and what the reference gives that sees the same
+
+
+@dataclasses.dataclass(frozen=True)
+class _Seen:
+    """The changes of one cast, the cast last; ``feeding``: gives the reference what the candidate sees so."""
+
+    changes: tuple[Change, ...]
+    feeding: Feeding
 
 
 def search_cast(search: Search) -> Tried | None:
     """Return the cast that explains the candidate's answers, with every way of reading them; None where none does."""
     search.progress("values cast to whole numbers")
-    return search.best(list(_explained(search, _seen(search, otherwise=False))))
+    return search.best(list(_explained(search, otherwise=False)))
 
 
 def search_cast_and_another(search: Search) -> Tried | None:
@@ -37,9 +46,9 @@ def search_cast_and_another(search: Search) -> Tried | None:
     search.progress("values cast to whole numbers, and another change")
     kinds = search.single_trials()
     others = [trial for kind, trials in kinds.items() if kind != "normalisation" for trial in trials]
-    for changes, rows in _seen(search, otherwise=False):
-        tried = search.look(others, rows, quick=True)
-        if found := search.best([_with(item, changes) for item in tried]):
+    for seen in _seen(search, otherwise=False):
+        tried = search.look(others, search.bench.reference_if(seen.feeding), quick=True)
+        if found := search.best([_with(item, seen.changes) for item in tried]):
             return found
     return None
 
@@ -47,16 +56,20 @@ def search_cast_and_another(search: Search) -> Tried | None:
 def search_cast_otherwise(search: Search) -> Tried | None:
     """Return a cast behind another mean and scale that explains the candidate's answers."""
     search.progress("values cast to whole numbers behind another mean and scale")
-    return search.best(list(_explained(search, _seen(search, otherwise=True))))
+    return search.best(list(_explained(search, otherwise=True)))
 
 
 def cast_beside(search: Search) -> Tried | None:
     """Return the cast that brings the models closer by a clear factor, though not to parity; None: none does."""
-    for changes, rows in _seen(search, otherwise=False):
-        for read in _reads(search, rows, _WITHIN)[:1]:
-            found = search.of(Trial(changes, search.bench.own), read, search.bench.count)
-            if found.typical * CLEAR <= float(np.median(search.before.off)):
-                return found
+    before = search.before.off
+    for seen in _seen(search, otherwise=False):
+        first = _reads(search, seen, _WITHIN, search.few)[0]
+        if float(np.median(first.off)) * CLEAR > float(np.median(before[search.few])):
+            continue
+        read = _reads(search, seen, _WITHIN)[0]
+        found = search.of(Trial(seen.changes, search.bench.own), read, search.bench.count)
+        if found.typical * CLEAR <= float(np.median(before)):
+            return found
     return None
 
 
@@ -65,23 +78,29 @@ def _with(item: Tried, changes: tuple[Change, ...]) -> Tried:
     return dataclasses.replace(item, trial=trial, causes=(*item.causes, *(change.cause for change in changes)))
 
 
-def _explained(search: Search, seen: Iterator[Seen]) -> Iterator[Tried]:
-    for changes, rows in seen:
-        for read in _reads(search, rows, search.limit):
-            found = search.of(Trial(changes, search.bench.own), read, search.bench.count)
-            search.tried.append(found)
-            if search.is_parity(read):
-                yield found
+def _explained(search: Search, *, otherwise: bool) -> Iterator[Tried]:
+    """Yield what restores parity on few images and then on all."""
+    for seen in _seen(search, otherwise=otherwise):
+        for rows in (search.few, None):
+            reads = _reads(search, seen, search.limit, rows)
+            trial = Trial(seen.changes, search.bench.own)
+            found = [search.of(trial, read, len(read.off)) for read in reads]
+            search.tried += found
+            restored = [item for item in found if item.read.largest <= search.limit]
+            if not restored:
+                break
+        else:
+            yield from (item for item in restored if search.is_parity(item.read))
 
 
-def _reads(search: Search, rows: Rows, limit: float) -> list[Read]:
-    """Return what the candidate gives as it is, held against the reference that is fed otherwise."""
-    bench = search.bench
-    raw = bench.answer(search.subject, bench.values(bench.own))
-    return bench.read(raw, search.spec, limit=limit, reference=rows)
+def _reads(search: Search, seen: _Seen, limit: float, rows: NDArray[np.int64] | None = None) -> list[Read]:
+    """Return what the candidate gives as it is, held against the reference fed otherwise; ``rows``: of these."""
+    raw = search.unchanged() if rows is None else search.unchanged()[rows]
+    reference = search.bench.reference_if(seen.feeding, rows)
+    return search.bench.read(raw, search.spec, limit=limit, reference=reference)
 
 
-def _seen(search: Search, *, otherwise: bool) -> Iterator[Seen]:
+def _seen(search: Search, *, otherwise: bool) -> Iterator[_Seen]:
     """Yield each cast behind which the candidate answers the same for values that are not the same before it.
 
     Nothing is yielded where one of the two models cannot be fed values that are not whole.
@@ -94,8 +113,8 @@ def _seen(search: Search, *, otherwise: bool) -> Iterator[Seen]:
             if search.is_late:
                 return
             if any(_hides(search, Cast(changes[-1], its, its), pixels, known) for its in _orders(bench, seen)):
-                for rows in _of_reference(search, changes[-1], seen):
-                    yield changes, rows
+                for feeding in _of_reference(search, changes[-1], seen):
+                    yield _Seen(changes, feeding)
     except CannotFeedError:
         return
 
@@ -121,14 +140,15 @@ def _hides(search: Search, cast: Cast, pixels: Array, known: set[bytes]) -> bool
     return float(np.abs(bench.answer(search.subject, other) - answers).max(initial=0)) <= near
 
 
-def _of_reference(search: Search, cast: Change, seen: Affine) -> Iterator[Rows]:
-    """Yield what the reference gives that sees the cast, for each way of dividing that makes a difference."""
+def _of_reference(search: Search, cast: Change, seen: Affine) -> Iterator[Feeding]:
+    """Yield how the reference is fed what the cast makes, for each way of dividing that makes a difference."""
     bench = search.bench
-    pixels = bench.wanted.ordered(bench.pixels(bench.wanted.preprocess))
+    pixels = bench.pixels(bench.wanted.preprocess)
+    levels = pixels if pixels.dtype != np.uint8 else np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(-1, 3)
     known: set[bytes] = set()
     for division in DIVISIONS:
         made = Cast(cast, seen, bench.wanted.affine, division)
-        fed = bench.wanted.of_ordered(made.of(pixels))
-        if (digest := hashlib.sha256(fed.tobytes()).digest()) not in known:
+        digest = hashlib.sha256(made.cast_values(bench.wanted.ordered(levels)).tobytes()).digest()
+        if digest not in known:
             known.add(digest)
-            yield bench.reference_if(dataclasses.replace(bench.wanted, cast=made))
+            yield dataclasses.replace(bench.wanted, cast=made)

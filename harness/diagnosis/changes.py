@@ -105,6 +105,31 @@ def _reversed(values: Triple) -> Triple:
     return values[2], values[1], values[0]
 
 
+def upside_down(pixels: Array) -> Array:
+    """Put the last row first."""
+    return np.ascontiguousarray(pixels[:, ::-1])
+
+
+def mirrored(pixels: Array) -> Array:
+    """Put the last column first."""
+    return np.ascontiguousarray(pixels[:, :, ::-1])
+
+
+def turned_over(pixels: Array) -> Array:
+    """Turn by two quarters."""
+    return np.ascontiguousarray(pixels[:, ::-1, ::-1])
+
+
+def turned_left(pixels: Array) -> Array:
+    """Turn by a quarter, against the clock; the pixels have to be square."""
+    return np.ascontiguousarray(np.rot90(pixels, 1, (1, 2)))
+
+
+def turned_right(pixels: Array) -> Array:
+    """Turn by a quarter, with the clock; the pixels have to be square."""
+    return np.ascontiguousarray(np.rot90(pixels, -1, (1, 2)))
+
+
 COLOR_ORDER = Change("color-order", "red and blue swapped", pixels=swapped, undo=swapped)
 
 NORMALISATION_CHANGES: tuple[Change, ...] = (
@@ -149,13 +174,20 @@ NORMALISATION_CHANGES: tuple[Change, ...] = (
         "pixels 0 to 255 with mean and scale meant for [0, 1]",
         _by_channel(lambda m, s: (m / 255, s / 255)),
     ),
+    Change("inverted", "inverted pixels, 255 - x", _by_channel(lambda m, s: (255 - m, -s))),
 )
 
 LAYOUT_CHANGES: tuple[Change, ...] = (
     Change("layout", "NCHW pixels read as NHWC", pixels=planar, undo=interleaved),
     Change("layout", "NHWC pixels read as NCHW", pixels=interleaved, undo=planar),
     Change("layout", "rows and columns exchanged", pixels=transposed, undo=transposed),
+    Change("flipped", "pixels upside down", pixels=upside_down, undo=upside_down),
+    Change("flipped", "pixels mirrored, left and right exchanged", pixels=mirrored, undo=mirrored),
+    Change("flipped", "pixels turned by 180 degrees", pixels=turned_over, undo=turned_over),
+    Change("flipped", "pixels turned left by 90 degrees", pixels=turned_left, undo=turned_right),
+    Change("flipped", "pixels turned right by 90 degrees", pixels=turned_right, undo=turned_left),
 )
+OF_SQUARES = ("rows and columns exchanged", "pixels turned left by 90 degrees", "pixels turned right by 90 degrees")
 
 
 def truncated(values: Array) -> Array:

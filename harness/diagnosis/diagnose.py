@@ -26,7 +26,13 @@ from harness.errors import CannotHoldError, ConfigError, DatasetError, WrongWidt
 
 Progress = Callable[[str], None]
 _Step = Callable[[Search], Tried | None]
-_STEPS: tuple[_Step, ...] = (Search.search, search_batch, search_outputs, search_cast)
+_STEPS: tuple[_Step, ...] = (
+    Search.search,
+    search_batch,
+    search_outputs,
+    Search.search_mixtures,
+    search_cast,
+)
 _STEPS_OF_TWO: tuple[_Step, ...] = (search_cast_and_another, Search.search_pairs, search_cast_otherwise)
 
 
@@ -124,7 +130,7 @@ def diagnose_quickly(search: Search) -> Diagnosis | None:
     if is_parity:
         return suspect_labels(search.bench)
     open_for_trials(search)
-    found = search.search()
+    found = search.search() or search.search_mixtures()
     return _explained(search, found) if found is not None else None
 
 

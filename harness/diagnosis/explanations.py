@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.diagnosis.feedings import Trial
 from harness.diagnosis.readings import Read
+from harness.diagnosis.trials import Trial
 
 
 @dataclass(frozen=True)

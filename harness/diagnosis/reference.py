@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.dataset.labels.answer_check import suspicion
+from harness.diagnosis.affine import written
 from harness.diagnosis.answer import Diagnosis, number
 from harness.diagnosis.bench import Bench
 from harness.diagnosis.changes import Change
 from harness.diagnosis.explanations import Tried
-from harness.diagnosis.feedings import Feeding, as_setting, swapped_color
+from harness.diagnosis.feedings import Feeding, swapped_color
 from harness.diagnosis.readings import Rows
 from harness.diagnosis.search import Search
 from harness.diagnosis.subject import CannotFeedError
@@ -106,7 +107,7 @@ def _reference_input(bench: Bench, feeding: Feeding, own: Hits, hits: Hits, more
     if feeding.color != wanted.color:
         settings.append(f"`{key}.input.color: {feeding.color}`")
     settings += [
-        f"`{key}.input.{name}: {as_setting(new)}`"
+        f"`{key}.input.{name}: {written(new)}`"
         for name, new, old in (("mean", feeding.mean, wanted.mean), ("scale", feeding.scale, wanted.scale))
         if any(abs(one - other) > 1e-6 for one, other in zip(new, old, strict=True))
     ]

@@ -9,9 +9,9 @@ import numpy as np
 from harness.backends.registry import facts_of
 from harness.diagnosis.bench import Bench, key_of
 from harness.diagnosis.explanations import Around, Tried
-from harness.diagnosis.feedings import Trial
 from harness.diagnosis.search import Search
 from harness.diagnosis.subject import Subject
+from harness.diagnosis.trials import Trial
 from harness.errors import DeviceError, HarnessError, ModelError
 
 _OTHERS = 8  # outputs that are tried

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from harness.diagnosis.bench import DEFAULT_LIMIT, Bench
 from harness.diagnosis.explanations import Around, Tried
-from harness.diagnosis.feedings import Trial, pairs, singles
 from harness.diagnosis.preprocessing import differences
 from harness.diagnosis.readings import Read, Rows
 from harness.diagnosis.subject import CannotFeedError, Subject
+from harness.diagnosis.trials import Trial, is_mean_or_scale, mixed, pairs, singles
 from harness.errors import DatasetError
 
 FEW = 8  # images of a first look
 FEWEST = 2  # where there are hundreds of ways: each fails on almost every image
 CLEAR = 4.0  # times that a difference has to fall to be explained, besides falling to parity
+_ROUGH = 1e-4  # an explanation by a mean or scale that leaves more than this may be that of a neighbour
 NOISE = 2e-5  # of rounding in another order; two explanations that come to less are equally good
 
 
@@ -33,6 +34,7 @@ class Search:
     tried: list[Tried] = field(default_factory=list)
     around: list[Around] = field(default_factory=list)
     subject: Subject = field(init=False)  # the candidate, once it was opened for trials
+    _unchanged: tuple[Subject, Rows] | None = field(init=False, default=None)
 
     @property
     def limit(self) -> float:
@@ -61,6 +63,12 @@ class Search:
     def is_parity(self, read: Read) -> bool:
         """Whether an explanation restores parity by a clear factor."""
         return read.largest <= self.limit and read.largest * CLEAR <= self.before.largest
+
+    def unchanged(self) -> Rows:
+        """Return what the subject gives for all images as the candidate is fed; asked for once."""
+        if self._unchanged is None or self._unchanged[0] is not self.subject:
+            self._unchanged = self.subject, self.bench.answer(self.subject, self.bench.values(self.bench.own))
+        return self._unchanged[1]
 
     def as_fed(self) -> Tried | None:
         """Return what comes of the subject as the candidate is fed, read in every way; None where nothing explains."""
@@ -116,9 +124,16 @@ class Search:
         self.progress("one change of what it is fed")
         if (found := self.as_fed()) is not None:
             return found
-        if found := self.best(self.look(trial for kind in single.values() for trial in kind)):
+        found = self.best(self.look(trial for kind in single.values() for trial in kind))
+        if found is None or found.read.largest <= _ROUGH or not is_mean_or_scale(found.trial):
             return found
-        return None
+        near = self.search_mixtures()  # close by is not it: 128 is almost 127.5
+        return near if near is not None and near.read.largest * CLEAR <= found.read.largest else found
+
+    def search_mixtures(self) -> Tried | None:
+        """Try the mean of one family of models with the scale of another."""
+        self.progress("the mean of one family with the scale of another")
+        return self.best(self.look(mixed(self.bench.own, self.bench.wanted), quick=True))
 
     def single_trials(self) -> dict[str, list[Trial]]:
         """Return every way of feeding that takes back one change."""
@@ -128,4 +143,10 @@ class Search:
     def search_pairs(self) -> Tried | None:
         """Try two changes of what it is fed, each with every way of reading."""
         self.progress("two changes of what it is fed")
-        return self.best(self.look(pairs(self.single_trials(), self.bench.wanted), quick=True))
+        single = self.single_trials()
+        if found := self.best(self.look(pairs(single, self.bench.wanted), quick=True)):
+            return found
+        others = [*single["color"], *single["pixels"]]
+        if not others:
+            return None
+        return self.best(self.look(mixed(self.bench.own, self.bench.wanted, others), quick=True))

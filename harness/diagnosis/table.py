@@ -1,12 +1,16 @@
-"""``python -m harness.diagnosis.table CONFIG``: every fault of the self-test planted and diagnosed, as a table."""
+"""``python -m harness.diagnosis.table CONFIG``: every fault of the self-test planted and diagnosed, as a table.
+
+A table that takes long is made in pieces: with ``--keep FILE --seconds 200`` it stops after that time with exit code 1,
+and the same command continues it.
+"""
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
@@ -16,34 +20,15 @@ from harness.backends.base import CannotEditError
 from harness.backends.registry import facts_of
 from harness.config import Candidate, Config, load_config
 from harness.conversion.prepared import prepare_models
-from harness.diagnosis.answer import Diagnosis
 from harness.diagnosis.diagnose import chosen, diagnose
 from harness.diagnosis.faults import FAULTS, Fault
 from harness.diagnosis.planted import plant
+from harness.diagnosis.planted_rows import KeptRows, Row
 from harness.disk.leftovers import temporary_folder
 from harness.disk.marks import write_between
 from harness.errors import HarnessError
 
 Known = dict[tuple[bytes, ...], "np.ndarray[tuple[int, ...], np.dtype[np.float32]]"]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One planting. ``answer``: None where it could not be planted or run, ``reason`` says why."""
-
-    faults: tuple[Fault, ...]
-    answer: Diagnosis | None
-    seconds: float
-    reason: str = ""
-
-    @property
-    def is_right(self) -> bool:
-        """Whether the causes that were named are those that were planted."""
-        if self.answer is None:
-            return False
-        return sorted(filter(None, (self.answer.cause or "").split(" + "))) == sorted(
-            item.cause for item in self.faults
-        )
 
 
 def rows(config: Config, candidate: Candidate, plantings: Sequence[tuple[Fault, ...]], *, fresh: bool) -> Iterator[Row]:
@@ -101,7 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", action="store_true", help="every two faults instead of each alone")
     parser.add_argument("--page", type=Path, help="write the table into this page")
     parser.add_argument("--mark", help="between the marks of this name")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="keep each row in this file and make no row again")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="stop after the row that ends later than this")
     options = parser.parse_args(arguments)
+    until = time.monotonic() + options.seconds
     config = load_config(options.config, options.overrides)
     able = chosen(config, options.candidate)
     prepare_models(config)
@@ -111,10 +99,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.pairs
         else [(item,) for item in FAULTS]
     )
-    found = []
-    for row in rows(config, candidate, plantings, fresh=not options.pairs):
-        found.append(row)
+    kept = KeptRows(
+        options.keep, [str(options.config), *options.overrides, candidate.id, "pairs" if options.pairs else "single"]
+    )
+    missing = kept.missing(plantings)
+    for done, row in enumerate(kept.add(rows(config, candidate, missing, fresh=not options.pairs)), start=1):
         print(as_markdown([row]).splitlines()[-1], file=sys.stderr)
+        if time.monotonic() > until and done < len(missing):
+            print(f"{len(missing) - done} rows are missing; run the same command again", file=sys.stderr)
+            return 1
+    found = kept.rows
     if options.pairs:
         tried = [row for row in found if row.answer is not None]
         right = sum(1 for row in tried if row.is_right)

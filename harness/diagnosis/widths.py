@@ -12,11 +12,11 @@ from harness.diagnosis.answer import Diagnosis
 from harness.diagnosis.answering import answer
 from harness.diagnosis.bench import key_of
 from harness.diagnosis.explanations import Around, Tried
-from harness.diagnosis.feedings import Trial
 from harness.diagnosis.readings import AS_CONFIGURED, Read
 from harness.diagnosis.running import of_output, other_outputs
 from harness.diagnosis.search import Search
 from harness.diagnosis.subject import Subject
+from harness.diagnosis.trials import Trial
 from harness.errors import DeviceError, ModelError, WrongWidthError
 
 

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from harness.config import Candidate, Config
 from harness.conversion.formats.target import target_of
+from harness.diagnosis.affine import written
 from harness.diagnosis.answer import joined
 from harness.diagnosis.changes import Change
-from harness.diagnosis.feedings import Feeding, Trial, as_setting
+from harness.diagnosis.feedings import Feeding
 from harness.diagnosis.preprocessing import PixelChange
 from harness.diagnosis.readings import Reading
+from harness.diagnosis.trials import Trial
 
 
 def claim(change: Change | PixelChange, trial: Trial) -> str:
@@ -19,7 +21,7 @@ def claim(change: Change | PixelChange, trial: Trial) -> str:
         return f"is fed other pixels than the reference ({change.words}, and not {change.wanted})"
     if change.cause == "color-order":
         return f"expects {trial.feeding.color}"
-    return change.words if change.cause == "input-range" else f"sees {change.words}"
+    return change.words if change.words.startswith("expects") else f"sees {change.words}"
 
 
 def done(change: Change | PixelChange, own: Feeding, trial: Trial) -> str:
@@ -32,6 +34,8 @@ def done(change: Change | PixelChange, own: Feeding, trial: Trial) -> str:
         return "with the reference fed so"
     if change.cause == "layout":
         return "with the axes put in their places"
+    if change.cause == "flipped":
+        return "with the pixels turned back"
     if trial.feeding.formula == own.formula:
         return ""
     return f"fed {trial.feeding.formula} instead of {own.formula}"
@@ -67,13 +71,15 @@ def mend(config: Config, candidate: Candidate, own: Feeding, wanted: Feeding, tr
             wrong.append("with a cast to whole numbers behind mean and scale")
         elif change.cause == "layout":
             wrong.append("with its axes in another order")
+        elif change.cause == "flipped":
+            wrong.append("with its pixels mirrored or turned")
         elif change.cause == "color-order":
             wrong.append(f"with{'out the' if own.color != wanted.color else ' a'} channel reversal")
             settings.append(f"`{key}.input.color: {feeding.color}`")
         else:
             wrong.append("with another mean and scale inside than the configuration counts on")
             settings += [
-                f"`{key}.input.{name}: {as_setting(new)}`"
+                f"`{key}.input.{name}: {written(new)}`"
                 for name, new, old in (("mean", feeding.mean, own.mean), ("scale", feeding.scale, own.scale))
                 if new != old
             ]

@@ -29,3 +29,9 @@ def test_another_order_of_channels() -> None:
 
 def test_rounding_leaves_what_counts() -> None:
     assert Affine((1e-14, -1e-14, 127.5), (1.0 + 1e-13, 2.0, 3.0)).rounded() == Affine((0.0, 0.0, 127.5), (1, 2, 3))
+
+
+def test_the_formula_is_as_one_writes_it() -> None:
+    assert Affine((0.0,) * 3, (1.0,) * 3).formula == "x"
+    assert Affine((-0.5,) * 3, (2.0,) * 3).formula == "(x + 0.5) / 2"
+    assert Affine((1.0, 2.0, 3.0), (1.0,) * 3).formula == "x - [1, 2, 3]"

@@ -4,8 +4,9 @@ import numpy as np
 
 from harness.config import Preprocess
 from harness.diagnosis.explanations import Tried
-from harness.diagnosis.feedings import Feeding, Trial
+from harness.diagnosis.feedings import Feeding
 from harness.diagnosis.readings import AS_CONFIGURED, Read
+from harness.diagnosis.trials import Trial
 
 
 def test_a_typical_difference_is_the_median_over_the_images() -> None:

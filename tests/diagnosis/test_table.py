@@ -6,7 +6,8 @@ import pytest
 
 from harness.diagnosis.answer import Diagnosis
 from harness.diagnosis.faults import FAULTS, Fault
-from harness.diagnosis.table import Row, as_markdown, main
+from harness.diagnosis.planted_rows import Row
+from harness.diagnosis.table import as_markdown, main
 from harness.errors import ConfigError
 from tests.conftest import Tiny, write_config
 

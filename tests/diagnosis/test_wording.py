@@ -5,9 +5,10 @@ from pathlib import Path
 from harness.config import Config, Preprocess, load_config
 from harness.diagnosis import wording
 from harness.diagnosis.changes import CAST_CHANGES, COLOR_ORDER, NORMALISATION_CHANGES
-from harness.diagnosis.feedings import Feeding, Trial
+from harness.diagnosis.feedings import Feeding
 from harness.diagnosis.preprocessing import PixelChange
 from harness.diagnosis.readings import AS_CONFIGURED, Reading
+from harness.diagnosis.trials import Trial
 from tests.conftest import Tiny, write_config
 
 OWN = Feeding(Preprocess(), "BGR", (0.0,) * 3, (1.0,) * 3)

@@ -11,34 +11,26 @@ import hashlib
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.diagnosis.affine import Affine
 from harness.diagnosis.bench import Bench
 from harness.diagnosis.changes import Array, Change
 from harness.diagnosis.explanations import Tried
-from harness.diagnosis.feedings import DIVISIONS, Cast, Feeding, swapped_color
-from harness.diagnosis.readings import Read
+from harness.diagnosis.feedings import DIVISIONS, Cast, swapped_color
+from harness.diagnosis.readings import Read, Rows
 from harness.diagnosis.search import CLEAR, NOISE, Search
 from harness.diagnosis.subject import CannotFeedError
 from harness.diagnosis.trials import Trial, casts
 
 _ASKED = 2  # images by which it is seen whether a cast changes the answers
 _WITHIN = 0.25  # of a probability: what other weights may move while the order of classes is looked at
-
-
-@dataclasses.dataclass(frozen=True)
-class _Seen:
-    """The changes of one cast, the cast last; ``feeding``: gives the reference what the candidate sees so."""
-
-    changes: tuple[Change, ...]
-    feeding: Feeding
+Seen = tuple[tuple[Change, ...], Rows]  # the changes, the cast last, and what the reference gives that sees the same
 
 
 def search_cast(search: Search) -> Tried | None:
     """Return the cast that explains the candidate's answers, with every way of reading them; None where none does."""
     search.progress("values cast to whole numbers")
-    return search.best(list(_explained(search, otherwise=False)))
+    return search.best(list(_explained(search, _seen(search, otherwise=False))))
 
 
 def search_cast_and_another(search: Search) -> Tried | None:
@@ -46,9 +38,9 @@ def search_cast_and_another(search: Search) -> Tried | None:
     search.progress("values cast to whole numbers, and another change")
     kinds = search.single_trials()
     others = [trial for kind, trials in kinds.items() if kind != "normalisation" for trial in trials]
-    for seen in _seen(search, otherwise=False):
-        tried = search.look(others, search.bench.reference_if(seen.feeding), quick=True)
-        if found := search.best([_with(item, seen.changes) for item in tried]):
+    for changes, rows in _seen(search, otherwise=False):
+        tried = search.look(others, rows, quick=True)
+        if found := search.best([_with(item, changes) for item in tried]):
             return found
     return None
 
@@ -56,20 +48,16 @@ def search_cast_and_another(search: Search) -> Tried | None:
 def search_cast_otherwise(search: Search) -> Tried | None:
     """Return a cast behind another mean and scale that explains the candidate's answers."""
     search.progress("values cast to whole numbers behind another mean and scale")
-    return search.best(list(_explained(search, otherwise=True)))
+    return search.best(list(_explained(search, _seen(search, otherwise=True))))
 
 
 def cast_beside(search: Search) -> Tried | None:
     """Return the cast that brings the models closer by a clear factor, though not to parity; None: none does."""
-    before = search.before.off
-    for seen in _seen(search, otherwise=False):
-        first = _reads(search, seen, _WITHIN, search.few)[0]
-        if float(np.median(first.off)) * CLEAR > float(np.median(before[search.few])):
-            continue
-        read = _reads(search, seen, _WITHIN)[0]
-        found = search.of(Trial(seen.changes, search.bench.own), read, search.bench.count)
-        if found.typical * CLEAR <= float(np.median(before)):
-            return found
+    for changes, rows in _seen(search, otherwise=False):
+        for read in _reads(search, rows, _WITHIN)[:1]:
+            found = search.of(Trial(changes, search.bench.own), read, search.bench.count)
+            if found.typical * CLEAR <= float(np.median(search.before.off)):
+                return found
     return None
 
 
@@ -78,29 +66,23 @@ def _with(item: Tried, changes: tuple[Change, ...]) -> Tried:
     return dataclasses.replace(item, trial=trial, causes=(*item.causes, *(change.cause for change in changes)))
 
 
-def _explained(search: Search, *, otherwise: bool) -> Iterator[Tried]:
-    """Yield what restores parity on few images and then on all."""
-    for seen in _seen(search, otherwise=otherwise):
-        for rows in (search.few, None):
-            reads = _reads(search, seen, search.limit, rows)
-            trial = Trial(seen.changes, search.bench.own)
-            found = [search.of(trial, read, len(read.off)) for read in reads]
-            search.tried += found
-            restored = [item for item in found if item.read.largest <= search.limit]
-            if not restored:
-                break
-        else:
-            yield from (item for item in restored if search.is_parity(item.read))
+def _explained(search: Search, seen: Iterator[Seen]) -> Iterator[Tried]:
+    for changes, rows in seen:
+        for read in _reads(search, rows, search.limit):
+            found = search.of(Trial(changes, search.bench.own), read, search.bench.count)
+            search.tried.append(found)
+            if search.is_parity(read):
+                yield found
 
 
-def _reads(search: Search, seen: _Seen, limit: float, rows: NDArray[np.int64] | None = None) -> list[Read]:
-    """Return what the candidate gives as it is, held against the reference fed otherwise; ``rows``: of these."""
-    raw = search.unchanged() if rows is None else search.unchanged()[rows]
-    reference = search.bench.reference_if(seen.feeding, rows)
-    return search.bench.read(raw, search.spec, limit=limit, reference=reference)
+def _reads(search: Search, rows: Rows, limit: float) -> list[Read]:
+    """Return what the candidate gives as it is, held against the reference that is fed otherwise."""
+    bench = search.bench
+    raw = bench.answer(search.subject, bench.values(bench.own))
+    return bench.read(raw, search.spec, limit=limit, reference=rows)
 
 
-def _seen(search: Search, *, otherwise: bool) -> Iterator[_Seen]:
+def _seen(search: Search, *, otherwise: bool) -> Iterator[Seen]:
     """Yield each cast behind which the candidate answers the same for values that are not the same before it.
 
     Nothing is yielded where one of the two models cannot be fed values that are not whole.
@@ -113,8 +95,8 @@ def _seen(search: Search, *, otherwise: bool) -> Iterator[_Seen]:
             if search.is_late:
                 return
             if any(_hides(search, Cast(changes[-1], its, its), pixels, known) for its in _orders(bench, seen)):
-                for feeding in _of_reference(search, changes[-1], seen):
-                    yield _Seen(changes, feeding)
+                for rows in _of_reference(search, changes[-1], seen):
+                    yield changes, rows
     except CannotFeedError:
         return
 
@@ -140,15 +122,14 @@ def _hides(search: Search, cast: Cast, pixels: Array, known: set[bytes]) -> bool
     return float(np.abs(bench.answer(search.subject, other) - answers).max(initial=0)) <= near
 
 
-def _of_reference(search: Search, cast: Change, seen: Affine) -> Iterator[Feeding]:
-    """Yield how the reference is fed what the cast makes, for each way of dividing that makes a difference."""
+def _of_reference(search: Search, cast: Change, seen: Affine) -> Iterator[Rows]:
+    """Yield what the reference gives that sees the cast, for each way of dividing that makes a difference."""
     bench = search.bench
-    pixels = bench.pixels(bench.wanted.preprocess)
-    levels = pixels if pixels.dtype != np.uint8 else np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(-1, 3)
+    pixels = bench.wanted.ordered(bench.pixels(bench.wanted.preprocess))
     known: set[bytes] = set()
     for division in DIVISIONS:
         made = Cast(cast, seen, bench.wanted.affine, division)
-        digest = hashlib.sha256(made.cast_values(bench.wanted.ordered(levels)).tobytes()).digest()
-        if digest not in known:
+        fed = bench.wanted.of_ordered(made.of(pixels))
+        if (digest := hashlib.sha256(fed.tobytes()).digest()) not in known:
             known.add(digest)
-            yield dataclasses.replace(bench.wanted, cast=made)
+            yield bench.reference_if(dataclasses.replace(bench.wanted, cast=made))

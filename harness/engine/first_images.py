@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from harness.config import Preprocess
 from harness.engine.lane import Lane
 from harness.engine.run import Run
@@ -16,14 +19,24 @@ class FirstImages:
         self._run = run
         self._kept: dict[tuple[object, int], Decoded] = {}
 
-    def of(self, lane: Lane, count: int) -> Decoded:
-        """Return the first ``count`` images as a model's preprocessing makes them, bad ones among them."""
-        return self.by(self._run.config.dataset.preprocess if lane.preprocess is None else lane.preprocess, count)
+    def of(self, lane: Lane, count: int, *others: Preprocess) -> Decoded:
+        """Return the first ``count`` images as a model's preprocessing makes them, bad ones among them.
+
+        ``others``: preprocessing that is asked for next; it is made in the same pass, each image decoded once.
+        """
+        own = self._run.config.dataset.preprocess if lane.preprocess is None else lane.preprocess
+        self._decode([own, *others], count)
+        return self.by(own, count)
 
     def by(self, own: Preprocess, count: int) -> Decoded:
         """Return the first ``count`` images as a preprocessing makes them."""
-        key = (own.pixels_key, count)
-        if key not in self._kept:
-            with Decoder(self._run.images, own, threads=cores()) as decoder:
-                (self._kept[key],) = decoder.shards([(0, range(count))])
-        return self._kept[key]
+        self._decode([own], count)
+        return self._kept[own.pixels_key, count]
+
+    def _decode(self, wanted: Sequence[Preprocess], count: int) -> None:
+        missing = {each.pixels_key: each for each in wanted if (each.pixels_key, count) not in self._kept}
+        if missing:
+            with Decoder(self._run.images, *missing.values(), threads=cores()) as decoder:
+                (decoded,) = decoder.shards([(0, range(count))])
+            for key in missing:
+                self._kept[key, count] = replace(decoded, tensors={key: decoded.tensors[key]})

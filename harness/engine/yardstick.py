@@ -42,7 +42,8 @@ def measure_yardsticks(run: Run, first: FirstImages) -> tuple[YardstickPart, ...
 
 
 def _measured(run: Run, lane: Lane, first: FirstImages, precision: str, count: int) -> YardstickPart:
-    decoded = first.of(lane, _first_rows(run, count))
+    own = run.config.dataset.preprocess if lane.preprocess is None else lane.preprocess
+    decoded = first.of(lane, _first_rows(run, count), *other_filters(own).values())
     classes = Classes.common(run.config.dataset.background_class, [each.spec.background for each in run.models.lanes])
     try:
         good = decoded.good

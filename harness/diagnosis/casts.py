@@ -77,9 +77,7 @@ def _explained(search: Search, seen: Iterator[Seen]) -> Iterator[Tried]:
 
 def _reads(search: Search, rows: Rows, limit: float) -> list[Read]:
     """Return what the candidate gives as it is, held against the reference that is fed otherwise."""
-    bench = search.bench
-    raw = bench.answer(search.subject, bench.values(bench.own))
-    return bench.read(raw, search.spec, limit=limit, reference=rows)
+    return search.bench.read(search.unchanged(), search.spec, limit=limit, reference=rows)
 
 
 def _seen(search: Search, *, otherwise: bool) -> Iterator[Seen]:

@@ -24,7 +24,7 @@ class FirstImages:
 
         ``others``: preprocessing that is asked for next; it is made in the same pass, each image decoded once.
         """
-        own = self._run.config.dataset.preprocess if lane.preprocess is None else lane.preprocess
+        own = self._run.preprocess_of(lane)
         self._decode([own, *others], count)
         return self.by(own, count)
 

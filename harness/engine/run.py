@@ -12,7 +12,7 @@ from pathlib import Path
 from harness import __version__
 from harness.backends.base import Loaded
 from harness.backends.registry import backends
-from harness.config import Config
+from harness.config import Config, Preprocess
 from harness.dataset.image_set import ImageSet
 from harness.engine.identity import PlannedModel, pixel_libraries, switches
 from harness.engine.lane import Lane
@@ -75,6 +75,10 @@ class Run:
     certifying: Certifying | None = None
     stability: tuple[StabilityPart, ...] = ()
     yardsticks: tuple[YardstickPart, ...] = ()
+
+    def preprocess_of(self, lane: Lane) -> Preprocess:
+        """Return how a model's images are preprocessed: its own way, or that of the image set."""
+        return lane.preprocess or self.config.dataset.preprocess
 
     @property
     def images(self) -> ImageSet:

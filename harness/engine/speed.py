@@ -76,8 +76,7 @@ def _opened(run: Run, name: str) -> _Series | None:
     """Return a finalist ready to be measured: loaded, its first images decoded, and warm."""
     lane = next(lane for lane in run.models.lanes if lane.spec.id == name)
     rows = range(min(IMAGES, sum(len(table.rows) for table in run.tables)))
-    with Decoder(run.images, run.config.dataset.preprocess if lane.preprocess is None else lane.preprocess,
-                 threads=cores()) as decoder:  # fmt: skip
+    with Decoder(run.images, run.preprocess_of(lane), threads=cores()) as decoder:
         (decoded,) = decoder.shards([(0, rows)])
     pixels = decoded.pixels[decoded.good]
     if not len(pixels):

@@ -42,7 +42,7 @@ def measure_yardsticks(run: Run, first: FirstImages) -> tuple[YardstickPart, ...
 
 
 def _measured(run: Run, lane: Lane, first: FirstImages, precision: str, count: int) -> YardstickPart:
-    own = run.config.dataset.preprocess if lane.preprocess is None else lane.preprocess
+    own = run.preprocess_of(lane)
     decoded = first.of(lane, _first_rows(run, count), *other_filters(own).values())
     classes = Classes.common(run.config.dataset.background_class, [each.spec.background for each in run.models.lanes])
     try:
@@ -71,7 +71,7 @@ def _compared_with(
         raw = reference.answer(decoded.pixels[good], digests).raw
     except (ModelError, DeviceError):  # recorded without these, or on another machine
         return None
-    own = run.config.dataset.preprocess if lane.preprocess is None else lane.preprocess
+    own = run.preprocess_of(lane)
     others = {name: first.by(other, rows) for name, other in other_filters(own).items()}
     return Compared(
         classes.of(reference.spec, raw, reference.applied),

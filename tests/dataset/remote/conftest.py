@@ -59,6 +59,13 @@ def s3_server() -> Iterator[str]:
     server.stop()
 
 
+def _pipe(files: Any, folder: Path, root: str) -> None:
+    """Write a folder's files to a file system of fsspec, by their paths from the folder's parent."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            files.pipe(f"{root}{path.relative_to(folder.parent).as_posix()}", path.read_bytes())
+
+
 @pytest.fixture
 def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Served:
     for name, value in {
@@ -75,9 +82,7 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Serve
     files.mkdir(bucket)
 
     def put(folder: Path) -> str:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                files.pipe(f"{bucket}/{path.relative_to(folder.parent).as_posix()}", path.read_bytes())
+        _pipe(files, folder, f"{bucket}/")
         return f"s3://{bucket}/{folder.name}"
 
     return Served(put)
@@ -91,9 +96,7 @@ def memory() -> Iterator[Served]:
     files = fsspec.filesystem("memory")
 
     def put(folder: Path) -> str:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                files.pipe(f"/{path.relative_to(folder.parent).as_posix()}", path.read_bytes())
+        _pipe(files, folder, "/")
         return f"memory://{folder.name}"
 
     yield Served(put)
@@ -126,9 +129,7 @@ def gs(monkeypatch: pytest.MonkeyPatch) -> Served:
     files = Bucket()
 
     def put(folder: Path) -> str:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                files.pipe(f"/bucket/{path.relative_to(folder.parent).as_posix()}", path.read_bytes())
+        _pipe(files, folder, "/bucket/")
         return f"gs://bucket/{folder.name}"
 
     return Served(put)

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import harness.commands
-from harness.commands.options import UNKNOWN, Parser
+from harness.commands.options import UNKNOWN, Parser, add_named
 from harness.commands.result import Command, Result
 from harness.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_NOT_COMPLETED, HarnessError
 from harness.text import printable_message, printable_quoted, without_commands
@@ -43,13 +43,13 @@ def build_parser(given: Sequence[str] | None = None) -> argparse.ArgumentParser:
     parser = Parser(
         prog="harness",
         description="Check that a converted model keeps the accuracy of the original, image by image.",
-        epilog="Exit codes: 0 every gate that applies passed; 1 a gate failed; 2 usage or configuration; 3 could not "
-        "be completed; 4 baseline missing or not comparable; 5 inconclusive; 70 a bug; 130 interrupted.",
+        epilog="Exit codes: 0 every gate that applies passed; 1 a gate failed; 2 usage or configuration error; 3 could "
+        "not be completed; 4 baseline missing or not comparable; 5 inconclusive; 70 a bug; 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"harness {harness.__version__}")
     chosen = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     for command in commands():
-        own = chosen.add_parser(command.NAME, help=command.HELP, description=f"{command.HELP}.")
+        own = add_named(chosen, command.NAME, command.HELP)
         own.set_defaults(run=command.run)
         if given is None or command.NAME in given:
             command.add(own)

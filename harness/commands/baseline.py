@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.commands.options import add_actions, add_json, add_run, number
+from harness.commands.options import add_actions, add_json, add_named, add_run, number
 from harness.commands.result import Result
 from harness.errors import EXIT_BASELINE, EXIT_NOTHING_DECIDED, EXIT_OK, ConfigError
 from harness.text import printable
@@ -25,18 +25,23 @@ HELP = "save or check a baseline"
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the actions of `harness baseline`."""
     actions = add_actions(parser)
-    updating = actions.add_parser("update", help="write a finished run's counts to a file, to be reviewed")
-    checking = actions.add_parser("check", help="exit 1 if a run is worse than the file, 4 if it is not comparable")
+    updating = add_named(actions, "update", "save the counts of a finished run to a baseline file")
+    checking = add_named(
+        actions, "check", "compare a run with a baseline; exit 1 if the run is worse, 4 if the two are not comparable"
+    )
     for action in (updating, checking):
         add_run(action)
-        action.add_argument("file", metavar="FILE", type=Path, help="the baseline, a JSON file")
+        action.add_argument(
+            "file", metavar="FILE", type=Path, help="the baseline, a JSON file to keep under version control"
+        )
     for k in (1, 5):
         checking.add_argument(
             f"--top{k}-max-drop",
             metavar="PP",
             type=number,
             dest=f"top{k}_max_drop_pp",
-            help=f"largest Top-{k} loss that passes, in pp (default: the run's gates.baseline, else 0.1)",
+            help=f"fail on a Top-{k} loss of more than PP percentage points (default: the run's gates.baseline, "
+            "else 0.1)",
         )
     add_json(checking)
 
@@ -68,9 +73,9 @@ def update(options: argparse.Namespace) -> Result:
     lines = [f"{options.file}: {'written' if before is None else 'updated'} from {options.folder}"]
     lines += [f"  {line}" for line in _changes(before, accepted)]
     left_out = [model.id for model in record.models if model.id not in accepted.models]
-    lines += [f"  {name}: left out, its device was not available" for name in left_out]
+    lines += [f"  {name}: not saved, because its device was not available" for name in left_out]
     if record.exit_code not in (EXIT_OK, EXIT_BASELINE, EXIT_NOTHING_DECIDED):
-        warning = f"the run ended with exit code {record.exit_code}; its counts were saved anyway"
+        warning = f"the run ended with exit code {record.exit_code}; its counts were saved nevertheless"
         print(f"harness: warning: {warning}", file=sys.stderr)
     return Result(text="".join(f"{printable(line)}\n" for line in lines))
 
@@ -144,7 +149,10 @@ def _changes(before: Baseline | None, after: Baseline) -> list[str]:
     if before:
         pairs = (before.fingerprints.model_dump().items(), after.fingerprints.model_dump().items())
         moved = [name for (name, old), (_, new) in zip(*pairs, strict=True) if old != new]
-        lines += [f"another {name} than before: the counts cannot be compared with the old ones" for name in moved]
+        lines += [
+            f"the {name} differs from the previous baseline's, so the new counts cannot be compared with the old ones"
+            for name in moved
+        ]
     return lines
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.config import Config
 
 NAME = "bisect"
-HELP = "name the release of a package, or the commit, that changed the verdict or the answers of a capsule"
+HELP = "find the package release or the commit that changed the verdict or the predictions of a capsule"
 RESULT_FILE = "bisect.json"
 _COMMITS_ONLY = ("convert", "model", "candidate", "repository")
 _RELEASES_ONLY = ("good", "bad", "package", "find_links", "offline", "cache_gb")
@@ -30,41 +30,72 @@ _RELEASES_ONLY = ("good", "bad", "package", "find_links", "offline", "cache_gb")
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness bisect`."""
     parser.epilog = (
-        "Exit codes: 0 nothing changed from good to bad; 1 the first changed version is named; 5 it is one of several "
-        "that could not be tried; 3 the good or the bad version cannot be tried; 2 usage."
+        "Exit codes: 0 nothing changed from good to bad; 1 the first changed version was found; 2 usage; 3 the good or "
+        "the bad version cannot be tried; 5 the first changed version is one of several that cannot be tried."
     )
-    parser.add_argument("capsule", metavar="CAPSULE", type=Path, help="what every version is validated with")
-    releases = parser.add_argument_group("over releases")
-    releases.add_argument("--good", metavar="VERSION", help="the release that all others are compared with")
-    releases.add_argument("--bad", metavar="VERSION", help="the release at the other end, newer or older")
-    releases.add_argument("--package", metavar="NAME", help="the package (default: what the candidates run on)")
-    releases.add_argument("--find-links", metavar="DIR", type=Path, help="a folder with wheels, besides the index")
-    releases.add_argument("--offline", action="store_true", help="no network: that folder alone, or uv's cache")
+    parser.add_argument(
+        "capsule", metavar="CAPSULE", type=Path, help="the capsule that every version is validated with"
+    )
+    releases = parser.add_argument_group("search releases of a package")
+    releases.add_argument("--good", metavar="VERSION", help="compare all other releases with this one (required)")
     releases.add_argument(
-        "--cache-gb", metavar="GB", type=number, help="keep environments of at most so many gigabytes (default: 10)"
+        "--bad", metavar="VERSION", help="search up to this release, which may be newer or older (required)"
     )
-    commits = parser.add_argument_group("over commits")
-    commits.add_argument("--commits", metavar="A..B", help="from the good commit A to the bad commit B")
-    commits.add_argument("--convert", metavar="CMD", help="a shell command that makes the model, run in each checkout")
+    releases.add_argument(
+        "--package",
+        metavar="NAME",
+        help="vary the releases of this package (default: the framework that runs the candidates)",
+    )
+    releases.add_argument(
+        "--find-links",
+        metavar="DIR",
+        type=Path,
+        help="take wheels from this folder, too (default: the package index only)",
+    )
+    releases.add_argument("--offline", action="store_true", help="use no network: only --find-links and uv's cache")
+    releases.add_argument(
+        "--cache-gb", metavar="GB", type=number, help="keep at most GB gigabytes of environments (default: 10)"
+    )
+    commits = parser.add_argument_group("search commits of a repository")
+    commits.add_argument(
+        "--commits", metavar="A..B", help="search from the good commit A to the bad commit B (required)"
+    )
+    commits.add_argument(
+        "--convert", metavar="CMD", help="run this shell command in each checkout to make the model (required)"
+    )
     commits.add_argument(
         "--model",
         metavar="PATH",
-        help="the model that CMD leaves, below the checkout (default: the last line it prints)",
+        help="read the model that CMD writes from this path in the checkout (default: the last line that CMD prints)",
     )
     commits.add_argument(
-        "--candidate", metavar="ID", action="append", help="the candidate that runs it (repeatable; default: all)"
+        "--candidate", metavar="ID", action="append", help="run the model as this candidate (repeatable; default: all)"
     )
-    commits.add_argument("--repository", metavar="DIR", type=Path, help="the git repository (default: the current one)")
-    add_set(parser, "override a key, as `harness validate CAPSULE` does (repeatable)")
+    commits.add_argument(
+        "--repository",
+        metavar="DIR",
+        type=Path,
+        help="use this git repository (default: the one of the current folder)",
+    )
+    add_set(parser, "override a configuration key, as for `harness validate CAPSULE` (repeatable)")
     parser.add_argument(
         "--tolerance",
         metavar="P",
         type=number,
-        help="answers changed where a probability moved by more (default: 1e-4)",
+        help="count predictions as changed if a probability moved by more than P, a fraction (default: 1e-4)",
     )
-    parser.add_argument("--all", action="store_true", help="try every version, not only those that the search needs")
-    parser.add_argument("--timeout", metavar="SECONDS", type=positive, help="limit for one version (default: none)")
-    parser.add_argument("--out", metavar="DIR", type=Path, help="where the runs go (default: reports/bisect-NAME/TIME)")
+    parser.add_argument(
+        "--all", action="store_true", help="try every version instead of only those that the search needs"
+    )
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", type=positive, help="stop a version after SECONDS seconds (default: no limit)"
+    )
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="write the runs to this folder (default: reports/bisect-NAME/<UTC time>)",
+    )
     add_json(parser)
 
 
@@ -222,9 +253,12 @@ def as_text(found: Bisection, subjects: dict[str, str], folder: Path) -> str:
             table.add_row(name, verdict, printable(item.id), *figures, numbers.difference(item.moved), other, note)
             name = verdict = note = ""
     console.print(table)
-    count = f"{len(found.trials)} of {len(found.versions)} versions looked at"
+    count = f"{len(found.trials)} of {len(found.versions)} versions tried"
     console.print(f"{count}; from good: how far a probability moved from {_name(found.good, subjects, 60)}\n")
-    for what, search in (("verdict", found.verdict), (f"answers (by more than {found.tolerance:g})", found.answers)):
+    for what, search in (
+        ("verdict", found.verdict),
+        (f"predictions (a probability moved by more than {found.tolerance:g})", found.answers),
+    ):
         console.print(_sentence(what, search, found, subjects), soft_wrap=True)
     screen.write(f"Runs: {printable(str(folder))}\n")
     return screen.getvalue()
@@ -233,11 +267,11 @@ def as_text(found: Bisection, subjects: dict[str, str], folder: Path) -> str:
 def _sentence(what: str, search: Found, found: Bisection, subjects: dict[str, str]) -> str:
     if search.first is None:
         if not search.comparable:
-            return f"Not compared: the {what}; the bad version gave none."
+            return f"Not compared: the {what}, because the bad version gave none."
         return f"Unchanged: the {what}, from {_name(found.good, subjects)} to {_name(found.bad, subjects)}."
     if search.suspects:
         names = ", ".join(_name(version, subjects) for version in (*search.suspects, search.first))
-        return f"Changed: the {what}, first by one of these, of which the others could not be tried: {names}."
+        return f"Changed: the {what}, first by one of these versions, of which only the last could be tried: {names}."
     return f"Changed: the {what}, first by {_name(search.first, subjects)}."
 
 

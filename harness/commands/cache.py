@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.options import add_actions, add_json, number
+from harness.commands.options import add_actions, add_json, add_named, number
 from harness.commands.result import Result
 from harness.errors import ConfigError
 from harness.text import printable
@@ -15,31 +15,43 @@ if TYPE_CHECKING:
     from harness.engine.cache_archive import Moved
 
 NAME = "cache"
-HELP = "show or trim the cache, or carry its probabilities to another machine of the same processor family"
+HELP = "show or trim the cache, or copy its probabilities to another machine of the same processor family"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the actions of `harness cache`."""
     actions = add_actions(parser)
-    exporting = actions.add_parser("export", help="write the cached probabilities to one file, the last used first")
-    importing = actions.add_parser("import", help="take the probabilities of such a file into the cache")
+    exporting = add_named(actions, "export", "write the cached probabilities to one file, most recently used first")
+    importing = add_named(actions, "import", "add the probabilities of an exported file to the cache")
     for action in (exporting, importing):
         action.add_argument("file", metavar="FILE", type=Path, help="the exported cache, a tar file")
-        action.add_argument("--folder", metavar="DIR", type=Path, help="the cache folder (default: $HARNESS_CACHE)")
         action.add_argument(
-            "--max-gb", metavar="GB", type=number, default=2.0, help="no more than so many gigabytes (default: 2)"
+            "--folder", metavar="DIR", type=Path, help="use this cache folder (default: $HARNESS_CACHE)"
+        )
+        action.add_argument(
+            "--max-gb", metavar="GB", type=number, default=2.0, help="stop at GB gigabytes (default: 2)"
         )
         add_json(action)
-    showing = actions.add_parser("show", help="show what the cache holds")
-    trimming = actions.add_parser("trim", help="remove what was not used for longest, beyond the limits")
+    showing = add_named(actions, "show", "show what the cache contains, and its size")
+    trimming = add_named(actions, "trim", "remove the least recently used entries until the limits are met")
     for action in (showing, trimming):
-        action.add_argument("--folder", metavar="DIR", type=Path, help="the cache folder (default: $HARNESS_CACHE)")
+        action.add_argument(
+            "--folder", metavar="DIR", type=Path, help="use this cache folder (default: $HARNESS_CACHE)"
+        )
         add_json(action)
     trimming.add_argument(
-        "--max-gb", metavar="GB", type=number, default=5.0, help="of probabilities and models (default: 5)"
+        "--max-gb",
+        metavar="GB",
+        type=number,
+        default=5.0,
+        help="keep at most GB gigabytes of probabilities and models (default: 5)",
     )
     trimming.add_argument(
-        "--remote-gb", metavar="GB", type=number, default=20.0, help="of what was read from URLs (default: 20)"
+        "--remote-gb",
+        metavar="GB",
+        type=number,
+        default=20.0,
+        help="keep at most GB gigabytes of what was read from URLs (default: 20)",
     )
 
 

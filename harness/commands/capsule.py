@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.commands.options import add_actions, add_config, add_json, number, percentage_points, positive
+from harness.commands.options import add_actions, add_config, add_json, add_named, number, percentage_points, positive
 from harness.commands.result import Result
 from harness.errors import ConfigError
 from harness.text import printable
@@ -15,34 +15,38 @@ if TYPE_CHECKING:
     from harness.capsule.opened import Capsule
 
 NAME = "capsule"
-HELP = "pack images, labels and the reference's answers into one file, to validate on other machines"
+HELP = "pack images, labels and the reference's predictions into one file, to validate on other machines"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the actions of `harness capsule`."""
     actions = add_actions(parser)
-    making = actions.add_parser("make", help="evaluate the reference on some images and write a capsule")
+    making = add_named(actions, "make", "evaluate the reference on some images and write a capsule")
     add_config(making)
     making.add_argument("file", metavar="FILE", type=Path, help="the capsule to write, such as parity.capsule")
     making.add_argument(
-        "--images", metavar="N", type=positive, help="how many images (default: those of the parity gate, at least 64)"
+        "--images",
+        metavar="N",
+        type=positive,
+        help="pack the first N images (default: as many as the parity gate takes, at least 64)",
     )
     making.add_argument(
         "--certify",
         metavar="PP",
         type=percentage_points,
-        help="as many images, drawn at random, as proving a Top-1 drop within PP percentage points takes",
+        help="pack as many random images as are needed to prove a Top-1 drop within PP percentage points "
+        "(default: off)",
     )
     making.add_argument(
         "--discordant",
         metavar="PERCENT",
         type=number,
-        help="with --certify: percent of images whose Top-1 correctness flips (default: 0)",
+        help="with --certify: expect Top-1 correctness to flip on PERCENT %% of the images (default: 0)",
     )
-    making.add_argument("--encoded", action="store_true", help="the encoded images instead of their pixels")
+    making.add_argument("--encoded", action="store_true", help="pack the encoded images instead of their pixels")
     making.add_argument("--overwrite", action="store_true", help="replace an existing file")
     making.add_argument("--no-cache", action="store_true", help="do not use caches")
-    showing = actions.add_parser("show", help="show the contents of a capsule; every part is checked")
+    showing = add_named(actions, "show", "check every part of a capsule and show its contents")
     showing.add_argument("file", metavar="FILE", type=Path, help="the capsule")
     for action in (making, showing):
         add_json(action)
@@ -68,7 +72,9 @@ def _make(options: argparse.Namespace) -> Capsule:
     if not 0 <= discordant <= 100:
         raise ConfigError(f"--discordant {discordant:g}: give a percentage from 0 to 100, such as 0.1")
     if options.file.exists() and not options.overwrite:
-        raise ConfigError(f"{printable(str(options.file))}: exists; --overwrite replaces it")
+        raise ConfigError(
+            f"{printable(str(options.file))}: already exists; choose another FILE, or replace it with --overwrite"
+        )
     making = Making(options.images, options.certify, discordant, options.encoded, not options.no_cache)
     return make_capsule(load_config(options.config, options.overrides), options.file, making)
 

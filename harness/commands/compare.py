@@ -24,22 +24,25 @@ if TYPE_CHECKING:
     from harness.report.facts.class_names import Namer
 
 NAME = "compare"
-HELP = "compare two records image by image; no framework needed"
+HELP = "compare two runs image by image; needs no framework"
 
 _CHANGES = 12  # shown of each kind; --json has all
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness compare`."""
-    parser.add_argument("run_a", metavar="RUN_A", type=Path, nargs="?", help="the run before, a folder or its run.json")
-    parser.add_argument("run_b", metavar="RUN_B", type=Path, nargs="?", help="the run after, on the same images")
+    parser.add_argument(
+        "run_a", metavar="RUN_A", type=Path, nargs="?", help="the earlier run: its folder or its run.json"
+    )
+    parser.add_argument("run_b", metavar="RUN_B", type=Path, nargs="?", help="the later run, on the same images")
     parser.add_argument(
         "--all",
         metavar="RUN",
         type=Path,
         nargs="+",
         dest="runs",
-        help="many runs of the same images and reference, such as one capsule on many boards: one row per device",
+        help="compare any number of runs of the same images and reference, one row per candidate (such as one "
+        "capsule on many devices; default: RUN_A and RUN_B)",
     )
     add_json(parser)
 

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from harness.commands.options import add_actions, add_config
+from harness.commands.options import add_actions, add_config, add_named
 from harness.commands.result import Result
 from harness.text import printable
 
@@ -19,9 +19,9 @@ _LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "ex
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the actions of `harness config`."""
     actions = add_actions(parser)
-    add_config(actions.add_parser("check", help="read and check a configuration and the files that it names"))
-    printing = actions.add_parser("schema", help="print the JSON Schema, for editors")
-    printing.add_argument("--suite", action="store_true", help="that of suite files, for `harness suite`")
+    add_config(add_named(actions, "check", "check a configuration and that the files it names exist"))
+    printing = add_named(actions, "schema", "print the JSON Schema of configurations, for editors")
+    printing.add_argument("--suite", action="store_true", help="print the schema of suite files instead")
 
 
 def run(options: argparse.Namespace) -> Result:

@@ -15,19 +15,26 @@ if TYPE_CHECKING:
     from harness.config import Candidate, Config
 
 NAME = "convert"
-HELP = "convert the original model to the candidates' files, with the configured input contract, and check them"
+HELP = "convert the original model to the candidates' files and check each result"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness convert`."""
     add_config(parser)
-    parser.add_argument("--candidate", metavar="ID", help="only this candidate")
+    parser.add_argument(
+        "--candidate",
+        metavar="ID",
+        help="convert only this candidate (default: every candidate that the harness converts)",
+    )
     parser.add_argument(
         "--weights",
         choices=["f32", "f16", "int8"],
-        help="only candidates with these weights; if there is none, a file next to the first one's (int8: by NNCF)",
+        help="convert only candidates with these weights; if there is none, write a file next to the first "
+        "candidate's (int8 needs NNCF; default: all)",
     )
-    parser.add_argument("--if-needed", action="store_true", help="only if the converted file is missing or stale")
+    parser.add_argument(
+        "--if-needed", action="store_true", help="convert only if the converted file is missing or stale"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace a file that another tool made")
 
 
@@ -89,7 +96,7 @@ def _chosen(config: Config, name: str | None) -> list[Candidate]:
         close = nearest(name, ids)
         near = f"; did you mean {close[0]}?" if close else ";"
         there = f"there are {', '.join(ids)}" if ids else "no candidate can be converted"
-        raise ConfigError(f"--candidate {printable(name)}: no candidate of this id can be converted{near} {there}")
+        raise ConfigError(f"--candidate {printable(name)}: no candidate with this id can be converted{near} {there}")
     return chosen
 
 

@@ -9,7 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.commands.options import add_actions, add_json, positive
+from harness.commands.options import add_actions, add_json, add_named, positive
 from harness.commands.result import Result
 from harness.config.secrets import redact
 from harness.config.urls import url_of
@@ -21,25 +21,49 @@ if TYPE_CHECKING:
     from harness.dataset.sources.opening import Labelled
 
 NAME = "dataset"
-HELP = "inspect an image set before a run, or write its list"
+HELP = "inspect an image set before a run, or write its list of images and classes"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the actions of `harness dataset`."""
     actions = add_actions(parser)
-    inspecting = actions.add_parser("inspect", help="show what is recognised: form, labels, sizes, modes, warnings")
-    indexing = actions.add_parser("index", help="write the manifest, a list of image ids and classes")
+    inspecting = add_named(
+        actions, "inspect", "show the form, labels, sizes and color modes of an image set, and warn of problems"
+    )
+    indexing = add_named(actions, "index", "write a list of image ids and classes (.csv)")
     for action in (inspecting, indexing):
-        action.add_argument("path", metavar="PATH", type=Path, help="the image set, in any form, or its URL")
-        action.add_argument("--form", metavar="FORM", help="force a form (docs/datasets.md)")
-        action.add_argument("--labels", metavar="PATH", type=Path, help="a list, devkit or solution file to use")
-        action.add_argument("--class-names", metavar="FILE", type=Path, help="one class name a line")
-        action.add_argument("--classes", metavar="N", type=positive, help="number of classes (default: 1000)")
-    inspecting.add_argument("--images", metavar="N", type=positive, help="read only the first N images")
+        action.add_argument(
+            "path", metavar="PATH", type=Path, help="the image set: a folder, file or URL (docs/datasets.md)"
+        )
+        action.add_argument(
+            "--form",
+            metavar="FORM",
+            help="read the image set as this form (default: recognised automatically; docs/datasets.md)",
+        )
+        action.add_argument(
+            "--labels",
+            metavar="PATH",
+            type=Path,
+            help="take the labels from this list, devkit folder or solution file (default: found automatically)",
+        )
+        action.add_argument(
+            "--class-names",
+            metavar="FILE",
+            type=Path,
+            help="read class names from this file, one per line (default: none)",
+        )
+        action.add_argument(
+            "--classes", metavar="N", type=positive, help="expect N classes, without background (default: 1000)"
+        )
+    inspecting.add_argument("--images", metavar="N", type=positive, help="read only the first N images (default: all)")
     add_json(inspecting)
     indexing.add_argument("file", metavar="FILE", type=Path, help="the list to write (.csv)")
     indexing.add_argument("--overwrite", action="store_true", help="replace an existing file")
-    indexing.add_argument("--trust", action="store_true", help="even where labels contradict the built-in ones")
+    indexing.add_argument(
+        "--trust",
+        action="store_true",
+        help="write the list even if its labels contradict the built-in ones of ImageNet",
+    )
 
 
 def run(options: argparse.Namespace) -> Result:
@@ -167,7 +191,9 @@ def index(options: argparse.Namespace) -> Result:
     from harness.disk.atomic import write_atomically
 
     if options.file.exists() and not options.overwrite:
-        raise ConfigError(f"{printable(str(options.file))}: exists; --overwrite replaces it")
+        raise ConfigError(
+            f"{printable(str(options.file))}: already exists; choose another FILE, or replace it with --overwrite"
+        )
     labelled, classes = _open(options, trust=options.trust)
     outside = [name for name, label in labelled.pairs if not 0 <= label < classes]
     if outside:

@@ -21,7 +21,7 @@ from harness.errors import ConfigError, RecordError
 from harness.text import printable
 
 NAME = "demo"
-HELP = "validate the embedded demo, a small network and 720 images, in a folder of its own"
+HELP = "validate the embedded demo (a small network and 720 images) in its own folder"
 
 _FOLDER = "harness-demo"
 _CONFIG = "configs/demo.yml"
@@ -33,8 +33,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--out",
         metavar="DIR",
         type=Path,
-        help=f"the demo's folder, made where it is missing (default: {_FOLDER}, or one among the temporary files where "
-        "the current folder cannot be written)",
+        help=f"write the demo to this folder (default: {_FOLDER}, or a temporary folder if the current one cannot be "
+        "written)",
     )
     parser.add_argument("--json", action="store_true", help="print run.json to stdout, and nothing else")
 
@@ -96,7 +96,9 @@ def _lay_out(folder: Path) -> Path:
     if (folder / _CONFIG).is_file():
         return _writable(folder)
     if folder.exists() and (not folder.is_dir() or next(folder.iterdir(), None) is not None):
-        raise ConfigError(f"{printable(str(folder))}: already exists and is not the demo's; choose another --out")
+        raise ConfigError(
+            f"{printable(str(folder))}: already exists and was not made by `harness demo`; choose another --out"
+        )
     root, names = demo_files()
     try:
         with work_folder(folder.parent, "demo") as scratch:

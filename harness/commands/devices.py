@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.machine.devices import Devices
 
 NAME = "devices"
-HELP = "list the devices of every installed backend, with their precisions and plug-ins"
+HELP = "list the devices of every installed backend, with their precisions and plugins"
 
 _UNKNOWN = "n/a"
 
@@ -68,7 +68,7 @@ def _as_text(facts: BackendFacts, found: Devices) -> str:
     console.print(table)
     for item in found.devices:
         if item.note:
-            console.print(f"{printable(item.name)} did not answer: {printable(item.note)}", soft_wrap=True)
+            console.print(f"{printable(item.name)} does not respond: {printable(item.note)}", soft_wrap=True)
         if item.remark:
             console.print(f"{printable(item.name)}: {printable(item.remark)}", soft_wrap=True)
         if item.default_precision and item.default_precision != "f32" and "f32" in item.precisions:
@@ -80,5 +80,5 @@ def _as_text(facts: BackendFacts, found: Devices) -> str:
             soft_wrap=True,
         )
     for absent in found.absent:
-        console.print(f"Not there: {absent.name}: {printable(absent.reason)}", soft_wrap=True)
+        console.print(f"Not found: {absent.name}: {printable(absent.reason)}", soft_wrap=True)
     return screen.getvalue()

@@ -22,9 +22,12 @@ HELP = "find which conversion step is wrong, with evidence and the fix"
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness diagnose`."""
     add_config(parser, kinds="a YAML file, or a capsule that has one in it")
-    parser.add_argument("--candidate", metavar="ID", help="diagnose this candidate (default: each of them)")
+    parser.add_argument("--candidate", metavar="ID", help="diagnose only this candidate (default: all)")
     parser.add_argument(
-        "--html", type=Path, metavar="FILE", help="write the answer as a page, with a profile of layers"
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="write the result as an HTML page, with a profile of the layers (default: no page)",
     )
     add_json(parser)
 
@@ -88,7 +91,7 @@ def as_text(found: tuple[Diagnosis, ...]) -> str:
             console.print(f"\nSignal to noise of each layer, alone and inside the whole network:\n{item.profile}")
         if item.alternatives:
             table = Table(box=None, pad_edge=False, header_style="bold")
-            for name in ("alternative", "what the candidate would see or give", "max |Δp|", "images"):
+            for name in ("alternative", "assumed about the candidate", "max |Δp|", "images"):
                 table.add_column(name, overflow="fold")
             for other in item.alternatives:
                 largest = "" if other.max_abs_diff is None else f"{other.max_abs_diff:.3g}"

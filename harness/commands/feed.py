@@ -11,20 +11,21 @@ from harness.errors import ConfigError, nearest
 from harness.text import printable
 
 NAME = "feed"
-HELP = "write the pixels that each model receives; needs no model file and no data set"
+HELP = "write the pixels that each model receives to a file; needs no model file and no data set"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness feed`."""
     add_config(parser)
     parser.add_argument("images", metavar="IMAGE", type=Path, nargs="+", help="an image file")
-    parser.add_argument("--model", metavar="ID", help="only the pixels of this model")
+    parser.add_argument("--model", metavar="ID", help="write only the pixels of this model (default: all models)")
     parser.add_argument(
         "--out",
         metavar="FILE.npz",
         type=Path,
         required=True,
-        help="one array a model id: images x height x width x 3, in the model's colour order, after mean and scale",
+        help="write one array per model id to this file (required): images x height x width x 3, in the model's "
+        "colour order, after mean and scale",
     )
 
 

@@ -16,7 +16,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness fetch`."""
     add_config(parser)
     parser.add_argument(
-        "--if-needed", action="store_true", help="do nothing if the model exists or no archive is configured"
+        "--if-needed", action="store_true", help="do nothing if the model exists or if no archive is configured"
     )
 
 

@@ -14,24 +14,33 @@ HELP = "write a configuration from Accuracy Checker's accuracy-check.yml"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness import`."""
-    parser.add_argument("file", metavar="FILE", type=Path, help="the accuracy-check.yml; model.yml is read next to it")
-    parser.add_argument("--images", metavar="PATH", type=Path, help="the image set (default: ${IMAGENET_VAL})")
-    parser.add_argument("--models", metavar="DIR", type=Path, help="where the models are (default: build)")
-    parser.add_argument("--out", metavar="FILE", type=Path, help="the configuration to write (default: stdout)")
+    parser.add_argument(
+        "file", metavar="FILE", type=Path, help="the accuracy-check.yml; a model.yml next to it is read, too"
+    )
+    parser.add_argument(
+        "--images", metavar="PATH", type=Path, help="write this path as the image set (default: ${IMAGENET_VAL})"
+    )
+    parser.add_argument(
+        "--models", metavar="DIR", type=Path, help="look for the models in this folder (default: build)"
+    )
+    parser.add_argument(
+        "--out", metavar="FILE", type=Path, help="write the configuration to this file (default: stdout)"
+    )
     parser.add_argument(
         "--definitions",
         metavar="FILE",
         type=Path,
-        help="dataset_definitions.yml (default: `global_definitions`, or the one in the file's folder or above)",
+        help="read this dataset_definitions.yml (default: `global_definitions`, or the one in the folder of FILE "
+        "or above)",
     )
     parser.add_argument(
         "--only",
         metavar="FRAMEWORK",
         action="append",
         default=[],
-        help="import the entries of this framework only (repeatable)",
+        help="import only the entries of this framework (repeatable; default: all)",
     )
-    parser.add_argument("--dataset", metavar="NAME", help="import the entries on this data set only")
+    parser.add_argument("--dataset", metavar="NAME", help="import only the entries on this data set (default: all)")
 
 
 def run(options: argparse.Namespace) -> Result:

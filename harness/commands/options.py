@@ -96,8 +96,10 @@ def _between(text: str, low: float, high: float, what: str) -> float:
 
 def add_config(parser: argparse.ArgumentParser, *, kinds: str = "a YAML file") -> None:
     """Add CONFIG and ``--set``: ``options.config`` (a path) and ``options.overrides`` (texts)."""
-    parser.add_argument("config", metavar="CONFIG", type=Path, help=f"the configuration, {kinds}")
-    add_set(parser, "override a key, such as dataset.path=/data/val or candidates.ir.device=GPU (repeatable)")
+    parser.add_argument("config", metavar="CONFIG", type=Path, help=f"the configuration: {kinds}")
+    add_set(
+        parser, "override a configuration key, such as dataset.path=/data/val or candidates.ir.device=GPU (repeatable)"
+    )
 
 
 def add_set(parser: argparse.ArgumentParser, text: str) -> None:
@@ -119,3 +121,8 @@ def add_json(parser: argparse._ActionsContainer) -> None:
 def add_actions(parser: argparse.ArgumentParser) -> argparse._SubParsersAction[Parser]:
     """Let a command have actions, such as `config check`: ``options.action`` names the chosen one."""
     return parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+
+
+def add_named(among: argparse._SubParsersAction[Parser], name: str, text: str) -> Parser:
+    """Add and return a command's or an action's parser; its own `--help` begins with ``text`` as a sentence."""
+    return among.add_parser(name, help=text, description=f"{text[:1].upper()}{text[1:]}.")

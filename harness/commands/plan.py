@@ -23,14 +23,34 @@ _SHARES = (10.0, 5.0, 1.0)  # percent of images on which a fault shows
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness plan`."""
-    parser.add_argument("--drop", metavar="PP", type=number, default=0.1, help="the limit in pp (default: 0.1)")
-    parser.add_argument("--confidence", metavar="SHARE", type=number, default=0.95, help="a fraction (default: 0.95)")
     parser.add_argument(
-        "--whole", metavar="N", type=positive, default=50_000, help="size of the whole set (default: 50000)"
+        "--drop",
+        metavar="PP",
+        type=number,
+        default=0.1,
+        help="plan for a Top-1 drop of at most PP percentage points (default: 0.1)",
     )
-    parser.add_argument("--images", metavar="N", type=positive, help="what a subset of N images can and cannot prove")
     parser.add_argument(
-        "--discordant", metavar="PERCENT", type=number, help="percent of images whose Top-1 correctness flips"
+        "--confidence",
+        metavar="SHARE",
+        type=number,
+        default=0.95,
+        help="plan with this confidence, a fraction (default: 0.95)",
+    )
+    parser.add_argument(
+        "--whole", metavar="N", type=positive, default=50_000, help="plan for a whole set of N images (default: 50000)"
+    )
+    parser.add_argument(
+        "--images",
+        metavar="N",
+        type=positive,
+        help="show what a subset of N images can and cannot prove (default: the table of all questions)",
+    )
+    parser.add_argument(
+        "--discordant",
+        metavar="PERCENT",
+        type=number,
+        help="expect Top-1 correctness to flip on PERCENT %% of the images (default: several rates)",
     )
     add_json(parser)
 
@@ -51,9 +71,11 @@ def _plan(drop: float, confidence: float, whole: int, discordant: float | None, 
     if discordant is not None and not 0 <= discordant <= 100:
         raise ConfigError(f"--discordant {discordant:g}: give a percentage from 0 to 100, such as 0.5")
     if images is not None and images > whole:
-        raise ConfigError(f"--images {images}: more than the whole set of {whole:,}; give its size with --whole")
+        raise ConfigError(
+            f"--images {images}: more than the whole set of {whole:,}; give the size of the whole set with --whole"
+        )
     if whole > LARGEST:
-        raise ConfigError(f"--whole {whole}: plans are made for up to {LARGEST:,} images")
+        raise ConfigError(f"--whole {whole}: too large; give a size up to {LARGEST:,}")
     rates = _USUAL_DISCORDANT if discordant is None else (discordant,)
     plan: dict[str, Any] = {
         "drop_pp": drop,
@@ -142,13 +164,14 @@ def _as_text(plan: dict[str, Any]) -> str:
     for row in plan["cost"]:
         console.print(_cost_in_words(row, plan["drop_within_limit"][0]["certify_images"], whole), soft_wrap=True)
     if not plan["cost"]:
-        console.print("How long that takes here is told after the first run: its speed is kept in the cache folder.")
+        console.print("After a first run, this also shows how long it would take here.")
     if "subset" in plan:
         for line in _subset(plan):
             console.print(line, soft_wrap=True)
     else:
         console.print(
-            "Half of the flips are assumed broken, half fixed; --discordant PERCENT sets your rate (flips / images)."
+            "Half of the flips are assumed broken, half fixed; set your own rate (flips / images) with "
+            "--discordant PERCENT."
         )
         console.print(
             "--images N shows what a subset can prove. `validate --limit N` takes the first N images: a random"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.record.schema import RunRecord
 
 NAME = "report"
-HELP = "render the reports of a run again, or an index page of all runs"
+HELP = "write the reports of a run again, or an index page of all runs"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -25,20 +25,22 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         default="html,md,junit",
-        help="comma-separated: html, md, junit, csv, pr (a comment for a pull request), badge (default: html,md,junit)",
+        help="write these formats, comma-separated: html, md, junit, csv, pr (a comment for a pull request), badge "
+        "(default: html,md,junit)",
     )
     parser.add_argument(
         "--baseline",
         metavar="FILE",
         type=Path,
-        help="baseline for the format pr (default: the file in the run's `gates.baseline`, if it is there)",
+        help="compare with this baseline in the format pr (default: the file of the run's `gates.baseline`, if "
+        "it exists)",
     )
     parser.add_argument(
         "--max-mb",
-        metavar="N",
+        metavar="MB",
         type=megabytes,
         default=5.0,
-        help="size of the HTML page with its pictures (default: 5)",
+        help="limit the HTML page with its pictures to MB megabytes (default: 5)",
     )
     parser.add_argument(
         "--index",
@@ -46,7 +48,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="?",
         const=Path("reports"),
-        help="instead of a run: DIR/index.html over all runs below it (default: reports)",
+        help="write DIR/index.html over all runs below DIR instead of the reports of a run (default DIR: reports)",
     )
 
 
@@ -55,7 +57,7 @@ def run(options: argparse.Namespace) -> Result:
     if options.index is not None:
         return _index(options)
     if options.folder is None:
-        raise ConfigError("harness report: give the folder of a run, or --index for a page over all runs")
+        raise ConfigError("harness report: RUN missing; give the folder of a run, or --index for a page over all runs")
     from harness.judging.recount import sound_record
     from harness.record.store import read_predictions, read_record
     from harness.report.facts.class_names import class_names
@@ -88,7 +90,7 @@ def _baseline(options: argparse.Namespace, record: RunRecord) -> Baseline | None
 def _index(options: argparse.Namespace) -> Result:
     if options.folder is not None:
         run = printable(str(options.folder))
-        raise ConfigError(f"harness report: --index is over all runs, but a run was given too ({run}); leave one out")
+        raise ConfigError(f"harness report: both --index and a run ({run}) were given; leave one out")
     from harness.report.html.index_page import write_index
 
     return Result(text=f"{printable(str(write_index(options.index)))}\n")

@@ -25,7 +25,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness selftest`."""
     add_config(parser, kinds="a YAML file, or a capsule that has one in it")
     parser.add_argument(
-        "--candidate", metavar="ID", help="inject into this candidate (default: the first that faults can be made in)"
+        "--candidate", metavar="ID", help="inject faults into this candidate (default: the first that supports it)"
     )
     form = parser.add_mutually_exclusive_group()
     add_json(form)

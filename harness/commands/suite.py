@@ -16,23 +16,27 @@ if TYPE_CHECKING:
     from harness.record.suite import SuiteRecord
 
 NAME = "suite"
-HELP = "run many configurations, and bring their results together"
+HELP = "run many configurations and summarise their results"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness suite`."""
     parser.epilog = (
-        "The exit code is the most serious of the runs': 70 a bug, 3 not completed, 2 refused, 1 a gate failed, 4 "
-        "baseline not comparable, 5 nothing decided, 0 all passed."
+        "Exit codes, of which the first that applies to any run is returned: 70 a bug; 3 not completed; 2 refused; 1 a "
+        "gate failed; 4 baseline not comparable; 5 inconclusive; 0 every gate that applies passed."
     )
     parser.add_argument("suite", metavar="SUITE", type=Path, help="the suite, a YAML file")
-    parser.add_argument("--out", metavar="DIR", type=Path, help="where all runs go (default: reports/NAME/<UTC time>)")
-    parser.add_argument("--resume", action="store_true", help="continue the suite in --out, or the latest")
-    parser.add_argument("--no-cache", action="store_true", help="neither read nor write caches")
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, help="write all runs to this folder (default: reports/NAME/<UTC time>)"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="continue an interrupted suite (the one in --out, or the latest)"
+    )
+    parser.add_argument("--no-cache", action="store_true", help="do not use caches")
     parser.add_argument(
         "--engine",
         choices=["local", "ray"],
-        help="what evaluates the shards of all runs (default: as each configures it)",
+        help="evaluate in this process or by workers on a Ray cluster (default: as each configuration says)",
     )
     add_json(parser)
 

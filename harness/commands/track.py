@@ -17,14 +17,26 @@ HELP = "log a finished run to MLflow or Weights & Biases"
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness track`."""
     add_run(parser)
-    parser.add_argument("--to", choices=["mlflow", "wandb"], required=True, help="the tracker")
+    parser.add_argument("--to", choices=["mlflow", "wandb"], required=True, help="log to this tracker (required)")
     parser.add_argument(
-        "--project", metavar="NAME", help="MLflow's experiment, W&B's project (default: the configuration's name)"
+        "--project",
+        metavar="NAME",
+        help="log to this experiment (MLflow) or project (W&B) (default: the name of the configuration)",
     )
-    parser.add_argument("--uri", help="MLflow's tracking server or database (default: MLFLOW_TRACKING_URI)")
-    parser.add_argument("--offline", action="store_true", help="W&B: write a folder, to be sent later by `wandb sync`")
     parser.add_argument(
-        "--dir", metavar="DIR", type=Path, default=Path(), help="W&B: where its own folder goes (default: here)"
+        "--uri", help="log to this tracking server or database of MLflow (default: $MLFLOW_TRACKING_URI)"
+    )
+    parser.add_argument(
+        "--offline",
+        action="store_true",
+        help="write a local folder for `wandb sync` instead of sending the run (W&B only)",
+    )
+    parser.add_argument(
+        "--dir",
+        metavar="DIR",
+        type=Path,
+        default=Path(),
+        help="write W&B's local files to this folder (default: the current folder)",
     )
 
 

@@ -25,10 +25,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of `harness validate`."""
     add_config(parser, kinds="a YAML file, or a capsule that has one in it")
     parser.add_argument(
-        "--limit", metavar="N", type=positive, help="evaluate only the first N images; gates treat them as a subset"
+        "--limit", metavar="N", type=positive, help="evaluate only the first N images, as a subset (default: all)"
     )
     parser.add_argument(
-        "--out", metavar="DIR", type=Path, help="the run's own folder (default: reports/NAME/<UTC time>)"
+        "--out", metavar="DIR", type=Path, help="write the run to this folder (default: reports/NAME/<UTC time>)"
     )
     parser.add_argument(
         "--resume", action="store_true", help="continue an interrupted run (the one in --out, or the latest)"
@@ -38,39 +38,45 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--certify",
         metavar="PP",
         type=percentage_points,
-        help="evaluate in random order until the Top-1 drop is proven to be within PP percentage points, or beyond",
+        help="evaluate images in random order until the Top-1 drop is proven within or above PP percentage points "
+        "(default: as `certify` in the configuration says, or off)",
     )
     parser.add_argument(
         "--parity-only",
         action="store_true",
-        help="judge the parity gate alone, on its first images, and stop there: a verdict in seconds",
+        help="judge only the parity gate, on the few images that it takes, for a verdict in seconds",
     )
     parser.add_argument(
         "--speed",
         action="store_true",
-        help="afterwards, measure the speed of the candidates that may ship (of all, if none may): alone, in turn, "
-        "several rounds",
+        help="measure the speed of each candidate that may ship (of all, if none may) after the evaluation, alone and "
+        "in several rounds",
     )
     parser.add_argument(
         "--engine",
         choices=["local", "ray"],
-        help="evaluate in this process, or by workers on a Ray cluster (default: `engine.kind`, or local)",
+        help="evaluate in this process or by workers on a Ray cluster (default: `engine.kind`, or local)",
     )
     parser.add_argument(
         "--pixels",
         metavar="DIR",
         type=Path,
-        help="a folder where decoded images are kept for other runs of the same ones, as `harness suite` uses it",
+        help="keep decoded images in this folder for other runs of the same images, as `harness suite` does "
+        "(default: off)",
     )
     parser.add_argument(
-        "--pixels-gb", metavar="GB", type=gigabytes, default=20.0, help="limit of that folder (default: 20)"
+        "--pixels-gb",
+        metavar="GB",
+        type=gigabytes,
+        default=20.0,
+        help="limit that folder to GB gigabytes (default: 20)",
     )
     parser.add_argument("--json", action="store_true", help="print run.json to stdout, and nothing else")
     parser.add_argument(
         "--watch",
         metavar="FOLDER",
         type=Path,
-        help="validate again whenever a file in this folder changes, until Ctrl-C",
+        help="validate again whenever a file in this folder changes, until Ctrl-C (default: validate once)",
     )
 
 

@@ -73,7 +73,7 @@ def test_update_lists_what_changed(tmp_path: Path) -> None:
     assert "tf: Top-1 509, Top-5 610 of 650 (unchanged)" in text
     assert "ir: Top-1 508, Top-5 610 of 650 (was Top-1 509, Top-5 610 of 650)" in text
     assert "gpu: no longer in the baseline" in text
-    assert "another data than before" in text
+    assert "the data differs from the previous baseline" in text
 
 
 def test_update_lists_which_models_are_left_out(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_update_lists_which_models_are_left_out(tmp_path: Path) -> None:
     absent = model("gpu").model_copy(update={"status": "unavailable", "top1": None, "top5": None})
     result = update(options(saved(tmp_path, "run", model("ir"), absent), file))
     assert result.exit_code == 0
-    assert "gpu: left out, its device was not available" in result.text
+    assert "gpu: not saved, because its device was not available" in result.text
     assert set(json.loads(file.read_text(encoding="utf-8"))["models"]) == {"tf", "ir"}
 
 

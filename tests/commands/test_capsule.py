@@ -72,7 +72,7 @@ def test_show(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_existing_file_is_kept(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (folder / "a.capsule").read_bytes()
     assert main(["capsule", "make", str(folder / "config.yml"), str(folder / "a.capsule")]) == 2
-    assert "--overwrite replaces it" in capsys.readouterr().err
+    assert "already exists; choose another FILE, or replace it with --overwrite" in capsys.readouterr().err
     assert (folder / "a.capsule").read_bytes() == before
 
 

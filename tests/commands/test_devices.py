@@ -28,8 +28,8 @@ def test_text() -> None:
     assert "Example CPU" in text
     assert "CPU: `precision: device_default` runs bf16; pin `precision: f32`" in text
     assert "AUTO:CPU,GPU.0,GPU.1: chooses a device, and may change it" in text
-    assert "GPU.1 did not answer" in text
-    assert "Not there: NPU: Cannot load library of NPU" in text
+    assert "GPU.1 does not respond" in text
+    assert "Not found: NPU: Cannot load library of NPU" in text
 
 
 @pytest.mark.usefixtures("standing_in")

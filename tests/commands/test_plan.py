@@ -40,7 +40,7 @@ def test_json_is_one_document() -> None:
 def test_the_cost_is_told_by_the_last_runs_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """100 images/s and 3.5 s beside: 3,709 images take 40.59 s, 50,000 take 503.5 s; of another machine nothing."""
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
-    assert "told after the first run" in run(options()).text
+    assert "After a first run, this also shows" in run(options()).text
     here = {"cpu": cpu_name(), "cores": cores()}
     for environment in (here, {"cpu": "another", "cores": 2}):
         keep_speed(tmp_path, a_run().model_copy(update={"environment": environment}))

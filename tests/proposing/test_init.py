@@ -242,9 +242,13 @@ def _answers_to(images: Path, model: Path) -> str:
         (["notes.txt"], 2, "not a known kind of model"),
         (["cut.onnx"], 3, "cut.onnx"),
         (["net.onnx", "net.onnx"], 2, "is named twice"),
-        (["net.onnx", "-o", "there.yml"], 2, "exists; name another file with -o, or add --force"),
-        (["net.onnx", "-o", "empty"], 2, "is a folder; name a file with -o"),
-        (["net.onnx", "--labels", "labels.txt"], 2, "--labels belongs to --images"),
+        (
+            ["net.onnx", "-o", "there.yml"],
+            2,
+            "already exists; give another file with -o FILE, or replace it with --force",
+        ),
+        (["net.onnx", "-o", "empty"], 2, "is a folder; give a file with -o FILE"),
+        (["net.onnx", "--labels", "labels.txt"], 2, "--labels needs an image set"),
         (["net.onnx", "--images", "nowhere"], 3, "nowhere"),
         (["net.onnx", "--images", "empty"], 3, "empty"),
     ],
@@ -336,4 +340,4 @@ def test_class_names_that_do_not_fit(
     assert main([*command, "--class-names", str(names)]) == 2
     assert "names 2 classes, but the model gives 5 values an image" in capsys.readouterr().err
     assert main(["init", str(model), "--class-names", str(names)]) == 2
-    assert "--class-names belongs to --images" in capsys.readouterr().err
+    assert "--class-names needs an image set" in capsys.readouterr().err

@@ -13,8 +13,8 @@ from harness.cli import build_parser
 _VERBS = frozenset(
     re.findall(
         r"\w+",
-        """compare continue convert count diagnose do evaluate expect fail import inject judge keep limit log look measure
-        override pack plan print read replace run search show stop take try use validate vary write""",
+        """compare continue convert count diagnose do evaluate expect fail import inject judge keep limit log look
+        measure override pack plan print read replace run search show stop take try use validate vary write""",
     )
 )
 _NO_VERBS = {"a", "an", "at", "how", "only", "the", "what", "when", "where", "which", "who"}

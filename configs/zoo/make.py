@@ -18,10 +18,10 @@ from harness.importing.configuration import write_configuration
 PROJECT = Path(__file__).resolve().parents[2]
 ZOO = Path("configs", "zoo")
 HEAD = """\
-# Catalogue
+# Model catalogue
 
-One configuration for each ImageNet classifier of the Open Model Zoo's public files, written by
-[`harness import`](import.md): `make zoo` writes them again, and this table. Published accuracy is of the 50,000 images
+This page lists ready-made configurations for the ImageNet classifiers in the Open Model Zoo's public files, one for each model.
+`make zoo` writes them, and this table, with [`harness import`](import.md). Published accuracy is that of the 50,000 images
 of the ILSVRC2012 validation set. "Short 256" resizes the short side, "to 224" both sides; a number alone crops.
 
 ```

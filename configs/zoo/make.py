@@ -22,7 +22,8 @@ HEAD = """\
 
 This page lists ready-made configurations for the ImageNet classifiers in the Open Model Zoo's public files, one for
 each model. `make zoo` writes them, and this table, with [`harness import`](import.md). Published accuracy is that of
-the 50,000 images of the ILSVRC2012 validation set. "Short 256" resizes the short side, "to 224" both sides; a number alone crops.
+the 50,000 images of the ILSVRC2012 validation set. "Short 256" resizes the short side, "to 224" both sides; a number
+alone crops.
 
 ```
 harness feed configs/zoo/resnet-50-pytorch.yml image.JPEG --out fed.npz

@@ -15,7 +15,7 @@ from harness.backends.names import find_by_name, with_aliases
 from harness.backends.openvino.framework import reason, without_telemetry
 from harness.backends.openvino.operations import refuse_operations as refuse_in_openvino
 from harness.backends.openvino.ports import input_names, output_names, real_answers, require_alone, require_numbers
-from harness.backends.openvino.quantized import input_quantization, real, stored
+from harness.backends.openvino.quantized import input_quantization, real, stored, whole
 from harness.backends.openvino.refusal import refusal
 from harness.backends.registry import BackendFacts, facts_of, load_target
 from harness.backends.tensorflow.graph_def import Graph, read_graph, tensor_name, with_placeholder
@@ -71,11 +71,11 @@ def read_source(ov: Any, config: Config, candidate: Candidate, graph: Graph | No
     if graph is not None:
         source, output = tensor_name(config.original.input.tensor), tensor_name(config.original.named_output)
         with _with_placeholder(config, graph, source) as model:
-            whole = _converted(ov, config, model, _shape(config, candidate), source)
-        original = cut(ov, whole, source, output, config.where("reference.output"))
+            graph_read = _converted(ov, config, model, _shape(config, candidate), source)
+        original = _cut(ov, config, graph_read, output, config.where("reference.output"))
         refuse_in_openvino(original, config.original.model)
         refuse_batch_dependence(ov, config, candidate, original, "NHWC")
-        return Source(graph.sha256, original, whole, graph)
+        return Source(graph.sha256, original, graph_read, graph)
     sha256 = digested(*source_files(config))[0].sha256
     with _exported(config) as model:
         original = _converted(ov, config, model, None, None)
@@ -157,7 +157,7 @@ def _real_valued(ov: Any, config: Config, model: Any, candidate: Candidate) -> t
     model = ov.Model([opset13.result(output.get_node().input_value(0))], model.get_parameters(), "original")
     source = model.input(0)
     if not input_quantization(source):
-        require_real_input(config, model)
+        _require_whole(config, model)
     layout = _fix_shape(config, model, source, _shape(config, candidate))
     if not input_quantization(source):
         refuse_batch_dependence(ov, config, candidate, model, layout)
@@ -165,8 +165,7 @@ def _real_valued(ov: Any, config: Config, model: Any, candidate: Candidate) -> t
     port = processor.input()
     port.tensor().set_element_type(ov.Type.f32).set_layout(ov.Layout(LAYOUT))
     port.model().set_layout(ov.Layout(layout))
-    if pixels := input_quantization(source):
-        port.preprocess().custom(lambda values: stored(values, pixels).output(0))
+    _store(port, source)
     answer = processor.output()
     if answers := real_answers(model.output(0), name, reference.output_name):
         answer.postprocess().custom(lambda values: real(values, answers).output(0))
@@ -199,11 +198,36 @@ def _fix_shape(config: Config, model: Any, source: Any, shape: list[int]) -> Lay
     return layout
 
 
-def cut(ov: Any, whole: Any, source: str, output: str, where: str) -> Any:
+def _store(port: Any, source: Any) -> None:
+    """Put in front of an input of integers how it holds real values; nothing in front of another."""
+    element, pixels = source.get_element_type(), input_quantization(source)
+    if pixels:
+        port.preprocess().custom(lambda values: stored(values, pixels).output(0))
+    elif not element.is_real():
+        port.preprocess().custom(lambda values: whole(values, element).output(0))
+
+
+def _cut(ov: Any, config: Config, graph: Any, output: str, where: str) -> Any:
+    """Return a copy of a frozen graph from the reference's input, made f32, to one tensor."""
+    from openvino.preprocess import PrePostProcessor
+
+    model = cut(ov, graph, tensor_name(config.original.input.tensor), output, where)
+    source = model.input(0)
+    if source.get_element_type().is_real():
+        return model
+    _require_whole(config, model)
+    processor = PrePostProcessor(model)
+    port = processor.input()
+    port.tensor().set_element_type(ov.Type.f32)
+    _store(port, source)
+    return processor.build()
+
+
+def cut(ov: Any, graph: Any, source: str, output: str, where: str) -> Any:
     """Return a copy of the graph from one input to one tensor; ``where`` is the key that names the tensor."""
     from openvino import opset13
 
-    model = whole.clone()
+    model = graph.clone()
     ports = [port for node in model.get_ordered_ops() if node.get_type_name() != "Result" for port in node.outputs()]
     ends = [port for port in ports if output in port.get_names()]
     starts = [node for node in model.get_parameters() if source in node.output(0).get_names()]
@@ -221,7 +245,7 @@ def cut(ov: Any, whole: Any, source: str, output: str, where: str) -> Any:
         ) from error
 
 
-def require_real_input(config: Config, model: Any) -> None:
+def _require_whole(config: Config, model: Any) -> None:
     """Refuse an input of an integer type where the reference's pixels are normalised before it. Raises ModelError."""
     element = model.input(0).get_element_type()
     require_numbers(config.original.model, config.original.input.tensor, element)
@@ -263,8 +287,7 @@ def with_output(ov: Any, config: Config, candidate: Candidate, source: Source) -
     if name.rpartition(":")[0] not in nodes or name in source.original.output(0).get_names():
         model = source.original.clone()
     else:
-        start = tensor_name(config.original.input.tensor)
-        model = cut(ov, source.whole, start, name, key_of(config, candidate, "output"))
+        model = _cut(ov, config, source.whole, name, key_of(config, candidate, "output"))
     tensor = model.output(0).get_tensor()
     tensor.set_names({*tensor.get_names(), candidate.named_output})
     return model

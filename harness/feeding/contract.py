@@ -61,8 +61,18 @@ def as_element(values: NDArray[np.float32], element: ElementType | None) -> NDAr
 
 def holds(dtype: Any, values: NDArray[np.float32]) -> bool:
     """Return whether an integer type of numpy holds every one of the values exactly."""
+    low, high = limits_of(dtype)
+    return bool((values == np.rint(values)).all() and values.min() >= low and values.max() <= high)
+
+
+def limits_of(dtype: Any) -> tuple[float, float]:
+    """Return the least and the greatest float32 that an integer type of numpy holds.
+
+    2147483647 is no float32; the nearest one is 2147483648, which int32 does not hold.
+    """
     limits = np.iinfo(dtype)
-    return bool((values == np.rint(values)).all() and values.min() >= limits.min and values.max() <= limits.max)
+    high = np.float32(limits.max)
+    return float(limits.min), float(high if int(high) <= limits.max else np.nextafter(high, np.float32(0)))
 
 
 def is_identity(contract: Input) -> bool:

@@ -16,7 +16,7 @@ from harness.errors import ModelError
 from tests.conftest import CLASSES, SIZE
 
 
-def configured(folder: Path, backend: str, model: Path, contract: Input, output: str, **candidate: Any) -> Config:
+def configured(folder: Path, backend: str, model: Path, contract: Input, output: str, /, **candidate: Any) -> Config:
     """``candidate``: what it has beside or instead of an IR for BGR pixels."""
     (folder / "images").mkdir(exist_ok=True)
     made = {"id": "made", "model": "made.xml", "input": {"color": "BGR"}, "output": "answer", **candidate}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.backends.quantization import Quantization
+from harness.feeding.contract import limits_of
 
 _PASSED = frozenset(
     {"Convert", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Identity"}
@@ -65,6 +66,17 @@ def stored(values: Any, how: Quantization) -> Any:
     steps = opset13.divide(values, np.float32(how.scale))
     steps = opset13.add(opset13.round(steps, "half_to_even"), np.float32(how.zero_point))
     return opset13.convert(opset13.clamp(steps, float(limits.min), float(limits.max)), str(_name(how)))
+
+
+def whole(values: Any, element: Any) -> Any:
+    """Return the node that holds values (f32) in an integer type: rounded half to even, saturated.
+
+    ``element``: its ov.Type. A cast alone would cut the fraction off, and 256 might wrap around.
+    """
+    from openvino import opset13
+
+    low, high = limits_of(element.to_dtype())
+    return opset13.convert(opset13.clamp(opset13.round(values, "half_to_even"), low, high), element.to_string())
 
 
 def real(values: Any, how: Quantization) -> Any:

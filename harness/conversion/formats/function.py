@@ -11,7 +11,7 @@ from harness.backends.registry import backends, facts_of, load_target
 from harness.config import Candidate, Config
 from harness.conversion.settings import inside, key_of
 from harness.errors import ModelError
-from harness.feeding.contract import holds, pixel_table
+from harness.feeding.contract import holds, limits_of, pixel_table
 
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_./>-]*")
 
@@ -48,7 +48,9 @@ def original_function(tf: Any, config: Config, candidate: Candidate) -> Any:
         ordered = tf.reverse(pixels, [3]) if steps.reverse else pixels
         centred = ordered - tf.constant(steps.mean, tf.float32) if any(steps.mean) else ordered
         scaled = centred / tf.constant(steps.scale, tf.float32) if steps.scale != (1.0, 1.0, 1.0) else centred
-        scaled = scaled if wanted == tf.float32 else tf.cast(tf.round(scaled) if wanted.is_integer else scaled, wanted)
+        if wanted.is_integer:  # rounded half to even and saturated; a cast cuts off, and wraps around
+            scaled = tf.clip_by_value(tf.round(scaled), *limits_of(wanted.as_numpy_dtype))
+        scaled = scaled if wanted == tf.float32 else tf.cast(scaled, wanted)
         (answer,) = tf.graph_util.import_graph_def(
             graph_def, input_map={frozen.input: scaled}, return_elements=[frozen.output], name="original"
         )

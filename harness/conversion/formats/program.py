@@ -12,6 +12,7 @@ from harness.backends.torch.opened import Opened, open_file, require_input
 from harness.config import Candidate, Config
 from harness.conversion.settings import PreprocessingInside, inside
 from harness.errors import ModelError
+from harness.feeding.contract import limits_of
 
 OPSET = 18  # the oldest that PyTorch's converter writes without converting again
 
@@ -67,6 +68,8 @@ def _with_contract(torch: Any, opened: Opened, steps: PreprocessingInside, outpu
     sides = opened.sides or ()
     nchw = (layout or ("NCHW" if len(sides) == 4 and sides[1] == 3 and sides[3] != 3 else "NHWC")) == "NCHW"
 
+    limits = limits_of(str(opened.dtype).removeprefix("torch.")) if not opened.dtype.is_floating_point else None
+
     class Network(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
@@ -77,6 +80,8 @@ def _with_contract(torch: Any, opened: Opened, steps: PreprocessingInside, outpu
         def forward(self, pixels: Any) -> Any:
             ordered = pixels.flip([3]) if steps.reverse else pixels
             normalised = (ordered - self.mean) / self.scale
+            if limits:  # rounded half to even and saturated; a cast cuts off, and wraps around
+                normalised = torch.clamp(torch.round(normalised), *limits)
             fed = normalised.permute(0, 3, 1, 2) if nchw else normalised
             answer = self.inner(fed.to(opened.dtype))
             return (answer[output] if isinstance(answer, (tuple, list)) else answer).float()

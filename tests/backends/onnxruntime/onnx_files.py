@@ -90,6 +90,7 @@ def write_onnx(
     functions: Sequence[bytes] = (),
     domains: Sequence[str] = (),
     whole: bool = False,
+    mean: NDArray[np.float32] | None = None,
     end: Sequence[bytes] = (),
     kind: str = "float32",
     ir_version: int = 8,
@@ -100,18 +101,21 @@ def write_onnx(
     ``form``: of the output, NC, C, NC11, NC1, N1C, 11NC or CN; ``location``: where the file says that its first weights
     are; ``factors``: where it says that factors of its features are: those are used as they lie, matrices are packed;
     ``before``: nodes that make `ready` of `x`, the input, with ``constants``; ``functions``, ``domains``: those of the
-    model; ``whole``: whether mean and scale are inside; ``end``: nodes that make `ended` of `softmax`, of the type
-    ``kind``; ``names``: of input and output.
+    model; ``whole``: whether mean and scale are inside; ``mean``: they are, with this mean; ``end``: nodes that make
+    `ended` of `softmax`, of the type ``kind``; ``names``: of input and output.
     """
     source, answer = names
     x, nodes = source, []
     if element != "float32":
         nodes, x = [node("Cast", [x], "cast", to=1)], "cast"
-    if whole:
+    if whole or mean is not None:
         nodes += [node("Sub", [x, "mean"], "centred"), node("Div", ["centred", "scale"], "scaled pixels")]
         constants = [
             *constants,
-            *(tensor(key, np.array(v, np.float32)) for key, v in (("mean", MEAN), ("scale", SCALE))),
+            *(
+                tensor(key, np.array(v, np.float32))
+                for key, v in (("mean", MEAN if mean is None else mean), ("scale", SCALE))
+            ),
         ]
         x = "scaled pixels"
     if before:

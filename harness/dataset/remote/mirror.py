@@ -20,7 +20,8 @@ from urllib.parse import quote
 
 from harness.config.secrets import redact
 from harness.dataset.remote.store import Entry, Store
-from harness.dataset.sources.suffixes import is_image_name
+from harness.dataset.remote.unmarked_files import UNLISTED, images_of, is_image_on_disk
+from harness.dataset.sources.suffixes import has_no_suffix, is_image_name
 from harness.disk.atomic import replacing, write_atomically
 from harness.disk.kept_folders import hold, kept_folder
 from harness.disk.private import foreign, make_private
@@ -55,13 +56,18 @@ class RemoteCache:
 
 @dataclass
 class Mirror:
-    """What lies at one URL. ``tree``: the folder of its files; ``entries``: in the store, by name below ``tree``."""
+    """What lies at one URL.
+
+    ``tree``: the folder of its files; ``entries``: in the store, by name below ``tree``; ``unmarked``: names of those
+    without suffix that are images.
+    """
 
     store: Store
     tree: Path
     cache: RemoteCache
     entries: dict[str, Entry] = field(default_factory=dict)
     whole: bool = False
+    unmarked: set[str] = field(default_factory=set)
     _room: int | None = None  # bytes that may still be added before what lies there is counted again
     _locks: list[threading.Lock] = field(default_factory=lambda: [threading.Lock() for _ in range(_LOCKS)])
     _emptying: threading.Lock = field(default_factory=threading.Lock)
@@ -81,8 +87,13 @@ class Mirror:
                     return
             self._fetch(Path(path), entry)
 
+    def is_lazy(self, name: str) -> bool:
+        """Tell whether a file is fetched only when it is read: an image or a shard."""
+        return _is_lazy(name) or name in self.unmarked
+
     def _fetch(self, path: Path, entry: Entry) -> None:
-        most = self.cache.max_bytes if self.whole or _is_lazy(path.name) else _LARGEST_OTHER
+        lazy = self.is_lazy(path.relative_to(self.tree).as_posix())
+        most = self.cache.max_bytes if self.whole or lazy else _LARGEST_OTHER
         if entry.size is not None and entry.size > most:
             raise DatasetError(
                 f"{path.name}: {entry.size:,} bytes are more than the {most:,} that may be kept of it; set "
@@ -207,7 +218,7 @@ def _folder(store: Store, name: str, names: Callable[[], Sequence[str]]) -> dict
 
 def _unlisted(store: Store, folder: str, name: str) -> Entry:
     path = f"{quote(folder, safe='/:%')}/{quote(name, safe='/')}" if store.is_http else f"{folder}/{name}"
-    return Entry(path, None, "unlisted")
+    return Entry(path, None, UNLISTED)
 
 
 def expect(path: Path, names: Sequence[str]) -> None:
@@ -220,7 +231,10 @@ def expect(path: Path, names: Sequence[str]) -> None:
     listings: dict[str, dict[str, Entry]] = {}
     for name in names:
         key = name if before == "." else f"{before}/{name}"
-        if key in mirror.entries or not is_image_name(name) or ".." in name.split("/") or name.startswith("/"):
+        if not (is_image_name(name) or has_no_suffix(name)) or ".." in name.split("/") or name.startswith("/"):
+            continue
+        mirror.unmarked |= {key} if has_no_suffix(name) else set()
+        if key in mirror.entries:
             continue
         below, _, last = name.rpartition("/")
         where = f"{folder}/{below}".rstrip("/")
@@ -259,7 +273,10 @@ def _lay_out(mirror: Mirror) -> None:
     before = {}
     with contextlib.suppress(OSError, ValueError):
         before = json.loads((mirror.tree.parent / f"{mirror.tree.name}.json").read_text(encoding="utf-8"))
-    eager = [name for name in mirror.entries if mirror.whole or not _is_lazy(name)]
+    if not mirror.whole:
+        index = mirror.tree.parent / f"{mirror.tree.name}.unmarked.json"
+        mirror.unmarked |= images_of(mirror.store, mirror.entries, mirror.unmarked, index)
+    eager = [name for name in mirror.entries if mirror.whole or not mirror.is_lazy(name)]
     if len(eager) > _MANY:
         raise DatasetError(
             f"{mirror.store.shown}: {len(eager):,} files that are neither images nor shards; name the images' folder"
@@ -303,7 +320,9 @@ def empty(cache: RemoteCache, max_bytes: int) -> None:
     kept = []
     for folder, _, files in os.walk(cache.folder / "remote"):
         parts = Path(folder).relative_to(cache.folder).parts
-        for name in filter(_is_lazy, files) if parts[2:3] == ("tree",) else ():
+        for name in files if parts[2:3] == ("tree",) else ():
+            if not _is_lazy(name) and not is_image_on_disk(os.path.join(folder, name)):
+                continue
             with contextlib.suppress(OSError):
                 status = os.stat(os.path.join(folder, name))  # noqa: PTH116
                 kept.append((status.st_mtime_ns, status.st_size, Path(folder) / name))
@@ -340,3 +359,11 @@ def stamp(path: str | os.PathLike[str]) -> str | None:
     """Return what tells that a file of a mirror is the same in its store, without ``:``; None for any other file."""
     found = _of(os.fspath(path)) if _open else None
     return found[1].token if found else None
+
+
+def is_unmarked_image(path: str | os.PathLike[str]) -> bool | None:
+    """Tell whether a file of a mirror without a suffix is an image, without fetching it; None for any other file."""
+    for root, mirror in _open.items():
+        if os.fspath(path).startswith(root):
+            return os.path.relpath(path, mirror.tree).replace(os.sep, "/") in mirror.unmarked
+    return None

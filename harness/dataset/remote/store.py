@@ -7,7 +7,8 @@ import importlib.util
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ _WAITS = (0.2, 1.0, 4.0)  # seconds before each further try
 _MOST = 20_000_000  # entries of one listing
 _DEEPEST = 32
 _BLOCK = 1 << 20
+_AT_ONCE = 16  # requests for the beginnings of files
 
 T = TypeVar("T")
 
@@ -149,6 +151,18 @@ class Store:
             raise DatasetError(f"{name}: more than the {most:,} bytes that it may have; see cache.remote_gb")
         if entry.size is not None and count != entry.size:
             raise DatasetError(f"{name}: has {count:,} bytes instead of {entry.size:,}; it was changed or cut off")
+
+    def beginnings(self, entries: Sequence[Entry], count: int) -> list[bytes]:
+        """Return the first ``count`` bytes of each file, many at once. Raises DatasetError where one cannot be had."""
+        with _in_words(self.url), ThreadPoolExecutor(_AT_ONCE) as threads:
+            return list(threads.map(lambda entry: _again(lambda: self._beginning(entry, count)), entries))
+
+    def _beginning(self, entry: Entry, count: int) -> bytes:
+        path = entry.path + self.query
+        if self.is_http:  # a server may answer a request for a part with the whole file
+            with self._files.open(path, "rb", block_size=0) as stream:
+                return bytes(stream.read(count))
+        return bytes(self._files.cat_file(path, start=0, end=count))
 
     def _opened(self, path: str) -> Any:
         try:

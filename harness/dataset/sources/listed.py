@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.dataset.labels.table import LabelTable, matched, spelled, with_names, without_clutter
 from harness.dataset.sources.pictures import Pictures, whole_files
 from harness.dataset.sources.suffixes import is_clutter, is_hidden, is_image_name, left_out
+from harness.dataset.sources.unmarked import unmarked_images
 from harness.errors import DatasetError, nearest
 
 _SUFFIXES = (".txt", ".csv", ".tsv", ".lst")
@@ -80,7 +81,8 @@ def _below(folder: Path, before: str, depth: int = 0) -> list[str]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if not entry.is_dir():
-                    names += [before + entry.name] if is_image_name(entry.name) else []
+                    is_image = is_image_name(entry.name) or any(unmarked_images(folder, [entry.name]))
+                    names += [before + entry.name] if is_image else []
                 elif depth < _DEEPEST and not is_hidden(entry.name):
                     names += _below(folder / entry.name, f"{before}{entry.name}/", depth + 1)
     except OSError:
@@ -93,7 +95,8 @@ def _beside(folder: Path, table: LabelTable) -> tuple[str, ...]:
     listed = set(table.names)
     found = {name.rpartition("/")[0] for name in table.names}
     there = [f"{below}/{file}" if below else file for below in found for file in _files(folder / below, folders=True)]
-    other = sorted(name for name in there if is_image_name(name) and name not in listed)
+    rest = [name for name in there if name not in listed]
+    other = sorted([*filter(is_image_name, rest), *unmarked_images(folder, rest)])
     clutter = [name for name in there if is_clutter(name) and name not in listed]
     notes = (*_folders_beside(folder, table), *left_out(folder, clutter))
     if other:
@@ -106,11 +109,16 @@ def _folders_beside(folder: Path, table: LabelTable) -> tuple[str, ...]:
     """Return the note on folders with images of which the list names none."""
     used = {name.partition("/")[0] for name in table.names if "/" in name}
     below = sorted(_files(folder, folders=True) - _files(folder) - used)
-    other = [name for name in below if not is_hidden(name) and any(map(is_image_name, _files(folder / name)))]
+    other = [name for name in below if not is_hidden(name) and _has_images(folder / name)]
     if not other:
         return ()
     what = f"folders with images that {table.source} does not name, such as {other[0]}, not evaluated"
     return (f"{folder}: {len(other)} {what}",)
+
+
+def _has_images(folder: Path) -> bool:
+    files = _files(folder)
+    return any(map(is_image_name, files)) or any(unmarked_images(folder, files))
 
 
 def _files(folder: Path, *, folders: bool = False) -> frozenset[str]:

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.dataset.header import begins_as_image
-from harness.dataset.remote.mirror import stamp
+from harness.dataset.remote.mirror import is_unmarked_image
+from harness.dataset.remote.unmarked_files import START
 from harness.dataset.sources.suffixes import has_no_suffix
-
-_START = 16
 
 
 def unmarked_images(folder: Path, names: Iterable[str]) -> Iterator[str]:
@@ -21,13 +20,12 @@ def unmarked_images(folder: Path, names: Iterable[str]) -> Iterator[str]:
 
 def is_image_at(path: Path, offset: int, length: int) -> bool:
     """Tell whether the bytes of a file from ``offset`` on begin as an image does."""
-    return begins_as_image(_read(path, offset, min(length, _START)))
+    return begins_as_image(_read(path, offset, min(length, START)))
 
 
 def _is_image(path: Path) -> bool:
-    if stamp(path) is not None:
-        return False  # of a mirror: nothing is fetched to guess what it is
-    return begins_as_image(_read(path, 0, _START))
+    told = is_unmarked_image(path)
+    return begins_as_image(_read(path, 0, START)) if told is None else told
 
 
 def _read(path: Path, offset: int, length: int) -> bytes:

@@ -15,8 +15,9 @@ from harness.dataset.labels.listing import class_of
 from harness.dataset.sources.identity import distinct_names
 from harness.dataset.sources.pictures import Pictures, Slice, read_slice, slices
 from harness.dataset.sources.shard_files import empty_shards
-from harness.dataset.sources.suffixes import is_clutter, is_image_name, left_out
+from harness.dataset.sources.suffixes import has_no_suffix, is_clutter, is_image_name, left_out
 from harness.dataset.sources.tar_index import members
+from harness.dataset.sources.unmarked import is_image_at
 from harness.errors import DatasetError
 
 _LARGEST_LABEL = 1 << 16
@@ -55,6 +56,8 @@ def open_webdataset(files: Sequence[Path], class_names: Sequence[str] | None = N
             if suffix.lower() in ("cls", "json"):
                 suffix = suffix.lower()
             kind = labels if suffix in ("cls", "json") else images if is_image_name(f"x.{suffix}") else None
+            if kind is None and not suffix and has_no_suffix(name) and is_image_at(path, offset, length):
+                kind = images  # its key is the whole name of the member
             if kind is None:
                 other += [name] if last.startswith(".") or suffix.rpartition(".")[2] not in _BESIDE else []
                 continue
@@ -67,7 +70,7 @@ def open_webdataset(files: Sequence[Path], class_names: Sequence[str] | None = N
     paths = [str(path) for path in files]
     classes = [_label(paths, sample[1], labels[sample], by_name) for sample in images]
     read, signature = slices(files, [place for _, place in images.values()])
-    names = [f"{sample}.{suffix}" for (_, sample), (suffix, _) in images.items()]
+    names = [f"{sample}.{suffix}" if suffix else sample for (_, sample), (suffix, _) in images.items()]
     names = distinct_names(names, [files[file].name for file, _ in images], read)
     notes = left_out(files[0].parent if len(files) > 1 else files[0], other, "members")
     notes += empty_shards(files, {file for file, _ in images})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import DatasetError
 from tests.dataset.sources.test_faults import add, touch
 from tests.dataset.sources.test_what_lies_beside import encoded, opened, pairs
 
@@ -52,3 +53,33 @@ def test_a_pipe_does_not_hang(tmp_path: Path) -> None:
     touch(tmp_path / "val", "3/a.jpg")
     os.mkfifo(tmp_path / "val/3/pipe")
     assert pairs(opened(tmp_path / "val")) == [("3/a.jpg", 3)]
+
+
+@pytest.mark.parametrize("data", [encoded("JPEG"), HEIC, b"#!/bin/sh\necho\n"])
+def test_in_webdataset_the_whole_member_is_the_key(tmp_path: Path, data: bytes) -> None:
+    members = (("b/picture 7", data), ("b/picture 7.cls", b"7"), ("a.jpg", b"x"), ("a.cls", b"3"), ("a.txt", b"said"))
+    shard = add(tmp_path / "s.tar", *members)
+    if data.startswith(b"#!"):
+        with pytest.raises(DatasetError, match="1 labels without image: b/picture 7; make the shards again"):
+            opened(shard)
+        return
+    images = opened(shard)
+    assert pairs(images) == [("b/picture 7", 7), ("a.jpg", 3)]
+    assert images.read(0) == data
+
+
+def test_in_webdataset_an_image_of_each_name_is_one_too_many(tmp_path: Path) -> None:
+    shard = add(tmp_path / "s.tar", ("a", encoded("PNG")), ("a.png", encoded("PNG")), ("a.cls", b"3"))
+    with pytest.raises(DatasetError, match="the sample a appears twice"):
+        opened(shard)
+
+
+def test_lists_of_labels_alone_count_them_and_lists_of_names_say_what_they_leave_out(tmp_path: Path) -> None:
+    for name in ("a", "b", "c.jpg"):
+        (touch(tmp_path / "val", "README").parent / "val" / name).write_bytes(encoded("PNG"))
+    (tmp_path / "val.txt").write_text("5\n6\n7\n")
+    assert pairs(opened(tmp_path / "val")) == [("a", 5), ("b", 6), ("c.jpg", 7)]
+    (tmp_path / "val.txt").write_text("a 5\nc.jpg 7\n")
+    images = opened(tmp_path / "val")
+    assert pairs(images) == [("a", 5), ("c.jpg", 7)]
+    assert any("1 images without a label" in note and "such as b, not evaluated" in note for note in images.notes)

@@ -10,9 +10,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat
 
 
 def not_truth(value: Any) -> Any:
-    """Refuse true and false where a number is wanted. Raises ValueError."""
+    """Refuse true and false where a number is wanted, and text that only Python reads as one. Raises ValueError."""
     if isinstance(value, bool):
         raise ValueError("should be a number")
+    if isinstance(value, str) and "_" in value:
+        raise ValueError("should be a number, without `_`")
     return value
 
 

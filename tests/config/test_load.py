@@ -198,6 +198,13 @@ def test_all_faults_at_once_with_file_line_key_and_mend(example: Example) -> Non
         ("backend: openvino", "backend: [openvino]", "candidates[0].backend: should be text"),
         ("max_abs_diff: 1.0e-3", "max_abs_diff: 1", "at most 1, so the gate could never fail; write a limit below 1"),
         ("max_abs_diff: 1.0e-3", "max_abs_diff: 60.0", "so the gate could never fail; write a limit below 1"),
+        (
+            "max_abs_diff: 1.0e-3",
+            "max_abs_diff: 1e-3_0",
+            "max_abs_diff: should be a number, without `_` (it is '1e-3_0')",
+        ),
+        ("max_abs_diff: 1.0e-3", "max_abs_diff: '0.0_1'", "max_abs_diff: should be a number, without `_`"),
+        ("images: 64", "images: '6_4'", "gates.parity.images: should be a number, without `_` (it is '6_4')"),
         ("top1_tolerance_pp: 0.10", "top1_tolerance_pp: 1.0e+300", "should be less than or equal to 100"),
         ("images: 50000 ", "images: 060 ", "dataset.images: '060' is read as different numbers by different ver"),
         ("    device: CPU", "    timeout_seconds: 1e300", "timeout_seconds: should be less than or equal to 604800"),

@@ -36,7 +36,7 @@ def test_images_are_joined_with_the_list_by_name(folder: Path) -> None:
     assert str(folder.parent / "images.txt") in images.source
 
 
-@pytest.mark.parametrize("name", ["../a.jpg", "sub/../../a.jpg", "/etc/passwd", "sub/..", "a\0.jpg"])
+@pytest.mark.parametrize("name", ["../a.jpg", "sub/../../a.jpg", "/etc/passwd", "sub/.."])
 def test_a_name_may_not_lead_out_of_the_folder(folder: Path, name: str) -> None:
     with pytest.raises(DatasetError, match=r"images\.txt:2: .*leads out of the image folder"):
         open_with(folder, f"a.jpg 1\n{name} 1\n")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.dataset.imagenet import CLASSES, classes_in_devkit_order, label_of
+from harness.dataset.imagenet import CLASSES, class_of_wnid, classes_in_devkit_order, label_of
 from harness.errors import DatasetError
 
 _FITS = 0.95  # share of the labels that a mistake has to explain to be called by its name
@@ -70,14 +70,35 @@ def check_against_builtin(names: Sequence[str], classes: Sequence[int], *, sourc
         for name, given in zip(names, classes, strict=True)
         if (right := label_of(name)) is not None
     ]
+    _check(pairs, f"{source}: {{wrong}} labels are not those of ILSVRC2012", "")
+
+
+def check_against_wnids(
+    names: Sequence[str], classes: Sequence[int], wnids: Sequence[str | None], *, source: str
+) -> None:
+    """Hold the classes 0..999 of images against the WordNet ids that stand beside them, where there are any.
+
+    Raises DatasetError that says which disagree: which of the two is right cannot be known.
+    """
+    known = class_of_wnid()
+    pairs = [
+        (name, given, known[wnid])
+        for name, given, wnid in zip(names, classes, wnids, strict=True)
+        if wnid is not None and wnid in known
+    ]
+    _check(pairs, f"{source}: {{wrong}} labels are not those of the WordNet ids beside them", " by its WordNet id")
+
+
+def _check(pairs: Sequence[tuple[str, int, int]], start: str, by: str) -> None:
+    """Raise DatasetError where classes are not the right ones. ``pairs``: name, given class and right one."""
     wrong = [item for item in pairs if item[1] != item[2]]
     if not wrong:
         return
     classed = np.array([item[1] for item in pairs], np.int64)
     official = np.array([item[2] for item in pairs], np.int64)
-    start = f"{source}: {len(wrong):,} of {len(pairs):,} labels are not those of ILSVRC2012"
+    start = start.format(wrong=f"{len(wrong):,} of {len(pairs):,}")
     name, first, wanted_class = wrong[0]
-    example = f"(first {name}: class {first}, and it should be {wanted_class})"
+    example = f"(first {name}: class {first}, and it should be {wanted_class}{by})"
     for mistake in mistakes(CLASSES):
         inside = (classed >= 0) & (classed < CLASSES)
         mended = np.where(inside, mistake.right[np.where(inside, classed, 0)], -1)

@@ -40,7 +40,8 @@ def read_labels(path: Path, class_names: Sequence[str] | None) -> tuple[str, Lab
 
         lines = read_parquet_list(path)
         classes = classes_of(path, lines, class_names)
-        return "list", LabelTable(str(path), [line.name for line in lines], classes)
+        wnids = [line.wnid for line in lines]
+        return "list", LabelTable(str(path), [line.name for line in lines], classes, wnids=wnids)
     return "list", read_list(path, class_names)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from xml.etree import ElementTree as ET  # no document type is let through, and Expat bounds what is left
@@ -10,6 +9,7 @@ from xml.etree import ElementTree as ET  # no document type is let through, and 
 from harness.dataset.imagenet import class_of_wnid
 from harness.dataset.labels.listing import read_text
 from harness.dataset.labels.table import LabelTable
+from harness.dataset.sources.folder_entries import entries_of
 from harness.dataset.sources.suffixes import is_clutter, left_out
 from harness.errors import DatasetError
 
@@ -56,8 +56,7 @@ def read_solution(path: Path) -> LabelTable:
 def is_annotations(folder: Path) -> bool:
     """Tell whether a folder holds XML annotations."""
     try:
-        with os.scandir(folder) as entries:
-            return any(entry.name.endswith(".xml") and entry.is_file() for entry in entries)
+        return any(name.endswith(".xml") and not is_folder for name, is_folder in entries_of(folder))
     except OSError:
         return False
 
@@ -68,8 +67,7 @@ def read_annotations(folder: Path) -> LabelTable:
     Raises DatasetError that names the file where it is no annotation, or its objects are of several classes.
     """
     try:
-        with os.scandir(folder) as entries:
-            every = sorted(entry.name for entry in entries if entry.name.endswith(".xml") and entry.is_file())
+        every = sorted(name for name, is_folder in entries_of(folder) if name.endswith(".xml") and not is_folder)
     except OSError as error:
         raise DatasetError(f"{folder}: cannot be read: {error.strerror}") from None
     files = [name for name in every if not is_clutter(name)]

@@ -21,6 +21,7 @@ from harness.errors import DatasetError
 _REMARK = re.compile(r"(.*\S)\s+#.*")
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _REAL = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
+_SEPARATOR_LINE = re.compile(r"sep=[,;\t|]?", re.IGNORECASE)  # as spreadsheets write it (a tab was stripped)
 _SEPARATORS = ("\t", ",", ";", None)
 
 
@@ -36,6 +37,8 @@ def read_list(path: Path, class_names: Sequence[str] | None = None) -> LabelTabl
     )
     if not lines:
         return LabelTable(str(path), [], [])
+    if all(line[-1] in ",;" for _, line in lines):  # as some tables end every line
+        lines = [(number, line[:-1].rstrip()) for number, line in lines]
     if all(is_class(line, by_name) for _, line in lines):
         classes = [class_of(line, by_name, f"{path}:{number}") for number, line in lines]
         return LabelTable(str(path), [], classes, by_order=True)
@@ -45,13 +48,21 @@ def read_list(path: Path, class_names: Sequence[str] | None = None) -> LabelTabl
         or _class_first(path, lines, by_name)
         or _unknown_header(path, lines, by_name)
     )
-    read = read if read is not None else lines_of(path, lines, absolute=True)
+    read = read if read is not None else lines_of(path, lines, by_name, absolute=True)
     classes = [class_of(line.label, by_name, f"{path}:{line.number}") for line in read]
-    return LabelTable(str(path), [line.name for line in read], classes, lines=[line.number for line in read])
+    return LabelTable(
+        str(path),
+        [line.name for line in read],
+        classes,
+        lines=[line.number for line in read],
+        wnids=[line.wnid for line in read],
+    )
 
 
 def _is_comment(line: str) -> bool:
-    """Tell whether a line is a comment, and not an image whose name begins with `#`."""
+    """Tell whether a line is a comment, or names the separator; and not an image whose name begins with `#`."""
+    if _SEPARATOR_LINE.fullmatch(line):
+        return True
     return line.startswith("#") and not any(is_image_name(word.strip('"')) for word in re.split(r"[\s,;]+", line))
 
 

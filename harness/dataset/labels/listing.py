@@ -30,22 +30,31 @@ CLASS_COLUMNS = (
     "synset",
     "wnid",
 )
+WNID_COLUMNS = ("wnid", "synset")
 _LARGEST = 1 << 28  # bytes of a list
 _LONGEST = 8192  # characters of a line
 _NUMBER = re.compile(r"([+-]?[0-9]{1,18})(\.0{1,18})?")  # some tables write every number as 65.0
 _WNID = re.compile(r"n[0-9]{8}")
 _SEPARATORS = "\t,;"
+_MARKS = (  # the first two bytes of a mark of UTF-32 are the mark of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_MARK = re.compile("^\ufeff+", re.MULTILINE)
 _QUOTED_NAME = re.compile(r'"((?:[^"]|"")*)"\s*[\s,;]\s*"?([^"\s]+)"?')
 _QUOTED_CLASS = re.compile(r'([^"]*[^"\s,;])\s*[\s,;]\s*"([^"]*)"')
 
 
 @dataclass(frozen=True)
 class Line:
-    """One image of a list: its name, its class as written, and the line's number from 1."""
+    """One image of a list: name, class as written, number of the line from 1, and the WordNet id beside the class."""
 
     name: str
     label: str
     number: int
+    wnid: str | None = None
 
 
 def numbered_lines(path: Path) -> list[tuple[int, str]]:
@@ -53,21 +62,22 @@ def numbered_lines(path: Path) -> list[tuple[int, str]]:
     return [(number, line.strip()) for number, line in enumerate(read_text(path).split("\n"), start=1) if line.strip()]
 
 
-def lines_of(path: Path, lines: Sequence[tuple[int, str]], *, absolute: bool = False) -> list[Line]:
+def lines_of(path: Path, lines: Sequence[tuple[int, str]], by_name: ByName, *, absolute: bool = False) -> list[Line]:
     """Return the images that the lines of a list name, below its header if it has one.
 
-    ``absolute``: absolute paths are let through. Raises DatasetError with file and line.
+    ``absolute``: absolute paths are let through. Raises DatasetError with file and line, and where the header names a
+    column twice.
     """
     header = _header(lines[0][1]) if lines else None
     if header:
-        return [_by_header(path, number, line, header, absolute=absolute) for number, line in lines[1:]]
+        return _by_header(path, lines[0][0], lines[1:], header, by_name, absolute=absolute)
     return [_pair(path, number, line, absolute=absolute) for number, line in lines]
 
 
 def read_text(path: Path) -> str:
-    """Return a list's text: UTF-8, or UTF-16 with its mark, as spreadsheets and PowerShell write it.
+    """Return a list's text: UTF-8, or UTF-16 or UTF-32 with its mark, as spreadsheets and PowerShell write it.
 
-    Raises DatasetError where it is unreadable, another encoding, or far too large.
+    Every line end is that of Unix. Raises DatasetError where it is unreadable, another encoding, or far too large.
     """
     try:
         with path.open("rb") as stream:
@@ -76,11 +86,13 @@ def read_text(path: Path) -> str:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
     if len(raw) > _LARGEST:
         raise DatasetError(f"{path}: larger than {_LARGEST:,} bytes; this is not a list of images")
+    encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), "utf-8")
     try:
-        text = raw.decode("utf-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
+        text = raw.decode(encoding)
     except UnicodeDecodeError:
         raise DatasetError(f"{path}: not UTF-8 text; a list has one `name class` a line") from None
-    return text if "\n" in text else text.replace("\r", "\n")
+    # Lists that were joined from several files have marks inside them, and line ends of several systems.
+    return _MARK.sub("", re.sub("\r\n?", "\n", text))
 
 
 @dataclass(frozen=True)
@@ -88,16 +100,20 @@ class _Header:
     separator: str | None  # None: white space
     fields: int
     name: int
-    label: int
+    labels: tuple[int, ...]  # columns of classes, the likeliest first
+    wnids: tuple[int, ...]  # columns of WordNet ids
+    twice: str | None  # a column that stands there again
 
 
 def _header(line: str) -> _Header | None:
     for separator in (*_SEPARATORS, None):
         fields = [field.strip().strip('"').lower() for field in line.split(separator)]
         name = next((fields.index(column) for column in NAME_COLUMNS if column in fields), None)
-        label = next((fields.index(column) for column in CLASS_COLUMNS if column in fields), None)
-        if name is not None and label is not None:
-            return _Header(separator, len(fields), name, label)
+        labels = tuple(fields.index(column) for column in CLASS_COLUMNS if column in fields)
+        if name is not None and labels:
+            twice = next((fields[place] for place in (name, *labels) if fields.count(fields[place]) > 1), None)
+            wnids = tuple(fields.index(column) for column in WNID_COLUMNS if column in fields)
+            return _Header(separator, len(fields), name, labels, wnids, twice)
     return None
 
 
@@ -106,13 +122,36 @@ def has_header(line: str) -> bool:
     return _header(line) is not None
 
 
-def _by_header(path: Path, number: int, line: str, header: _Header, *, absolute: bool) -> Line:
-    place = f"{path}:{number}"
+def _by_header(
+    path: Path, first: int, lines: Sequence[tuple[int, str]], header: _Header, by_name: ByName, *, absolute: bool
+) -> list[Line]:
+    if header.twice:
+        raise DatasetError(f"{path}:{first}: the column {header.twice} appears twice; write the list with one of them")
+    rows = [(number, _columns(line, header, f"{path}:{number}")) for number, line in lines]
+    label = header.labels[0]
+    if not any(
+        is_class(fields[label], by_name) for _, fields in rows
+    ):  # `filename,class,class_id`, of which one is words
+        whole = (place for place in header.labels if all(is_class(fields[place], by_name) for _, fields in rows))
+        label = next(whole, label)
+    beside = next((place for place in header.wnids if place != label), None)
+    return [
+        Line(
+            safe_name(fields[header.name], f"{path}:{number}", absolute=absolute),
+            fields[label],
+            number,
+            None if beside is None else fields[beside],
+        )
+        for number, fields in rows
+    ]
+
+
+def _columns(line: str, header: _Header, place: str) -> list[str]:
     _not_too_long(line, place)
     fields = line.split() if header.separator is None else _csv(line, header.separator, place)
     if len(fields) != header.fields:
         raise DatasetError(f"{place}: {len(fields)} columns, but the header names {header.fields}")
-    return Line(safe_name(fields[header.name].strip(), place, absolute=absolute), fields[header.label].strip(), number)
+    return [field.strip() for field in fields]
 
 
 def _pair(path: Path, number: int, line: str, *, absolute: bool) -> Line:
@@ -165,7 +204,9 @@ def safe_name(name: str, place: str, *, absolute: bool = False) -> str:
     ``absolute``: an absolute path is let through, for a join that only compares the ends of paths and opens none.
     """
     parts = PurePosixPath(name)
-    if not name or (parts.is_absolute() and not absolute) or ".." in parts.parts or "\0" in name:
+    if "\0" in name:
+        raise DatasetError(f"{place}: {name[:80]!r} has a zero byte in it, and cannot be the name of a file")
+    if not name or (parts.is_absolute() and not absolute) or ".." in parts.parts:
         raise outside(name, place)
     return str(parts)
 

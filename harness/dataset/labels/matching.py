@@ -1,8 +1,8 @@
 r"""The one join of listed names with the names of images, for every form: exact names first, then looser ones.
 
 Lists are made on other machines: names without suffix or with another one (`.jpg` for `.JPEG`), with folders before
-them (`val/`, `val\`, an absolute path), in the other Unicode form (NFC, NFD). A looser rule is only asked where no
-stricter one finds an image, and a name that fits two images equally well fits none.
+them (`val/`, `val\`, an absolute path), in the other Unicode form (NFC, NFD), or in capital letters. A looser rule is
+only asked where no stricter one finds an image, and a name that fits two images equally well fits none.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Looser:
         self._by_stem: dict[str, list[int]] = {}
         self._by_number: dict[int, list[int]] = {}
         for row, (name, parts) in enumerate(zip(images, self._parts, strict=True)):
-            self._by_stem.setdefault(_stem(parts[-1])[0], []).append(row)
+            self._by_stem.setdefault(_stem(parts[-1])[0].casefold(), []).append(row)
             number = number_of(name)
             if number is not None:
                 self._by_number.setdefault(number, []).append(row)
@@ -64,24 +64,28 @@ class _Looser:
     def rows(self, name: str) -> list[int]:
         """Return the images that fit best: none, one, or several that fit equally well."""
         parts = _parts(name)
-        ranked = [(rank, row) for row in self._by_stem.get(_stem(parts[-1])[0], ()) if (rank := self._rank(parts, row))]
+        near = self._by_stem.get(_stem(parts[-1])[0].casefold(), ())
+        ranked = [(rank, row) for row in near if (rank := self._rank(parts, row))]
         if ranked:
             best = max(rank for rank, _ in ranked)
             return [row for rank, row in ranked if rank == best]
         number = number_of(name)
         return [] if number is None else self._by_number.get(number, [])
 
-    def _rank(self, parts: tuple[str, ...], row: int) -> tuple[int, int, int] | None:
-        """Return how well a name fits an image: how many parts of the path, whether all, and how alike the suffixes."""
+    def _rank(self, parts: tuple[str, ...], row: int) -> tuple[int, int, int, int] | None:
+        """Return how well a name fits an image.
+
+        Whether in the same letters, how many parts of the path, whether all of them, and how alike the suffixes are.
+        """
         image = self._parts[row]
         common = 1
         while common < min(len(parts), len(image)) and parts[-common - 1] == image[-common - 1]:
             common += 1
         if common < min(len(parts), len(image) - self._above):
             return None  # both have another folder there
-        one, other = _stem(parts[-1])[1], _stem(image[-1])[1]
+        (stem, one), (own, other) = _stem(parts[-1]), _stem(image[-1])
         alike = 3 if one == other else 2 if {one.lower(), other.lower()} <= _JPEG or one.lower() == other.lower() else 1
-        return common, int(len(parts) == len(image)), alike
+        return int(stem == own), common, int(len(parts) == len(image)), alike
 
 
 def plain(name: str) -> str:

@@ -23,7 +23,7 @@ class LabelTable:
     ``source``: where it was read from; ``whole``: it describes a whole published set, of which the images may be a part
     (otherwise every named image has to be there). ``notes``: whatever was odd, in sentences. ``by_order``: it has no
     names, and its classes are those of the images in the order of their names. ``lines``: where in ``source`` each name
-    stands, counted from 1, where that is known.
+    stands, counted from 1, where that is known. ``wnids``: the WordNet id that stands beside each class, if any does.
     """
 
     source: str
@@ -33,6 +33,7 @@ class LabelTable:
     notes: tuple[str, ...] = ()
     by_order: bool = False
     lines: Sequence[int] = ()
+    wnids: Sequence[str | None] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def without_clutter(table: LabelTable) -> LabelTable:
         names=[table.names[row] for row in kept],
         classes=[table.classes[row] for row in kept],
         lines=[table.lines[row] for row in kept] if table.lines else (),
+        wnids=[table.wnids[row] for row in kept] if table.wnids else (),
         notes=(
             *table.notes,
             *left_out(table.source, [table.names[row] for row, out in enumerate(clutter) if out], "names"),

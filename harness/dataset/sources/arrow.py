@@ -13,6 +13,7 @@ from typing import Any
 from harness.dataset.labels.class_names import ByName, classes_by_name
 from harness.dataset.remote.mirror import present
 from harness.dataset.sources.arrow_columns import (
+    Rows,
     append_rows,
     encoded,
     image_bytes,
@@ -36,12 +37,12 @@ def open_arrow(
     Raises DatasetError where a file is damaged or has no such columns.
     """
     by_name = classes_by_name(class_names)
-    names: list[str] = []
-    labels: list[int] = []
+    rows = Rows()
     places: list[tuple[int, Any, int]] = []  # file, images of the batch, row in it
     for index, path in enumerate(files):
-        for images in _batches(path, names, labels, by_name):
+        for images in _batches(path, rows, by_name):
             places += [(index, images, row) for row in range(len(images))]
+    names = rows.names
     if not names:
         raise DatasetError(f"{files[0]}: no row in the files")
 
@@ -55,10 +56,11 @@ def open_arrow(
         return f"{file_signature(files[places[row][0]])}:{row}"
 
     names = distinct_names(names, [f"{files[places[row][0]].name}:{row}" for row in range(len(names))], read)
-    return Pictures("parquet", names, read, signature, labels, "the label column of the Arrow files", notes=notes)
+    source = "the label column of the Arrow files"
+    return Pictures("parquet", names, read, signature, rows.labels, source, wnids=rows.wnids, notes=notes)
 
 
-def _batches(path: Path, names: list[str], labels: list[int], by_name: ByName) -> list[Any]:
+def _batches(path: Path, rows: Rows, by_name: ByName) -> list[Any]:
     """Return the images of each batch of a file, and append the names and classes of its rows."""
     import pyarrow as pa
 
@@ -75,7 +77,7 @@ def _batches(path: Path, names: list[str], labels: list[int], by_name: ByName) -
         found = []
         for batch in batches:
             batch.validate(full=True)
-            append_rows(path, batch, column, label, names, labels, by_name)
+            append_rows(path, batch, column, label, rows, by_name)
             found.append(image_bytes(batch[column.name], column))
     except arrow_errors() as error:
         raise DatasetError(f"{path}: cannot be read as an Arrow file: {first_line(error)}") from None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from harness.dataset.labels.class_names import ByName
-from harness.dataset.labels.listing import class_of, safe_name
+from harness.dataset.labels.listing import WNID_COLUMNS, class_of, safe_name
 from harness.dataset.sources.pictures import LARGEST_IMAGE
 from harness.errors import DatasetError
 
@@ -37,8 +37,10 @@ def image_column(schema: Any, path: Path) -> ImageColumn | None:
     import pyarrow as pa
 
     found: dict[str, ImageColumn] = {}
-    for field in schema:
-        kind, name = field.type, str(field.name)
+    for entry in schema:
+        kind, name = entry.type, str(entry.name)
+        if pa.types.is_struct(kind) and len(kind.get_all_field_indices("bytes")) > 1:
+            raise DatasetError(f"{path}: {name}.bytes appears twice; write the file again with one of them")
         if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
             inner = kind.field("bytes").type
             if _is_binary(inner):
@@ -66,6 +68,11 @@ def label_column(schema: Any, path: Path) -> str | None:
     return name
 
 
+def wnid_column(schema: Any, label: str) -> str | None:
+    """Return the name of the column of WordNet ids that stands beside the labels, or None."""
+    return next((name for name in WNID_COLUMNS if name != label and schema.names.count(name) == 1), None)
+
+
 def missing_columns(schema: Any, path: Path) -> DatasetError:
     """Return the error for a file without such columns."""
     return DatasetError(
@@ -90,21 +97,38 @@ def encoded(scalar: Any) -> bytes:
         raise OSError("no bytes in its row")
     if len(value) > LARGEST_IMAGE:
         raise OSError(f"{len(value):,} bytes are more than the {LARGEST_IMAGE:,} that an image may have")
-    return bytes(value)
+    try:
+        return bytes(value)
+    except (TypeError, ValueError):
+        raise OSError("a list with gaps in its row, where bytes are needed") from None
 
 
-def append_rows(
-    path: Path, table: Any, column: ImageColumn, label: str, names: list[str], labels: list[int], by_name: ByName
-) -> None:
-    """Append name and class of every row. Raises DatasetError for the first row without a class."""
+@dataclass(frozen=True)
+class Rows:
+    """The rows of all files so far: names, classes, and the WordNet id beside each class, None where there is none."""
+
+    names: list[str] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    wnids: list[str | None] = field(default_factory=list)
+
+
+def append_rows(path: Path, table: Any, column: ImageColumn, label: str, rows: Rows, by_name: ByName) -> None:
+    """Append what every row says of its image. Raises DatasetError for the first row without a class."""
+    names = rows.names
+    beside = wnid_column(table.schema, label)
+    rows.wnids.extend(map(_text, table[beside].to_pylist()) if beside else [None] * table.num_rows)
     values = table[label].to_pylist()
     paths: list[Any] = [None] * len(values)
     if column.has_path:
         paths = [(item or {}).get("path") for item in table[column.name].to_pylist()]
     for value, name in zip(values, paths, strict=True):
         place = f"{path.name}:{len(names)}"
-        labels.append(_class(value, place, by_name))
+        rows.labels.append(_class(value, place, by_name))
         names.append(safe_name(name, place, absolute=True).lstrip("/") if isinstance(name, str) and name else place)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _class(value: Any, place: str, by_name: ByName) -> int:
@@ -130,7 +154,7 @@ def _is_binary(kind: Any) -> bool:
     types = pa.types
     if types.is_dictionary(kind):
         return _is_binary(kind.value_type)
-    if types.is_list(kind) or types.is_large_list(kind):
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
         return bool(types.is_uint8(kind.value_type))
     tests = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
     return any(test(kind) for test in tests)

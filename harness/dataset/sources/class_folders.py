@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.dataset.imagenet import class_of_wnid
 from harness.dataset.labels.class_names import ByName, classes_by_name
 from harness.dataset.labels.listing import class_of
+from harness.dataset.sources.folder_entries import entries_of
 from harness.dataset.sources.pictures import Pictures, whole_files
 from harness.dataset.sources.suffixes import is_hidden, is_image_name, left_out
 from harness.dataset.sources.unmarked import unmarked_images
@@ -73,8 +73,7 @@ def _content(folder: Path) -> tuple[list[str], list[str], list[str]]:
 def _entries(folder: Path) -> list[tuple[str, bool]]:
     """Return (name, whether it is a folder) of what lies in a folder."""
     try:
-        with os.scandir(folder) as entries:
-            return [(entry.name, entry.is_dir()) for entry in entries]
+        return entries_of(folder)
     except OSError as error:
         raise DatasetError(f"{folder}: cannot be read: {error.strerror}") from None
 

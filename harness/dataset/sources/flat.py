@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from harness.dataset.sources.folder_entries import entries_of
 from harness.dataset.sources.pictures import Pictures, whole_files
 from harness.dataset.sources.suffixes import is_hidden, is_image_name, left_out
 from harness.dataset.sources.unmarked import unmarked_images
@@ -35,8 +35,7 @@ def open_flat(folder: Path, *, deep: bool = False) -> Pictures:
 def _content(folder: Path, before: str) -> tuple[list[str], list[str], list[str]]:
     """Return the images in a folder, the folders in it, and what else lies there."""
     try:
-        with os.scandir(folder) as entries:
-            every = [(entry.name, entry.is_dir()) for entry in entries]
+        every = entries_of(folder)
     except OSError as error:
         raise DatasetError(f"{folder}: cannot be read as a folder of images: {error.strerror}") from None
     folders = [name for name, is_folder in every if is_folder and not is_hidden(name)]

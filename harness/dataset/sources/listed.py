@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.dataset.labels.table import LabelTable, matched, spelled, with_names, without_clutter
+from harness.dataset.sources.folder_entries import entries_of
 from harness.dataset.sources.pictures import Pictures, whole_files
 from harness.dataset.sources.suffixes import is_clutter, is_hidden, is_image_name, left_out
 from harness.dataset.sources.unmarked import unmarked_images
@@ -78,13 +79,12 @@ def _below(folder: Path, before: str, depth: int = 0) -> list[str]:
     """Return the images in a folder and those below it."""
     names = []
     try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if not entry.is_dir():
-                    is_image = is_image_name(entry.name) or any(unmarked_images(folder, [entry.name]))
-                    names += [before + entry.name] if is_image else []
-                elif depth < _DEEPEST and not is_hidden(entry.name):
-                    names += _below(folder / entry.name, f"{before}{entry.name}/", depth + 1)
+        for name, is_folder in entries_of(folder):
+            if not is_folder:
+                is_image = is_image_name(name) or any(unmarked_images(folder, [name]))
+                names += [before + name] if is_image else []
+            elif depth < _DEEPEST and not is_hidden(name):
+                names += _below(folder / name, f"{before}{name}/", depth + 1)
     except OSError:
         return names
     return names
@@ -124,8 +124,7 @@ def _has_images(folder: Path) -> bool:
 def _files(folder: Path, *, folders: bool = False) -> frozenset[str]:
     """Return what lies in a folder, by one listing instead of one look-up an image."""
     try:
-        with os.scandir(folder) as entries:
-            return frozenset(entry.name for entry in entries if folders or not entry.is_dir())
+        return frozenset(name for name, is_folder in entries_of(folder) if folders or not is_folder)
     except OSError:
         return frozenset()
 

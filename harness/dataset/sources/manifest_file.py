@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from harness.dataset.labels.list_file import read_list
 from harness.dataset.labels.listing import CLASS_COLUMNS, NAME_COLUMNS, Line, classes_of, safe_name
 from harness.dataset.labels.table import LabelTable
 from harness.dataset.remote.mirror import expect, present
+from harness.dataset.sources.arrow_columns import wnid_column
 from harness.dataset.sources.listed import resolve
 from harness.dataset.sources.pictures import Pictures, whole_files
 from harness.disk.arrow_errors import arrow_errors
@@ -33,15 +35,32 @@ def read_parquet_list(path: Path) -> list[Line]:
                 f"{path}: expected a column of names ({', '.join(NAME_COLUMNS[:4])}, ...) and one of classes "
                 f"({', '.join(CLASS_COLUMNS[:3])}, ...); it has {', '.join(columns)[:200]}"
             )
-        table = opened.read(columns=[name, label], use_threads=False)
+        _require_text(opened.schema_arrow, name, "names of images", path)
+        _require_text(opened.schema_arrow, label, "classes", path)
+        beside = wnid_column(opened.schema_arrow, label)
+        wanted = [name, label, *([beside] if beside else [])]
+        table = opened.read(columns=wanted, use_threads=False)
         table.validate(full=True)  # offsets of a damaged file may point anywhere
     except arrow_errors() as error:
         raise DatasetError(f"{path}: cannot be read as Parquet: {first_line(error)}") from None
-    rows = zip(table[name].to_pylist(), table[label].to_pylist(), strict=True)
+    wnids = table[beside].to_pylist() if beside else [None] * table.num_rows
+    rows = zip(table[name].to_pylist(), table[label].to_pylist(), wnids, strict=True)
     return [
-        Line(safe_name(str(key), f"{path}:{row}", absolute=True), str(value), row)
-        for row, (key, value) in enumerate(rows, start=1)
+        Line(safe_name(str(key), f"{path}:{row}", absolute=True), str(value), row, None if wnid is None else str(wnid))
+        for row, (key, value, wnid) in enumerate(rows, start=1)
     ]
+
+
+def _require_text(schema: Any, name: str, what: str, path: Path) -> None:
+    import pyarrow as pa
+
+    if schema.names.count(name) > 1:
+        raise DatasetError(f"{path}: the column {name} appears twice; write the file again with one of them")
+    kind = schema.field(name).type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    binary = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
+    if pa.types.is_nested(kind) or isinstance(kind, pa.BaseExtensionType) or any(test(kind) for test in binary):
+        raise DatasetError(f"{path}: the column {name} contains {str(kind)[:80]}, where {what} are needed")
 
 
 def open_manifest(path: Path, class_names: Sequence[str] | None = None, *, may_miss: bool = False) -> Pictures:
@@ -52,7 +71,8 @@ def open_manifest(path: Path, class_names: Sequence[str] | None = None, *, may_m
     if path.suffix == ".parquet":
         lines = read_parquet_list(path)
         classes = classes_of(path, lines, class_names)
-        table = LabelTable(str(path), [line.name for line in lines], classes)
+        wnids = [line.wnid for line in lines]
+        table = LabelTable(str(path), [line.name for line in lines], classes, wnids=wnids)
     else:
         table = read_list(path, class_names)
     if not table.names:
@@ -71,4 +91,4 @@ def open_manifest(path: Path, class_names: Sequence[str] | None = None, *, may_m
             "Paths are relative to the list's folder; or set dataset.path to the images and dataset.labels to the list"
         )
     read, signature = whole_files(folder, names)
-    return Pictures("manifest", names, read, signature, table.classes, str(path), notes=table.notes)
+    return Pictures("manifest", names, read, signature, table.classes, str(path), wnids=table.wnids, notes=table.notes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.dataset.imagenet import CLASSES, class_names
-from harness.dataset.labels.builtin_check import check_against_builtin
+from harness.dataset.labels.builtin_check import check_against_builtin, check_against_wnids
 from harness.dataset.labels.find import builtin_labels, find_labels, read_labels
 from harness.dataset.labels.listing import read_text
 from harness.dataset.labels.table import LabelTable, join, listed
@@ -96,13 +96,18 @@ def open_labelled(wanted: ImageSetRequest) -> Labelled:
         elif pictures.classes is None:
             beside = find_labels(path.parent)
             table = beside[1] if beside else builtin_labels(pictures.names, classes=wanted.classes, place=str(path))
+    own = wanted.classes == CLASSES and not wanted.class_names and not wanted.trust
+    if own and table is not None and table.wnids:
+        check_against_wnids(table.names, table.classes, table.wnids, source=table.source)
+    elif own and table is None and pictures.classes is not None and pictures.wnids:
+        check_against_wnids(pictures.names, pictures.classes, pictures.wnids, source=f"{path}: {pictures.label_source}")
     labelled = _joined(form, pictures, table, wanted, str(path))
     strange = [name for name, _ in labelled.pairs if not name.isascii() and not _is_text(name)]
     if strange:
         raise DatasetError(
             f"{path}: {listed(strange, 'name')} not UTF-8; rename the files".encode(errors="backslashreplace").decode()
         )
-    if wanted.classes == CLASSES and not wanted.class_names and not wanted.trust:
+    if own:
         names, classes = [name for name, _ in labelled.pairs], [label for _, label in labelled.pairs]
         check_against_builtin(names, classes, source=labelled.label_source)
     return labelled

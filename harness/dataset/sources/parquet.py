@@ -13,12 +13,14 @@ from harness.dataset.labels.class_names import ByName, classes_by_name
 from harness.dataset.remote.mirror import present
 from harness.dataset.sources.arrow_columns import (
     ImageColumn,
+    Rows,
     append_rows,
     encoded,
     image_bytes,
     image_column,
     label_column,
     missing_columns,
+    wnid_column,
 )
 from harness.dataset.sources.identity import distinct_names
 from harness.dataset.sources.pictures import Pictures, file_signature
@@ -79,8 +81,8 @@ def open_parquet(
 
     Raises DatasetError where a file is damaged, has no such columns, or has row groups too large to read one by one.
     """
-    names: list[str] = []
-    labels: list[int] = []
+    rows = Rows()
+    names = rows.names
     by_name = classes_by_name(class_names)
     groups: list[tuple[int, int, int]] = []
     source = ""
@@ -97,17 +99,16 @@ def open_parquet(
                     "row groups of a few hundred images"
                 )
             groups.append((index, number, len(names)))
-            _rows(path, opened, number, column, label, names, labels, by_name)
+            _append(path, opened, number, column, label, rows, by_name)
     if not names:
         raise DatasetError(f"{files[0]}: no row in the files")
     notes += empty_shards(files, {file for file, number, first in groups if first < len(names)})
-    return _pictures(files, names, labels, groups, columns, source, notes)
+    return _pictures(files, rows, groups, columns, source, notes)
 
 
 def _pictures(
     files: Sequence[Path],
-    names: list[str],
-    labels: list[int],
+    rows: Rows,
     groups: list[tuple[int, int, int]],
     columns: Sequence[ImageColumn],
     source: str,
@@ -115,6 +116,7 @@ def _pictures(
 ) -> Pictures:
     import numpy as np
 
+    names = rows.names
     named = any("/" in name or "." in name for name in names[:100])
     starts = np.array([start for _, _, start in groups])
     reader = _Groups(files, columns, groups)
@@ -132,7 +134,7 @@ def _pictures(
         return f"{file_signature(files[groups[place(row)][0]])}:{row}"
 
     names = distinct_names(names, [f"{files[groups[place(row)][0]].name}:{row}" for row in range(len(names))], read)
-    return Pictures("parquet", names, read, signature, labels, f"column {source}", notes=notes)
+    return Pictures("parquet", names, read, signature, rows.labels, f"column {source}", wnids=rows.wnids, notes=notes)
 
 
 def _open(path: Path) -> tuple[Any, ImageColumn, str]:
@@ -150,21 +152,12 @@ def _open(path: Path) -> tuple[Any, ImageColumn, str]:
     return opened, column, label
 
 
-def _rows(
-    path: Path,
-    opened: Any,
-    number: int,
-    column: ImageColumn,
-    label: str,
-    names: list[str],
-    labels: list[int],
-    by_name: ByName,
-) -> None:
-
+def _append(path: Path, opened: Any, number: int, column: ImageColumn, label: str, rows: Rows, by_name: ByName) -> None:
+    beside = wnid_column(opened.schema_arrow, label)
     try:
-        wanted = [label, *([f"{column.name}.path"] if column.has_path else [])]
+        wanted = [label, *([beside] if beside else []), *([f"{column.name}.path"] if column.has_path else [])]
         table = opened.read_row_group(number, columns=wanted, use_threads=False)
         table.validate(full=True)
     except arrow_errors() as error:
         raise DatasetError(f"{path}: row group {number}: {first_line(error)}") from None
-    append_rows(path, table, column, label, names, labels, by_name)
+    append_rows(path, table, column, label, rows, by_name)

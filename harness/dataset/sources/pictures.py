@@ -23,7 +23,7 @@ class Pictures:
     ``read(row)`` returns a row's encoded bytes and ``signature(row)`` what tells cheaply that they did not change; both
     may be called from many threads and raise OSError. ``classes``: 0-based class of each image where the form carries
     labels; ``label_source`` says from where. ``notes``: whatever was odd, in sentences. ``carried``: what a capsule
-    has besides.
+    has besides. ``wnids``: the WordNet id that stands beside each class, where the form has it.
     """
 
     form: str
@@ -32,6 +32,7 @@ class Pictures:
     signature: Callable[[int], str]
     classes: Sequence[int] | None = None
     label_source: str = ""
+    wnids: Sequence[str | None] = ()
     class_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     carried: Carried | None = None
@@ -58,6 +59,7 @@ def without_clutter(pictures: Pictures, place: Path) -> Pictures:
         read=lambda row: pictures.read(kept[row]),
         signature=lambda row: pictures.signature(kept[row]),
         classes=None if pictures.classes is None else [pictures.classes[row] for row in kept],
+        wnids=[pictures.wnids[row] for row in kept] if pictures.wnids else (),
         notes=(*pictures.notes, *left_out(place, clutter, "rows")),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from harness.capsule.opened import is_capsule
 from harness.dataset.imagenet import class_of_wnid
 from harness.dataset.labels.kaggle import IMAGES_BELOW, SOLUTION, is_solution
 from harness.dataset.remote.mirror import present
+from harness.dataset.sources.folder_entries import entries_of
 from harness.dataset.sources.suffixes import is_hidden, is_image_name
 from harness.dataset.sources.tfrecord import is_tfrecord_name
 from harness.dataset.sources.unmarked import unmarked_images
@@ -85,8 +85,7 @@ def _kaggle_images(root: Path) -> Path:
 
 def _folder(path: Path, class_names: frozenset[str] = frozenset()) -> Found:
     try:
-        with os.scandir(path) as entries:
-            every = [(entry.name, entry.is_dir()) for entry in entries if not is_hidden(entry.name)]
+        every = [entry for entry in entries_of(path) if not is_hidden(entry[0])]
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
     files = sorted(name for name, is_folder in every if not is_folder)

@@ -6,12 +6,13 @@ shards and the same order every time.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.dataset.labels.class_names import ByName, classes_by_name
-from harness.dataset.labels.listing import class_of
+from harness.dataset.labels.listing import WNID_COLUMNS, class_of
 from harness.dataset.sources.identity import distinct_names
 from harness.dataset.sources.pictures import Pictures, Slice, read_slice, slices
 from harness.dataset.sources.shard_files import empty_shards
@@ -44,6 +45,7 @@ def open_webdataset(files: Sequence[Path], class_names: Sequence[str] | None = N
     """
     images: dict[_Key, tuple[str, Slice]] = {}
     labels: dict[_Key, tuple[str, Slice]] = {}
+    beside: dict[_Key, Slice] = {}  # JSON of samples, which counts where there is no .cls
     other: list[str] = []
     for index, path in enumerate(files):
         for name, offset, length in members(path):
@@ -62,20 +64,30 @@ def open_webdataset(files: Sequence[Path], class_names: Sequence[str] | None = N
                 other += [name] if last.startswith(".") or suffix.rpartition(".")[2] not in _BESIDE else []
                 continue
             if sample in kind and (kind is images or kind[sample][0] == suffix):
-                raise DatasetError(f"{path}: the sample {sample[1]} appears twice in the shards")
+                raise _twice(path, sample[1], kind[sample][0], suffix)
+            if suffix == "json":
+                beside[sample] = place
             if kind is images or suffix == "cls" or sample not in kind:  # .cls goes before .json
                 kind[sample] = (suffix, place)
     _complete(files, images, labels)
     by_name = classes_by_name(class_names)
     paths = [str(path) for path in files]
-    classes = [_label(paths, sample[1], labels[sample], by_name) for sample in images]
+    told = [_label(paths, sample[1], labels[sample], beside.get(sample), by_name) for sample in images]
     read, signature = slices(files, [place for _, place in images.values()])
     names = [f"{sample}.{suffix}" if suffix else sample for (_, sample), (suffix, _) in images.items()]
     names = distinct_names(names, [files[file].name for file, _ in images], read)
     notes = left_out(files[0].parent if len(files) > 1 else files[0], other, "members")
     notes += empty_shards(files, {file for file, _ in images})
     kinds = sorted({suffix for suffix, _ in labels.values()})
-    return Pictures("webdataset", names, read, signature, classes, f"the shards' .{' and .'.join(kinds)}", notes=notes)
+    source = f"the shards' .{' and .'.join(kinds)}"
+    classes, wnids = [label for label, _ in told], [wnid for _, wnid in told]
+    return Pictures("webdataset", names, read, signature, classes, source, wnids=wnids, notes=notes)
+
+
+def _twice(path: Path, sample: str, one: str, other: str) -> DatasetError:
+    if one == other:
+        return DatasetError(f"{path}: the sample {sample} appears twice in the shards")
+    return DatasetError(f"{path}: the sample {sample} has two images, .{one} and .{other}; keep one of them")
 
 
 def _complete(
@@ -93,19 +105,51 @@ def _complete(
             raise DatasetError(f"{where}: {len(missing)} {what}: {shown}; make the shards again")
 
 
-def _label(paths: Sequence[str], sample: str, found: tuple[str, Slice], by_name: ByName) -> int:
+def _label(
+    paths: Sequence[str], sample: str, found: tuple[str, Slice], beside: Slice | None, by_name: ByName
+) -> tuple[int, str | None]:
+    """Return a sample's class and the WordNet id that its JSON has beside it. ``beside``: JSON that lies beside a .cls.
+
+    Raises DatasetError where there is no class, or the two files have different ones.
+    """
     suffix, place = found
     where = f"{paths[place.file]}: {sample}.{suffix}"
+    text = _text(paths, place, where)
+    fields: object = {}
+    if suffix == "json":
+        try:
+            fields = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise DatasetError(f"{where}: cannot be read: {error}") from None
+        named = [fields[key] for key in _LABEL_KEYS if key in fields] if isinstance(fields, dict) else [fields]
+        text = _written(named[0], where) if named else ""
+    if not text:
+        raise DatasetError(f"{where}: no label in it" + (f" ({', '.join(_LABEL_KEYS)})" if suffix == "json" else ""))
+    label = class_of(text, by_name, where)
+    if beside and beside.length <= _LARGEST_LABEL:
+        with contextlib.suppress(DatasetError, ValueError, RecursionError):  # it may be about anything else
+            fields = json.loads(_text(paths, beside, where))
+    other = fields.get("label") if suffix == "cls" and isinstance(fields, dict) else None
+    if isinstance(other, int) and not isinstance(other, bool) and other != label:
+        raise DatasetError(f"{where}: class {label}, and {other} in the .json beside it; remove the wrong one")
+    wnids = [fields[key] for key in WNID_COLUMNS if key in fields] if isinstance(fields, dict) else []
+    return label, next((wnid for wnid in wnids if isinstance(wnid, str)), None)
+
+
+def _text(paths: Sequence[str], place: Slice, where: str) -> str:
     if place.length > _LARGEST_LABEL:
         raise DatasetError(f"{where}: {place.length:,} bytes are not a label")
     try:
-        text = read_slice(paths[place.file], place.offset, place.length).decode("utf-8").strip()
-        if suffix == "json":
-            value = json.loads(text)
-            named = [value[key] for key in _LABEL_KEYS if key in value] if isinstance(value, dict) else [value]
-            text = (
-                str(named[0]) if named and isinstance(named[0], (str, int)) and not isinstance(named[0], bool) else ""
-            )
-    except (OSError, ValueError, RecursionError) as error:
+        return read_slice(paths[place.file], place.offset, place.length).decode("utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{where}: cannot be read: {error}") from None
-    return class_of(text, by_name, where)
+
+
+def _written(value: object, where: str) -> str:
+    """Return a class of JSON as a list would write it. Raises DatasetError where it is no number and no text."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        shown = f"{str(value)[:80]!r} is not a class"
+        raise DatasetError(f"{where}: {shown}; a whole number, a name or a WordNet id is needed")
+    return str(value)

@@ -28,7 +28,7 @@ ROWS = st.lists(st.tuples(NAME, st.integers(0, 10**9)), max_size=8)
 
 def read(path: Path, text: str) -> list[tuple[str, int]]:
     path.write_bytes(text.encode())
-    lines = lines_of(path, numbered_lines(path))
+    lines = lines_of(path, numbered_lines(path), {})
     return list(zip([line.name for line in lines], classes_of(path, lines), strict=True))
 
 
@@ -79,7 +79,7 @@ def test_quoted_lists_without_a_header(path: Path, rows: list[tuple[str, int]], 
 def test_any_bytes_are_read_or_refused_in_words(path: Path, data: bytes) -> None:
     path.write_bytes(data)
     try:
-        lines = lines_of(path, numbered_lines(path))
+        lines = lines_of(path, numbered_lines(path), {})
         classes_of(path, lines)
     except DatasetError as error:
         assert str(path) in str(error)  # noqa: PT017
@@ -110,9 +110,9 @@ def test_by_hand(path: Path, text: str, rows: list[tuple[str, int]]) -> None:
 
 def test_own_class_names(path: Path) -> None:
     path.write_text("path,label\na.jpg,great white shark\nb.jpg,0\n")
-    assert classes_of(path, lines_of(path, numbered_lines(path)), ["tench", "great white shark"]) == [1, 0]
+    assert classes_of(path, lines_of(path, numbered_lines(path), {}), ["tench", "great white shark"]) == [1, 0]
     with pytest.raises(DatasetError, match=r"list\.txt:2: 'great white shark' is not in dataset\.class_names"):
-        classes_of(path, lines_of(path, numbered_lines(path)), ["tench", "goldfish"])
+        classes_of(path, lines_of(path, numbered_lines(path), {}), ["tench", "goldfish"])
 
 
 @pytest.mark.parametrize(

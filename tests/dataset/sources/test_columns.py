@@ -42,6 +42,7 @@ PLAIN = [
     pa.array(BYTES, pa.binary_view()),
     pa.array(BYTES).dictionary_encode(),
     pa.array([list(data) for data in BYTES], pa.list_(pa.uint8())),
+    pa.array([list(data) for data in BYTES], pa.large_list(pa.uint8())),
 ]
 
 
@@ -60,8 +61,16 @@ def test_images_as_plain_bytes_in_arrow_files(tmp_path: Path, images: Any) -> No
 
 def test_images_of_one_size_in_bytes(tmp_path: Path) -> None:
     data = [b"12345678", b"abcdefgh"]
-    images = opened(tmp_path, [("image", pa.array(data, pa.binary(8))), ("label", [3, 4])])
-    assert [images.read(row) for row in range(2)] == data
+    for kind in (pa.array(data, pa.binary(8)), pa.array([list(item) for item in data], pa.list_(pa.uint8(), 8))):
+        images = opened(tmp_path, [("image", kind), ("label", [3, 4])])
+        assert [images.read(row) for row in range(2)] == data
+
+
+def test_a_list_of_bytes_with_a_gap_is_a_bad_image(tmp_path: Path) -> None:
+    images = opened(tmp_path, [("image", pa.array([[1, None], [2, 3]], pa.list_(pa.uint8()))), ("label", [3, 4])])
+    with pytest.raises(OSError, match="a list with gaps in its row"):
+        images.read(0)
+    assert images.read(1) == b"\2\3"
 
 
 @pytest.mark.parametrize(
@@ -114,6 +123,17 @@ def test_another_column_first(tmp_path: Path, before: Any) -> None:
         ([("image", STRUCT), ("label", ["n00000000", "n01440764"])], "is not one of the 1,000 WordNet ids"),
         ([("image", STRUCT), ("label", [3, 4]), ("label", [5, 6])], "the column label appears twice"),
         ([("image", STRUCT), ("image", STRUCT), ("label", [3, 4])], "the column image appears twice"),
+        (
+            [
+                ("image", pa.StructArray.from_arrays([pa.array(BYTES), pa.array(BYTES)], names=["bytes", "bytes"])),
+                ("label", [3, 4]),
+            ],
+            r"image\.bytes appears twice",
+        ),
+        ([("image", pa.array([{"path": "a"}] * 2)), ("label", [3, 4])], "image contains struct.*where names of images"),
+        ([("image", pa.array([[1, 2], [3, 4]])), ("label", [3, 4])], "image contains list.*where names of images"),
+        ([("path", ["a", "b"]), ("label", pa.array([{"id": 1}] * 2))], "label contains struct.*where classes are"),
+        ([("path", ["a", "b"]), ("label", [3, 4]), ("label", [5, 6])], "the column label appears twice"),
         ([("one", STRUCT), ("two", STRUCT), ("label", [3, 4])], "the columns one and two may both be the images"),
         ([("image", STRUCT), ("label", pa.array([None, 4], pa.float64()))], "no label .None."),
     ],

@@ -85,6 +85,18 @@ SPELLINGS = {
     "Tiny ImageNet": written(line="{name}\t{label}\t0\t32\t44\t62\n"),
     "UTF-16 of PowerShell": written(line="{name} {label}\r\n").decode().encode("utf-16"),
     "UTF-16, high byte first": b"\xfe\xff" + written(line="{name}\t{label}\n").decode().encode("utf-16-be"),
+    "UTF-32 with its mark": written(line="{name}\t{label}\n").decode().encode("utf-32"),
+    "UTF-32, high byte first": b"\0\0\xfe\xff" + written(line="{name} {label}\n").decode().encode("utf-32-be"),
+    "two marks": written(before="\ufeff\ufeff"),
+    "several files in one, with marks and line ends of their own": (
+        "a.JPEG 65\r\n\ufeffb.JPEG 970\r\ufeffcafé.JPEG 230\n"
+    ).encode(),
+    "capital letters": written(str.upper),
+    "small letters": written(str.lower),
+    "commas at the ends": written(line="{name},{label},\n"),
+    "semicolons at the ends and a header": written(line="{name};{label};\n", before="name;label;\n"),
+    "the separator first": written(line="{name};{label}\r\n", before="sep=;\r\n"),
+    "the separator first, tabs and a header": written(line="{name}\t{label}\n", before="sep=\t\npath\tlabel\n"),
     "classes first": written(line="{label} {name}\n"),
     "classes first, commas": written(line="{label},val/{name}\n"),
     "pandas with its index": (
@@ -143,6 +155,22 @@ def test_a_name_that_fits_two_images_is_refused_with_both(tmp_path: Path, *, who
             forms._add(archive, name, b"x")
     with pytest.raises(DatasetError, match=f"a may be {both}"):
         open_image_set(Dataset(path=tmp_path / "images.tar", labels=str(tmp_path / "images.txt")))
+
+
+def test_the_same_letters_win_and_two_in_other_letters_are_refused(tmp_path: Path) -> None:
+    images = folder_of(tmp_path, ("a.jpg", "A.jpg", "Bc.jpg", "bC.jpg"))
+    (tmp_path / "images.txt").write_text("val/a.JPEG 1\nA 2\n")
+    found = open_image_set(Dataset(path=images, background_class=False))
+    assert dict(zip(found.manifest.image_ids, found.manifest.labels.tolist(), strict=True)) == {"a.jpg": 1, "A.jpg": 2}
+    (tmp_path / "images.txt").write_text("bc.jpg 1\n")
+    with pytest.raises(DatasetError, match=r"bc\.jpg may be (Bc|bC)\.jpg or (Bc|bC)\.jpg"):
+        open_image_set(Dataset(path=images))
+
+
+@pytest.mark.parametrize("opened", EVERY)
+def test_a_zero_byte_in_a_name(tmp_path: Path, opened: Callable[..., ImageSet]) -> None:
+    with pytest.raises(DatasetError, match=r":1: 'a\\x00\.JPEG' has a zero byte in it"):
+        opened(tmp_path, written().replace(b"a.JPEG", b"a\0.JPEG"))
 
 
 def test_exact_names_win_and_more_of_the_path_wins(tmp_path: Path) -> None:

@@ -158,3 +158,24 @@ def test_suffixes_in_capital_letters_in_shards(tmp_path: Path) -> None:
         add(tmp_path / "w.tar", ("a.CLS", b"3"), ("a.JPG", b"x"), ("b.Json", b'{"label": 4}'), ("b.PNG", b"y"))
     )
     assert pairs(images) == [("a.JPG", 3), ("b.PNG", 4)]
+
+
+@pytest.mark.parametrize("target", ["nowhere.jpg", "loop.jpg"])
+def test_a_link_that_leads_nowhere_is_a_bad_image_and_hides_no_other(tmp_path: Path, target: str) -> None:
+    official = "ILSVRC2012_val_00000001.JPEG"
+    sets = [
+        touch(tmp_path / "folders", "3/a.jpg"),
+        touch(tmp_path / "flat", official),
+        touch(tmp_path / "list", "a.jpg", "more/b.jpg"),
+    ]
+    (tmp_path / "folders" / "3" / "loop.jpg").symlink_to(target)
+    (tmp_path / "folders" / "loop").symlink_to("loop")
+    (tmp_path / "flat" / "ILSVRC2012_val_00000002.JPEG").symlink_to(target.replace("loop", "ILSVRC2012_val_00000002"))
+    (tmp_path / "list" / "loop.jpg").symlink_to(target)
+    (tmp_path / "list.txt").write_text("a 3\nb 4\nloop 5\n")
+    for place, count in zip(sets, (2, 2, 3), strict=True):
+        images = opened(place)
+        assert len(images.manifest) == count
+        assert images.read(0) == b"x"
+        with pytest.raises(OSError, match=r"No such file|[Tt]oo many|No such"):
+            images.read(count - 1)

@@ -87,7 +87,8 @@ def open_webdataset(files: Sequence[Path], class_names: Sequence[str] | None = N
 def _twice(path: Path, sample: str, one: str, other: str) -> DatasetError:
     if one == other:
         return DatasetError(f"{path}: the sample {sample} appears twice in the shards")
-    return DatasetError(f"{path}: the sample {sample} has two images, .{one} and .{other}; keep one of them")
+    first, second = (f"{sample}.{suffix}" if suffix else sample for suffix in (one, other))
+    return DatasetError(f"{path}: the sample {sample} has two images, {first} and {second}; keep one of them")
 
 
 def _complete(

@@ -12,6 +12,8 @@ smartquotes = False  # `--out` stays as it is typed
 myst_heading_anchors = 4
 html_theme = "furo"
 html_title = project
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_copyright = False
 # Blocks that the repository's host draws, and that a test reads; here they are text.

@@ -59,3 +59,15 @@ def test_notes_on_a_command_are_read() -> None:
     assert typed[-1].line.endswith("--watch models")
     typed = [step for step in steps("tutorials/first-verdict.md") if isinstance(step, Command)]
     assert [step.exit_code for step in typed] == [0, 1, 0]
+
+
+def test_links_between_pages_are_called_by_their_subject() -> None:
+    """The site shows a link's text as it is: a page's title or subject, not the name of its file."""
+    pages = sorted(DOCS.rglob("*.md"))
+    called = [
+        f"{page.relative_to(DOCS)}: {text}"
+        for page in pages
+        for text in re.findall(r"\[([^\]]+)\]\([^)]*\.md[^)]*\)", page.read_text(encoding="utf-8"))
+        if text.endswith(".md")
+    ]
+    assert called == []

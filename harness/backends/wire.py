@@ -18,17 +18,17 @@ def fields(message: memoryview) -> Iterator[tuple[int, memoryview | int | None]]
     """
     at, end = 0, len(message)
     while at < end:
-        tag, at = _varint(message, at)
+        tag, at = varint(message, at)
         wire, number = tag & 7, tag >> 3
         value: memoryview | int | None = None
         if wire == _VARINT:
-            value, at = _varint(message, at)
+            value, at = varint(message, at)
         elif wire == _FIXED64:
             at += 8
         elif wire == _FIXED32:
             at += 4
         elif wire == _BYTES:
-            size, at = _varint(message, at)
+            size, at = varint(message, at)
             value = message[at : at + size]
             at += size
         else:
@@ -38,7 +38,8 @@ def fields(message: memoryview) -> Iterator[tuple[int, memoryview | int | None]]
         yield number, value
 
 
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
+def varint(message: memoryview, at: int) -> tuple[int, int]:
+    """Return the whole number at a place, and the place behind it. Raises ValueError where there is none."""
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(message):

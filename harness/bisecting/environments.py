@@ -25,6 +25,7 @@ import harness
 from harness.bisecting.uv import Source, run_uv
 from harness.disk.atomic import write_atomically
 from harness.disk.lock import in_use, is_in_use, try_lock
+from harness.disk.own_json import read_own_json
 from harness.disk.private import foreign, make_private
 from harness.errors import HarnessError, ToolError
 from harness.machine.digests import file_sha256
@@ -206,11 +207,8 @@ def _whole(place: Path, package: str, version: str) -> Environment | None:
     """Return an environment that is there, whole and unchanged; None where there is none."""
     if foreign(place) or foreign(place / _MARK):
         return None
-    try:
-        mark = json.loads((place / _MARK).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not isinstance(mark, dict) or mark.get("format") != _FORMAT or mark.get("version") != version:
+    mark = read_own_json(place / _MARK)
+    if mark is None or mark.get("format") != _FORMAT or mark.get("version") != version:
         return None
     versions, note = mark.get("versions"), mark.get("note")
     if not isinstance(versions, dict) or mark.get("files") != _files_digest(place):

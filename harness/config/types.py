@@ -18,9 +18,11 @@ def not_truth(value: Any) -> Any:
     return value
 
 
-def _not_empty(value: Any) -> Any:
+def _a_name(value: Any) -> Any:
     if value == "":
         raise ValueError("is empty; name a file or folder")
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError("contains a null byte, which no name of a file has")
     return value
 
 
@@ -39,7 +41,7 @@ def _is_finite_number(value: Any) -> bool:
 
 
 ModelId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=80)]
-Location = Annotated[Path, BeforeValidator(_not_empty)]
+Location = Annotated[Path, BeforeValidator(_a_name)]
 Number = Annotated[FiniteFloat, BeforeValidator(not_truth)]
 Whole = Annotated[int, BeforeValidator(not_truth)]
 Count = Annotated[Whole, Field(ge=1, le=10**9)]

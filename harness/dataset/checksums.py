@@ -29,7 +29,7 @@ def verify_checksums(file: Path) -> int:
         count += 1
         try:
             found = hashlib.sha256((file.parent / name).read_bytes()).hexdigest()
-        except OSError:
+        except (OSError, ValueError):  # such as a null byte in the name
             missing.append(name)
             continue
         if found != wanted:

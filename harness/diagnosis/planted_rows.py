@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.diagnosis.answer import Diagnosis
 from harness.diagnosis.faults import FAULTS, Fault
+from harness.disk.parsing import parsing
 from harness.errors import ConfigError
 
 _FIGURES = ("images", "max_abs_diff_before", "max_abs_diff_after")  # of the evidence, as far as they are kept
@@ -46,10 +47,11 @@ class KeptRows:
             return
         head = json.dumps(list(table))
         if path.exists():
-            first, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
-            if first != head:
-                raise ConfigError(f"{path}: holds rows of another table; give another file to --keep")
-            self.rows = [_row(json.loads(line)) for line in lines]
+            with parsing(path, ConfigError, "give another file to --keep", what="damaged"):
+                first, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
+                if first != head:
+                    raise ConfigError(f"{path}: holds rows of another table; give another file to --keep")
+                self.rows = [_row(json.loads(line)) for line in lines]
         else:
             path.write_text(f"{head}\n", encoding="utf-8")
 

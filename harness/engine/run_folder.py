@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from harness.disk.atomic import cannot_write, make_folder, write_atomically
 from harness.disk.checked_table import read_table, write_table
+from harness.disk.own_json import read_own_json
 from harness.errors import ConfigError, RecordError
 from harness.record.shard_table import ShardTable
 from harness.record.store import RECORD_FILE
@@ -100,7 +101,7 @@ class RunFolder:
 
     def _read_owner(self) -> str:
         try:
-            return self._owner.read_text(encoding="utf-8").strip()
+            return self._owner.read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
             return "unknown"
 
@@ -147,11 +148,8 @@ class RunFolder:
         path = self.shards / _IDENTITY
         plain = json.loads(json.dumps(identity))
         if path.exists():
-            try:
-                kept = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                kept = None
-            if isinstance(kept, dict):
+            kept = read_own_json(path)
+            if kept is not None:
                 self._refuse_other(kept, plain)
                 return
             for table in self.shards.glob("*.table"):

@@ -51,6 +51,15 @@ def test_lines_that_are_no_checksum_or_lead_outside_are_refused(tmp_path: Path, 
         verify_checksums(listing)
 
 
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300, "below"])
+def test_a_name_that_no_file_can_have_is_missing(tmp_path: Path, name: str) -> None:
+    listing = folder_with(tmp_path, a=b"1")
+    listing.write_text(f"{listing.read_text()}{'0' * 64}  {name}\n")
+    with pytest.raises(DatasetError, match="1 of 2 files") as caught:
+        verify_checksums(listing)
+    assert f"{name}: missing" in str(caught.value)
+
+
 def test_no_list_at_all(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cannot be read"):
         verify_checksums(tmp_path / "absent")

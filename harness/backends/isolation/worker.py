@@ -1,16 +1,25 @@
-"""The other end of an isolated backend: reads requests from stdin, runs the model, answers on stdout."""
+"""The other end of an isolated backend: reads requests from stdin, runs the model, answers on stdout.
+
+A thread reads the requests, so that the process ends at once when whoever asks has gone, however that came, also in the
+middle of a model that never ends.
+"""
 
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import sys
+import threading
+from typing import IO, Any
 
 import numpy as np
 
 from harness.backends.isolation.messages import receive, send, spec_from_json
 from harness.backends.registry import load_target
 from harness.errors import HarnessError
+
+_PATIENCE = 2.0  # seconds that a request may still take when nobody waits for its answer
 
 
 def main() -> int:
@@ -20,14 +29,14 @@ def main() -> int:
     # What plug-ins print must not end up between the answers: stdout becomes stderr, the pipe keeps a name of its own.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    requests = sys.stdin.buffer
+    requests = _Requests(sys.stdin.buffer)
     try:
-        header, _ = receive(requests)
+        header, _ = requests.next()
         spec = spec_from_json(header["spec"])
         with load_target(header["runner"])(spec) as backend:
             send(answers, {"loaded": backend.loaded.to_json()})
             while True:
-                header, payload = receive(requests)
+                header, payload = requests.next()
                 pixels = np.frombuffer(payload, np.float32 if spec.floating else np.uint8).reshape(header["shape"])
                 result = np.ascontiguousarray(backend.infer(pixels), np.float32)
                 latencies = backend.take_latencies()
@@ -43,6 +52,40 @@ def main() -> int:
     except HarnessError as error:
         send(answers, {"error": str(error), "kind": type(error).__name__})
         return error.exit_code
+
+
+class _Requests:
+    """The requests, read by a thread that ends the process where nobody waits for an answer any more."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._read: queue.SimpleQueue[tuple[dict[str, Any], bytearray] | None] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._asked = self._given = 0
+        threading.Thread(target=self._forward, daemon=True).start()
+
+    def next(self) -> tuple[dict[str, Any], bytearray]:
+        """Return the next request. Raises EOFError where there is none any more."""
+        with self._changed:
+            self._asked += 1
+            self._changed.notify()
+        found = self._read.get()
+        if found is None:
+            raise EOFError
+        return found
+
+    def _forward(self) -> None:
+        try:
+            while True:
+                request = receive(self._stream)
+                self._given += 1
+                self._read.put(request)
+        except Exception:  # noqa: BLE001  (whatever it was, no request follows)
+            with self._changed:
+                idle = self._changed.wait_for(lambda: self._asked > self._given, _PATIENCE)
+            if not idle:
+                os._exit(0)  # not sys.exit: the model may hold the main thread for ever
+            self._read.put(None)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from harness.backends.keras.known_classes import (
     VALUES,
 )
 from harness.backends.tensorflow.checkpoint import LARGEST
+from harness.disk.parsing import parsing
 from harness.errors import ModelError
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -65,25 +66,20 @@ def described(path: Path) -> Described:
 
 
 def _of_archive(path: Path) -> Described:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = {entry.filename: entry for entry in archive.infolist()}
-            if len(entries) < len(archive.infolist()):
-                raise ModelError(f"{path}: refused, it contains two files of the same name; {_SAVE_AGAIN}")
-            for name in entries:
-                if name not in (_CONFIG, _METADATA, _WEIGHTS):
-                    raise ModelError(f"{path}: refused, it contains '{name}', which no network needs; {_MEND}")
-            if absent := [name for name in (_CONFIG, _WEIGHTS) if name not in entries]:
-                raise ModelError(f"{path}: not a Keras model, it has no {absent[0]}; {_SAVE_AGAIN}")
-            texts = [_text(archive, entries[name], path) for name in (_CONFIG, _METADATA) if name in entries]
-            if entries[_WEIGHTS].file_size > LARGEST:
-                raise ModelError(f"{path}: {entries[_WEIGHTS].file_size} bytes of weights; a graph may have {LARGEST}")
-            with archive.open(_WEIGHTS) as stream:
-                _require_own_weights(stream, path)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ModelError(f"{path}: not a Keras model, or cut off ({error}); {_SAVE_AGAIN}") from None
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
+    with parsing(path, ModelError, _SAVE_AGAIN, what="not a Keras model, or cut off"), zipfile.ZipFile(path) as archive:
+        entries = {entry.filename: entry for entry in archive.infolist()}
+        if len(entries) < len(archive.infolist()):
+            raise ModelError(f"{path}: refused, it contains two files of the same name; {_SAVE_AGAIN}")
+        for name in entries:
+            if name not in (_CONFIG, _METADATA, _WEIGHTS):
+                raise ModelError(f"{path}: refused, it contains '{name}', which no network needs; {_MEND}")
+        if absent := [name for name in (_CONFIG, _WEIGHTS) if name not in entries]:
+            raise ModelError(f"{path}: not a Keras model, it has no {absent[0]}; {_SAVE_AGAIN}")
+        texts = [_text(archive, entries[name], path) for name in (_CONFIG, _METADATA) if name in entries]
+        if entries[_WEIGHTS].file_size > LARGEST:
+            raise ModelError(f"{path}: {entries[_WEIGHTS].file_size} bytes of weights; a graph may have {LARGEST}")
+        with archive.open(_WEIGHTS) as stream:
+            _require_own_weights(stream, path)
     version = _json(texts[1], path).get("keras_version", "") if len(texts) > 1 else ""
     return Described(_json(texts[0], path), str(version))
 
@@ -97,7 +93,7 @@ def _text(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> bytes
 def _of_hdf5(path: Path) -> Described:
     import h5py
 
-    try:
+    with parsing(path, ModelError, _SAVE_AGAIN, what="not an HDF5 file, or cut off"):
         with path.open("rb") as stream:
             _require_own_weights(stream, path)
         with h5py.File(path, "r") as file:
@@ -107,16 +103,9 @@ def _of_hdf5(path: Path) -> Described:
                     "`save_weights`"
                 )
             config, version = file.attrs["model_config"], file.attrs.get("keras_version", "")
-    except OSError as error:
-        raise _no_hdf5(path, error) from None
-    return Described(_json(config, path), version.decode() if isinstance(version, bytes) else str(version))
-
-
-def _no_hdf5(path: Path, error: OSError) -> ModelError:
-    if error.strerror and not str(error).startswith("Unable"):
-        return ModelError(f"{path}: cannot be read: {error.strerror}")
-    said = " ".join(str(error).split())[:200]
-    return ModelError(f"{path}: not an HDF5 file, or cut off ({said}); {_SAVE_AGAIN}")
+    return Described(
+        _json(config, path), version.decode(errors="replace") if isinstance(version, bytes) else str(version)
+    )
 
 
 def _require_own_weights(stream: Any, path: Path) -> None:

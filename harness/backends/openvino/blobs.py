@@ -12,9 +12,11 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from harness.disk.atomic import write_atomically
 from harness.disk.lock import try_lock
+from harness.disk.own_json import read_own_json
 from harness.disk.private import foreign, make_private
 from harness.errors import HarnessError
 from harness.machine.digests import file_sha256
@@ -77,20 +79,14 @@ def _keep_digests(folder: Path) -> None:
         write_atomically(folder / LIST, json.dumps(found, indent=1).encode(), private=True)
 
 
-def _known(folder: Path) -> dict[str, str]:
-    if foreign(folder / LIST):
-        return {}
-    try:
-        plain = json.loads((folder / LIST).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return plain if isinstance(plain, dict) else {}
+def _known(folder: Path) -> dict[str, Any]:
+    return {} if foreign(folder / LIST) else read_own_json(folder / LIST) or {}
 
 
-def _is_sound(path: Path, known: dict[str, str]) -> bool:
+def _is_sound(path: Path, known: dict[str, Any]) -> bool:
     if path.name not in known or foreign(path) or not path.is_file():
         return False
     try:
-        return file_sha256(path) == known[path.name]
+        return bool(file_sha256(path) == known[path.name])
     except HarnessError:
         return False

@@ -8,10 +8,11 @@ from typing import Any
 
 from harness.backends.description import ModelDescription, Stated, Tensor, shape_of
 from harness.backends.openvino.contract import IrContract, numbers, read_contract
-from harness.backends.openvino.framework import import_openvino
+from harness.backends.openvino.framework import import_openvino, reason
 from harness.backends.openvino.ports import input_names, output_names
 from harness.backends.openvino.refusal import refusal
 from harness.config.color import Color, Triple
+from harness.disk.parsing import parsing
 from harness.errors import ModelError
 
 _DTYPES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "f64": "float64", "u8": "uint8", "i8": "int8"}
@@ -26,11 +27,14 @@ def describe(model: Path) -> ModelDescription:
         network = ov.Core().read_model(str(model))
     except RuntimeError as error:
         raise ModelError(f"{model}: {refusal(model, error)}") from None
+    with parsing(model, ModelError, "convert it again", what="OpenVINO cannot describe this model", say=reason):
+        inputs = tuple(_tensor(port, _names(input_names(network), port)) for port in network.inputs)
+        outputs = tuple(_tensor(port, _names(output_names(network), port)) for port in network.outputs)
     source = f"rt_info of {model.name}"
     mean, scale, inside = _inside(contract, source)
     return ModelDescription(
-        inputs=tuple(_tensor(port, _names(input_names(network), port)) for port in network.inputs),
-        outputs=tuple(_tensor(port, _names(output_names(network), port)) for port in network.outputs),
+        inputs=inputs,
+        outputs=outputs,
         source=f"layers of {model.name}",
         derivation="converted",
         color=_color(contract, source),

@@ -14,6 +14,8 @@ from harness.errors import CannotHoldError, ModelError
 from harness.feeding.contract import holds, pixel_table
 
 _NO_NUMBERS = ("boolean", "string")
+# Types that an input may have: those of less than a byte (u4, i4, u1, nf4, f4e2m1) and f8 hold weights only.
+_PIXELS = frozenset(["f64", "f32", "f16", "bf16", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"])
 _SHAPE_ONLY = frozenset({"Reshape", "Squeeze", "Unsqueeze"})
 
 
@@ -26,6 +28,8 @@ def require_numbers(model: object, name: str, kind: Any) -> None:
 def require_pixels(spec: ModelSpec, kind: Any) -> None:
     """Refuse an input without scale that cannot hold what it is fed. ``kind``: its ov.Type. Raises ModelError."""
     require_numbers(spec.model, spec.input.tensor, kind)
+    if (name := kind.to_string()) not in _PIXELS:
+        raise not_pixels(spec.model, spec.input.tensor, name)
     if not kind.is_real() and (spec.floating or not holds(kind.to_dtype(), pixel_table(spec.input))):
         raise CannotHoldError(
             f"{spec.model}: the input '{spec.input.tensor}' takes {kind.to_string()}, which cannot hold pixels after "

@@ -26,6 +26,7 @@ from harness.backends.openvino.properties import PRECISION, require_known
 from harness.backends.openvino.quantized import input_quantization, real, stored
 from harness.backends.openvino.refusal import refusal
 from harness.backends.openvino.report import Request, after_a_change, execution_devices, report
+from harness.disk.parsing import parsing
 from harness.errors import AbsentDeviceError, DeviceError, ModelError, nearest
 from harness.feeding.contract import is_identity, is_reversed, pixel_table
 
@@ -55,7 +56,8 @@ class OpenVINOBackend(Backend):
         FACTS.require_harmless(Path(self.spec.model))
         sha256 = self.digest(FACTS)
         model, source, shape = self.read(core)
-        wrapped = self.with_pixels(ov, model, source)
+        with parsing(self.spec.model, ModelError, EXPORT, what="OpenVINO cannot feed this model", say=reason):
+            wrapped = self.with_pixels(ov, model, source)
         self._compiled = self.compile(core, wrapped)  # no local name: an error would keep it longer than the queue
         if not FACTS.has_loops(Path(self.spec.model)):
             refuse_dependence(self.spec, partial(self._answer, self._compiled.create_infer_request()), self._batch)

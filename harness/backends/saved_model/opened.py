@@ -13,12 +13,14 @@ from harness.backends.names import find_by_name
 from harness.backends.saved_model.folder import GRAPH, VARIABLES, require_harmless
 from harness.backends.saved_model.framework import import_framework
 from harness.backends.tensorflow.exporting import written
+from harness.backends.tensorflow.framework import reason
 from harness.backends.tensorflow.freezing import freeze, needed, renamed
 from harness.backends.tensorflow.frozen import Frozen
 from harness.backends.tensorflow.nodes import parsed
 from harness.backends.tensorflow.ports import Port, Ports, sides_of
 from harness.backends.tensorflow.restoring import stored_values
 from harness.config import Reference
+from harness.disk.parsing import parsing
 from harness.errors import ModelError
 
 _DEFAULT = "serving_default"
@@ -38,7 +40,7 @@ def open_saved_model(
     meta = _read(folder)
     chosen = _signature(meta, folder, signature)
     where = f"{folder} (signature '{chosen}')"
-    ports = _ports(tf, meta.signature_def[chosen])
+    ports = _ports(tf, meta.signature_def[chosen], folder)
     source = find_by_name(names[0], ports.inputs, what="input", model=where)
     output = find_by_name(names[1], ports.outputs, what="output", model=where)
     part = needed(tf, meta.graph_def, output.tensor, folder)
@@ -51,7 +53,7 @@ def ports(folder: Path, signature: str | None = None) -> Ports:
     tf = import_framework()
     require_harmless(folder)
     meta = _read(folder)
-    return _ports(tf, meta.signature_def[_signature(meta, folder, signature)])
+    return _ports(tf, meta.signature_def[_signature(meta, folder, signature)], folder)
 
 
 def frozen(reference: Reference) -> Frozen:
@@ -98,10 +100,11 @@ def _signature(meta: Any, folder: Path, asked: str | None) -> str:
     raise ModelError(f"{folder}: has the signatures {', '.join(sorted(known))}; write `signature: NAME`")
 
 
-def _ports(tf: Any, signature: Any) -> Ports:
-    return Ports(
-        *({key: _port(tf, side[key]) for key in sorted(side)} for side in (signature.inputs, signature.outputs))
-    )
+def _ports(tf: Any, signature: Any, folder: Path) -> Ports:
+    with parsing(folder / GRAPH, ModelError, "export it again", what="its signature cannot be read", say=reason):
+        return Ports(
+            *({key: _port(tf, side[key]) for key in sorted(side)} for side in (signature.inputs, signature.outputs))
+        )
 
 
 def _port(tf: Any, info: Any) -> Port:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.backends.tensorflow.bundle import read_index
 from harness.backends.tensorflow.framework import reason
 from harness.backends.tensorflow.restoring import Stored
 from harness.errors import ModelError, nearest
@@ -24,6 +24,11 @@ def data_files(prefix: Path) -> tuple[Path, ...]:
         return tuple(sorted(path for path in prefix.parent.iterdir() if own.fullmatch(path.name)))
     except OSError:
         return ()
+
+
+def _number(path: Path) -> int:
+    """Return which of a checkpoint's files of values it is: `x.data-00000-of-00002` is the first, 0."""
+    return int(path.name.rpartition(".data-")[2].partition("-")[0])
 
 
 def require_inside(files: Iterable[Path], folder: Path) -> None:
@@ -48,29 +53,24 @@ class Checkpoint:
             raise ModelError(f"{index}: the checkpoint's index is missing; copy it next to its .data files")
         if not files:
             raise ModelError(f"{prefix}.data-00000-of-00001: the checkpoint's values are missing; copy them there")
-        self._bytes = sum(path.stat().st_size for path in files)
         try:
+            self._entries = read_index(index, {_number(path): path.stat().st_size for path in files})
             self._reader = tf.train.load_checkpoint(str(prefix))
-            self._shapes = self._reader.get_variable_to_shape_map()
-            self._types = self._reader.get_variable_to_dtype_map()
+        except OSError as error:
+            raise ModelError(f"{index}: cannot be read: {error.strerror or error}") from None
         except self._errors as error:
             raise ModelError(f"{index}: not a checkpoint, or cut off: {reason(error)}; copy it again") from None
 
     def require_small(self, keys: Iterable[str]) -> None:
-        """Refuse values that are together larger than their files, or than a graph may be. Raises ModelError."""
-        known = [key for key in keys if key in self._shapes]
-        total = sum(math.prod(self._shapes[key]) * self._types[key].size for key in known)
-        if total > self._bytes:
-            raise ModelError(
-                f"{self._prefix}: cut off: its values have {total} bytes, its data files {self._bytes}; copy it again"
-            )
+        """Refuse values that are together larger than a graph may be. Raises ModelError."""
+        total = sum(self._entries[key].size for key in keys if key in self._entries)
         if total > LARGEST:
             raise ModelError(f"{self._prefix}: {total} bytes of values; a graph may have {LARGEST}")
 
     def value(self, variable: str, stored: Stored) -> Any:
         """Return the value of a variable, as an array. Raises ModelError where there is none."""
-        if stored.key not in self._shapes:
-            close = nearest(stored.key, self._shapes)
+        if stored.key not in self._entries:
+            close = nearest(stored.key, self._entries)
             near = f", it has '{close[0]}'" if close else ""
             raise ModelError(
                 f"{self._prefix}: the checkpoint has no value '{stored.key}' for the variable '{variable}'{near}; "

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.backends.description import ModelDescription, Tensor, shape_of
-from harness.backends.tensorflow.framework import import_tensorflow, reason
+from harness.backends.tensorflow.framework import import_tensorflow, loading
 from harness.backends.tensorflow.graph_def import read_graph
+from harness.backends.tensorflow.nodes import parsed_graph
 from harness.backends.tensorflow.operations import Operations, refuse_operations
 from harness.errors import ModelError
 
@@ -21,7 +22,7 @@ def describe(model: Path) -> ModelDescription:
     """
     graph = read_graph(model)
     tf = import_tensorflow()
-    whole = tf.compat.v1.GraphDef.FromString(model.read_bytes())
+    whole = parsed_graph(tf, model)
     return described(tf, whole, graph.inputs, graph.outputs, model)
 
 
@@ -32,18 +33,19 @@ def described(
     found, refused = [], None
     for name in outputs:
         try:
-            part = tf.compat.v1.graph_util.extract_sub_graph(graph_def, [_node(name)])
-            refuse_operations(Operations.of(part), model)
-            found.append(_output(tf, part, name))
+            with loading(model):
+                part = tf.compat.v1.graph_util.extract_sub_graph(graph_def, [_node(name)])
+                refuse_operations(Operations.of(part), model)
+                found.append(_output(tf, part, name))
         except ModelError as error:
             refused = error
-        except (ValueError, tf.errors.OpError) as error:
-            refused = ModelError(f"{model}: the graph cannot be loaded: {reason(error)}")
     if not found:
         raise refused or ModelError(f"{model}: a graph without any output")
     nodes = {node.name: node for node in graph_def.node}
+    with loading(model):
+        taken = tuple(_input(tf, nodes[_node(name)]) for name in inputs)
     return ModelDescription(
-        inputs=tuple(_input(tf, nodes[_node(name)]) for name in inputs),
+        inputs=taken,
         outputs=tuple(found),
         source=source or f"nodes of {model.name}",
         derivation="trained",

@@ -6,9 +6,11 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from harness.backends.native_output import without_lines
+from harness.disk.parsing import parsing
 from harness.errors import ModelError
 
 # It comes from before TensorFlow reads its own log level, so that no setting turns it off.
@@ -61,3 +63,8 @@ def reason(error: Exception) -> str:
         return f"{lines[place - 1][:300]} (in '{node}')"
     plain = [line for line in lines if line != "Graph execution error:" and not line.startswith("Detected at node")]
     return (plain or lines or [type(error).__name__])[0][:300]
+
+
+def loading(path: object) -> AbstractContextManager[None]:
+    """Raise ModelError for whatever TensorFlow raises inside the block for a graph that it does not take."""
+    return parsing(str(path), ModelError, "fetch or freeze it again", what="the graph cannot be loaded", say=reason)

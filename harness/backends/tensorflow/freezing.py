@@ -10,11 +10,12 @@ import numpy as np
 
 from harness.backends.names import unfed
 from harness.backends.tensorflow.checkpoint import Checkpoint
-from harness.backends.tensorflow.framework import reason
+from harness.backends.tensorflow.framework import loading, reason
 from harness.backends.tensorflow.frozen import Frozen
 from harness.backends.tensorflow.nodes import fed_on
 from harness.backends.tensorflow.operations import FREEZE, Operations, refuse_operations, refuse_training
 from harness.backends.tensorflow.restoring import Stored
+from harness.disk.parsing import parsing
 from harness.errors import ModelError
 
 _VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp"})
@@ -26,7 +27,7 @@ def needed(tf: Any, graph_def: Any, tensor: str, path: object) -> Any:
     names = {node.name for node in graph_def.node}
     try:
         part = tf.compat.v1.graph_util.extract_sub_graph(graph_def, [tensor.partition(":")[0]])
-    except (AssertionError, KeyError, TypeError):
+    except Exception:  # noqa: BLE001  (TensorFlow asserts some of what it needs, and trips over the rest)
         absent = ", ".join(f"'{name}'" for name in sorted(fed_on(graph_def.node) - names)[:3])
         raise ModelError(f"{path}: cut off, {absent or tensor} is missing; save or fetch it again") from None
     functions = {function.signature.name: function for function in part.library.function}
@@ -66,7 +67,7 @@ def freeze(
     for node in variables:
         if node.op == "Variable":
             node.op = "VariableV2"
-    return _with_constants(tf, graph_def, values, path)
+    return _with_constants(graph_def, values, path)
 
 
 def _own_name(node: Any) -> str:
@@ -76,8 +77,9 @@ def _own_name(node: Any) -> str:
 
 def _checked(tf: Any, node: Any, value: Any, path: Path) -> Any:
     """Return a value that has the variable's type and shape. Raises ModelError for another."""
-    wanted = tf.dtypes.as_dtype(node.attr["dtype"].type)
-    shape = tf.TensorShape(node.attr["shape"].shape) if "shape" in node.attr else tf.TensorShape(None)
+    with loading(path):
+        wanted = tf.dtypes.as_dtype(node.attr["dtype"].type)
+    shape = _stated_shape(tf, node, path)
     if value.dtype != np.dtype(wanted.as_numpy_dtype) or not shape.is_compatible_with(value.shape):
         raise ModelError(
             f"{path}: the variable '{node.name}' is {wanted.name} {shape}, its value in the checkpoint is "
@@ -86,7 +88,12 @@ def _checked(tf: Any, node: Any, value: Any, path: Path) -> Any:
     return value
 
 
-def _with_constants(tf: Any, graph_def: Any, values: Mapping[str, Any], path: Path) -> Any:
+def _stated_shape(tf: Any, node: Any, path: object) -> Any:
+    with loading(path):
+        return tf.TensorShape(node.attr["shape"].shape) if "shape" in node.attr else tf.TensorShape(None)
+
+
+def _with_constants(graph_def: Any, values: Mapping[str, Any], path: Path) -> Any:
     """Let TensorFlow put constants in the place of variables, in functions, too."""
     from tensorflow.python.framework import convert_to_constants as convert
 
@@ -97,10 +104,8 @@ def _with_constants(tf: Any, graph_def: Any, values: Mapping[str, Any], path: Pa
             for name, value in values.items():
                 self._tensor_data[name] = convert._TensorData(numpy=value, dtype=types[name], index=None)  # noqa: SLF001
 
-    try:
+    with parsing(path, ModelError, "freeze it before", what="TensorFlow cannot freeze this graph", say=reason):
         return convert._replace_variables_by_constants(Values())[0]  # noqa: SLF001
-    except (ValueError, KeyError, NotImplementedError, TypeError, tf.errors.OpError) as error:
-        raise ModelError(f"{path}: TensorFlow cannot freeze this graph: {reason(error)}; freeze it before") from None
 
 
 def refuse_unfed(graph_def: Any, path: object, source: str, output: str) -> None:
@@ -133,19 +138,16 @@ def renamed(
     node = next((node for node in graph_def.node if node.name == source.partition(":")[0]), None)
     if node is None:
         raise ModelError(f"{path}: the output '{asked}' does not depend on the input '{given}'")
-    shape = tf.TensorShape(node.attr["shape"].shape) if "shape" in node.attr else tf.TensorShape(None)
+    shape = _stated_shape(tf, node, path)
     scope = "model"
     while scope in (given.partition("/")[0], asked.partition("/")[0]):
         scope += "_"
     v1 = tf.compat.v1
-    try:
-        with v1.Graph().as_default() as graph:
-            fed = v1.placeholder(tf.dtypes.as_dtype(node.attr["dtype"].type), shape, name=given)
-            (answer,) = v1.import_graph_def(graph_def, {source: fed}, [output], name=scope)
-            end = tf.identity(answer, name=asked)
+    with loading(path), v1.Graph().as_default() as graph:
+        fed = v1.placeholder(tf.dtypes.as_dtype(node.attr["dtype"].type), shape, name=given)
+        (answer,) = v1.import_graph_def(graph_def, {source: fed}, [output], name=scope)
+        end = tf.identity(answer, name=asked)
         part = needed(tf, graph.as_graph_def(), end.name, path)
-    except (ValueError, TypeError, tf.errors.OpError) as error:
-        raise ModelError(f"{path}: the graph cannot be loaded: {reason(error)}") from None
     if all(node.name != fed.op.name for node in part.node):
         raise ModelError(f"{path}: the output '{asked}' does not depend on the input '{given}'")
     return Frozen(part, fed.name, end.name)

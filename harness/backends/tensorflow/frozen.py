@@ -7,8 +7,11 @@ from typing import Any
 
 from harness.backends.tensorflow.framework import import_tensorflow
 from harness.backends.tensorflow.graph_def import read_graph, tensor_name
+from harness.backends.tensorflow.nodes import parsed_graph
 from harness.backends.tensorflow.operations import Operations, refuse_operations, refuse_training
 from harness.config import Reference
+from harness.disk.parsing import parsing
+from harness.errors import ModelError
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,9 @@ def frozen(reference: Reference) -> Frozen:
     source = graph.find_input(reference.input.tensor, "reference.input.name")
     output = graph.find_output(reference.named_output, "reference.output")
     tf = import_tensorflow()
-    graph_def = tf.compat.v1.GraphDef.FromString(reference.model.read_bytes())
-    needed = tf.compat.v1.graph_util.extract_sub_graph(graph_def, [output.rpartition(":")[0]])
+    graph_def = parsed_graph(tf, reference.model)
+    with parsing(reference.model, ModelError, "fetch or freeze it again", what="cut off, or no frozen graph"):
+        needed = tf.compat.v1.graph_util.extract_sub_graph(graph_def, [output.rpartition(":")[0]])
     found = Operations.of(needed)
     refuse_operations(found, reference.model, frozenset(reference.allow_ops))
     refuse_training(found, reference.model)

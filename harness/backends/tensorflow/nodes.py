@@ -31,3 +31,13 @@ def parsed(message: M, path: str | Path, fault: str) -> M:
     except DecodeError:
         raise ModelError(f"{path}: {fault}") from None
     return message
+
+
+def parsed_graph(tf: Any, path: str | Path) -> Any:
+    """Return the GraphDef of a file. Raises ModelError where it is none, or has no operation."""
+    graph_def = parsed(
+        tf.compat.v1.GraphDef(), path, "not a frozen TensorFlow graph, or cut off; fetch or freeze it again"
+    )
+    if not graph_def.node:
+        raise ModelError(f"{path}: a graph without any operation; fetch or freeze it again")
+    return graph_def

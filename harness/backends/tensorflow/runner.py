@@ -16,11 +16,11 @@ from harness.backends.dependence import refuse_dependence
 from harness.backends.names import find_by_name
 from harness.backends.registry import BackendFacts
 from harness.backends.tensorflow.facts import FACTS
-from harness.backends.tensorflow.framework import import_tensorflow, reason
+from harness.backends.tensorflow.framework import import_tensorflow, loading, reason
 from harness.backends.tensorflow.freezing import refuse_unfed
 from harness.backends.tensorflow.frozen import Frozen
 from harness.backends.tensorflow.graph_def import tensor_name
-from harness.backends.tensorflow.nodes import PLACEHOLDERS, fed_on, parsed
+from harness.backends.tensorflow.nodes import PLACEHOLDERS, fed_on, parsed_graph
 from harness.backends.tensorflow.operations import FREEZE, Operations, refuse_operations, refuse_training
 from harness.backends.tensorflow.precision import effective_precision
 from harness.config.models import ElementType
@@ -53,14 +53,16 @@ class TensorFlowBackend(Backend):
         opened = self._opened(tf)
         graph_def = opened.graph_def
         nodes = {node.name: node for node in graph_def.node}
-        source, output = nodes[tensor_name(opened.input)[:-2]], nodes[tensor_name(opened.output)[:-2]]
+        with loading(self.spec.model):
+            source, output = nodes[tensor_name(opened.input)[:-2]], nodes[tensor_name(opened.output)[:-2]]
         fixed = self._fixed_batch(source)
         self._batch = fixed or self.spec.batch or 32
         self._fixed, self._pad = fixed, fixed is not None
         absent = sorted(fed_on(graph_def.node) - set(nodes))
         if absent:
             raise ModelError(f"{self.spec.model}: cut off, '{absent[0]}' is missing; fetch or freeze the graph again")
-        graph_def = tf1.graph_util.extract_sub_graph(graph_def, [output.name])
+        with loading(self.spec.model):
+            graph_def = tf1.graph_util.extract_sub_graph(graph_def, [output.name])
         found = Operations.of(graph_def)
         refuse_operations(found, self.spec.model, frozenset(self.spec.allow_ops))
         refuse_training(found, self.spec.model)
@@ -71,24 +73,21 @@ class TensorFlowBackend(Backend):
                 f"{self.spec.model}: the output '{output.name}' does not depend on the input '{source.name}'"
             )
         graph = tf1.Graph()
-        with graph.as_default():
+        with loading(self.spec.model), graph.as_default():
             scope = _unused_scope(graph_def)
             with tf1.name_scope(f"{scope}/"):
                 pixels = tf1.placeholder(self._element(tf), [fixed, *self.spec.sides, 3], name="pixels")
                 fed = self._as_placeholder(tf, self._normalised(tf, pixels), source)
-            try:
-                tf1.import_graph_def(graph_def, name="", input_map={f"{source.name}:0": fed})
-            except (ValueError, tf.errors.OpError) as error:
-                raise ModelError(f"{self.spec.model}: the graph cannot be loaded: {reason(error)}") from None
+            tf1.import_graph_def(graph_def, name="", input_map={f"{source.name}:0": fed})
         threads = self.spec.threads or os.cpu_count() or 1
         options = tf1.ConfigProto(
             intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1, device_count={"GPU": 0}
         )
         self._session = tf1.Session(graph=graph, config=options)
         self._names = (pixels.name, fed.name, f"{output.name}:0")
-        self._run: Callable[[Pixels], Any] = self._session.make_callable(f"{output.name}:0", [pixels.name])
-        self._errors = (tf.errors.OpError, ValueError)
-        self._check_width(graph.get_tensor_by_name(f"{output.name}:0"))
+        with loading(self.spec.model):
+            self._run: Callable[[Pixels], Any] = self._session.make_callable(f"{output.name}:0", [pixels.name])
+            self._check_width(graph.get_tensor_by_name(f"{output.name}:0"))
         if not self.spec.allow_ops and not self.facts.has_loops(Path(self.spec.model)):
             refuse_dependence(self.spec, self._answer, self._fixed, FREEZE)
         effective = effective_precision(graph_def, source.name, os.environ)
@@ -116,7 +115,7 @@ class TensorFlowBackend(Backend):
 
     def _opened(self, tf: Any) -> Frozen:
         """Read the model as a frozen graph, with the names of its input and output (``x:0``). Raises ModelError."""
-        graph_def = _read_graph(tf.compat.v1, self.spec.model)
+        graph_def = parsed_graph(tf, self.spec.model)
         nodes = {node.name: node for node in graph_def.node}
         placeholders = {f"{name}:0": node for name, node in nodes.items() if node.op in PLACEHOLDERS}
         source = find_by_name(self.spec.input.name, placeholders, what="input", model=self.spec.model)
@@ -197,7 +196,9 @@ class TensorFlowBackend(Backend):
         """Return the output for a part of the pixels. Raises ModelError where the graph fails."""
         try:
             return np.asarray(self._run(part))
-        except self._errors as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  (TensorFlow raises all kinds where a graph cannot run)
             raise ModelError(f"{self.spec.model}: TensorFlow failed: {reason(error)}") from None
 
     def _check_width(self, tensor: Any) -> None:
@@ -253,10 +254,3 @@ def _without_devices(graph_def: Any) -> list[str]:
             found.add(node.device)
             node.device = ""
     return sorted(device for device in found if "CPU" not in device.upper())
-
-
-def _read_graph(tf1: Any, path: str) -> Any:
-    graph_def = parsed(tf1.GraphDef(), path, "not a frozen TensorFlow graph, or cut off; fetch or freeze it again")
-    if not graph_def.node:
-        raise ModelError(f"{path}: a graph without any operation; fetch or freeze it again")
-    return graph_def

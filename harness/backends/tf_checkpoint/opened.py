@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.backends.names import find_by_name
 from harness.backends.tensorflow.exporting import written
-from harness.backends.tensorflow.framework import reason
+from harness.backends.tensorflow.framework import loading
 from harness.backends.tensorflow.freezing import freeze, needed, renamed
 from harness.backends.tensorflow.frozen import Frozen
 from harness.backends.tensorflow.graph_def import tensor_name
@@ -108,7 +108,9 @@ def _ends_first(nodes: dict[str, Any]) -> dict[str, Any]:
 
 def _as_placeholder(tf: Any, graph_def: Any, node: Any, path: Path) -> None:
     """Put a placeholder in the place of a node that gives the images, so that what feeds it is not needed."""
-    tensor = _imported(tf, graph_def, path).get_tensor_by_name(tensor_name(node.name))
+    graph = _imported(tf, graph_def, path)
+    with loading(path):
+        tensor = graph.get_tensor_by_name(tensor_name(node.name))
     node.op = "Placeholder"
     node.attr.clear()
     del node.input[:]
@@ -118,11 +120,8 @@ def _as_placeholder(tf: Any, graph_def: Any, node: Any, path: Path) -> None:
 
 def _imported(tf: Any, graph_def: Any, path: Path) -> Any:
     graph = tf.compat.v1.Graph()
-    try:
-        with graph.as_default():
-            tf.compat.v1.import_graph_def(graph_def, name="")
-    except (ValueError, TypeError, tf.errors.OpError) as error:
-        raise ModelError(f"{path}: the graph cannot be loaded: {reason(error)}") from None
+    with loading(path), graph.as_default():
+        tf.compat.v1.import_graph_def(graph_def, name="")
     return graph
 
 

@@ -15,7 +15,6 @@ import json
 import pickletools
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -59,16 +58,9 @@ def kind_of(path: Path) -> Kind:
     try:
         with zipfile.ZipFile(path) as archive:
             return _kind(path, archive)
-    except (
-        zipfile.BadZipFile,
-        EOFError,
-        ValueError,
-        KeyError,
-        IndexError,
-        OSError,
-        RecursionError,
-        NotImplementedError,
-    ):
+    except (ModelError, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001  (zipfile, zlib and pickletools raise all kinds for damaged bytes)
         raise ModelError(f"{path}: not a PyTorch model, or cut off; fetch or export it again") from None
 
 
@@ -191,7 +183,10 @@ def _check_field(path: Path, key: str, value: Any) -> None:
 
 
 def may_loop(model: Path) -> bool:
-    """Return whether TorchScript's code has a loop, whatever its name; a program of ``torch.export`` has none."""
+    """Return whether TorchScript's code has a loop, whatever its name; a program of ``torch.export`` has none.
+
+    False for a file that cannot be read: that is said when it is loaded.
+    """
     try:
         with zipfile.ZipFile(model) as archive:
             for name in archive.namelist():
@@ -199,6 +194,8 @@ def may_loop(model: Path) -> bool:
                     with archive.open(name) as stream:
                         if re.search(rb"\b(while|for)\b", stream.read(_LARGEST_TEXT)):
                             return True
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, zlib.error):
-        pass
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001  (as above)
+        return False
     return False

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from harness.disk.own_json import read_own_json
 from harness.errors import DownloadError
 
 _TRIES = 4  # in a row, without one new byte
@@ -156,11 +157,7 @@ class ResumingDownload:
         return bool(status == 206)
 
     def _read_notes(self) -> dict[str, str]:
-        try:
-            notes = json.loads(self._notes.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return {str(key): str(value) for key, value in notes.items()} if isinstance(notes, dict) else {}
+        return {str(key): str(value) for key, value in (read_own_json(self._notes) or {}).items()}
 
     def _write_notes(self, url: str, response: Any) -> None:
         etag = response.headers.get("ETag", "")

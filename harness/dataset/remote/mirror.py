@@ -24,6 +24,7 @@ from harness.dataset.remote.unmarked_files import UNLISTED, images_of, is_image_
 from harness.dataset.sources.suffixes import has_no_suffix, is_image_name
 from harness.disk.atomic import replacing, write_atomically
 from harness.disk.kept_folders import hold, kept_folder
+from harness.disk.own_json import read_own_json
 from harness.disk.private import foreign, make_private
 from harness.errors import DatasetError, RecordError
 
@@ -270,9 +271,7 @@ def fetch_beside(path: Path, files: Sequence[Path]) -> bool:
 
 def _lay_out(mirror: Mirror) -> None:
     """Make the tree: files that changed are empty again, and what is gone is removed."""
-    before = {}
-    with contextlib.suppress(OSError, ValueError):
-        before = json.loads((mirror.tree.parent / f"{mirror.tree.name}.json").read_text(encoding="utf-8"))
+    before = read_own_json(mirror.tree.parent / f"{mirror.tree.name}.json") or {}
     if not mirror.whole:
         index = mirror.tree.parent / f"{mirror.tree.name}.unmarked.json"
         mirror.unmarked |= images_of(mirror.store, mirror.entries, mirror.unmarked, index)
@@ -281,7 +280,7 @@ def _lay_out(mirror: Mirror) -> None:
         raise DatasetError(
             f"{mirror.store.shown}: {len(eager):,} files that are neither images nor shards; name the images' folder"
         )
-    for name in set(before if isinstance(before, dict) else ()) - set(mirror.entries):
+    for name in set(before) - set(mirror.entries):
         with contextlib.suppress(OSError):
             _inside(mirror.tree, name).unlink()
     made: set[Path] = set()
@@ -290,7 +289,7 @@ def _lay_out(mirror: Mirror) -> None:
         if path.parent not in made:
             make_private(path.parent)
             made.add(path.parent)
-        if not isinstance(before, dict) or before.get(name) != entry.token or not path.exists():
+        if before.get(name) != entry.token or not path.exists():
             _placeholder(path)
     for name in eager:
         mirror.fill(str(_inside(mirror.tree, name)), mirror.entries[name])

@@ -6,6 +6,9 @@ import io
 import os
 import signal
 import struct
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,13 +16,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.backends.base import ModelSpec
+from harness.backends.base import Backend, Loaded, ModelSpec
 from harness.backends.isolation.backend import IsolatedBackend
 from harness.backends.isolation.messages import receive, send, spec_from_json, spec_to_json
 from harness.backends.opening import open_backend
 from harness.config import Input
 from harness.errors import DeviceError, ModelError
-from tests.conftest import CLASSES, SIZE, Tiny
+from tests.conftest import CLASSES, PROJECT, SIZE, Tiny
 
 
 def spec_of(tiny: Tiny, **more: Any) -> ModelSpec:
@@ -86,6 +89,43 @@ def test_a_hang_is_ended_by_the_time_limit(tiny: Tiny, pixels: NDArray[np.uint8]
         os.kill(child_of(backend), signal.SIGSTOP)
         with pytest.raises(ModelError, match="gave no answer within 1 s and was stopped"):
             backend.infer(pixels)
+
+
+class Endless(Backend):
+    """A model that never answers: it says its process's number first."""
+
+    def load(self) -> Loaded:
+        print(os.getpid(), file=sys.stderr, flush=True)
+        while self.spec.id:
+            pass
+        raise AssertionError
+
+    def _infer(self, pixels: Any) -> Any:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        pass
+
+
+def test_it_ends_with_whoever_asks_however_that_ended() -> None:
+    """The asking process is killed while the model is in a loop: nobody is left who would stop it."""
+    script = (
+        "from tests.backends.isolation.test_backend import Endless, spec_of\n"
+        "from harness.backends.isolation.backend import IsolatedBackend\n"
+        "import types\n"
+        "spec = spec_of(types.SimpleNamespace(ir='x'), isolate=False)\n"
+        "IsolatedBackend(spec, 'tests.backends.isolation.test_backend:Endless', 300.0).__enter__()\n"
+    )
+    asking = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, cwd=PROJECT)
+    assert asking.stderr is not None
+    child = int(asking.stderr.readline())
+    saved = threading.Timer(60, os.kill, (child, signal.SIGKILL))  # else the next line would wait for ever
+    saved.start()
+    asking.kill()
+    asking.wait()
+    assert asking.stderr.read() == b""  # both have ended: nobody holds the other end
+    assert saved.is_alive()
+    saved.cancel()
 
 
 def test_what_the_child_refuses_is_refused_here(tiny: Tiny) -> None:

@@ -207,7 +207,7 @@ def test_a_cut_off_file(made: dict[str, Path], tmp_path: Path, suffix: str, shar
     path.write_bytes(data[: int(share * len(data))])
     kind = "not a Keras model" if suffix == ".keras" else "not an HDF5 file"
     message = refused(spec(path))
-    assert message.startswith(f"{path}: {kind}, or cut off (")
+    assert message.startswith(f"{path}: {kind}, or cut off: ")
     assert message.endswith("; save the model again, or copy it again")
 
 
@@ -216,7 +216,7 @@ def test_other_files(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"m{suffix}"
     assert "No such file" in refused(spec(path))
     path.write_bytes(pickle.dumps({"class_name": "Functional"}))
-    assert "or cut off (" in refused(spec(path))
+    assert "or cut off: " in refused(spec(path))
 
 
 def test_weights_without_a_network(keras: Any, network: Network, tmp_path: Path) -> None:

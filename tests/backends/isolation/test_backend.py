@@ -116,16 +116,15 @@ def test_it_ends_with_whoever_asks_however_that_ended() -> None:
         "spec = spec_of(types.SimpleNamespace(ir='x'), isolate=False)\n"
         "IsolatedBackend(spec, 'tests.backends.isolation.test_backend:Endless', 300.0).__enter__()\n"
     )
-    asking = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, cwd=PROJECT)
-    assert asking.stderr is not None
-    child = int(asking.stderr.readline())
-    saved = threading.Timer(60, os.kill, (child, signal.SIGKILL))  # else the next line would wait for ever
-    saved.start()
-    asking.kill()
-    asking.wait()
-    assert asking.stderr.read() == b""  # both have ended: nobody holds the other end
-    assert saved.is_alive()
-    saved.cancel()
+    with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, cwd=PROJECT) as asking:
+        assert asking.stderr is not None
+        child = int(asking.stderr.readline())
+        saved = threading.Timer(60, os.kill, (child, signal.SIGKILL))  # else the read below would wait for ever
+        saved.start()
+        asking.kill()
+        assert asking.stderr.read() == b""  # both have ended: nobody holds the other end
+        assert saved.is_alive()
+        saved.cancel()
 
 
 def test_what_the_child_refuses_is_refused_here(tiny: Tiny) -> None:

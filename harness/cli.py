@@ -61,6 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_closed_streams()
     _let_stderr_fail()
     _end_at_once()
+    if "HARNESS_PARENT_PROCESS" in os.environ:
+        from harness.machine.parent import end_with_parent
+
+        end_with_parent()
     given = list(sys.argv[1:] if arguments is None else arguments)
     options, unknown = build_parser(given).parse_known_args(given)
     if unknown:

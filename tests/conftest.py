@@ -356,3 +356,16 @@ def run_harness_afresh(*arguments: object, cwd: Path, **environment: str) -> sub
         timeout=300,
         check=False,
     )
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 320 kB; `mount -o remount,size=...` makes it larger."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    try:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=320k", "tmpfs", place], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"a small disk cannot be mounted here ({error})")
+    yield place
+    subprocess.run(["umount", place], check=True)

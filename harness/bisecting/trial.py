@@ -12,6 +12,7 @@ import numpy as np
 from harness.errors import EXIT_INTERRUPTED, BaselineError, RecordError
 from harness.judging.comparing.runs import models_of, rows_of_b, table_of
 from harness.judging.recount import read_sound_record
+from harness.machine.parent import with_parent
 from harness.machine.processes import Ended, run_to_end
 from harness.record.columns import numbers_of
 from harness.record.schema import RunRecord
@@ -98,7 +99,7 @@ class Trying:
         chosen = [f"--set={setting}" for setting in (*self.settings, *settings)]
         options = ["validate", str(self.capsule), "--out", str(folder), "--no-cache", *chosen]
         command = [str(python), "-P", "-m", "harness", *options]
-        ended = run_to_end(command, environment=environment or os.environ, timeout=self.timeout)
+        ended = run_to_end(command, environment=with_parent(dict(environment or os.environ)), timeout=self.timeout)
         log = folder.with_name(f"{folder.name}.log")
         log.write_text(f"{' '.join(command)}\n\n{ended.out}\n{ended.err}", encoding="utf-8")
         if ended.code == EXIT_INTERRUPTED:

@@ -146,8 +146,12 @@ def _page(folder: Path) -> list[Path]:
 
     It does, for instance, where the address space is limited (`ulimit -v`).
     """
+    from harness.machine.processes import own_variables
+
     command = [sys.executable, "-m", "harness", "report", str(folder), "--format", "html"]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
+    done = subprocess.run(
+        command, env=own_variables(), capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode == 0:
         return [folder / "report.html"]
     how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"

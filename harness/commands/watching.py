@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from harness.commands.result import Result
 from harness.errors import ConfigError
-from harness.machine.processes import Terminated, interrupted_by_sigterm
+from harness.machine.processes import Terminated, interrupted_by_sigterm, own_variables
 from harness.text import printable
 
 POLL_SECONDS = 1.0
@@ -129,7 +129,7 @@ def _is_below(path: Path, own: frozenset[Path]) -> bool:
 
 def _validate(arguments: Sequence[str]) -> int:
     command = [sys.executable, "-m", "harness", "validate", *arguments]
-    with subprocess.Popen(command) as process:
+    with subprocess.Popen(command, env=own_variables()) as process:
         try:
             return process.wait()
         except KeyboardInterrupt as error:  # a terminal tells both; the other one writes its record, and is waited for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from multiprocessing.connection import Connection
 
 from harness import errors
@@ -10,13 +11,14 @@ from harness.backends.registry import load_target
 from harness.config import Candidate, Config
 from harness.conversion.converted import Converted
 from harness.errors import HarnessError, ModelError
+from harness.machine.parent import VARIABLE, end_with_parent
 
 
 def convert_apart(config: Config, candidate: Candidate, *, overwrite: bool, seconds: float) -> Converted:
     """Convert as ``harness.conversion.convert.convert`` does. Raises ModelError where it takes longer."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(there, config, candidate, overwrite), daemon=True)
+    process = context.Process(target=_work, args=(there, config, candidate, overwrite, os.getpid()), daemon=True)
     process.start()
     there.close()
     try:
@@ -38,7 +40,9 @@ def convert_apart(config: Config, candidate: Candidate, *, overwrite: bool, seco
     raise getattr(errors, kind, ModelError)(message)
 
 
-def _work(pipe: Connection, config: Config, candidate: Candidate, overwrite: bool) -> None:
+def _work(pipe: Connection, config: Config, candidate: Candidate, overwrite: bool, parent: int) -> None:
+    os.environ[VARIABLE] = str(parent)
+    end_with_parent()
     try:
         pipe.send(
             load_target("harness.conversion.convert:convert_here")(config, candidate, overwrite=overwrite, images=None)

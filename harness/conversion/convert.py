@@ -17,7 +17,7 @@ from harness.conversion.converted import Converted
 from harness.conversion.settings import LAYOUT, inside, key_of, remarks, require_convertible, settings
 from harness.conversion.unchanged import source_as_it_is
 from harness.conversion.writing import write_errors
-from harness.disk.leftovers import work_folder
+from harness.disk.leftovers import other_programs_temporary, work_folder
 from harness.errors import ModelError
 from harness.machine.digests import file_sha256
 
@@ -56,6 +56,11 @@ def convert(
 
 def convert_here(config: Config, candidate: Candidate, *, overwrite: bool, images: ImageSet | None) -> Converted:
     """Convert in this process, whatever the model has in it; otherwise as ``convert``."""
+    with other_programs_temporary("convert"):
+        return _convert(config, candidate, overwrite=overwrite, images=images)
+
+
+def _convert(config: Config, candidate: Candidate, *, overwrite: bool, images: ImageSet | None) -> Converted:
     from harness.conversion.source import read_source, require_source, with_output
 
     begin = time.perf_counter()

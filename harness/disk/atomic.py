@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from harness.disk.temporary_files import TemporaryFile, remove_left
 from harness.errors import RecordError
 
 _UMASK = os.umask(0o022)  # read once, at import, because reading it sets it for every thread
@@ -32,24 +32,29 @@ def replacing(path: Path, *, private: bool = False, named_by: str | None = None)
     """Yield a stream whose bytes are the file once the block ended well; an error leaves what was there before.
 
     ``private`` and ``named_by``: as ``write_atomically``. Raises RecordError with the reason (no permission, no space)
-    and leaves no temporary file behind.
+    and leaves no temporary file behind; what a killed process left of an earlier write of the file is removed.
     """
+    remove_left(path, every=private)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        temporary = TemporaryFile.beside(path)
     except OSError as error:
         raise cannot_write(path, error, named_by) from error
+    replaced = False
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with os.fdopen(temporary.handle, "wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(temporary, 0o600 if private else 0o666 & ~_UMASK)  # noqa: PTH101
-        os.replace(temporary, path)  # noqa: PTH105
+        os.chmod(temporary.path, 0o600 if private else 0o666 & ~_UMASK)  # noqa: PTH101
+        os.replace(temporary.path, path)  # noqa: PTH105
+        replaced = True
     except OSError as error:
         raise cannot_write(path, error, named_by) from error
     finally:
-        with contextlib.suppress(OSError):  # after the replacement, or on a file system that is gone
-            os.unlink(temporary)  # noqa: PTH108
+        if not replaced:
+            with contextlib.suppress(OSError):  # on a file system that is gone
+                os.unlink(temporary.path)  # noqa: PTH108
+        temporary.close()
 
 
 def cannot_write(path: Path, error: OSError, named_by: str | None = None) -> RecordError:

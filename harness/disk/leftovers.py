@@ -11,6 +11,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.disk.flock import InUseError, lock_descriptor
+
+_STARTED = time.time()
 _OLD = 24 * 3600  # seconds; another machine may share the folder, and its processes cannot be asked
 
 
@@ -38,6 +41,26 @@ def temporary_folder(kind: str) -> Iterator[Path]:
         yield folder
 
 
+@contextlib.contextmanager
+def other_programs_temporary(kind: str) -> Iterator[None]:
+    """Have libraries make their temporary files in a work folder meanwhile, so that nothing stays of a killed process.
+
+    Where no work folder can be made, they are made where they would be. Not for several threads at once.
+    """
+    before, variable = tempfile.tempdir, os.environ.get("TMPDIR")
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            place = str(stack.enter_context(temporary_folder(kind)))
+            tempfile.tempdir = os.environ["TMPDIR"] = place
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+            os.environ.pop("TMPDIR", None)
+            if variable is not None:
+                os.environ["TMPDIR"] = variable
+
+
 def kept_folder(name: str) -> Path:
     """Make a folder that stays, readable by this user only, among the system's temporary files. Raises OSError."""
     return Path(tempfile.mkdtemp(prefix=f"{name}-"))
@@ -57,7 +80,7 @@ def _locked_folder(parent: Path, kind: str) -> tuple[Path, int | None]:
     """Make a folder and lock it, which the system undoes when the process ends; None where it cannot be locked."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=f".{kind}-{os.getpid()}-", dir=parent))
-        with contextlib.suppress(_InUseError):
+        with contextlib.suppress(InUseError):
             lock = _lock(folder)
             if folder.is_dir():
                 return folder, lock
@@ -66,32 +89,19 @@ def _locked_folder(parent: Path, kind: str) -> tuple[Path, int | None]:
         # Between the two, another process took it for a leftover.
 
 
-class _InUseError(Exception):
-    """Another process holds the lock."""
-
-
 def _lock(folder: Path) -> int | None:
     """Return the descriptor that holds the lock of a folder; None where folders cannot be locked here.
 
-    Raises _InUseError where another process holds it.
+    Raises InUseError where another process holds it.
     """
     try:
-        import fcntl
-    except ImportError:  # Windows
-        return None
-    try:
         descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
+    except OSError:  # Windows opens no folders
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        return lock_descriptor(descriptor)
+    finally:
         os.close(descriptor)
-        raise _InUseError from None
-    except OSError:  # some network file systems
-        os.close(descriptor)
-        return None
-    return descriptor
 
 
 def _is_left(path: Path, process: str | None) -> bool:
@@ -99,14 +109,17 @@ def _is_left(path: Path, process: str | None) -> bool:
         return False
     try:
         lock = _lock(path)
-    except _InUseError:  # of a process that may be in another container, where its number says nothing
+    except InUseError:  # of a process that may be in another container, where its number says nothing
         return False
     if lock is not None:
         os.close(lock)
-    if time.time() - path.stat().st_mtime > _OLD:
+    made = path.stat().st_mtime
+    if time.time() - made > _OLD:
         return True
-    if process is None or int(process) == os.getpid():
+    if process is None:
         return False
+    if int(process) == os.getpid():  # containers number their processes alike
+        return lock is not None and made < _STARTED
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:

@@ -27,6 +27,7 @@ from harness.backends.base import Loaded, Probabilities
 from harness.disk.kept_folders import kept_folder
 from harness.disk.keyed_rows import KEY_BYTES, MOST_ROWS, KeyedRows, read_keyed_rows, write_keyed_rows
 from harness.disk.private import foreign, make_private
+from harness.disk.temporary_files import removed_as_left
 from harness.disk.versioned_json import parse_json
 from harness.errors import RecordError
 from harness.machine.environment import cpu_name
@@ -207,15 +208,15 @@ def touch(folder: Path) -> None:
 def trim(folder: Path, max_bytes: int) -> int:
     """Delete the least recently used files of a cache until the rest fits ``max_bytes``; return what is left.
 
-    ``folder``: the cache folder; probabilities, compiled models, and models that were delivered to this node count,
-    with what killed writes left there. Delivered models go as a whole, and not while a process uses them.
+    ``folder``: the cache folder; probabilities, compiled models, and models that were delivered to this node count.
+    What killed writes left there goes, whatever fits. Delivered models go as a whole, not while a process uses them.
     Entries by shard, which an older version wrote, go before all others, and whenever they were not used for a week.
     """
     entries = []
     for path in (*folder.glob("probabilities/*/*"), *folder.glob("compiled/*/*")):
         with contextlib.suppress(OSError):
             status = path.lstat()
-            if stat.S_ISREG(status.st_mode):
+            if stat.S_ISREG(status.st_mode) and not removed_as_left(path):
                 is_old = path.suffix == _OLD_SUFFIX
                 expired = is_old and time.time() - status.st_mtime > _OLD_SECONDS
                 entries.append((not expired, not is_old, status.st_mtime_ns, status.st_size, path))

@@ -53,7 +53,9 @@ def point_latest(folder: Path) -> None:
     link = folder.parent / "latest"
     temporary = folder.parent / f".latest.{os.getpid()}"
     with contextlib.suppress(OSError):
-        temporary.unlink(missing_ok=True)
+        for left in folder.parent.glob(".latest.*"):
+            if not _lives(left.name.rpartition(".")[2]):
+                left.unlink(missing_ok=True)
         try:
             temporary.symlink_to(folder.name)
         except OSError:
@@ -61,6 +63,19 @@ def point_latest(folder: Path) -> None:
         if link.is_symlink() or not link.is_dir():
             os.replace(temporary, link)  # noqa: PTH105
         temporary.unlink(missing_ok=True)
+
+
+def _lives(process: str) -> bool:
+    """Tell whether the number is that of another process that lives, or perhaps does."""
+    try:
+        if int(process) != os.getpid():
+            os.kill(int(process), 0)
+            return True
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError, ValueError):
+        return True
+    return False
 
 
 class RunFolder:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import harness
+from harness.machine.parent import with_parent
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,9 @@ def _kill(child: subprocess.Popen[str], *, groups: bool) -> tuple[str, str]:
 
 
 def own_variables() -> dict[str, str]:
-    """Return the variables for another process of the harness: it finds this one's packages, wherever it is started."""
+    """Return the variables for a process of the harness that this one starts.
+
+    It finds this one's packages, wherever it is started, and ends with this one.
+    """
     folder, before = str(Path(harness.__file__).parent.parent), os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [folder, before]))}
+    return with_parent({**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [folder, before]))})

@@ -115,6 +115,9 @@ class RunningSuite:
         name, place = run.planned.id, list(self._parts).index(run.planned.id) + 1
         self.progress(f"{place} of {len(self._parts)}: {name}")
         start = time.perf_counter()
+        if self.resume and _began(self.folder / name):  # of a suite that was killed, its last run may still be ending
+            with try_lock(self.folder / name / ".lock", _PATIENCE):
+                pass
         try:
             code, last = self._process(self._command(run, pixels))
         except KeyboardInterrupt:

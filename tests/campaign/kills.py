@@ -1,69 +1,136 @@
-"""A validation is killed at random moments and resumed until it ends; its record is that of an undisturbed run."""
+"""Commands are killed at random moments: what they write is whole or absent, and the next one leaves nothing behind.
+
+``python -m tests.campaign.kills --kind suite --kills 40``; without ``--kind`` all of them, one after the other.
+"""
 
 from __future__ import annotations
 
 import argparse
-import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.campaign.kind import PROJECT
-from tests.records_equal import compare_runs
+from tests.campaign import killing
+from tests.campaign.killing import Bed, Writing, same_runs
 
-_LONGEST = 8.0  # seconds until a kill; an undisturbed run of the demo takes about as long
-
-
-def _start(out: Path, cache: Path, *more: str) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "HARNESS_CACHE": str(cache), "PYTHONPATH": str(PROJECT)}
-    command = [sys.executable, "-m", "harness", "validate", "configs/demo.yml", "--no-cache", "--out", str(out), *more]
-    return subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_OFTEN = 4  # kills between two commands that run to their end
 
 
-def killed_runs(folder: Path, kills: int, seed: int = 0) -> tuple[int, int, list[str]]:
-    """Return how often was killed, how many runs ended for it, and what differs in their records."""
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    made = [sys.executable, "-m", "harness", "convert", "configs/demo.yml", "--if-needed"]
-    subprocess.run(made, cwd=PROJECT, env=environment, check=True, capture_output=True)
-    whole = folder / "whole"
-    assert _start(whole, folder / "cache").wait() == 0
-    rng, done, runs = random.Random(seed), 0, 0
-    faults: list[str] = []
-    while done < kills:
-        out = folder / f"run-{runs}"
-        while True:
-            process = _start(out, folder / "cache", *(["--resume"] if (out / "shards").is_dir() else []))
-            try:
-                code = process.wait(rng.uniform(0.2, _LONGEST) if done < kills else None)
+@dataclass
+class Killed:
+    """``kills``: SIGKILLs; ``left``: those after which a temporary file or folder lay there; ``ended``: commands that
+    ran to their end afterwards; ``faults``: what was wrong.
+    """
+
+    name: str
+    kills: int = 0
+    left: int = 0
+    ended: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def line(self) -> str:
+        return f"| {self.name} | {self.kills} | {self.left} | {self.ended} | {len(self.faults)} |"
+
+
+def killed_writes(writing: Writing, bed: Bed, kills: int, rng: random.Random) -> Killed:
+    """Kill a command that writes one target, beside what an earlier one wrote and where nothing is."""
+    result = Killed(writing.name)
+    seconds = bed.to_end(writing.command, result.faults)
+    expected = writing.contents()
+    while result.kills < kills:
+        there = result.kills % 2 == 0 and expected is not None
+        if there:
+            writing.put(expected or ())
+        else:
+            writing.remove()
+        if not bed.killed(writing.command, rng, seconds, watched=writing.place):
+            continue  # it ended before
+        result.kills += 1
+        result.left += bool(bed.leftovers(writing.place, writing.files))
+        found = writing.contents()
+        if found is None and there:
+            result.faults.append(f"kill {result.kills}: what was there before is gone")
+        if found is not None and (found != expected or (fault := writing.fault())):
+            result.faults.append(f"kill {result.kills}: the target is neither whole nor absent ({fault})")
+        if result.kills % _OFTEN == 0 or result.kills == kills:
+            bed.to_end(writing.command, result.faults)
+            result.ended += 1
+            if writing.contents() != expected or writing.fault():
+                result.faults.append(f"kill {result.kills}: the next command did not write the same")
+            result.faults += [
+                f"kill {result.kills}: left {name}" for name in bed.leftovers(writing.place, writing.files)
+            ]
+    return result
+
+
+def killed_runs(
+    name: str, command: Callable[[Path], list[str]], bed: Bed, kills: int, rng: random.Random, *, fresh: bool = False
+) -> Killed:
+    """Kill a run and resume it until it ends; its record is that of an undisturbed one.
+
+    ``fresh``: each run begins anew instead, on the cache that the killed ones left.
+    """
+    result, whole = Killed(name), bed.folder / "whole"
+    seconds = bed.to_end(command(whole), result.faults)
+    bed.empty_cache()
+    while result.kills < kills:
+        out = bed.folder / f"run-{result.ended}"
+        while result.kills < kills:
+            resume = [] if fresh or not killing.began(out) else ["--resume"]
+            place = bed.cache if fresh else out
+            if not bed.killed([*command(out), *resume], rng, seconds, watched=place):
                 break
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                done += 1
-        runs += 1
-        if code != 0:
-            faults.append(f"run {runs}: exit code {code}")
-            continue
-        differences = compare_runs(whole, out)
-        faults += [f"run {runs}: {text}" for text in (*differences.values, *differences.missing)]
-    return done, runs, faults
+            result.kills += 1
+            result.left += bool(bed.leftovers(place))
+            bed.orphans(out, result.faults)
+            if fresh:
+                out = bed.folder / f"run-{result.ended}-{result.kills}"
+                if result.kills % _OFTEN == 0:
+                    break
+        if not bed.ended(out):
+            bed.to_end([*command(out), *(["--resume"] if killing.began(out) else [])], result.faults)
+        result.ended += 1
+        result.faults += [f"run {result.ended}: {text}" for text in same_runs(whole, out, counts_alone=fresh)]
+        result.faults += [f"run {result.ended}: left {text}" for text in bed.leftovers(bed.cache if fresh else out)]
+        if fresh and result.ended % 2:
+            bed.empty_cache()
+    return result
+
+
+def of_kind(kind: str, folder: Path, kills: int, seed: int) -> list[Killed]:
+    """Do all that a kind has; a folder of its own each."""
+    found = []
+    for name, work in killing.works(kind):
+        bed = Bed(folder / name.replace(" ", "-"))
+        rng = random.Random(f"{name} {seed}")
+        made = work(bed)
+        if isinstance(made, Writing):
+            found.append(killed_writes(made, bed, kills, rng))
+        else:
+            found.append(killed_runs(name, made.command, bed, kills, rng, fresh=made.fresh))
+        print(found[-1].line(), *found[-1].faults, sep="\n", flush=True)
+    return found
 
 
 def main() -> int:
-    """Kill and resume, and say what came of it."""
+    """Kill, and say what came of it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--kind", choices=killing.KINDS, help="only this one")
+    parser.add_argument("--kills", type=int, default=40, help="of each command")
+    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    begin = time.monotonic()
+    begin, found = time.monotonic(), []
     with tempfile.TemporaryDirectory(prefix="kills-") as text:
-        kills, runs, faults = killed_runs(Path(text), options.kills)
-    print(*faults, sep="\n")
-    minutes = (time.monotonic() - begin) / 60
-    print(f"{kills} kills, {runs} runs ended after them, {len(faults)} differences; {minutes:.0f} min")
-    return int(bool(faults))
+        for kind in [options.kind] if options.kind else killing.KINDS:
+            found += of_kind(kind, Path(text), options.kills, options.seed)
+    print("\n| command | SIGKILLs | something was left | ran to the end afterwards | faults |\n|---|---|---|---|---|")
+    print(*(each.line() for each in found), sep="\n")
+    print(f"\n{(time.monotonic() - begin) / 60:.0f} minutes.")
+    return int(any(each.faults for each in found))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.disk.leftovers import remove_temporary_files, temporary_folder, work_folder
+from harness.disk import leftovers
+from harness.disk.leftovers import (
+    other_programs_temporary,
+    remove_temporary_files,
+    temporary_folder,
+    work_folder,
+)
 
 DAY = 24 * 3600
 
@@ -98,6 +104,47 @@ def test_a_temporary_folder_of_a_killed_process_goes_with_the_next_one(
         assert folder.parent == tmp_path
         assert list(tmp_path.iterdir()) == [folder]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_of_an_earlier_process_of_the_same_number_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container, every run may be process 7."""
+    left = tmp_path / f".convert-{os.getpid()}-abcdefgh"
+    left.mkdir()
+    os.utime(left, (time.time() - 3600,) * 2)
+    monkeypatch.setattr(leftovers, "_STARTED", time.time() - 60)
+    with work_folder(tmp_path, "convert") as made:
+        assert list(tmp_path.iterdir()) == [made]
+
+
+def test_what_libraries_leave_lies_in_a_work_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", "/before")
+    with other_programs_temporary("convert"):
+        (place,) = tmp_path.iterdir()
+        assert Path(tempfile.mkdtemp()).parent == place == Path(os.environ["TMPDIR"])
+    assert (list(tmp_path.iterdir()), tempfile.tempdir, os.environ["TMPDIR"]) == ([], str(tmp_path), "/before")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "a-file" / "below"))
+    (tmp_path / "a-file").touch()
+    with other_programs_temporary("convert"):  # no place to write: a model may need none
+        assert tempfile.tempdir == str(tmp_path / "a-file" / "below")
+
+
+def test_a_conversion_that_is_killed_leaves_nothing_of_its_converter(tmp_path: Path) -> None:
+    """TensorFlow's converter to LiteRT makes a folder by itself, in which it saves the whole model."""
+    code = (
+        "import os, signal, tempfile\n"
+        "from harness.disk.leftovers import other_programs_temporary\n"
+        "with other_programs_temporary('convert'):\n"
+        "    tempfile.mkdtemp()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=False)
+    assert len(list(tmp_path.rglob("*"))) == 2
+    with work_folder(tmp_path, "convert"):
+        assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_there_are_no_other_temporary_folders() -> None:

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.backends.base import Loaded
+from harness.disk.atomic import replacing
 from harness.disk.lock import in_use
 from harness.engine.cache import ProbabilityCache, loaded_in, touch, trim
 
@@ -248,6 +249,16 @@ def test_nothing_but_the_caches_own_files_is_deleted(tmp_path: Path) -> None:
     trim(tmp_path, 0)
     assert all(path.exists() for path in others)
     assert not torn.exists()
+
+
+def test_what_killed_writes_left_goes_though_there_is_room(tmp_path: Path) -> None:
+    left = file(tmp_path / "probabilities/a/.1.rows.abcdefgh.tmp", 100, age=99)
+    kept = file(tmp_path / "probabilities/a/1.rows", 100, age=99)
+    in_work = tmp_path / "probabilities/a/2.rows"
+    with replacing(in_work) as stream:
+        stream.write(b"x")
+        trim(tmp_path, 10**6)
+    assert (left.exists(), kept.exists(), in_work.read_bytes()) == (False, True, b"x")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

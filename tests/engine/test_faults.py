@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -194,18 +194,6 @@ def test_a_second_process_is_refused_with_the_first_ones_id(project: Path, undis
         _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, stderr
     same_outcome(run, undisturbed)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "disk"
-    place.mkdir()
-    try:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=320k", "tmpfs", place], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"a small disk cannot be mounted here ({error})")
-    yield place
-    subprocess.run(["umount", place], check=True)
 
 
 def test_a_full_disk_in_the_middle(project: Path, undisturbed: Path, small_disk: Path) -> None:

@@ -62,6 +62,17 @@ def test_latest_points_at_the_last_run(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "one", "two"]
 
 
+def test_what_killed_processes_left_of_it_goes(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / "one").mkdir()
+    for name in (f".latest.{ended.pid}", f".latest.{os.getppid()}", ".latest.note"):
+        (tmp_path / name).symlink_to("one")
+    point_latest(tmp_path / "one")
+    there = sorted(path.name for path in tmp_path.iterdir())
+    assert there == [f".latest.{os.getppid()}", ".latest.note", "latest", "one"]
+
+
 def test_a_real_folder_called_latest_is_left_alone(tmp_path: Path) -> None:
     for name in ("one", "latest"):
         (tmp_path / name).mkdir()

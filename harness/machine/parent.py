@@ -1,0 +1,34 @@
+"""A process that ends when the one that started it is no more, however that ended: SIGKILL tells no children."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+from harness.errors import EXIT_INTERRUPTED
+
+VARIABLE = "HARNESS_PARENT_PROCESS"  # the number of the process that a new one ends with
+_LOOK = 0.5  # seconds
+_PATIENCE = 20  # seconds to end in order
+
+
+def with_parent(variables: dict[str, str]) -> dict[str, str]:
+    """Return variables for a process of the harness that this one starts itself, and that ends with it."""
+    return {**variables, VARIABLE: str(os.getpid())}
+
+
+def end_with_parent() -> None:
+    """End this process with its parent, where that asked for it by its variables. Without effect on Windows."""
+    asked = os.environ.pop(VARIABLE, "")  # not for what this process starts
+    if asked.isascii() and asked.isdigit() and hasattr(signal, "SIGTERM") and os.name == "posix":
+        threading.Thread(target=_wait, args=(int(asked),), daemon=True, name="parent").start()
+
+
+def _wait(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOK)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_PATIENCE)  # whoever handles it may have children and files to leave in order
+    os._exit(EXIT_INTERRUPTED)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,8 @@ from harness.errors import ModelError
 
 _PACKAGE = "openvino_telemetry"
 _USERS = "openvino.tools.ovc"
+_FIRST = threading.Lock()
+_shared: list[int] = []  # not empty once the bindings know numpy
 
 
 @contextlib.contextmanager
@@ -49,7 +52,18 @@ def import_openvino() -> Any:
     for name, module in sys.modules.copy().items():  # at once: another thread may be importing
         if name.startswith(_USERS) and getattr(getattr(module, "tm", None), "__name__", "") == _PACKAGE:
             module.tm = telemetry_stub  # type: ignore[attr-defined]
+    _share_an_array(openvino)
     return openvino
+
+
+def _share_an_array(openvino: Any) -> None:
+    """Let the bindings look for numpy, once: two threads that cause it at the same time wait for each other for ever.
+
+    One holds the guard of a static variable of the bindings and waits for the interpreter, the other the reverse.
+    """
+    with _FIRST:
+        if not _shared:
+            _shared.append(openvino.Tensor(openvino.Type.u8, openvino.Shape([1])).data.size)
 
 
 _SUMMARY = ("-- No conversion rule", "-- Conversion is failed")  # of a model that was converted in part

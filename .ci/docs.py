@@ -24,8 +24,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def cell(text: object) -> str:
-    """Return a text for a cell of a Markdown table."""
-    return " ".join(_markdown(str(text)).split()).replace("|", "\\|")
+    """Return a text for a cell of a Markdown table; a page that it names becomes a link."""
+    line = " ".join(_markdown(str(text)).split()).replace("|", "\\|")
+    return re.sub(r"\bdocs/([a-z-]+\.md)\b", r"[\1](../\1)", line)
 
 
 def commands() -> str:
@@ -34,22 +35,25 @@ def commands() -> str:
 
     os.environ["COLUMNS"] = "92"  # what argparse wraps at
     parser = build_parser()
-    lines = ["# Commands", "", "Generated from the command line's parser, as `harness COMMAND --help` shows it.", ""]
+    lines = ["# Commands", "", "All commands and options, generated from `harness COMMAND --help`.", ""]
     lines += [parser.epilog or "", ""]
-    for name, inner in _actions(parser):
-        lines += [f"## `harness {name}`", "", *_command(f"harness {name}", inner)]
+    for name, inner, meaning in _actions(parser):
+        lines += [f"## `harness {name}`", "", *_command(f"harness {name}", inner, meaning)]
     return "\n".join(lines) + "\n"
 
 
-def _actions(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+def _actions(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser, str]]:
+    """Yield the name, the parser and the one-line help of each command or action."""
     for action in parser._actions:  # noqa: SLF001  (argparse has no public way)
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
-            yield from action.choices.items()
+            meanings = {choice.dest: choice.help or "" for choice in action._choices_actions}  # noqa: SLF001
+            yield from ((name, inner, meanings.get(name, "")) for name, inner in action.choices.items())
 
 
-def _command(name: str, parser: argparse.ArgumentParser) -> list[str]:
+def _command(name: str, parser: argparse.ArgumentParser, meaning: str) -> list[str]:
     usage = parser.format_usage().removeprefix("usage: ").rstrip()
-    lines = [f"{cell(parser.description or '')}", "", "```text", usage, "```", ""]
+    sentence = (parser.description or meaning).removesuffix(".")
+    lines = [f"{cell(sentence[:1].upper() + sentence[1:])}.", "", "```text", usage, "```", ""]
     rows = [
         (", ".join(action.option_strings) or str(action.metavar or action.dest), action)
         for action in parser._actions  # noqa: SLF001
@@ -62,8 +66,8 @@ def _command(name: str, parser: argparse.ArgumentParser) -> list[str]:
             meaning = (action.help or "") % {"default": action.default, "prog": name}
             lines.append(f"| `{title}{value}` | {cell(meaning)} |")
         lines.append("")
-    for inner_name, inner in _actions(parser):
-        lines += [f"### `{name} {inner_name}`", "", *_command(f"{name} {inner_name}", inner)]
+    for inner_name, inner, inner_meaning in _actions(parser):
+        lines += [f"### `{name} {inner_name}`", "", *_command(f"{name} {inner_name}", inner, inner_meaning)]
     return lines
 
 
@@ -81,31 +85,41 @@ def keys() -> str:
     lines = [
         "# Configuration keys",
         "",
-        "Generated from the schema that `harness config schema` prints. [The configuration](../configuration.md)",
-        "explains them, variables, paths and presets.",
+        "All keys of the YAML file, generated from the schema that `harness config schema` prints.",
+        "[The configuration](../configuration.md) explains variables, paths and overrides as well.",
         "",
         "## Top level",
         "",
-        *_keys(schema),
+        *_keys(schema, schema["$defs"]),
     ]
     for name, definition in sorted(schema["$defs"].items()):
         if definition.get("properties"):
-            lines += [f"## {name}", "", cell(definition.get("description", "")), "", *_keys(definition)]
+            lines += [f"## {name}", "", cell(definition.get("description", "")), ""]
+            lines += _keys(definition, schema["$defs"])
     return "\n".join(lines) + "\n"
 
 
-def _keys(schema: dict[str, Any]) -> list[str]:
+def _keys(schema: dict[str, Any], definitions: dict[str, Any]) -> list[str]:
     lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
     for name, value in schema["properties"].items():
         default = "**required**" if name in schema.get("required", ()) else f"`{cell(_default(value))}`"
-        lines.append(f"| `{name}` | {_type(value)} | {default} | {cell(value.get('description', ''))} |")
+        lines.append(f"| `{name}` | {_type(value)} | {default} | {cell(_meaning(value, definitions))} |")
     return [*lines, ""]
+
+
+def _meaning(value: dict[str, Any], definitions: dict[str, Any]) -> str:
+    """Return a key's description, or else the one of the only definition that it refers to."""
+    if "description" in value:
+        return str(value["description"])
+    named = [part["$ref"].rpartition("/")[2] for part in (value, *value.get("anyOf", ())) if "$ref" in part]
+    text = definitions[named[0]].get("description", "") if len(named) == 1 else ""
+    return str(text).partition("\n\n")[0]
 
 
 def _default(value: dict[str, Any]) -> object:
     default = value.get("default")
-    if isinstance(default, (dict, list)) and len(str(default)) > 60:
-        return "see there"
+    if default and isinstance(default, (dict, list)):
+        return "see its keys"
     return "none" if default is None else str(default).lower() if isinstance(default, bool) else default
 
 
@@ -149,7 +163,16 @@ def python() -> str:
     from harness.record import read_record
     from harness.record.schema import RunRecord
 
-    lines = ["# Python interface", "", "Generated from the docstrings.", "", "```python", "import harness", "", ""]
+    lines = [
+        "# Python interface",
+        "",
+        "All public functions and classes, generated from the docstrings.",
+        "",
+        "```python",
+        "import harness",
+        "",
+        "",
+    ]
     lines += ["record = harness.validate(harness.load_config('config.yml'))", "```", ""]
     functions = [("harness.load_config", harness.load_config), ("harness.validate", harness.validate)]
     functions += [("harness.engine.run.Options", Options), ("harness.record.read_record", read_record)]
@@ -157,10 +180,12 @@ def python() -> str:
         lines += _documented(name, thing)
     lines += ["## pytest: the fixture `accuracy`", "", *_docstring(accuracy), ""]
     lines += _documented("harness.record.schema.RunRecord", RunRecord, signature=False)
-    lines += ["The fields of `run.json`:", "", *_keys(RunRecord.model_json_schema())]
-    for name, definition in sorted(RunRecord.model_json_schema()["$defs"].items()):
+    schema = RunRecord.model_json_schema()
+    lines += ["The fields of `run.json`:", "", *_keys(schema, schema["$defs"])]
+    for name, definition in sorted(schema["$defs"].items()):
         if definition.get("properties"):
-            lines += [f"### {name}", "", cell(definition.get("description", "")), "", *_keys(definition)]
+            lines += [f"### {name}", "", cell(definition.get("description", "")), ""]
+            lines += _keys(definition, schema["$defs"])
     lines += ["## A backend of your own", ""]
     lines += _documented("harness.backends.registry.BackendFacts", BackendFacts, level=3)
     lines += _documented("harness.backends.base.Backend", Backend, level=3)

@@ -34,11 +34,12 @@ class BadImages(Strict):
 
     policy: Literal["fail", "wrong", "skip"] = Field(
         "fail",
-        description="fail: list them all, exit 3; wrong: count as wrong for every model; skip: leave out and say so.",
+        description="fail: list all bad images and exit with 3; wrong: count them as wrong for every model; skip: "
+        "leave them out and report it.",
     )
-    max: Annotated[Whole, Field(ge=0)] = Field(0, description="How many are tolerated under `wrong` and `skip`.")
+    max: Annotated[Whole, Field(ge=0)] = Field(0, description="How many bad images `wrong` and `skip` tolerate.")
     max_percent: Annotated[Number, Field(ge=0, le=100)] = Field(
-        1.0, description="Which share of the images is tolerated besides, in percent."
+        1.0, description="Which share of bad images, in percent, `wrong` and `skip` tolerate; both limits apply."
     )
 
     def tolerated(self, images: int) -> int:
@@ -49,34 +50,33 @@ class BadImages(Strict):
 
 
 class Labels(Strict):
-    """Where the labels come from, and whether they are believed whatever speaks against them."""
+    """Where the labels come from, and whether to use them even if they look wrong."""
 
-    source: str = Field("auto", min_length=1, description="auto, or a list, devkit folder or archive to use.")
-    trust: bool = Field(
-        False, description="Evaluate even where the labels look shifted or contradict the built-in ones."
-    )
+    source: str = Field("auto", min_length=1, description="auto, or a list, devkit folder or archive.")
+    trust: bool = Field(False, description="Evaluate even if the labels look shifted or contradict the built-in ones.")
 
 
 class Subset(Strict):
-    """A choice of the images that is the same on every machine and in every form of the set."""
+    """A choice of images that is the same on every machine and in every form of the set."""
 
-    images: Count = Field(description="How many images are evaluated.")
+    images: Count = Field(description="How many images to evaluate.")
     seed: Annotated[Whole, Field(ge=0)] = Field(0, description="Another seed chooses other images.")
-    stratified: bool = Field(False, description="Every class gives as many images as any other, or one less.")
+    stratified: bool = Field(False, description="Choose the same number of images from every class, or one less.")
 
 
 class Dataset(Strict):
     """A labelled image set."""
 
-    path: Location = Field(description="The image set. Its form is recognised from what is there.")
-    form: Form = Field("auto", description="Forces a form of data set (docs/datasets.md).")
+    path: Location = Field(description="The image set. Its form is recognised from its content.")
+    form: Form = Field("auto", description="The form, if it should not be recognised (docs/datasets.md).")
     labels: Annotated[str, Field(min_length=1)] | Labels = Field(
         "auto",
-        description="auto: those that the form carries, a list or devkit next to the images, or the built-in ones of "
-        "ILSVRC2012; or a file or folder to use; or `{source: ..., trust: true}`.",
+        description="auto: labels in the image set itself, a list or devkit next to the images, or the built-in labels "
+        "of ILSVRC2012; or a file or folder; or `{source: ..., trust: true}`.",
     )
     class_names: Location | None = Field(
-        None, description="One class name a line, in the network's order, for a data set with classes of its own."
+        None,
+        description="A file with one class name per line, in the network's order, for a data set with its own classes.",
     )
     background_class: bool = Field(
         True, description="The network's class 0 is background: the network's label is the class index + 1."
@@ -84,9 +84,10 @@ class Dataset(Strict):
     classes: Count = Field(1000, description="Number of classes of the data set, without background.")
     images: Count | None = Field(
         None,
-        description="Size of the whole set; fewer evaluated is a subset. Without it: all listed images.",
+        description="Size of the whole set; if fewer images are evaluated, gates treat them as a subset. Default: all "
+        "listed images.",
     )
-    subset: Subset | None = Field(None, description="Evaluates only a choice of the images.")
+    subset: Subset | None = Field(None, description="Evaluates only some of the images.")
     preprocess: Preprocess = Field(Preprocess(), description="How images become pixels (docs/preprocessing.md).")
     bad_images: BadImages = BadImages()
 
@@ -109,7 +110,7 @@ class Dataset(Strict):
 
     @property
     def labels_trusted(self) -> bool:
-        """Whether the labels are believed whatever speaks against them."""
+        """Whether to use the labels even if they look wrong."""
         return isinstance(self.labels, Labels) and self.labels.trust
 
     @property

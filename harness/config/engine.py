@@ -15,23 +15,24 @@ ResourceName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.\-]*$", max_l
 
 
 class EngineSettings(Strict):
-    """What evaluates the shards. A local engine ignores all but `kind`."""
+    """Where shards are evaluated. The local engine ignores all keys except `kind`."""
 
     kind: EngineKind = Field("local", description="local: this process; ray: workers on a Ray cluster.")
     address: str = Field(
         "auto",
         min_length=1,
-        description="Address of the Ray cluster; auto: the one that runs on this machine, or else one that is started "
-        "for this run.",
+        description="Address of the Ray cluster; auto: $RAY_ADDRESS, or the cluster on this machine, or a new one on "
+        "this machine for this run.",
     )
     workers: Count | None = Field(
-        None, description="How many workers evaluate shards; without it as many as the cluster has room for."
+        None, description="Number of workers that evaluate shards. Default: as many as fit on the cluster."
     )
     resources: dict[ResourceName, Annotated[Number, Field(gt=0)]] = Field(
         default_factory=dict,
-        description="What one worker takes of each Ray resource: `CPU` is its number of cores, and a device has the "
-        "resource of its own name, such as NPU. Each is 1 without it.",
+        description="Amount of each Ray resource that one worker takes, by default 1: `CPU` is its number of cores, "
+        "and a device has the resource of its own name, such as NPU.",
     )
     timeout_seconds: Annotated[Number, Field(gt=0, le=_WEEK)] = Field(
-        1800.0, description="The longest that a worker may take to evaluate one shard, or a cluster to start a worker."
+        1800.0,
+        description="Time limit, in seconds, for a worker to evaluate one shard, or for the cluster to start a worker.",
     )

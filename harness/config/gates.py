@@ -19,7 +19,7 @@ PRECISIONS = ("f16", "bf16", "int8")  # as `yardstick` names them; any other nam
 
 
 class ParityGate(Strict):
-    """Difference from the reference on the first images: the largest one, or against that of a yardstick."""
+    """Difference from the reference on the first images: the largest one, or relative to that of a yardstick."""
 
     images: Count = Field(64, description="How many of the first images are compared.")
     max_abs_diff: Annotated[Number, AfterValidator(_can_fail), Field(ge=0, lt=1)] = Field(
@@ -27,8 +27,8 @@ class ParityGate(Strict):
     )
     yardstick: Annotated[str, Field(min_length=1)] | None = Field(
         None,
-        description="`f16`, `bf16` or `int8`: the error is divided by what rounding to that does to the candidate's "
-        "own network; or the id of another candidate: by that one's error. `max_ratio` is then judged and not "
+        description="`f16`, `bf16` or `int8`: divide the error by that of the candidate's own network rounded to this "
+        "precision; or the id of another candidate: divide by its error. The gate then judges `max_ratio` instead of "
         "`max_abs_diff`.",
     )
     max_ratio: Annotated[Number, Field(gt=0)] = Field(
@@ -37,17 +37,19 @@ class ParityGate(Strict):
 
 
 class TargetGate(Strict):
-    """Accuracy against the published numbers, on the whole set only."""
+    """Accuracy compared with the published numbers, on the whole set only."""
 
-    top1_tolerance_pp: PercentagePoints = 0.10
-    top5_tolerance_pp: PercentagePoints = 0.10
+    top1_tolerance_pp: PercentagePoints = Field(
+        0.10, description="Fails below the published Top-1 minus this; warns above the published Top-1 plus this."
+    )
+    top5_tolerance_pp: PercentagePoints = Field(0.10, description="The same for Top-5.")
 
 
 class DropGate(Strict):
-    """Loss of accuracy against the reference, on the same images."""
+    """Loss of accuracy from the reference, on the same images."""
 
-    top1_max_pp: PercentagePoints = 0.10
-    top5_max_pp: PercentagePoints = 0.10
+    top1_max_pp: PercentagePoints = Field(0.10, description="Largest loss of Top-1 that still passes.")
+    top5_max_pp: PercentagePoints = Field(0.10, description="Largest loss of Top-5 that still passes.")
 
 
 class FlipsGate(Strict):
@@ -57,32 +59,32 @@ class FlipsGate(Strict):
         1.0, description="Largest share of the images, in percent, that may be broken."
     )
     max_real_percent: Annotated[Number, Field(ge=0, lt=100)] | None = Field(
-        None, description="The same for those that are no near-tie of the reference; null: not limited by itself."
+        None, description="The same, for images that are not near-ties of the reference; null: no separate limit."
     )
 
 
 class BaselineGate(Strict):
-    """Loss of accuracy against an accepted run on the same images, by exact counts."""
+    """Loss of accuracy from an accepted run on the same images, by exact counts."""
 
     file: Location = Field(description="The baseline, written by `harness baseline update RUN FILE`.")
-    top1_max_drop_pp: PercentagePoints = 0.10
-    top5_max_drop_pp: PercentagePoints = 0.10
+    top1_max_drop_pp: PercentagePoints = Field(0.10, description="Largest loss of Top-1 that still passes.")
+    top5_max_drop_pp: PercentagePoints = Field(0.10, description="Largest loss of Top-5 that still passes.")
 
 
 class Certify(Strict):
-    """Sequential certification: images in a seeded random order until the drop is proven within or beyond."""
+    """Sequential certification: images in a seeded random order until the drop is proven within or above the limit."""
 
-    top1_max_drop_pp: PercentagePoints = Field(0.10, description="Largest Top-1 drop that is still within.")
+    top1_max_drop_pp: PercentagePoints = Field(0.10, description="Largest Top-1 drop that is still within the limit.")
     confidence: Annotated[Number, Field(gt=0, lt=1)] = Field(
-        0.95, description="At least this share of runs end without a false proof, however often one looks."
+        0.95, description="At least this share of runs end without a false proof, however often the result is checked."
     )
-    seed: Annotated[Whole, Field(ge=0, le=2**63 - 1)] = Field(0, description="Fixes the random order of the images.")
+    seed: Annotated[Whole, Field(ge=0, le=2**63 - 1)] = Field(0, description="Seed of the random order of the images.")
 
 
 class StabilityGate(Strict):
-    """Difference of later answers to the same images from the first ones, whatever else changes."""
+    """Difference of later predictions for the same images from the first ones, in other batches and orders."""
 
-    images: Count = Field(64, description="How many of the first images are asked for again.")
+    images: Count = Field(64, description="How many of the first images are inferred again.")
     max_abs_diff: Annotated[Number, AfterValidator(_can_fail), Field(ge=0, lt=1)] = Field(
         0.0, description="Largest absolute difference of a probability that still passes; 0: equal in every bit."
     )
@@ -105,8 +107,8 @@ class Gates(Strict):
 
 
 class Published(Strict):
-    """The published accuracy, in percent, and the number of images that it was measured on."""
+    """The published accuracy, and the number of images on which it was measured."""
 
-    top1_percent: Percent
-    top5_percent: Percent
-    images: Count | None = Field(None, description="Size of the set that was measured; without it dataset.images.")
+    top1_percent: Percent = Field(description="Published Top-1 accuracy, in percent.")
+    top5_percent: Percent = Field(description="Published Top-5 accuracy, in percent.")
+    images: Count | None = Field(None, description="Size of the set that was measured. Default: `dataset.images`.")

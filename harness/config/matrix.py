@@ -50,14 +50,14 @@ class MatrixModel(_Axis, Model):
 
 
 class MatrixDevice(_Axis):
-    """A device of the matrix, as its name alone or with keys for the candidates on it."""
+    """A device of the matrix: its name, or a mapping with keys for the candidates on it."""
 
     id: ModelId | None = Field(None, description="Its part of the candidates' ids, instead of the device's name.")
     device: Device
 
 
 class MatrixPrecision(_Axis):
-    """A precision of the matrix, as its name alone or with keys for the candidates at it."""
+    """A precision of the matrix: its name, or a mapping with keys for the candidates at it."""
 
     precision: Pinned
 
@@ -68,7 +68,7 @@ OneOrMore = Annotated[
 
 
 class MatrixExclude(Strict):
-    """Combinations to leave out: those that have one of everything that is stated here."""
+    """Combinations to leave out: those that match all the keys given here."""
 
     model: OneOrMore | None = Field(None, description="The id of a model of the matrix, or several.")
     device: OneOrMore | None = Field(None, description="A device of the matrix or its id, or several.")
@@ -88,7 +88,7 @@ def _named(key: str) -> BeforeValidator:
 class Matrix(Strict):
     """Candidates by combination: each model on each device at each precision."""
 
-    models: tuple[MatrixModel, ...] = Field(min_length=1)
+    models: tuple[MatrixModel, ...] = Field(min_length=1, description="The models, without device and precision.")
     devices: tuple[Annotated[MatrixDevice, _named("device")], ...] = Field(
         (MatrixDevice(device="CPU"),), min_length=1, description="Names, or mappings with `device` and more keys."
     )

@@ -32,24 +32,27 @@ ElementType = Literal["f32", "f16", "bf16", "u8", "i8", "i16", "i32"]
 
 
 class Input(Strict):
-    """A model's input contract: what it must be fed."""
+    """A model's input contract: the input that it expects."""
 
     name: str | None = Field(
         None,
         min_length=1,
-        description="Name of the input, with or without `:0`; without it the only one, or the one called `input`.",
+        description="Name of the input, with or without `:0`. Default: the only input, or the one named `input`.",
     )
     color: Literal["RGB", "BGR"] = Field(description="Order of the colour channels that the model expects.")
     mean: Channels = Field(
         0.0, description="Subtracted from each channel before the model, in the model's colour order."
     )
-    scale: Channels = Field(1.0, description="Divides each channel after the mean, in the model's colour order.")
+    scale: Channels = Field(
+        1.0, description="Divides each channel after the mean is subtracted, in the model's colour order."
+    )
     layout: InputLayout | None = Field(
-        None, description="Order of the input's axes; without it as its shape says, and NHWC where that says nothing."
+        None,
+        description="Order of the input's axes. Default: from its shape, and NHWC if the shape does not determine it.",
     )
     element_type: ElementType | None = Field(
         None,
-        description="Type that the values after mean and scale are fed in; without it the type of the model's input.",
+        description="Type of the values after mean and scale. Default: the type of the model's input.",
     )
 
     @property
@@ -76,31 +79,31 @@ class Input(Strict):
 
 
 class Output(Strict):
-    """A model's output contract: which output it is, and what makes probabilities of it."""
+    """A model's output contract: which output to read, and how it becomes probabilities."""
 
     name: str | None = Field(
-        None, min_length=1, description="Name of the output, with or without `:0`; without it the only one."
+        None, min_length=1, description="Name of the output, with or without `:0`. Default: the only output."
     )
     activation: Activation | None = Field(
         None,
-        description="What is applied to the output: none, softmax or sigmoid; auto: softmax where the values of the "
-        "first shard are logits, none where they are probabilities. Without it a candidate has what the reference has, "
-        "and the reference auto.",
+        description="What is applied to the output: none, softmax or sigmoid; auto: softmax if the values of the first "
+        "shard are logits, none if they are probabilities. Default: a candidate uses that of the reference, and the "
+        "reference uses auto.",
     )
     layout: OutputLayout | None = Field(
         None,
-        description="The axis that counts the images, the first (NC) or the last (CN); without it by its length.",
+        description="The axis of the images: the first (NC) or the last (CN). Default: from its length.",
     )
 
 
 class Calibration(Strict):
-    """The images on which INT8 is calibrated; their labels are not needed, and none of them may be evaluated."""
+    """The images for the INT8 calibration. Their labels are not needed, and none of them may be evaluated."""
 
     path: Location | None = Field(
-        None, description="An image set of its own; without it the images that `dataset.subset` did not choose."
+        None, description="Another image set. Default: the images that `dataset.subset` does not choose."
     )
-    form: Form = Field("auto", description="Forces a form of data set (docs/datasets.md).")
-    images: Annotated[Whole, Field(ge=1, le=5000)] = Field(300, description="How many of them are used.")
+    form: Form = Field("auto", description="The form, if it should not be recognised (docs/datasets.md).")
+    images: Annotated[Whole, Field(ge=1, le=5000)] = Field(300, description="How many images are used.")
     seed: Annotated[Whole, Field(ge=0, le=2**63 - 1)] = Field(0, description="Another seed chooses other images.")
 
 
@@ -117,16 +120,16 @@ Target = Annotated[str, AfterValidator(_known_target), WithJsonSchema({"type": "
 
 
 class Conversion(Strict):
-    """How `harness convert` makes a candidate's file from the reference's."""
+    """How `harness convert` creates a candidate's file from the reference's."""
 
     to: Target | None = Field(
         None,
-        description="Format of the file that is written; without it the one of a backend whose files are converted.",
+        description="Format of the file that is written. Default: the format of the candidate's backend.",
     )
     weights: Weights = Field("f32", description="Precision of the weights in the .bin file; int8 needs NNCF.")
     calibration: Calibration = Calibration()
     automatic: bool = Field(
-        False, description="`harness validate` converts by itself if the converted file is missing or stale."
+        False, description="`harness validate` converts automatically if the converted file is missing or stale."
     )
 
 
@@ -154,59 +157,60 @@ CandidateBackend = Annotated[
     AfterValidator(_known_backend("candidate")),
     WithJsonSchema({"type": "string", "enum": built_in("candidate")}),
 ]
-Batch = Annotated[Count | None, Field(description="Images a call, where the model's batch dimension is free.")]
+Batch = Annotated[Count | None, Field(description="Images per call, if the model's batch dimension is free.")]
 IsOptional = Annotated[
     bool,
     Field(
-        description="A missing device, or one that lacks the precision, makes this candidate `unavailable` instead of "
-        "an error."
+        description="If the device is missing or lacks the precision, this candidate is `unavailable` instead of an "
+        "error."
     ),
 ]
 Isolate = Annotated[
     bool | None,
     Field(
-        description="Run in a process of its own, so that a crash costs only this model (default: on other devices "
-        "than the CPU). A model with loops always is, since it may never end."
+        description="Run the model in a separate process, so that a crash affects only this model (default: on devices "
+        "other than the CPU). A model with loops always runs in a separate process, because it may never end."
     ),
 ]
 TimeoutSeconds = Annotated[
     Number,
-    Field(gt=0, le=_WEEK, description="The longest that one shard may take in a process of its own, at most a week."),
+    Field(gt=0, le=_WEEK, description="Time limit for one shard in a separate process, in seconds; at most a week."),
 ]
 AllowOps = Annotated[
     tuple[Annotated[str, Field(min_length=1)], ...],
-    Field(description="Operations that the model's file may have besides those that only compute on tensors."),
+    Field(description="Operations that the model may use in addition to those that only compute on tensors."),
 ]
 Signature = Annotated[
     Annotated[str, Field(min_length=1)] | None,
-    Field(description="The signature to run, where a model has several; without it the only one or `serving_default`."),
+    Field(description="The signature to run, if a model has several. Default: the only one, or `serving_default`."),
 ]
 Scalar = bool | int | FiniteFloat | str
 PropertyName = Annotated[str, Field(min_length=1, max_length=200)]
 Properties = Annotated[
     dict[PropertyName, Scalar | dict[PropertyName, dict[PropertyName, Scalar]]],
     Field(
-        description="Properties of the backend, by its own names (docs/devices.md), laid over what the harness sets; "
-        "they are read back.",
+        description="Properties of the backend under its own names (docs/devices.md). They override what the harness "
+        "sets, and are read back.",
     ),
 ]
 Hints = Annotated[
     Literal["pinned", "device"],
     Field(
-        description="pinned: precision, threads and throughput are asked for; device: nothing is, as where a model is "
-        "shipped without any setting (needs `precision: device_default`)."
+        description="pinned: set precision, threads and throughput; device: set none of them, as for a model that is "
+        "shipped without settings (needs `precision: device_default`)."
     ),
 ]
 GateOverrides = Annotated[
-    Gates | None, Field(description="Overrides of the gates for this candidate: `{parity: null}` turns one off.")
+    Gates | None,
+    Field(description="Overrides the gates for this candidate, key by key: `{parity: null}` turns one off."),
 ]
 ConversionOverrides = Annotated[
-    Conversion | None, Field(description="Overrides of the conversion for this candidate, key by key.")
+    Conversion | None, Field(description="Overrides the conversion for this candidate, key by key.")
 ]
 
 
 class Deployment(Strict):
-    """The row that people ship, beside a candidate: the same at the device's own hints, nothing pinned."""
+    """A second candidate with the settings that are shipped: the device's own hints, nothing pinned."""
 
     gates: GateOverrides = None
 
@@ -214,8 +218,8 @@ class Deployment(Strict):
 Deployed = Annotated[
     bool | Deployment,
     Field(
-        description="Adds the candidate ID-deployment, the same with `hints: device`; its parity gate is off unless "
-        "`{gates: ...}` states one."
+        description="Adds the candidate ID-deployment, the same with `hints: device`. Its parity gate is off unless "
+        "`{gates: ...}` sets one."
     ),
 ]
 OutputName = Annotated[
@@ -228,22 +232,24 @@ Pinned = Annotated[Precision, Field(description="Pinned inference precision; the
 
 
 class Model(Strict):
-    """What reference and candidates have in common."""
+    """The keys that the reference and candidates have in common."""
 
-    id: ModelId
-    backend: CandidateBackend = default_backend("candidate")
-    model: Location = Field(description="The model's file or folder, in a form that its backend runs.")
+    id: ModelId = Field(description="Name of the model in reports; unique.")
+    backend: CandidateBackend = Field(
+        default_backend("candidate"), description="The framework that runs the model (docs/backends.md)."
+    )
+    model: Location = Field(description="The model's file or folder, in a format that its backend reads.")
     input: Input
     output: OutputName | Output = Field(
-        Output(), description="Name of the output, or `{name, activation, layout}`; without it the only output."
+        Output(), description="Name of the output, or `{name, activation, layout}`. Default: the only output."
     )
     background_class: bool | None = Field(
         None,
-        description="Whether this network's class 0 is background; without it as `dataset.background_class` says. "
-        "Where models differ, all are evaluated over the common classes.",
+        description="Whether this network's class 0 is background. Default: `dataset.background_class`. If models "
+        "differ, all are evaluated over the common classes.",
     )
     preprocess: Preprocess | None = Field(
-        None, description="How images become this model's pixels; without it as `dataset.preprocess` says."
+        None, description="How images become this model's pixels. Default: `dataset.preprocess`."
     )
     isolate: Isolate = None
     timeout_seconds: TimeoutSeconds = 300.0
@@ -296,13 +302,15 @@ class Model(Strict):
 class Reference(Model):
     """The original model."""
 
-    id: ModelId = "reference"
-    backend: ReferenceBackend = default_backend("reference")
-    batch: Count = Field(32, description="Images a call; a graph with a fixed batch size keeps its own.")
+    id: ModelId = Field("reference", description="Name of the model in reports; unique.")
+    backend: ReferenceBackend = Field(
+        default_backend("reference"), description="The framework that runs the model (docs/backends.md)."
+    )
+    batch: Count = Field(32, description="Images per call; a graph with a fixed batch size keeps it.")
     recorded: Location | None = Field(
         None,
-        description="A capsule that has this model's answers for the images (docs/capsule.md): they are taken from it, "
-        "and neither the model nor its framework is needed.",
+        description="A capsule with this model's predictions for the images (docs/capsule.md); neither the model nor "
+        "its framework is needed.",
     )
 
 

@@ -52,7 +52,7 @@ Preset = Annotated[str, AfterValidator(_known_preset), _NamesInSchema()]
 
 
 class Preprocess(Strict):
-    """From the encoded image to the network's size. The published protocol is the default.
+    """How an encoded image becomes pixels of the network's size. The default is the published protocol.
 
     Short form: `crop_fraction`, `size`, `interpolation`. Long form: `decoder` and `steps`. Or the name of a `preset`.
     """
@@ -65,13 +65,13 @@ class Preprocess(Strict):
         "bilinear", description="Filter of the resize to `size`."
     )
     exif: Literal["ignore", "apply"] = Field(
-        "ignore", description="The EXIF orientation; the published numbers were measured without it."
+        "ignore", description="Whether to apply the EXIF orientation; the published numbers were measured without it."
     )
     decoder: Library = Field("opencv", description="Library that decodes; with `steps`.")
     steps: tuple[WrittenStep, ...] | None = Field(
-        None, description="Resizes, crops and normalisations in their order, in place of the short form."
+        None, description="Resizes, crops and normalisations in their order, instead of the short form."
     )
-    preset: Preset | None = Field(None, description="A published protocol by its name; `size` may stand next to it.")
+    preset: Preset | None = Field(None, description="Name of a published protocol; can be combined with `size`.")
 
     @field_validator("steps")
     @classmethod

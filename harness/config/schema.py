@@ -64,14 +64,16 @@ AGAINST_REFERENCE = ("parity", "drop", "flips")  # gates that compare with the r
 
 
 class Archive(Strict):
-    """Where `harness fetch` finds the original model."""
+    """The archive from which `harness fetch` downloads the original model."""
 
-    url: str = Field(pattern=r"^https?://")
-    mirrors: tuple[Annotated[str, Field(pattern=r"^https?://")], ...] = ()
+    url: str = Field(pattern=r"^https?://", description="URL of the archive.")
+    mirrors: tuple[Annotated[str, Field(pattern=r"^https?://")], ...] = Field(
+        (), description="Further URLs, tried in order."
+    )
     bytes: Annotated[Whole, Field(ge=1)] = Field(description="Size of the archive in bytes.")
-    sha384: str = Field(pattern=r"^[0-9a-f]{96}$")
-    members: tuple[str, ...] = Field((), description="What to unpack; nothing named: everything.")
-    folder: Location = Field(Path("build"), description="Where to download and unpack to.")
+    sha384: str = Field(pattern=r"^[0-9a-f]{96}$", description="SHA-384 digest of the archive, in hexadecimal.")
+    members: tuple[str, ...] = Field((), description="Files to unpack. Default: all.")
+    folder: Location = Field(Path("build"), description="Folder to download and unpack to.")
 
 
 _Part = TypeVar("_Part", bound=BaseModel)
@@ -98,48 +100,54 @@ def _with_urls(value: Any, urls: Mapping[str, str]) -> Any:
 
 
 class Cache(Strict):
-    """What is kept between runs: probabilities of a model for the same images, and compiled models."""
+    """Data that is kept between runs: probabilities of models, compiled models, and files from URLs."""
 
     folder: Location | None = Field(
-        None, description="Where to keep it; without it $HARNESS_CACHE, or the user's cache folder."
+        None, description="Folder of the cache. Default: $HARNESS_CACHE, or the user's cache folder."
     )
     max_gb: Annotated[Number, Field(gt=0)] = Field(
-        5.0, description="Beyond this size, the least recently used entries are removed."
+        5.0, description="Above this size, the least recently used entries are deleted."
     )
-    reference: bool = Field(True, description="Keep the reference's probabilities: a new candidate costs only itself.")
-    candidates: bool = Field(False, description="Keep the candidates' probabilities too.")
+    reference: bool = Field(
+        True, description="Keep the reference's probabilities, so that a new candidate only costs its own inference."
+    )
+    candidates: bool = Field(False, description="Also keep the probabilities of candidates on the CPU.")
     compiled: bool = Field(True, description="Keep compiled models, for backends that compile.")
     remote_gb: Annotated[Number, Field(gt=0)] = Field(
-        20.0, description="How much is kept on disk of image sets and models that are read from URLs."
+        20.0, description="How much data of image sets and models at URLs is kept on disk."
     )
 
 
 class Config(Strict):
-    """A validation: one image set, a reference or none, any number of candidates, the gates."""
+    """A validation: one image set, a reference (or none), candidates, and gates."""
 
-    version: Annotated[Literal[1], BeforeValidator(not_truth)]
-    name: ModelId
+    version: Annotated[Literal[1], BeforeValidator(not_truth)] = Field(description="Version of this schema.")
+    name: ModelId = Field(description="Name of the validation, and of the folder of its runs.")
     dataset: Dataset
     reference: Reference | None = Field(
-        description="The original model; `null` where there is none: candidates are then judged by published accuracy "
-        "and baselines, and shown next to the first of them."
+        description="The original model; `null` if there is none: published accuracy and baselines then judge the "
+        "candidates, and the comparisons use the first candidate."
     )
-    candidates: tuple[Candidate, ...] = Field((), validate_default=True)
+    candidates: tuple[Candidate, ...] = Field((), validate_default=True, description="The converted models.")
     matrix: Matrix | None = Field(
-        None, description="Candidates by combination, besides those listed: models x devices x precisions."
+        None, description="Candidates by combination, in addition to those listed: models x devices x precisions."
     )
     published: Published | None = None
     gates: Gates = Gates()
-    certify: Certify | None = Field(None, description="Stop as soon as the drop is proven; `--certify PP` sets it.")
+    certify: Certify | None = Field(
+        None, description="Stop as soon as the drop is proven within or above the limit; `--certify PP` sets it."
+    )
     only: Literal["parity"] | None = Field(
-        None, description="Judge this gate alone, on its images, and stop there; `--parity-only` sets it."
+        None, description="Judge only this gate, on its images, then stop; `--parity-only` sets it."
     )
     conversion: Conversion = Conversion()
     archive: Archive | None = None
     cache: Cache = Cache()
     engine: EngineSettings = EngineSettings()
     checksums: Location | None = Field(
-        None, description="A `sha256sum` list, names relative to its folder; a missing or altered file is named."
+        None,
+        description="A list made by `sha256sum`, names relative to its folder; an error names each missing or changed "
+        "file.",
     )
 
     _origin: Origin | None = PrivateAttr(None)

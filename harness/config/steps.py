@@ -102,13 +102,13 @@ class Resize(Strict):
     """Resizes the whole image."""
 
     size: Size | None = Field(None, description="New size: one number for a square, or [height, width].")
-    short_side: Side | None = Field(None, description="New length of the short side; the other one follows.")
-    long_side: Side | None = Field(None, description="New length of the long side; the other one follows.")
+    short_side: Side | None = Field(None, description="New length of the short side; the aspect ratio stays.")
+    long_side: Side | None = Field(None, description="New length of the long side; the aspect ratio stays.")
     interpolation: Filter = Field("bilinear", description="Filter, as the library defines it.")
-    library: Library | None = Field(None, description="Library that resizes; without it the decoder's.")
+    library: Library | None = Field(None, description="Library that resizes. Default: the decoder's.")
     rounding: Literal["floor", "tf_slim"] = Field("floor", description="How the other side's length is rounded.")
     sampling: Literal["centers", "corners"] = Field(
-        "centers", description="Where a pixel lies: at its center, or at its corner (TF-Slim's resize_bilinear)."
+        "centers", description="Sampling point of a pixel: its center, or its corner (TF-Slim's resize_bilinear)."
     )
 
     @model_validator(mode="after")
@@ -135,12 +135,12 @@ class Resize(Strict):
 
 
 class Crop(Strict):
-    """Cuts out the middle of the image."""
+    """Keeps the centre of the image."""
 
     size: Size | None = Field(None, description="Pixels to keep: one number for a square, or [height, width].")
     fraction: Annotated[Number, Field(gt=0, le=1)] | None = Field(None, description="Share of each side to keep.")
     library: Library | None = Field(
-        None, description="Whose rounding: opencv is `floor`, pillow is `half_even`; without it the decoder's."
+        None, description="Whose rounding: opencv is `floor`, pillow is `half_even`. Default: the decoder's."
     )
     rounding: Rounding | None = Field(None, description="Overrides the library's rounding of sizes and offsets.")
 
@@ -157,10 +157,12 @@ class Crop(Strict):
 
 
 class Normalize(Strict):
-    """Mean and scale before another step; a model's own mean and scale stand in its `input`."""
+    """Mean and scale before another step. A model's own mean and scale belong in its `input`."""
 
     mean: Channels = Field(0.0, description="Subtracted from each channel, in the order of `color`.")
-    scale: Channels = Field(1.0, description="Divides each channel after the mean, in the order of `color`.")
+    scale: Channels = Field(
+        1.0, description="Divides each channel after the mean is subtracted, in the order of `color`."
+    )
     color: Literal["RGB", "BGR"] = Field("RGB", description="Order of the colour channels of mean and scale.")
 
     @field_validator("scale")

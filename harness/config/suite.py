@@ -28,11 +28,12 @@ _OF_A_CONFIGURATION = ("dataset", "reference", "candidates", "matrix")
 
 
 class Pixels(Strict):
-    """Decoded images that are shared by runs of the same images with the same preprocessing."""
+    """Decoded images, shared by runs on the same images with the same preprocessing."""
 
-    share: bool = Field(True, description="Decode the images once for all runs that prepare them in the same way.")
+    share: bool = Field(True, description="Decode the images once for all runs with the same preprocessing.")
     max_gb: Annotated[Number, Field(ge=0)] = Field(
-        20.0, description="What they may take on disk while the suite runs; an image of 224 x 224 takes 150 kB."
+        20.0,
+        description="Disk space, in GB, for shared pixels while the suite runs; an image of 224 x 224 takes 150 kB.",
     )
 
 
@@ -40,11 +41,15 @@ class SuiteRun(Strict):
     """One configuration, on its own image set or on some of the suite's."""
 
     config: Location = Field(description="The configuration: a YAML file, or a capsule.")
-    id: ModelId | None = Field(None, description="Name of the run, and of its folder; without it, that of the file.")
-    sets: tuple[ModelId, ...] | None = Field(None, description="Image sets of the suite; without it, its own.")
-    set: dict[str, Any] = Field({}, description="Keys of the configuration, dotted, as after `--set`.")
-    limit: Count | None = Field(None, description="Only the first images, as `--limit`.")
-    certify: PercentagePoints | None = Field(None, description="As `--certify`, in percentage points.")
+    id: ModelId | None = Field(None, description="Name of the run, and of its folder. Default: the name of the file.")
+    sets: tuple[ModelId, ...] | None = Field(
+        None, description="Names of the suite's image sets to use. Default: the configuration's own."
+    )
+    set: dict[str, Any] = Field({}, description="Overrides of the configuration, with dotted keys as for `--set`.")
+    limit: Count | None = Field(None, description="Evaluate only the first images, as with `--limit`.")
+    certify: PercentagePoints | None = Field(
+        None, description="Limit of a certification in percentage points, as with `--certify`."
+    )
 
 
 def _or_a_name(schema: dict[str, Any]) -> None:
@@ -55,13 +60,13 @@ def _or_a_name(schema: dict[str, Any]) -> None:
 class Suite(Strict):
     """A suite: runs, and the image sets that they may share."""
 
-    version: Annotated[Literal[1], BeforeValidator(not_truth)]
-    name: ModelId
+    version: Annotated[Literal[1], BeforeValidator(not_truth)] = Field(description="Version of this schema.")
+    name: ModelId = Field(description="Name of the suite, and of the folder of its runs.")
     sets: dict[ModelId, dict[str, Any]] = Field(
         {}, description="Image sets by name: keys of `dataset` that replace those of a configuration."
     )
     runs: Annotated[tuple[SuiteRun, ...], Field(min_length=1, json_schema_extra=_or_a_name)] = Field(
-        description="What is run: configurations, each a path or a mapping."
+        description="The configurations to run, each a path or a mapping."
     )
     pixels: Pixels = Pixels()
 

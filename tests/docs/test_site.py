@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,18 @@ def test_every_command_and_option_is_there() -> None:
             assert f"| `{argument}" in section, (name, argument)
 
 
+def test_every_command_and_action_has_a_sentence() -> None:
+    parts = re.split(r"^##+ ", site.commands(), flags=re.MULTILINE)[1:]
+    assert len(parts) > 25
+    for part in parts:
+        sentence = part.splitlines()[2]
+        assert re.fullmatch(r"[A-Z].{15,}\.", sentence), part
+
+
 def test_every_key_is_there_with_its_type_and_description() -> None:
     text = site.keys()
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    assert [row[0] for row in rows if len(row[3].strip(" |")) < 10] == []
     schema = Config.model_json_schema()
     for definition in [schema, *schema["$defs"].values()]:
         for key in definition.get("properties", {}):
@@ -53,6 +64,10 @@ def test_a_page_that_is_not_listed_is_put_last() -> None:
     index = "# Home\n\n```{toctree}\na/b\n```\n\n```{toctree}\nc-d\n```\nend\n"
     assert site.with_every_page(index, {"a/b", "c-d", "e"}) == index.replace("c-d\n", "c-d\ne\n")
     assert site.with_every_page(index, {"a/b", "c-d"}) == index
+
+
+def test_a_page_that_a_description_names_is_a_link() -> None:
+    assert site.cell("forms (docs/datasets.md).") == "forms ([datasets.md](../datasets.md))."
 
 
 def test_text_cannot_leave_its_cell() -> None:

@@ -46,115 +46,118 @@ def _finite_number(value: Any) -> float | None:
 class BadImage(_Part):
     """An image that could not be evaluated, and why."""
 
-    id: str
-    reason: str
+    id: str = Field(description="Id of the image.")
+    reason: str = Field(description="Why the image could not be evaluated.")
 
 
 class DatasetPart(_Part):
-    """What was evaluated."""
+    """The evaluated image set."""
 
-    name: str
-    form: str
+    name: str = Field(description="Name of the image set.")
+    form: str = Field(description="The recognised or configured form.")
     images: NonNegativeInt = Field(description="Size of the whole set, as configured or as listed.")
-    listed: NonNegativeInt = Field(description="Images that the list names.")
-    evaluated: NonNegativeInt
-    bad_images: tuple[BadImage, ...] = ()
-    bad_images_policy: Literal["fail", "wrong", "skip"] = "fail"
+    listed: NonNegativeInt = Field(description="Number of listed images.")
+    evaluated: NonNegativeInt = Field(description="Number of evaluated images.")
+    bad_images: tuple[BadImage, ...] = Field((), description="Images that could not be evaluated.")
+    bad_images_policy: Literal["fail", "wrong", "skip"] = Field(
+        "fail", description="The configured `dataset.bad_images.policy`."
+    )
     fingerprint: str = Field(description="sha256 over the evaluated (image id, label) pairs, in order.")
     content_fingerprint: str | None = Field(None, description="sha256 over the bytes of every evaluated image.")
     capsule: str | None = Field(
-        None, description="Of images and reference answers that came in a capsule, what tells it from any other."
+        None, description="Identifier of the capsule that the images and the reference's predictions came from."
     )
 
 
 class Accuracy(_Part):
     """An exact count of correct images."""
 
-    correct: NonNegativeInt
-    total: NonNegativeInt
+    correct: NonNegativeInt = Field(description="Number of correct images.")
+    total: NonNegativeInt = Field(description="Number of counted images.")
     percent: FiniteFloat | None = Field(description="Percent; null where no image was evaluated.")
     ci95_percent: Interval | None = Field(description="Wilson 95 % interval, in percent.")
 
 
 class PrecisionPart(_Part):
-    """Inference precision: what was asked for, and what the compiled model reports."""
+    """Inference precision: the requested one, and the one that the compiled model reports."""
 
-    requested: str
-    effective: str
+    requested: str = Field(description="The configured precision.")
+    effective: str = Field(description="The precision that the compiled model reports.")
 
 
 class PropertyPart(_Part):
-    """A property of the backend: what was asked for, and what was read back; null where the backend does not tell."""
+    """A property of the backend: the requested and the effective value."""
 
-    requested: JsonValue
-    effective: JsonValue = None
+    requested: JsonValue = Field(description="The configured value.")
+    effective: JsonValue = Field(
+        None, description="The value that was read back; null if the backend does not report it."
+    )
 
 
 class Latency(_Part):
     """Latency of a request in milliseconds."""
 
-    median: FiniteFloat
-    percentile95: FiniteFloat
-    requests: NonNegativeInt
+    median: FiniteFloat = Field(description="Median, in milliseconds.")
+    percentile95: FiniteFloat = Field(description="95th percentile, in milliseconds.")
+    requests: NonNegativeInt = Field(description="Number of measured requests.")
 
 
 class Measured(_Part):
-    """A quantity over several rounds: the median, and the rounds that hold the true median with at least 95 %."""
+    """A quantity over several rounds: median and 95 % interval."""
 
-    median: FiniteFloat
-    ci95: Interval
+    median: FiniteFloat = Field(description="Median of the rounds.")
+    ci95: Interval = Field(description="Rounds that contain the true median with at least 95 %.")
 
 
 class SpeedPart(_Part):
-    """Speed measured alone, in turn with other candidates, after the evaluation.
+    """Speed measured after the evaluation: each candidate alone, in turn.
 
-    Throughput with as many requests as the backend keeps in flight; latency of one request at a time, of each round its
-    median and its 95th percentile.
+    Throughput is measured with as many requests as the backend keeps in flight, latency with one request at a time.
     """
 
-    rounds: NonNegativeInt
-    images: NonNegativeInt = Field(description="Images of a round's throughput.")
-    images_per_second: Measured
-    latency_median_ms: Measured
-    latency_percentile95_ms: Measured
+    rounds: NonNegativeInt = Field(description="Number of rounds.")
+    images: NonNegativeInt = Field(description="Number of images per round for the throughput.")
+    images_per_second: Measured = Field(description="Throughput, in images per second.")
+    latency_median_ms: Measured = Field(description="Median latency of a request, in milliseconds.")
+    latency_percentile95_ms: Measured = Field(description="95th percentile of the latency, in milliseconds.")
 
 
 class PreprocessingPart(_Part):
     """How images became a model's pixels."""
 
     libraries: tuple[str, ...] = Field(description="Name and version of each library, the decoder first.")
-    exif: Literal["ignore", "apply"]
-    steps: tuple[dict[str, Any], ...] = Field(description="The steps with nothing left open, each with its `step`.")
+    exif: Literal["ignore", "apply"] = Field(description="Whether the EXIF orientation was applied.")
+    steps: tuple[dict[str, Any], ...] = Field(description="The resolved steps, each with its name in `step`.")
 
 
 class ModelPart(_Part):
-    """A model and what it reached."""
+    """A model and its results."""
 
-    id: str
-    role: Role
-    backend: str
-    device: str
-    device_name: str
-    precision: PrecisionPart
-    model: str
-    model_sha256: str
-    details: dict[str, Any] = Field({}, description="What the backend says of itself: batch, streams, version, ...")
-    top1: Accuracy | None
-    top5: Accuracy | None
-    images_per_second: FiniteFloat | None = Field(description="Images per second of inference; null when cached.")
-    cached: bool = False
+    id: str = Field(description="The model's id.")
+    role: Role = Field(description="Reference or candidate.")
+    backend: str = Field(description="The framework and its version, as far as it was loaded.")
+    device: str = Field(description="The configured device.")
+    device_name: str = Field(description="Full name of the device.")
+    precision: PrecisionPart = Field(description="Requested and effective precision.")
+    model: str = Field(description="The model's path or URL.")
+    model_sha256: str = Field(description="sha256 over the model's files.")
+    details: dict[str, Any] = Field({}, description="What the backend reports: batch, streams, threads and so on.")
+    top1: Accuracy | None = Field(description="Top-1 accuracy; null if the model was not evaluated.")
+    top5: Accuracy | None = Field(description="Top-5 accuracy; null if the model was not evaluated.")
+    images_per_second: FiniteFloat | None = Field(description="Images per second of inference; null if cached.")
+    cached: bool = Field(False, description="Whether all predictions came from the cache.")
     status: Literal["ok", "error", "unavailable"] = Field(
-        "ok", description="`error`: it failed while the others went on; `unavailable`: an optional device is absent."
+        "ok", description="`error`: the model failed; `unavailable`: the device of an optional candidate is absent."
     )
-    error: str | None = None
+    error: str | None = Field(None, description="Why the model was not evaluated.")
     latency_ms: Latency | None = Field(
-        None, description="Of a request, measured during the run while all cores are busy."
+        None, description="Latency of a request, measured during the run while all cores are busy."
     )
-    speed: SpeedPart | None = Field(None, description="Measured alone (`--speed`); null: only during the run.")
+    speed: SpeedPart | None = Field(None, description="Speed measured alone (`--speed`); null if not measured.")
     model_bytes: NonNegativeInt | None = Field(None, description="Size of the model's files.")
-    preprocessing: PreprocessingPart | None = Field(None, description="How images became its pixels.")
+    preprocessing: PreprocessingPart | None = Field(None, description="How images became this model's pixels.")
     properties: dict[str, PropertyPart] = Field({}, description="Properties set on the backend, by name.")
-    hints: str = Field("pinned", description="`device`: the device keeps its own settings, as in production.")
+    hints: str = Field("pinned", description="The configured `hints`: `pinned` or `device`.")
 
     @property
     def rate(self) -> float | None:
@@ -167,66 +170,67 @@ class ModelPart(_Part):
 class Agreement(_Part):
     """Images on which both models give the same Top-1 class."""
 
-    count: NonNegativeInt
-    total: NonNegativeInt
-    percent: FiniteFloat | None
+    count: NonNegativeInt = Field(description="Number of images with the same Top-1 class.")
+    total: NonNegativeInt = Field(description="Number of compared images.")
+    percent: FiniteFloat | None = Field(description="Percent; null if no image was compared.")
 
 
 class Flips(_Part):
-    """Images whose Top-1 correctness differs; `changed_wrong`: both wrong, with another class."""
+    """Images whose Top-1 correctness or class differs."""
 
-    fixed: NonNegativeInt
-    broken: NonNegativeInt
-    changed_wrong: NonNegativeInt
+    fixed: NonNegativeInt = Field(description="Wrong in the reference, correct in the candidate.")
+    broken: NonNegativeInt = Field(description="Correct in the reference, wrong in the candidate.")
+    changed_wrong: NonNegativeInt = Field(description="Wrong in both, with different classes.")
     near_ties: NonNegativeInt | None = Field(
-        None, description="Of the broken ones, near-ties of the reference; null in old records."
+        None, description="How many of the broken images are near-ties of the reference; null in old records."
     )
 
 
 class Drop(_Part):
     """Reference minus candidate, in percentage points; positive is a loss."""
 
-    top1_pp: FiniteFloat | None
-    top5_pp: FiniteFloat | None
+    top1_pp: FiniteFloat | None = Field(description="Drop of Top-1.")
+    top5_pp: FiniteFloat | None = Field(description="Drop of Top-5.")
     top1_ci95_pp: Interval | None = Field(description="Paired 95 % score interval (Tango 1998), in pp.")
-    top5_ci95_pp: Interval | None = None
+    top5_ci95_pp: Interval | None = Field(None, description="The same interval for Top-5.")
     top1_p_value: FiniteFloat | None = Field(description="Exact two-sided McNemar test on the flips.")
 
 
 class ComparisonPart(_Part):
-    """A candidate against the reference on the same images."""
+    """A candidate compared with the reference on the same images."""
 
-    reference: str
-    candidate: str
-    top1_agreement: Agreement
-    flips: Flips
+    reference: str = Field(description="Id of the reference.")
+    candidate: str = Field(description="Id of the candidate.")
+    top1_agreement: Agreement = Field(description="Images with the same Top-1 class.")
+    flips: Flips = Field(description="Images whose Top-1 correctness differs.")
     drop: Drop
     max_abs_diff: FiniteFloat | None = Field(description="Largest absolute difference of any probability.")
     mean_abs_diff: FiniteFloat | None = Field(description="Mean absolute difference over all probabilities.")
-    worst_image: str | None = None
+    worst_image: str | None = Field(None, description="Id of the image with the largest difference.")
 
 
 class PairPart(_Part):
     """Agreement of two candidates with each other."""
 
-    first: str
-    second: str
-    top1_agreement: Agreement
+    first: str = Field(description="Id of a candidate.")
+    second: str = Field(description="Id of the other candidate.")
+    top1_agreement: Agreement = Field(description="Images with the same Top-1 class.")
 
 
 class Figure(_Part):
     """A measured value with its unit and its limit.
 
-    ``name``, ``limit_name``: its keys in the gate's `measured` and `limit`. ``direction``: on which side of the limit a
-    value passes, the limit itself included; None: nothing is judged by it (a count of images, a confidence).
+    A value equal to its limit passes. Some values are not judged, such as a count of images or a confidence.
     """
 
-    name: str
-    value: JsonValue = Field(description="A finite number; null where nothing was measured, or no finite number.")
-    unit: Unit
-    limit: JsonValue = None
-    limit_name: str | None = None
-    direction: Direction | None = None
+    name: str = Field(description="Its key in the gate's `measured`.")
+    value: JsonValue = Field(description="The measured value; null if nothing was measured or the value is not finite.")
+    unit: Unit = Field(description="Unit of value and limit.")
+    limit: JsonValue = Field(None, description="The limit; null if there is none.")
+    limit_name: str | None = Field(None, description="Its key in the gate's `limit`.")
+    direction: Direction | None = Field(
+        None, description="Which side of the limit passes; null if the value is not judged."
+    )
 
     @property
     def is_setting(self) -> bool:
@@ -252,139 +256,136 @@ class Figure(_Part):
 
 
 class GatePart(_Part):
-    """A gate's verdict on one model. The keys of `measured` and `limit` carry their units.
+    """A gate's verdict on one model.
 
-    ``figures``: the same numbers with unit and direction; old records have none, and
-    :func:`harness.record.figures.figures_of` derives them.
+    Old records have no ``figures``; :func:`harness.record.figures.figures_of` derives them.
     """
 
-    gate: str
-    model: str
-    verdict: Verdict
-    measured: dict[str, Any] | None = None
-    limit: dict[str, Any] | None = None
-    figures: tuple[Figure, ...] = ()
-    reason: str
-    warning: str | None = None
+    gate: str = Field(description="Name of the gate.")
+    model: str = Field(description="Id of the judged model.")
+    verdict: Verdict = Field(description="The verdict.")
+    measured: dict[str, Any] | None = Field(None, description="Measured numbers; the keys contain the units.")
+    limit: dict[str, Any] | None = Field(None, description="Limits; the keys contain the units.")
+    figures: tuple[Figure, ...] = Field((), description="The same numbers with unit, limit and direction.")
+    reason: str = Field(description="One sentence that explains the verdict.")
+    warning: str | None = Field(None, description="What to know although the verdict stands.")
 
 
 class MatrixPart(_Part):
-    """All candidates side by side: which may ship, and the best of those. docs/reports.md has the definition."""
+    """All candidates side by side: which may ship, and which of them is the best (docs/reports.md)."""
 
-    order: tuple[str, ...] = Field(description="Every candidate's id: those that may ship first, the best on top.")
-    best: str | None = Field(description="Null where no candidate may ship.")
-    may_ship: tuple[str, ...] = Field(description="Candidates that passed a gate and failed none, in order.")
+    order: tuple[str, ...] = Field(description="Ids of all candidates: those that may ship first, the best one on top.")
+    best: str | None = Field(description="Id of the best candidate; null if none may ship.")
+    may_ship: tuple[str, ...] = Field(description="Ids of the candidates that passed a gate and failed none, in order.")
     reason: str = Field(description="Why this one is the best, or why none may ship.")
 
 
 class Moved(_Part):
-    """An image whose later answer was another one; null: a number that is not finite."""
+    """An image whose prediction changed when it was repeated."""
 
-    image: str
-    max_abs_diff: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)] | None
+    image: str = Field(description="Id of the image.")
+    max_abs_diff: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)] | None = Field(
+        description="Largest difference of a probability; null if a number is not finite."
+    )
 
 
 class StabilityPass(_Part):
-    """The same images with one change: how far the answers are from the first ones.
+    """Predictions for the same images after one change, compared with the first ones."""
 
-    ``change``: `again` | `order` | `batch` | `in_flight` | `later`; ``note``: why it was not tried; ``became``: what
-    the model says of itself otherwise than at first.
-    """
-
-    change: str
+    change: str = Field(description="What changed: `again`, `order`, `batch`, `in_flight` or `later`.")
     max_abs_diff: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)] | None = Field(
-        None, description="Largest difference of a probability; null: not tried, or no finite number."
+        None, description="Largest difference of a probability; null if not tried or not finite."
     )
-    differing: NonNegativeInt = Field(0, description="Images with any difference.")
+    differing: NonNegativeInt = Field(0, description="Number of images with any difference.")
     worst: tuple[Moved, ...] = Field((), description="The images that differ most, the worst first.")
-    note: str | None = None
-    became: tuple[str, ...] = ()
+    note: str | None = Field(None, description="Why this change was not tried.")
+    became: tuple[str, ...] = Field((), description="Changes in what the model reports about itself.")
 
 
 class StabilityPart(_Part):
-    """A candidate asked several times for the same images, loaded anew and alone.
+    """Repeated predictions of a candidate for the same images, loaded again and alone."""
 
-    ``absent``: why it was not asked: only another machine has its device.
-    """
-
-    model: str
-    images: NonNegativeInt
-    passes: tuple[StabilityPass, ...] = ()
-    error: str | None = None
-    absent: str | None = None
+    model: str = Field(description="Id of the candidate.")
+    images: NonNegativeInt = Field(description="Number of repeated images.")
+    passes: tuple[StabilityPass, ...] = Field((), description="One entry per change.")
+    error: str | None = Field(None, description="Why the check failed.")
+    absent: str | None = Field(None, description="Why the check did not run: only another machine has the device.")
 
 
 class InputChange(_Part):
-    """A change of a candidate's input, and how much of it is in the error of its own network without rounding.
+    """A change of a candidate's input, and how much of the candidate's error it explains.
 
-    ``share``: 1 where the change takes the error away, around 0 where it has nothing to do with it; ``uncertainty``:
-    its standard error over the images.
+    The error is that of its own network without rounding.
     """
 
-    change: str
-    share: Annotated[float, Field(allow_inf_nan=False)]
-    uncertainty: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)]
+    change: str = Field(description="The change of the candidate's input.")
+    share: Annotated[float, Field(allow_inf_nan=False)] = Field(
+        description="1 if the change explains the whole error, around 0 if it is unrelated."
+    )
+    uncertainty: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)] = Field(
+        description="Standard error of the share over the images."
+    )
 
 
 class YardstickPart(_Part):
-    """What rounding to a precision does to a candidate's own network, which its gate `parity` is judged by.
+    """The effect of rounding a candidate's own network to a precision, by which the gate `parity` judges.
 
-    ``errors``: of each image that the gate looks at, the mean absolute difference over all probabilities;
-    ``input_changes``: empty where the reference's answers could not be had again, and in old records.
+    ``input_changes`` is empty if the reference could not run again, and in old records.
     """
 
-    model: str
-    yardstick: str
-    errors: tuple[Annotated[NonNegativeFloat, Field(allow_inf_nan=False)], ...] = ()
-    input_changes: tuple[InputChange, ...] = ()
-    error: str | None = Field(None, description="Why there is none.")
+    model: str = Field(description="Id of the candidate.")
+    yardstick: str = Field(description="The precision.")
+    errors: tuple[Annotated[NonNegativeFloat, Field(allow_inf_nan=False)], ...] = Field(
+        (), description="Mean absolute difference of the probabilities, of each image that the gate looks at."
+    )
+    input_changes: tuple[InputChange, ...] = Field((), description="Changes of the input that were tried.")
+    error: str | None = Field(None, description="Why the yardstick could not be measured.")
 
 
 class DiagnosisPart(_Part):
-    """What is likely wrong with a candidate that a gate failed: the cause, or where to look for it.
+    """The likely cause of a candidate's failed gate, or how to find it."""
 
-    ``cause``: an identifier of docs/diagnose.md; null where the quick look did not find one.
-    """
-
-    model: str
-    cause: str | None = None
+    model: str = Field(description="Id of the candidate.")
+    cause: str | None = Field(
+        None, description="Identifier of the cause (docs/diagnose.md); null if the quick search found none."
+    )
     sentence: str = Field(description="What was found, with its evidence and the fix; or the command that finds it.")
-    mend: str | None = Field(None, description="The fix alone; null where the cause is unknown, and in old records.")
+    mend: str | None = Field(None, description="Only the fix; null if the cause is unknown, and in old records.")
 
 
 class RunRecord(_Part):
-    """A run: what was asked, what was found, and the verdict."""
+    """The record of a run: configuration, environment, results and verdict."""
 
-    schema_version: Annotated[int, Field(ge=1)] = SCHEMA_VERSION
-    harness_version: str
-    name: str
-    status: Status
-    exit_code: int
-    error: str | None = None
-    warnings: tuple[str, ...] = ()
-    started_utc: str
-    command: tuple[str, ...] = ()
-    config_file: str | None = None
-    config: dict[str, Any]
-    environment: dict[str, Any]
-    dataset: DatasetPart
-    models: tuple[ModelPart, ...] = ()
-    comparisons: tuple[ComparisonPart, ...] = ()
+    schema_version: Annotated[int, Field(ge=1)] = Field(SCHEMA_VERSION, description="Version of this schema.")
+    harness_version: str = Field(description="Version of the harness.")
+    name: str = Field(description="Name of the validation.")
+    status: Status = Field(description="Whether the run completed.")
+    exit_code: int = Field(description="The verdict of the run.")
+    error: str | None = Field(None, description="Why the run did not complete.")
+    warnings: tuple[str, ...] = Field((), description="Warnings about the whole run.")
+    started_utc: str = Field(description="Start of the run, in UTC.")
+    command: tuple[str, ...] = Field((), description="The command line.")
+    config_file: str | None = Field(None, description="Path of the configuration.")
+    config: dict[str, Any] = Field(description="The configuration with defaults and overrides; secrets as `***`.")
+    environment: dict[str, Any] = Field(description="Versions, processor, threads, git commit.")
+    dataset: DatasetPart = Field(description="The image set.")
+    models: tuple[ModelPart, ...] = Field((), description="The reference and the candidates.")
+    comparisons: tuple[ComparisonPart, ...] = Field((), description="Each candidate compared with the reference.")
     pairwise: tuple[PairPart, ...] = Field((), description="Agreement of the candidates with each other.")
-    gates: tuple[GatePart, ...] = ()
+    gates: tuple[GatePart, ...] = Field((), description="One verdict per gate and model.")
     matrix: MatrixPart | None = Field(
-        None, description="Null in records of runs that did not complete, and in old ones."
+        None, description="The ranking of the candidates; null if the run did not complete, and in old records."
     )
     diagnosis: tuple[DiagnosisPart, ...] = Field(
-        (), description="Of every candidate that a gate failed; empty in old records, and where no diagnosis ran."
+        (), description="One entry per candidate with a failed gate; empty without a diagnosis and in old records."
     )
     stability: tuple[StabilityPart, ...] = Field(
-        (), description="Of every candidate whose gate `stability` is on, what the verdict rests on."
+        (), description="One entry per candidate with the gate `stability`: what its verdict is based on."
     )
     yardsticks: tuple[YardstickPart, ...] = Field(
-        (), description="Of every candidate whose gate `parity` is judged by a precision, what the verdict rests on."
+        (), description="One entry per candidate with a precision as yardstick: what its verdict is based on."
     )
-    timing: dict[str, FiniteFloat | None] = {}
+    timing: dict[str, FiniteFloat | None] = Field({}, description="Durations in seconds, by stage.")
 
     _folder: Path | None = PrivateAttr(None)
 

@@ -26,7 +26,12 @@ ROOT = Path(__file__).parents[1]
 def cell(text: object) -> str:
     """Return a text for a cell of a Markdown table; a page that it names becomes a link."""
     line = " ".join(_markdown(str(text)).split()).replace("|", "\\|")
-    return re.sub(r"\bdocs/([a-z-]+\.md)\b", r"[\1](../\1)", line)
+    return re.sub(r"\bdocs/([a-z-]+\.md)\b", lambda page: f"[{_subject(page[1])}](../{page[1]})", line)
+
+
+def _subject(page: str) -> str:
+    """Return what a page's heading says before a colon."""
+    return (ROOT / "docs" / page).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ").partition(":")[0]
 
 
 def commands() -> str:

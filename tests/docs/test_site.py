@@ -67,7 +67,7 @@ def test_a_page_that_is_not_listed_is_put_last() -> None:
 
 
 def test_a_page_that_a_description_names_is_a_link() -> None:
-    assert site.cell("forms (docs/datasets.md).") == "forms ([datasets.md](../datasets.md))."
+    assert site.cell("forms (docs/datasets.md).") == "forms ([Data sets](../datasets.md))."
 
 
 def test_text_cannot_leave_its_cell() -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import random
-import shutil
 from pathlib import Path
 
-from tests.campaign.kind import PROJECT, Kind, picture, read_all
-from tests.campaign.mutations import mutate_bytes, mutate_json, mutate_text
+from tests.campaign.kind import Kind, picture, read_all
+from tests.campaign.mutations import mutate_bytes, mutate_text
 from tests.dataset.sources import forms
 from tests.dataset.sources.tfrecord_files import payloads, record, write_tfrecord
 
@@ -100,32 +99,6 @@ def _use_class_names(path: Path) -> object:
     return read_class_names(path)
 
 
-def _baseline(folder: Path) -> Path:
-    path = folder / "baseline.json"
-    shutil.copy(PROJECT / "tests" / "judging" / "baseline" / "fixtures" / "baseline-1.json", path)
-    return path
-
-
-def _use_baseline(path: Path) -> object:
-    from harness.judging.baseline.store import read_baseline
-
-    return read_baseline(path)
-
-
-def _accuracy_check(folder: Path) -> Path:
-    from tests.importing.conftest import MINIMAL
-
-    path = folder / "accuracy-check.yml"
-    path.write_text(MINIMAL)
-    return path
-
-
-def _use_accuracy_check(path: Path) -> object:
-    from harness.importing.accuracy_checker import read_accuracy_check
-
-    return read_accuracy_check(path).candidates
-
-
 def _image_of(kind: str) -> Kind:
     def make(folder: Path) -> Path:
         from PIL import Image
@@ -146,20 +119,6 @@ def _image_of(kind: str) -> Kind:
     return Kind(kind, make, mutate_bytes, use)
 
 
-def _contract(folder: Path) -> Path:
-    from harness.conversion.formats.contract_file import contract_file, contract_text
-
-    path = contract_file(folder / "tiny.onnx")
-    path.write_text(contract_text({"color": "RGB", "mean_inside": "127.5", "layout": "NHWC", "file_sha256": "ab" * 32}))
-    return path
-
-
-def _use_contract(path: Path) -> object:
-    from harness.conversion.formats.contract_file import read_contract_file
-
-    return read_contract_file(path.with_name("tiny.onnx"))
-
-
 FORMS: tuple[Kind, ...] = (
     Kind("TFRecord", _tfrecord, mutate_bytes, lambda path: read_all(path, classes=10)),
     Kind("TFRecord, checksums made right", _tfrecord, _mutate_records, lambda path: read_all(path, classes=10)),
@@ -170,8 +129,5 @@ FORMS: tuple[Kind, ...] = (
     Kind("devkit", _devkit, mutate_bytes, _use_devkit),
     Kind("archive of a devkit", _devkit_archive, mutate_bytes, _use_devkit_archive),
     Kind("names of classes", _class_names, mutate_text, _use_class_names),
-    Kind("baseline", _baseline, mutate_json, _use_baseline),
-    Kind("accuracy-check.yml", _accuracy_check, mutate_text, _use_accuracy_check),
-    Kind("contract beside a model", _contract, mutate_json, _use_contract),
     *(_image_of(kind) for kind in ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF")),
 )

@@ -1,7 +1,8 @@
-"""What a kind of the campaign is, and the image that its files hold."""
+"""What a kind of the campaign is, and what several kinds use."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ class Kind:
     """``make`` writes a sound folder and returns the file to be mutated; ``use`` reads it as the harness does.
 
     ``use`` may raise HarnessError; anything else that it raises is a bug. ``needs``: modules without which it says
-    nothing.
+    nothing. ``share``: how many mutations it gets, as a part of those of a quick kind.
     """
 
     name: str
@@ -28,6 +29,21 @@ class Kind:
     mutate: Mutate
     use: Callable[[Path], object]
     needs: tuple[str, ...] = ()
+    share: float = 1.0
+
+
+def command(*arguments: object) -> str:
+    """Run a command as the shell does, but for exceptions, which arrive here; return what it prints to stdout."""
+    from harness import cli
+    from harness.errors import EXIT_BUG, EXIT_INTERRUPTED
+
+    given = [str(argument) for argument in arguments]
+    options = cli.build_parser(given).parse_args(given)
+    options.given = given
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()):
+        code = cli._run(options.run, options)
+    assert 0 <= code < EXIT_BUG or code == EXIT_INTERRUPTED
+    return out.getvalue()
 
 
 def picture(number: int, suffix: str = "JPEG") -> bytes:

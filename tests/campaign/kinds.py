@@ -7,31 +7,14 @@ import shutil
 import tarfile
 from pathlib import Path
 
-import numpy as np
-
 from tests.campaign.capsules import CAPSULES
+from tests.campaign.documents import DOCUMENTS
 from tests.campaign.forms import FORMS
-from tests.campaign.kind import PROJECT, Kind, picture, read_all
+from tests.campaign.kind import Kind, picture, read_all
 from tests.campaign.models import MODELS
-from tests.campaign.mutations import (
-    mutate_bytes,
-    mutate_checked_table,
-    mutate_json,
-    mutate_keyed_rows,
-    mutate_text,
-)
-
-
-def _configuration(folder: Path) -> Path:
-    path = folder / "config.yml"
-    path.write_bytes((PROJECT / "configs" / "devices.yml").read_bytes())
-    return path
-
-
-def _use_configuration(path: Path) -> object:
-    from harness.config import load_config
-
-    return load_config(path)
+from tests.campaign.mutations import mutate_bytes, mutate_text
+from tests.campaign.pages import PAGES
+from tests.campaign.stored import STORED
 
 
 def _images(folder: Path) -> Path:
@@ -120,60 +103,6 @@ def _use_archive(path: Path) -> object:
         assert not outside, f"written outside of the folder: {outside}"
 
 
-def _run_folder(folder: Path) -> Path:
-    """Return a copy of the run that ``prepare`` made beside the campaign's folders."""
-    shutil.copytree(folder.parent / "a run", folder / "run")
-    return folder / "run" / "run.json"
-
-
-def _predictions(folder: Path) -> Path:
-    return _run_folder(folder).with_name("predictions.parquet")
-
-
-def _use_run(path: Path) -> object:
-    from harness.judging.recount import read_sound_record
-
-    return read_sound_record(path.parent)
-
-
-def _shard_table(folder: Path) -> Path:
-    return next(_run_folder(folder).parent.glob("shards/*.table"))
-
-
-def _use_shard_table(path: Path) -> object:
-    from harness.disk.checked_table import read_table
-    from harness.record.shard_table import ShardTable, merge_outcomes
-
-    table = read_table(path)
-    if table is None:
-        return None
-    try:
-        shard = ShardTable.from_arrow(table)
-    except ValueError:
-        return None
-    return [merge_outcomes([shard], model) for model in shard.outcomes]
-
-
-def _cache_entry(folder: Path) -> Path:
-    from harness.backends.base import Loaded
-    from harness.engine.cache import ProbabilityCache
-
-    cache = ProbabilityCache(folder, {"k": 1})
-    numbers = np.random.default_rng(0).random((4, 5), np.float32)
-    cache.put(_DIGESTS, numbers, Loaded("tensorflow 2", "CPU", "a CPU", "f32", "ab" * 32, {"batch": 32}))
-    return next(folder.glob("*/*.rows"))
-
-
-_DIGESTS = tuple(bytes([number]) * 32 for number in range(4))
-
-
-def _use_cache_entry(path: Path) -> object:
-    from harness.engine.cache import ProbabilityCache
-
-    entry = ProbabilityCache(path.parent.parent, {"k": 1}).get(_DIGESTS, 5)
-    return entry and (entry.probabilities.sum(), entry.known.all(), entry.loaded.to_json())
-
-
 def _ir(folder: Path) -> Path:
     for suffix in (".xml", ".bin"):
         shutil.copy(folder.parent / f"tiny{suffix}", folder / f"tiny{suffix}")
@@ -214,12 +143,10 @@ def _use_onnx(path: Path) -> object:
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind("configuration", _configuration, mutate_text, _use_configuration),
+    *DOCUMENTS,
     Kind("list", _list, mutate_text, _use_list),
-    Kind("record", _run_folder, mutate_json, _use_run),
-    Kind("per-image table", _predictions, mutate_bytes, _use_run),
-    Kind("shard table, checksum made right", _shard_table, mutate_checked_table, _use_shard_table),
-    Kind("cache entry, checksum made right", _cache_entry, mutate_keyed_rows, _use_cache_entry),
+    *PAGES,
+    *STORED,
     Kind("tar", _tar, mutate_bytes, _use_tar),
     Kind("WebDataset", _webdataset, mutate_bytes, _use_webdataset),
     Kind("Parquet", _parquet, mutate_bytes, _use_parquet),

@@ -114,11 +114,12 @@ def mutate_json(data: bytes, rng: random.Random) -> bytes:
         return mutate_text(data, rng)
     plain = json.loads(data)
     for _ in range(rng.randint(1, 3)):
-        _replace_somewhere(plain, rng)
+        replace_values(plain, rng)
     return json.dumps(plain).encode()
 
 
-def _replace_somewhere(part: object, rng: random.Random) -> None:
+def replace_values(part: object, rng: random.Random) -> None:
+    """Replace a value in plain data by another of any type, or remove it."""
     for _ in range(rng.randint(1, 6)):
         keys: list[object] = (
             list(part) if isinstance(part, dict) else list(range(len(part))) if isinstance(part, list) else []

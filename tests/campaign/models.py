@@ -182,7 +182,7 @@ _VALUES = ".data-00000-of-00001"
 
 
 def _tensorflow(name: str, make: Callable[[Path], Path], mutate: Mutate, use: Callable[[Path], object]) -> Kind:
-    return Kind(name, make, mutate, use, _TF, share=0.2)
+    return Kind(name, make, mutate, use, _TF, share=0.03)
 
 
 _LITERT = ("tensorflow", "ai_edge_litert")
@@ -214,8 +214,8 @@ MODELS: tuple[Kind, ...] = (
     _tensorflow("checkpoint, its graph", _checkpoint(".meta"), mutate_message, _use_checkpoint),
     _tensorflow("checkpoint, its index", _checkpoint(".index"), mutate_index, _use_checkpoint),
     _tensorflow("checkpoint, its values", _checkpoint(_VALUES), mutate_bytes, _use_checkpoint),
-    Kind("Keras, .keras", _keras("net.keras"), mutate_zip, _used_by("keras"), ("keras", "tensorflow"), 0.2),
-    Kind("Keras, .h5", _keras("net.h5"), mutate_hdf5, _used_by("keras"), ("keras", "tensorflow"), 0.2),
+    Kind("Keras, .keras", _keras("net.keras"), mutate_zip, _used_by("keras"), ("keras", "tensorflow"), 0.03),
+    Kind("Keras, .h5", _keras("net.h5"), mutate_hdf5, _used_by("keras"), ("keras", "tensorflow"), 0.03),
     Kind("TorchScript", _torch("scripted"), mutate_zip, _used_by("torch", inside=True), ("torch",), 0.4),
     Kind("program of torch.export", _torch("free"), mutate_zip, _used_by("torch", inside=True), ("torch",), 0.2),
 )

@@ -50,7 +50,7 @@ def _compare(path: Path) -> object:
 def _compare_boards(path: Path) -> object:
     others = [path.parents[1] / name for name in ("other", "third")]
     shutil.copytree(others[0], others[1], dirs_exist_ok=True)
-    return command("compare", *others, path.parent)
+    return command("compare", "--all", *others, path.parent)
 
 
 def _index(path: Path) -> object:
@@ -146,17 +146,17 @@ def _use_class_names(path: Path) -> object:
 PAGES: tuple[Kind, ...] = (
     Kind("record", _run, mutate_json, _use_run),
     Kind("per-image table", _predictions, mutate_bytes, _use_run),
-    Kind("record, rendered", _run, mutate_json, _render, share=0.3),
-    Kind("record without its table, rendered", _alone, mutate_json, _render_alone, share=0.3),
-    Kind("per-image table, rendered", _predictions, mutate_bytes, _render, share=0.3),
+    Kind("record, rendered", _run, mutate_json, _render, share=0.1),
+    Kind("record without its table, rendered", _alone, mutate_json, _render_alone, share=0.2),
+    Kind("per-image table, rendered", _predictions, mutate_bytes, _render, share=0.2),
     Kind("record, compared", _run, mutate_json, _compare, share=0.5),
     Kind("record among three", _run, mutate_json, _compare_boards, share=0.3),
-    Kind("record in an index", _alone, mutate_json, _index, share=0.3),
+    Kind("record in an index", _alone, mutate_json, _index, share=0.03),
     Kind("record for a baseline", _alone, mutate_json, _update, share=0.5),
     Kind("record for a tracker", _alone, mutate_json, _track, share=0.5),
     Kind("record for GitHub", _alone, mutate_json, _summary, share=0.5),
     Kind("baseline of today", _baseline, mutate_json, _use_baseline, share=0.5),
     Kind("baseline", _old_baseline, mutate_json, _use_old_baseline),
     Kind("record of a suite", _suite_record, mutate_json, _use_suite_record, share=0.5),
-    Kind("names of classes for a report", _class_names, mutate_text, _use_class_names, share=0.3),
+    Kind("names of classes for a report", _class_names, mutate_text, _use_class_names, share=0.2),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from tests.campaign.kind import Kind
 from tests.campaign.mutations import mutate_bytes, mutate_checked_table, mutate_json, mutate_keyed_rows
 
+_IDENTITY = {"config": {"a": 1}, "models": {"ir": "ab" * 32}, "harness": "1"}
 DIGESTS = tuple(bytes([number]) * 32 for number in range(4))
 
 
@@ -117,14 +119,16 @@ def _use_shard_table(path: Path) -> object:
 
 
 def _identity(folder: Path) -> Path:
-    return _run_folder(folder) / "shards" / "identity.json"
+    path = _run_folder(folder) / "shards" / "identity.json"
+    path.write_text(json.dumps(_IDENTITY))
+    return path
 
 
 def _use_identity(path: Path) -> object:
     from harness.engine.run_folder import RunFolder
 
     with RunFolder(path.parents[1]) as opened:
-        opened.identify({"config": {"a": 1}, "models": [], "harness": "1"})
+        opened.identify(_IDENTITY)
         return opened.load(0, range(40))
 
 

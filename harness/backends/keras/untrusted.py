@@ -161,7 +161,7 @@ def _classes(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _require_known(item: Mapping[str, Any], path: Path) -> None:
     name, module, registered, own = (item.get(key) for key in ("class_name", "module", "registered_name", "config"))
-    if not isinstance(name, str) or not isinstance(module or "", str):
+    if not isinstance(name, str) or not isinstance(module, str | None):
         raise ModelError(f"{path}: refused, a class has no name; {_SAVE_AGAIN}")
     named = own.get("name") if isinstance(own, dict) else None
     what = f"'{named}' ({name})" if isinstance(named, str) else f"'{name}'"

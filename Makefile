@@ -82,6 +82,7 @@ init-table: $(READY)
 	  --labels ../shared/imagenet/val.txt --into docs/init.md $(ARGS)
 
 # Mutations of everything that is read, and runs killed at random moments: docs/reliability.md. About half an hour.
+# ARGS='--keep FILE' goes on where it was stopped; ARGS='--kind SavedModel --seed 5' tries others of one kind.
 campaign: $(READY)
 	$(BIN)/python -m tests.campaign.run $(ARGS)
 	$(BIN)/python -m tests.campaign.kills

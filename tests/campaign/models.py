@@ -169,7 +169,7 @@ def _use_onnx_beside(backend: str) -> Callable[[Path], object]:
 
 
 def _use_saved(path: Path) -> object:
-    folder = path.parent if path.name == "saved_model.pb" else path.parents[1]
+    folder = path.parents[1] if path.parent.name == "variables" else path.parent
     return run_model("saved_model", folder, inside=True)
 
 
@@ -182,7 +182,7 @@ _VALUES = ".data-00000-of-00001"
 
 
 def _tensorflow(name: str, make: Callable[[Path], Path], mutate: Mutate, use: Callable[[Path], object]) -> Kind:
-    return Kind(name, make, mutate, use, _TF, share=0.03)
+    return Kind(name, make, mutate, use, _TF, share=0.1)
 
 
 _LITERT = ("tensorflow", "ai_edge_litert")

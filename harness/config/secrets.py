@@ -19,12 +19,33 @@ _SHORTEST = 4  # characters: what is shorter stands in half of all words, and pr
 _OPAQUE = 16  # characters from which a parameter of a URL counts as a secret, whatever its name
 _WORDS = re.compile(
     "TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PASS|PW|PAT|KEY|APIKEY|CREDENTIAL|CRED|AUTH|AUTHORIZATION|BEARER|SIG|"
-    "SIGNATURE|COOKIE|SESSION|SAS"
+    "SIGNATURE|COOKIE|SESSION|SAS|JWT|DSN|WEBHOOK|CSRF|XSRF|OTP|PWD|CONNECTIONSTRING"
 )
-_ENDS = ("TOKEN", "SECRET", "PASSWORD", "APIKEY", "ACCESSKEY", "PRIVATEKEY", "SECRETKEY", "CREDENTIAL", "SIGNATURE")
+_FOLDERS = ("PWD", "OLDPWD")  # of every shell
+_ENDS = (
+    "PWD",
+    "DEPLOYKEY",
+    "SSHKEY",
+    "AUTHKEY",
+    "TOKEN",
+    "SECRET",
+    "PASSWORD",
+    "APIKEY",
+    "ACCESSKEY",
+    "PRIVATEKEY",
+    "SECRETKEY",
+    "CREDENTIAL",
+    "SIGNATURE",
+)
+# Or with one slash, as a path has it that was made of a URL.
+_SCHEME = (
+    r"[A-Za-z][A-Za-z0-9+.\-]*://|(?<![A-Za-z])(?i:https?|s3|gs|gcs|s?ftp|hdfs|hf|az|abfs|adl|file|github|git|ssh):/"
+)
 _URL = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*://)(?P<user>[^\s/?#\"'<>`]*@)?(?P<path>[^\s?#\"'<>`]*)(?P<query>\?[^\s#\"'<>`]*)?(?P<fragment>#[^\s\"'<>`=]+=[^\s\"'<>`]*)?"
+    rf"(?P<scheme>{_SCHEME})"
+    r"(?P<user>[^\s/?#\"'<>`]*@)?(?P<path>[^\s?#\"'<>`]*)(?P<query>\?[^\s#\"'<>`]*)?(?P<fragment>#[^\s\"'<>`=]+=[^\s\"'<>`]*)?"
 )
+_PARAMETER = re.compile(r";([^;/=]+)=([^;/]+)")  # within a part of a path
 _known: set[str] = set()
 
 T = TypeVar("T")
@@ -32,7 +53,10 @@ T = TypeVar("T")
 
 def named_like_a_secret(name: str) -> bool:
     """Tell whether a variable, key or parameter of this name holds a secret."""
-    words = [spelt for word in re.split(r"[^A-Z]+", name.upper()) for spelt in (word, word.removesuffix("S"))]
+    if name.upper() in _FOLDERS:
+        return False
+    whole = name.upper().replace("CONNECTION_STRING", "CONNECTIONSTRING")
+    words = [spelt for word in re.split(r"[^A-Z]+", whole) for spelt in (word, word.removesuffix("S"))]
     return any(_WORDS.fullmatch(word) or word.endswith(_ENDS) for word in words)
 
 
@@ -54,6 +78,10 @@ def remember_urls(text: str) -> None:
         for part in (password, *whole):
             remember(part)
             remember(unquote(part))
+        for name, value in _PARAMETER.findall(url["path"]):
+            if named_like_a_secret(name):
+                remember(value)
+        remember(f"{user}%40" if user else "")  # as libraries quote it
         for name, value in parse_qsl(f"{query}&{fragment}", keep_blank_values=True):
             if named_like_a_secret(name) or len(value) >= _OPAQUE:
                 remember(value)
@@ -63,7 +91,7 @@ def redact(text: str) -> str:
     """Return a text with every secret in it written as ``***``."""
     for value in sorted(_known, key=len, reverse=True):
         text = text.replace(value, SHOWN)
-    return _URL.sub(_without_secrets, text) if "://" in text else text
+    return _URL.sub(_without_secrets, text) if ":/" in text else text
 
 
 def redact_all(value: T) -> T:

@@ -20,6 +20,8 @@ LARGEST_PIXELS = 100_000_000  # 300 MB once decoded; ImageNet's largest validati
 MOST_SCANS = 64
 MOST_SCANNED_PIXELS = 1_500_000_000
 
+_SLACK = 1 << 16  # bytes: end marks, padding
+
 NO_IMAGE = "not an image that can be decoded"
 _UNKNOWN = f"{NO_IMAGE} (JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF)"
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -65,6 +67,26 @@ def read_header(data: bytes) -> Header:
             _check_size(header)
             return header
     raise HeaderError(_UNKNOWN)
+
+
+def without_names(data: bytes) -> bytes:
+    """Return a PNG without the chunks whose names libpng repeats in warnings on stderr, as they stand in the file.
+
+    They hold a colour profile, palettes to choose from and scales, of which no pixel depends. ``data``: of an image of
+    any format, whose header was read.
+    """
+    if not data.startswith(_PNG) or not any(kind in data for kind in _NAMED):
+        return data
+    kept, place = [data[:8]], 8
+    while place < len(data):
+        (length,) = struct.unpack_from(">I", data, place)
+        end = place + 12 + length
+        if data[place + 4 : place + 8] not in _NAMED:
+            kept.append(data[place:end])
+        if data[place + 4 : place + 8] == b"IEND":
+            break
+        place = end
+    return b"".join(kept)
 
 
 def _check_size(header: Header) -> None:
@@ -120,6 +142,7 @@ def _check_scans(scans: int, size: tuple[int, int]) -> None:
         )
 
 
+_NAMED = (b"iCCP", b"sPLT", b"pCAL", b"sCAL")
 _PNG_MODES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey+alpha", 6: "RGB+alpha"}
 
 
@@ -189,6 +212,9 @@ def _bmp(data: bytes) -> Header:
         raise HeaderError(f"{NO_IMAGE}: an unknown BMP")
     header = Header("BMP", width, abs(height), "palette" if bits <= 8 else "RGB+alpha" if bits == 32 else "RGB")
     _check_size(header)
+    pixels = width * abs(height)
+    if compression in (1, 2) and len(data) - offset > 4 * (pixels + abs(height)) + _SLACK:
+        raise HeaderError("damaged: the BMP has far more run-length codes than pixels")
     if compression in (0, 3) and len(data) < offset + (width * bits + 31) // 32 * 4 * abs(height):
         raise HeaderError("cut off: the BMP has fewer bytes than pixels")
     return header
@@ -247,7 +273,7 @@ def _avif(data: bytes) -> Header:
 
     A file may hold several sizes, and which one is decoded depends on references between its items.
     """
-    place, found, pixels = 0, b"", False
+    place, boxes, pixels = 0, list[bytes](), False
     while place < len(data):
         size, kind = struct.unpack_from(">I4s", data, place)
         if size == 1:
@@ -256,8 +282,10 @@ def _avif(data: bytes) -> Header:
         if size < 8 or place + size > len(data):
             raise HeaderError("cut off: the AVIF has fewer bytes than its header says")
         pixels |= kind == b"mdat"
-        found += b"" if kind == b"mdat" else data[place : place + size]
+        if kind not in (b"mdat", b"free", b"skip"):
+            boxes.append(data[place : place + size])
         place += size
+    found = b"".join(boxes)
     sizes = [struct.unpack_from(">II", found, match.end() + 4) for match in re.finditer(b"ispe", found)]
     if not sizes or not (pixels or b"idat" in found):
         raise HeaderError(f"{NO_IMAGE}: an AVIF without size or pixels")

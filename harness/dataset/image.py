@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.dataset.header import NO_IMAGE, HeaderError, read_header
+from harness.dataset.header import LARGEST_PIXELS, NO_IMAGE, HeaderError, read_header, without_names
 from harness.errors import HarnessError
 
 Image = NDArray[np.uint8]
@@ -49,7 +49,7 @@ def decode(data: bytes, *, exif: bool = False) -> Image:
     cv2 = opencv()
     flags = cv2.IMREAD_COLOR if exif else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        image = cv2.imdecode(np.frombuffer(without_names(data), np.uint8), flags)
     except cv2.error as error:
         raise BadImageError(f"unreadable: {error.err}") from None
     if image is None:
@@ -66,6 +66,7 @@ def decode_with_pillow(data: bytes, *, exif: bool = False) -> Image:
     from PIL import Image as pillow  # noqa: N813  (a module, and no class of ours)
     from PIL import ImageOps
 
+    pillow.MAX_IMAGE_PIXELS = LARGEST_PIXELS  # above it, Pillow warns on stderr; twice as many are an error to it
     try:
         with pillow.open(io.BytesIO(data)) as opened:
             turned = ImageOps.exif_transpose(opened) if exif else opened

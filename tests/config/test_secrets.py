@@ -52,6 +52,14 @@ def _fresh() -> Iterator[None]:
             "HTTP_AUTH",
             "authorization",
             "X-Amz-Signature",
+            "DB_PWD",
+            "USERPWD",
+            "SESSION_JWT",
+            "SENTRY_DSN",
+            "SLACK_WEBHOOK",
+            "X_CSRF",
+            "DEPLOYKEY",
+            "AZURE_STORAGE_CONNECTION_STRING",
             "sig",
         ),
     ],
@@ -75,6 +83,10 @@ def test_names_of_what_is_none(name: str) -> None:
         ("see https://h/a?token=1&x=2#f, then", "see https://h/a?***#f, then"),
         ("see https://h/a#access_token=1&x=2 then", "see https://h/a#*** then"),
         ("https://json-schema.org/draft/2020-12/schema#", "https://json-schema.org/draft/2020-12/schema#"),
+        ("/w/https:/token@host/a: no such file", "/w/https:/***@host/a: no such file"),
+        ("HTTPS:/Token@host/a?k=v", "HTTPS:/***@host/a?***"),
+        ("c.yml:7: s3:/key:secret@bucket/val", "c.yml:7: s3:/***@bucket/val"),
+        ("C:/Users/me@home and key:/a@b", "C:/Users/me@home and key:/a@b"),
         ("'s3://h/a?x' and ftp://u@h", "'s3://h/a?***' and ftp://***@h"),
         ("https://h/a", "https://h/a"),
         ("a@b.c: what? /x?y", "a@b.c: what? /x?y"),
@@ -104,6 +116,17 @@ def test_the_parts_of_a_url_that_libraries_repeat() -> None:
     remember_urls("get https://me:pass%20word@h/a?X-Amz-Signature=abcdef&v=1&long=0123456789abcdef")
     told = redact("url: /a?X-Amz-Signature=abcdef&v=1&long=0123456789abcdef; abcdef; 0123456789abcdef; pass word; v1")
     assert told == "url: /a?***; ***; ***; ***; v1"
+
+
+def test_a_user_without_password_in_the_spelling_of_libraries() -> None:
+    remember_urls("https://tok12345@host/val")
+    assert redact("Cannot connect to host tok12345%40host:443") == "Cannot connect to host ***host:443"
+    assert redact("a tok12345 elsewhere") == "a tok12345 elsewhere"  # a user's name may be any word
+
+
+def test_parameters_within_a_path() -> None:
+    remember_urls("https://host/val;token=semi1234;v=12345/a")
+    assert redact("https://host/val;token=semi1234;v=12345/a") == "https://host/val;token=***;v=12345/a"
 
 
 def test_plain_values() -> None:

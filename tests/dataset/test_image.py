@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
+import zlib
 from typing import Any
 
 import cv2
@@ -285,3 +288,30 @@ def test_prepare_is_decode_crop_and_resize_in_this_order() -> None:
 
 def test_the_decoder_is_named_with_its_version() -> None:
     assert decoder_version() == f"opencv {cv2.__version__}"
+
+
+NAME = b"a\n::error::in a profile\x1b[31m"
+
+
+@pytest.mark.parametrize("kind", ["iCCP", "sPLT", "pCAL", "sCAL", "tEXt", "zTXt", "iTXt", "eXIf", "caBX"])
+def test_no_name_inside_a_png_reaches_the_terminal(kind: str) -> None:
+    """libpng writes warnings to stderr by itself, and some repeat names from the file."""
+    from harness.dataset.header import without_names
+
+    sink = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 5, 3), dtype=np.uint8)
+    Pillow.fromarray(pixels).save(sink, "PNG")
+    plain = sink.getvalue()
+    noise = np.random.default_rng(1).bytes(5000)  # of a profile: too short by its own count
+    content = NAME + (b"\0\0" + zlib.compress(bytes(132) + noise) if kind == "iCCP" else b"\0\x09" + NAME)
+    chunk = len(content).to_bytes(4, "big") + kind.encode() + content
+    data = plain[:33] + chunk + zlib.crc32(chunk[4:]).to_bytes(4, "big") + plain[33:]
+    code = (
+        "import sys; from harness.dataset.image import decode; sys.stdout.buffer.write(decode(sys.stdin.buffer.read()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], input=data, capture_output=True, check=True)
+    assert b"::error" not in done.stderr
+    assert b"\x1b" not in done.stderr
+    assert done.stdout == pixels[:, :, ::-1].tobytes()
+    assert without_names(plain) is plain
+    assert (without_names(data) == plain) is (kind in ("iCCP", "sPLT", "pCAL", "sCAL"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import time
 
 import numpy as np
@@ -48,3 +49,33 @@ def test_the_marker_of_a_scan_inside_a_comment_is_no_scan() -> None:
     comment = b"\xff\xda" * 1000
     data = data[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + data[2:]
     assert read_header(data).width == 64
+
+
+def test_an_avif_of_many_boxes_is_read_in_one_pass() -> None:
+    """Each box costs the same, however many were before: 16 times as many cost nothing like 256 times as much."""
+
+    def boxes(count: int) -> float:
+        whole = data + (b"\0\0\0\x08free" + b"\0\0\0\x10abcd" + bytes(8)) * count
+        start = time.thread_time()
+        assert read_header(whole).width == 8
+        return time.thread_time() - start
+
+    sink = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(sink, "AVIF")
+    data = sink.getvalue()
+    boxes(1000)
+    assert boxes(160_000) < 60 * max(boxes(10_000), 0.002)
+
+
+def run_lengths(width: int, height: int, codes: bytes) -> bytes:
+    head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(codes), 0, 0, 256, 0)
+    place = 14 + len(head) + 1024
+    return b"BM" + struct.pack("<IHHI", place + len(codes), 0, 0, place) + head + bytes(1024) + codes
+
+
+def test_a_bmp_with_far_more_run_length_codes_than_pixels_is_refused() -> None:
+    right = (b"\x01\x07" * 64 + b"\0\0") * 64 + b"\0\1"  # each pixel alone, the most that a writer needs
+    assert decode(run_lengths(64, 64, right)).shape == (64, 64, 3)
+    assert decode(run_lengths(64, 64, right + bytes(1 << 16))).shape == (64, 64, 3)
+    with pytest.raises(HeaderError, match="damaged: the BMP has far more run-length codes than pixels"):
+        read_header(run_lengths(64, 64, b"\0\0" * 50_000 + b"\0\1"))

@@ -18,7 +18,7 @@ def fed_on(nodes: Iterable[Any]) -> set[str]:
 
 
 def parsed(message: M, path: str | Path, fault: str) -> M:
-    """Fill a protocol buffer's message from a file; return it.
+    """Fill a protocol buffer's message from a file; return it, and without colocations where it is a graph.
 
     ``fault``: what is said of a file that holds none, or is cut off. Raises ModelError.
     """
@@ -30,7 +30,20 @@ def parsed(message: M, path: str | Path, fault: str) -> M:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
     except DecodeError:
         raise ModelError(f"{path}: {fault}") from None
+    _drop_colocations(getattr(message, "graph_def", message))
     return message
+
+
+def _drop_colocations(graph_def: Any) -> None:
+    """Take from the operations of a graph beside which others they should run: that other may not be there any more."""
+    functions = [node for function in _part(_part(graph_def, "library"), "function") for node in function.node_def]
+    for node in [*_part(graph_def, "node"), *functions]:
+        if "_class" in node.attr:
+            del node.attr["_class"]
+
+
+def _part(message: Any, name: str) -> Any:
+    return getattr(message, name, ())
 
 
 def parsed_graph(tf: Any, path: str | Path) -> Any:

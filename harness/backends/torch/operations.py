@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.backends.dependence import batch_statistics, random_operation
+from harness.backends.torch.untrusted import REACHES_OUTSIDE, outside
 
 _RANDOM = re.compile(
     r"(rand|randn|randint|randperm|bernoulli|normal|multinomial|uniform|exponential|poisson|cauchy|geometric|log_normal"
@@ -38,6 +39,8 @@ def refuse_operations(torch: Any, kind: str, source: Any, model: object) -> None
     the operator.
     """
     for call in _of_program(source) if kind == "program" else _of_script(torch, source):
+        if call.operator in REACHES_OUTSIDE:
+            raise outside(model, call.operator)
         shown = f"aten::{call.operator}"
         trains = any(call.values.get(name) is True for name in _SWITCHES)
         rates = [call.values[name] for name in _RATES if isinstance(call.values.get(name), (int, float))]
@@ -70,6 +73,8 @@ def _of_script(torch: Any, module: Any) -> Iterator[Call]:
         node = waiting.pop()
         waiting += [inner for block in node.blocks() for inner in block.nodes()]
         space, _, operator = node.kind().partition("::")
+        if space != "aten" and operator in REACHES_OUTSIDE:
+            yield Call(operator, operator, {})
         if space != "aten" or node.schema() == "(no schema)":
             continue
         names = [argument.name for argument in torch._C.parse_schema(node.schema()).arguments]  # noqa: SLF001

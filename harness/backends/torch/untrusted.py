@@ -33,6 +33,10 @@ _OPERATOR = re.compile(
     r"torch\.ops\.(aten|prim|prims|quantized|quantized_decomposed)\.\w+(\.\w+)?|_operator\.(getitem|add|sub|mul|floordiv"
     r"|truediv|mod|neg|pow|eq|ne|lt|le|gt|ge|and_|or_|not_)|torch\.sym_\w+"
 )
+# Of PyTorch's own operators, those that map or write a file, print, or call other processes.
+REACHES_OUTSIDE = frozenset({"from_file", "save", "print", "Print", "rpc_async", "rpc_sync", "rpc_remote"})
+_SCRIPT_CALL = re.compile(r"(?<![\w.])(?:(?:torch|ops\s*\.\s*\w+)\s*\.\s*(\w+)|(print))\s*\(")
+_COMMENT = re.compile(r"#[^\n]*")
 _SCRIPT_OPERATOR = re.compile(r"\bops\.(\w+)\.")
 _KNOWN_OPERATORS = frozenset({"aten", "prim", "prims", "quantized"})
 _EXPRESSION = re.compile(
@@ -99,6 +103,14 @@ def _refused(path: Path, why: str) -> ModelError:
     return ModelError(f"{path}: refused, {why}; export the model again as a plain network")
 
 
+def outside(path: object, operator: str) -> ModelError:
+    """Return the error for an operator of PyTorch that does more than compute."""
+    return ModelError(
+        f"{path}: refused, its operator '{operator[:100]}' reaches outside the network: it reads or writes a file, "
+        "prints or calls another process; export the model again as a plain network"
+    )
+
+
 def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     if entry.file_size > _LARGEST_TEXT:
         raise ValueError("too large")
@@ -120,6 +132,10 @@ def _check_script(path: Path, archive: zipfile.ZipFile, entries: dict[str, zipfi
                     raise _refused(
                         path, f"it needs the custom operators '{operators}', and no library of them is loaded"
                     )
+            for spelt in (code, _COMMENT.sub("", code)):
+                called = {name for pair in _SCRIPT_CALL.findall(spelt) for name in pair}
+                if reaching := min(called & REACHES_OUTSIDE, default=None):
+                    raise outside(path, reaching)
             if "torch.classes." in code:
                 raise _refused(path, "it needs custom classes, and no library of them is loaded")
 
@@ -170,6 +186,8 @@ def _check_fields(path: Path, value: Any) -> None:
 def _check_field(path: Path, key: str, value: Any) -> None:
     if key == "use_pickle" and value:
         raise _refused(path, "it has pickled weights")
+    if key in ("target", "as_operator") and isinstance(value, str) and REACHES_OUTSIDE & set(value.split(".")):
+        raise outside(path, value)
     if key in ("target", "as_operator") and isinstance(value, str) and not _OPERATOR.fullmatch(value):
         raise _refused(path, f"it needs the operator '{value[:100]}', and no library of custom operators is loaded")
     if key == "as_custom_obj" and value:

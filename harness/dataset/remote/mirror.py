@@ -44,6 +44,7 @@ _MANY = 4096  # files besides images and shards: a folder of labels, and no data
 _LEFT = 0.9  # of the limit, after files were emptied
 _LOOK = 0.05  # of the limit, that may be added before what lies there is counted again
 _LOCKS = 64
+_OF_URLS = "/:%@;=+,!$&()*~"  # letters that mean something in a URL, and stay
 _SHOWN = "url"  # a file that says which URL a mirror is of, without secrets
 
 
@@ -218,7 +219,7 @@ def _folder(store: Store, name: str, names: Callable[[], Sequence[str]]) -> dict
 
 
 def _unlisted(store: Store, folder: str, name: str) -> Entry:
-    path = f"{quote(folder, safe='/:%')}/{quote(name, safe='/')}" if store.is_http else f"{folder}/{name}"
+    path = f"{quote(folder, safe=_OF_URLS)}/{quote(name, safe='/')}" if store.is_http else f"{folder}/{name}"
     return Entry(path, None, UNLISTED)
 
 

@@ -101,6 +101,19 @@ def test_devices_of_the_graph_are_not_asked_for(write: Any, network: Network, pi
     assert notes == ("tf: the graph places operations on /job:worker/device:GPU:0; they run on the CPU",)
 
 
+@pytest.mark.parametrize("place", [b"loc:@nowhere", b"loc:@input", b"elsewhere", b"loc:@"])
+def test_operations_beside_which_others_should_run_may_be_gone(
+    write: Any, network: Network, pixels: NDArray[np.uint8], place: bytes
+) -> None:
+    def beside(graph: Any) -> None:
+        for node in graph.node:
+            node.attr["_class"].list.s.append(place)
+
+    model = write(edit=beside)
+    np.testing.assert_allclose(infer(model, pixels)[0], network.of_pixels(pixels), atol=1e-5)
+    np.testing.assert_allclose(converted(model, pixels), network.of_pixels(pixels), atol=1e-5)
+
+
 @pytest.mark.parametrize(("name", "kind", "value"), [("keep_prob", "float32", 1.0), ("phase_train", "bool", False)])
 def test_an_input_that_nothing_feeds_is_named_at_load(write: Any, name: str, kind: str, value: object) -> None:
     def more(tf: Any, x: Any) -> Any:

@@ -188,3 +188,53 @@ def test_convert_refuses_what_validate_refuses(form: Form, tmp_path: Path) -> No
     model = form(Network(DROPOUT()).train(), tmp_path / "m.pt")
     with pytest.raises(ModelError, match="in training mode"):
         exported(Reference(backend="torch", model=model, input=CONTRACT, output="output"), tmp_path)
+
+
+class ReadsFile(torch.nn.Module):  # type: ignore[misc, name-defined]
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[name-defined]
+        return x + torch.from_file("/etc/hostname", False, 1, dtype=torch.uint8)
+
+
+class WritesFile(torch.nn.Module):  # type: ignore[misc, name-defined]
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[name-defined]
+        torch.save(x, "written-by-the-model")
+        return x
+
+
+class Prints(torch.nn.Module):  # type: ignore[misc, name-defined]
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[name-defined]
+        print("::error::in a model")
+        return x
+
+
+@pytest.mark.parametrize(("inside", "operator"), [(ReadsFile, "from_file"), (WritesFile, "save"), (Prints, "print")])
+def test_an_operator_that_reaches_outside_is_refused_before_anything_runs(
+    tmp_path: Path, inside: Any, operator: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = scripted(Network(inside()).eval(), tmp_path / "m.pt")
+    assert f"its operator '{operator}' reaches outside the network" in ALONE.refused(ALONE.spec(path))
+    assert not (tmp_path / "written-by-the-model").exists()
+    assert "::error::" not in "".join(capfd.readouterr())
+
+
+def test_a_program_that_reads_a_file_is_refused(tmp_path: Path) -> None:
+    path = program(Network(ReadsFile()).eval(), tmp_path / "m.pt")
+    assert "its operator 'torch.ops.aten.from_file.default' reaches outside the network" in ALONE.refused(
+        ALONE.spec(path)
+    )
+
+
+@pytest.mark.parametrize(
+    "spelt", ["torch . from_file (", "torch.# a\n    from_file(", "ops.aten.from_file(", "ops.aten . from_file\t("]
+)
+def test_however_its_code_is_spelt(tmp_path: Path, spelt: str) -> None:
+    path = scripted(Network(ReadsFile()).eval(), tmp_path / "m.pt")
+    other = tmp_path / "other.pt"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(other, "w") as new:
+        for entry in old.infolist():
+            data = old.read(entry)
+            if b"torch.from_file(" in data:
+                data = data.replace(b"torch.from_file(", spelt.encode())
+            new.writestr(entry.filename, data)
+    assert "reaches outside the network" in ALONE.refused(ALONE.spec(other))

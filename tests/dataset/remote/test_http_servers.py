@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import http.server
 import threading
@@ -28,7 +29,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
-    """A server of a folder: below /moved/ it redirects, below /signed/ it wants a signature, /broken/ fails."""
+    """A server of a folder: /moved/ redirects, /signed/ wants a signature, /private/ a password, /broken/ fails."""
     require("fsspec")
     require("aiohttp")
     (tmp_path / "served" / "my set").mkdir(parents=True)
@@ -51,9 +52,12 @@ def server(tmp_path: Path) -> Iterator[str]:
                 return None
             if first == "signed" and url.query != "sig=a-long-signature":
                 return self.send_error(403)
+            known = "Basic " + base64.b64encode(b"me:pass word").decode()
+            if first == "private" and self.headers["Authorization"] != known:
+                return self.send_error(401)
             if first == "broken" and not rest.endswith("/"):
                 return self.send_error(500)
-            if first in ("signed", "broken"):
+            if first in ("signed", "broken", "private"):
                 self.path = f"/{rest}"
             return super().send_head()
 
@@ -72,6 +76,15 @@ def test_images_are_read_whatever_their_names_and_the_server_ask_for(
     images = opened(f"{server}/{place}", f"{server}/labels.csv", cache, classes=6)
     found = {name: images.read(row) for row, name in enumerate(images.manifest.image_ids)}
     assert found == {name: b"image %d" % number for number, name in enumerate(NAMES)}
+
+
+def test_user_and_password_of_a_url_reach_the_server(server: str, cache: RemoteCache) -> None:
+    place = server.replace("http://", "http://me:pass%20word@")
+    images = opened(f"{place}/private/my set", f"{server}/labels.csv", cache, classes=6)
+    assert images.read(0) == b"image 0"
+    refused = opened(f"{server}/private/my set", f"{server}/labels.csv", cache, classes=6)
+    with pytest.raises(DatasetError, match="cannot be read: 401"):
+        refused.read(0)
 
 
 def test_a_server_that_fails_is_no_missing_image(server: str, cache: RemoteCache) -> None:

@@ -34,7 +34,7 @@ _OPERATOR = re.compile(
     r"|truediv|mod|neg|pow|eq|ne|lt|le|gt|ge|and_|or_|not_)|torch\.sym_\w+"
 )
 # Of PyTorch's own operators, those that map or write a file, print, or call other processes.
-REACHES_OUTSIDE = frozenset({"from_file", "save", "print", "Print", "rpc_async", "rpc_sync", "rpc_remote"})
+REACHES_OUTSIDE = frozenset({"from_file", "save", "print", "_print", "Print", "rpc_async", "rpc_sync", "rpc_remote"})
 _SCRIPT_CALL = re.compile(r"(?<![\w.])(?:(?:torch|ops\s*\.\s*\w+)\s*\.\s*(\w+)|(print))\s*\(")
 _COMMENT = re.compile(r"#[^\n]*")
 _SCRIPT_OPERATOR = re.compile(r"\bops\.(\w+)\.")

@@ -25,6 +25,7 @@ from harness.commands.result import Command, Result
 from harness.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_NOT_COMPLETED, HarnessError
 from harness.text import printable_message, printable_quoted, without_commands
 
+_REFUSED = (errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENAMETOOLONG)
 _FIRST = ("validate", "convert", "fetch")  # in `harness --help`; the others follow by name
 
 
@@ -100,7 +101,7 @@ def _refusal(error: Exception) -> str | None:
         return "not enough memory; allow the process more, or set a smaller `batch`"
     if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
         return "no writable folder for temporary files; set TMPDIR to one"
-    if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+    if isinstance(error, OSError) and error.errno in _REFUSED:
         where = f": {error.filename}" if error.filename else ""
         return f"the system refused the operation: {error.strerror}{where}"
     return None

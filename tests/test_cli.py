@@ -116,6 +116,40 @@ class TestWithoutFrameworks:
         assert tops <= {"harness", "typing", "_typing", "collections"}
 
 
+LONG = "a" * 5000  # longer than any file's name may be
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["report", LONG],
+        ["report", "--index", LONG],
+        ["compare", LONG, LONG],
+        ["compare", "--all", LONG, LONG],
+        ["baseline", "check", LONG, LONG],
+        ["validate", LONG],
+        ["suite", LONG],
+        ["import", LONG],
+        ["capsule", "show", LONG],
+        ["dataset", "inspect", LONG],
+        ["config", "check", LONG],
+        ["config", "check", str(ROOT / "tests/config/example.yml"), "--set", f"dataset.path={LONG}"],
+        ["config", "check", str(ROOT / "tests/config/example.yml"), "--set", f"dataset.labels={LONG}"],
+        ["config", "check", str(ROOT / "tests/config/example.yml"), "--set", f"reference.model={LONG}"],
+        ["config", "check", str(ROOT / "tests/config/example.yml"), "--set", f"cache.folder={LONG}"],
+    ],
+    ids=lambda arguments: " ".join(arguments).replace(LONG, "LONG")[:60],
+)
+def test_a_name_that_is_too_long_is_one_message(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) in (2, 3)
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert "harness: " in said
+
+
 class TestUsageErrors:
     @pytest.mark.parametrize(
         ("arguments", "told"),

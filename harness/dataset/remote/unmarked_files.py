@@ -12,6 +12,7 @@ from harness.dataset.header import begins_as_image
 from harness.dataset.remote.store import Entry, Store
 from harness.dataset.sources.suffixes import has_no_suffix
 from harness.disk.atomic import write_atomically
+from harness.disk.own_json import read_own_json
 
 UNLISTED = "unlisted"  # the token of a file that a list names, on a server that lists no folders
 START = 16  # bytes that tell an image
@@ -50,12 +51,8 @@ def is_image_on_disk(path: str | os.PathLike[str]) -> bool:
 
 
 def _read(index: Path) -> dict[str, tuple[str, bool]]:
-    with contextlib.suppress(OSError, ValueError):
-        plain = json.loads(index.read_text(encoding="utf-8"))
-        if isinstance(plain, dict):
-            return {
-                name: (answer[0], answer[1])
-                for name, answer in plain.items()
-                if isinstance(answer, list) and list(map(type, answer)) == [str, bool]
-            }
-    return {}
+    return {
+        name: (answer[0], answer[1])
+        for name, answer in (read_own_json(index) or {}).items()
+        if isinstance(answer, list) and list(map(type, answer)) == [str, bool]
+    }

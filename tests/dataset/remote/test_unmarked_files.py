@@ -109,7 +109,7 @@ def test_a_file_whose_beginning_cannot_be_had_is_said(
         opened(memory.put(put(tmp_path / "set")), cache)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"set/3/x": 5}', '{"set/3/x": ["t", "yes"]}', "{" * 10_000])
+@pytest.mark.parametrize("text", ["", "[]", '{"set/3/x": 5}', '{"set/3/x": ["t", "yes"]}', "{" * 10_000, "[" * 100_000])
 def test_answers_on_disk_are_not_believed(memory: Served, tmp_path: Path, cache: RemoteCache, text: str) -> None:
     url = memory.put(put(tmp_path / "set"))
     expected = pairs(opened(url, cache))

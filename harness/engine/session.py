@@ -250,7 +250,9 @@ def _take_tables(run: Run, run_folder: RunFolder, engine: Engine, missing: Seque
                 run.timing.setdefault("first_shard_seconds", time.perf_counter() - run.started_at)
                 progress.add(table)
                 if run.certifying and run.certifying.take(table):
+                    run.models.abandon()  # what is decided waits for no further shard
                     break
+        run.models.resume()
     run.timing["stream_seconds"] = time.perf_counter() - start
     if run.models.pixels is not None:
         run.timing["images_not_decoded"] = float(not_decoded)

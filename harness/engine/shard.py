@@ -31,13 +31,15 @@ class Models:
     """The opened image set and the models of a run in one process, the reference first, if there is one.
 
     ``in_turns``: one model infers at a time, with all cores; otherwise all at the same time. ``pixels``: where decoded
-    shards are kept for other runs. Use as a context manager: leaving it frees the models.
+    shards are kept for other runs. ``abandoned``: nobody waits for the shards that are being evaluated. Use as a
+    context manager: leaving it frees the models.
     """
 
     images: ImageSet
     lanes: Sequence[Lane]
     in_turns: bool = True
     pixels: PixelStore | None = None
+    abandoned: bool = False
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Self:
@@ -54,6 +56,18 @@ class Models:
     def is_settled(self, without: Collection[str]) -> bool:
         """Whether it is decided for every model that takes part what makes probabilities of its answers."""
         return all(lane.applied for lane in self.lanes if lane.spec.id not in without)
+
+    def abandon(self) -> None:
+        """Let the shards that are being evaluated end early, whatever they give; no model is killed for it."""
+        self.abandoned = True
+        for lane in self.lanes:
+            lane.abandon()
+
+    def resume(self) -> None:
+        """Evaluate again, once the shards that were abandoned have ended."""
+        self.abandoned = False
+        for lane in self.lanes:
+            lane.resume()
 
     def answers(self, lanes: Sequence[Lane], ask: Callable[[Lane], Answer | Failure]) -> dict[str, Answer | Failure]:
         """Ask the given models, in that order."""
@@ -87,12 +101,14 @@ def evaluate_shard(
     manifest = models.images.manifest
 
     def ask(lane: Lane) -> Answer | Failure:
+        if models.abandoned:
+            return failure_of(ModelError(f"{lane.spec.id}: its answer is not needed any more"))
         overlap = calibration_overlap(lane, manifest, decoded.rows, decoded.image_digests)
         if overlap:
             return failure_of(overlap)
         try:
             pixels = decoded.pixels_of(lane.preprocess or default)
-            return lane.answer(pixels if good.all() else pixels[good], digests)
+            return lane.answer(pixels if good.all() else pixels[good], digests, known.get(lane.spec.id))
         except NonFiniteError as error:
             row = decoded.rows.start + int(np.flatnonzero(good)[error.position])
             return failure_of(error.naming(manifest.image_ids[row]))
@@ -102,6 +118,8 @@ def evaluate_shard(
     asked = [lane for lane in _in_turn(models.lanes, task.index) if lane.spec.id not in without]
     if task.index == 0:  # who has to be loaded yet, or asked of the cache, keeps nobody waiting
         asked.sort(key=lambda lane: not lane.is_loaded)
+    # Read while the models still have their turn on the shard before; of the first one, a part may be answered already.
+    known = {lane.spec.id: lane.look_up(digests) for lane in asked if task.index}
     found = models.answers(asked, ask)
     answers = {lane.spec.id: found[lane.spec.id] for lane in models.lanes if lane.spec.id in found}
     given = {model: answer for model, answer in answers.items() if isinstance(answer, Answer)}

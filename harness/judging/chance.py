@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.metrics.statistics import above_share, below_share
+from harness.metrics.statistics import is_above, is_below
 from harness.record.recorded_config import RecordedConfig
 from harness.record.schema import GatePart, ModelPart, RunRecord
 
@@ -35,11 +35,11 @@ def chance_fault(
     measured = f"{correct:,} of {total:,} images correct ({100 * correct / total:.2f} %)"
     subject = f"the {role} {model}"
     mend = "check the labels, and `input.color`, `mean` and `scale`"
-    if above_share(correct, total, least) > SIGNIFICANCE:
+    if not is_above(correct, total, least, SIGNIFICANCE):
         if correct == total:
             return f"{subject} has {measured}, too few images to tell it from guessing among {classes:,} classes"
         return f"{subject} is not clearly better than guessing among {classes:,} classes: {measured}; {mend}"
-    if published_percent and below_share(correct, total, FAR * published_percent / 100) <= SIGNIFICANCE:
+    if published_percent and is_below(correct, total, FAR * published_percent / 100, SIGNIFICANCE):
         return f"{subject} is far below the published {published_percent:g} %: {measured}; {mend}"
     return None
 

@@ -45,6 +45,42 @@ def below_share(correct: int, total: int, share: float) -> float:
     return float(bdtr(correct, total, share))
 
 
+def is_above(correct: int, total: int, share: float, significance: float) -> bool:
+    """Return whether the exact test rejects "the true proportion is at most ``share``" (a fraction).
+
+    scipy takes a quarter of a second to import, so it is asked only where Chernoff's bound of that probability,
+    exp(-total * divergence), does not decide by itself. Raises ValueError unless 0 <= correct <= total > 0.
+    """
+    _check_count(correct, total)
+    if 0 < share < correct / total and _chernoff(correct, total, share) < significance / 2:
+        return True
+    return above_share(correct, total, share) <= significance
+
+
+def is_below(correct: int, total: int, share: float, significance: float) -> bool:
+    """Return whether the exact test rejects "the true proportion is at least ``share``" (a fraction).
+
+    ``significance`` below 1/2: a count at or above its mean is at or above the median, too, and nothing is rejected.
+    Raises ValueError unless 0 <= correct <= total > 0.
+    """
+    _check_count(correct, total)
+    if significance < 0.5 and correct >= total * share + 1:
+        return False
+    return below_share(correct, total, share) <= significance
+
+
+def _chernoff(correct: int, total: int, share: float) -> float:
+    """Return an upper bound of the probability of ``correct`` or more of ``total``, for a ``share`` below theirs.
+
+    Source: H. Chernoff (1952), Annals of Mathematical Statistics 23, 493-507.
+    """
+    found = correct / total
+    divergence = found * math.log(found / share)
+    if found < 1:
+        divergence += (1 - found) * math.log((1 - found) / (1 - share))
+    return math.exp(-total * divergence)
+
+
 def _check_count(correct: int, total: int) -> None:
     if total <= 0 or not 0 <= correct <= total:
         raise ValueError(f"{correct} correct of {total}: no proportion")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from pathlib import Path
 from typing import Any
@@ -73,9 +74,42 @@ def test_answers_batches_threads_precision_and_latencies(
     assert loaded.is_plausible
 
 
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_an_answer_that_nobody_waits_for_ends_after_the_part_that_was_begun(
+    formats: Formats, tiny: Tiny, pixels: NDArray[np.uint8], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_backend(name, formats[name].spec(batch=1, threads=1)) as backend:
+        runner: Any = importlib.import_module(type(backend)._infer.__module__)
+        parts = runner.in_batches
+
+        def given_up_after_the_first(*arguments: Any, **options: Any) -> Any:
+            for part in parts(*arguments, **options):
+                yield part
+                backend.abandon()
+
+        monkeypatch.setattr(runner, "in_batches", given_up_after_the_first)
+        with pytest.raises(ModelError, match="its answer is not needed any more"):
+            backend.infer(pixels)
+        assert len(backend.take_latencies()) == 1
+        with pytest.raises(ModelError, match="its answer is not needed any more"):
+            backend.infer(pixels)
+        monkeypatch.undo()
+        backend.resume()
+        np.testing.assert_allclose(backend.infer(pixels), tiny.network.of_pixels(pixels), atol=1e-5)
+
+
+def cpu_capabilities() -> list[str]:
+    import openvino
+
+    return list(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+
+
 @pytest.mark.parametrize("name", BACKENDS)
 def test_an_absent_device_and_precision_are_refused(formats: Formats, name: str) -> None:
-    for wrong in ({"device": "TOASTER"}, {"precision": "f16"}):
+    wrongs: list[dict[str, Any]] = [{"device": "TOASTER"}]
+    if name != "openvino" or "FP16" not in cpu_capabilities():  # some processors have it
+        wrongs.append({"precision": "f16"})
+    for wrong in wrongs:
         with pytest.raises(DeviceError) as caught, open_backend(name, formats[name].spec(**wrong)):
             pass
         assert "\n" not in str(caught.value)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.backends.base import Loaded
+from harness.backends.base import Loaded, Pixels, Probabilities
 from harness.config import Dataset, Preprocess
 from harness.engine.cache import ProbabilityCache
 from harness.engine.lane import Lane
@@ -18,7 +19,7 @@ from harness.engine.shard import Models, error_of
 from harness.engine.task import ShardTask, Work
 from harness.errors import DeviceError, ModelError
 from harness.record.shard_table import Failure, ShardTable
-from tests.engine.conftest import OUTPUTS, FakeModel, Fakes, Memory, lane, probabilities_of
+from tests.engine.conftest import OUTPUTS, SIDE, FakeModel, Fakes, Memory, lane, probabilities_of
 
 PREPROCESS = Preprocess(size=4, crop_fraction=1.0)
 SHARDS = [(0, range(20)), (1, range(20, 40)), (2, range(40, 50))]
@@ -229,3 +230,70 @@ def test_nothing_wanted_is_nothing_read(fakes: Fakes) -> None:
     assert list(engine(memory, [lane("reference")]).run([])) == []
     assert not memory.reads
     assert not fakes.loads
+
+
+def test_shards_that_nobody_waits_for_end_early_and_no_model_is_stopped(
+    fakes: Fakes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    begun, abandoned = threading.Event(), threading.Event()
+
+    def in_parts(self: FakeModel, pixels: Pixels) -> Probabilities:
+        if self.seen.images[self.spec.id] == 20:  # the second shard, whose end nobody waits for
+            begun.set()
+            assert abandoned.wait(10)
+        for _ in pixels:
+            self.refuse_abandoned()
+            self.seen.images[self.spec.id] += 1
+        return probabilities_of(pixels)
+
+    cached = ProbabilityCache(tmp_path, {"k": 1})
+    list(engine(Memory(VALUES), [lane("reference", cached), lane("ir")]).run(tasks()))
+    fakes.images.clear()
+    fakes.loads.clear()
+    monkeypatch.setattr(FakeModel, "_infer", in_parts)
+    lanes = [lane("reference", cached), lane("ir")]
+    running = engine(Memory(VALUES), lanes)
+    stream = running.run(tasks())
+    assert next(stream).rows == range(20)
+    assert begun.wait(10)
+    running.models.abandon()
+    abandoned.set()
+    stream.close()
+    assert fakes.images == {"ir": 20}
+    running.models.resume()
+    assert lanes[0].load() is not None  # it never was, and still can be
+    pixels = np.zeros((3, SIDE, SIDE, 3), np.uint8)
+    np.testing.assert_array_equal(lanes[1].answer(pixels, (b"a", b"b", b"c")).raw, probabilities_of(pixels))
+    assert fakes.loads == {"reference": 1, "ir": 1}
+
+
+def test_cached_answers_are_read_before_the_models_have_their_turn(
+    fakes: Fakes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cached = ProbabilityCache(tmp_path, {"k": 1})
+    plain = list(engine(Memory(VALUES), [lane("reference", cached), lane("ir")]).run(tasks()))
+    held = []
+    real = ProbabilityCache.get
+
+    def noted(self: ProbabilityCache, digests: tuple[bytes, ...], outputs: int) -> Any:
+        held.append((len(digests), running.models._turn.locked() and threading.get_ident() in takers))
+        return real(self, digests, outputs)
+
+    takers: set[int] = set()
+    answers = Models.answers
+
+    def answering(self: Models, *arguments: Any) -> Any:
+        takers.add(threading.get_ident())
+        try:
+            return answers(self, *arguments)
+        finally:
+            takers.discard(threading.get_ident())
+
+    monkeypatch.setattr(ProbabilityCache, "get", noted)
+    monkeypatch.setattr(Models, "answers", answering)
+    running = engine(Memory(VALUES), [lane("reference", cached), lane("ir")])
+    again = list(running.run(tasks()))
+    assert sorted(held) == [(10, False), (20, False), (20, True)]  # of the first shard, a part may be answered already
+    for one, other in zip(plain, again, strict=True):
+        assert other.cached == {"reference"}
+        np.testing.assert_array_equal(one.outcomes["ir"].max_abs_diff, other.outcomes["ir"].max_abs_diff)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
 from fractions import Fraction
 from typing import Literal
 
 import pytest
 
 from harness.judging.chance import chance_fault, chance_faults, without_passes
-from harness.metrics.statistics import above_share, below_share
+from harness.metrics.statistics import above_share, below_share, is_above, is_below
 from harness.record.recorded_config import RecordedConfig
 from harness.record.schema import GatePart, ModelPart
 from tests.report.records import accuracy, model
@@ -128,3 +129,23 @@ def test_without_a_reference_every_candidate_is_its_own_yardstick(
     assert [model.id for model, _ in found] == faulty
     assert all(sentence.startswith(f"the {role} {model.id} ") for model, sentence in found)
     assert chance_faults(models, CONFIG, good=0) == []
+
+
+@pytest.mark.parametrize(
+    "share", [Fraction(1, 1000), Fraction(21, 1000), Fraction(1, 10), Fraction(36, 100), Fraction(1, 2)]
+)
+@pytest.mark.parametrize("total", [1, 5, 64, 199])
+def test_both_tests_decide_as_the_exact_sums_do(share: Fraction, total: int) -> None:
+    for correct in range(total + 1):
+        above = tail(correct, total, share) <= 0.01
+        below = 1 - tail(correct + 1, total, share) <= 0.01
+        assert is_above(correct, total, float(share), 0.01) == above, correct
+        assert is_below(correct, total, float(share), 0.01) == below, correct
+
+
+def test_a_clear_case_is_decided_without_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.special", None)
+    assert chance_fault("tf", "reference", 509, 650, 1000, 71.85) is None
+    assert chance_fault("tf", "reference", 50, 64, 1000, None) is None
+    with pytest.raises(ImportError):
+        chance_fault("tf", "reference", 1, 64, 1000, None)

@@ -224,6 +224,7 @@ class LiteRTBackend(Backend):
     def _infer(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), self.spec.outputs), np.float32)
         for start, count, part in in_batches(pixels, self._batch, fixed=True, latencies=self._latencies):
+            self.refuse_abandoned()
             result[start : start + count] = rows_of(self.spec, self._answer(part), len(part))[:count]
         return result
 

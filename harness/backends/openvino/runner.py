@@ -275,8 +275,11 @@ class OpenVINOBackend(Backend):
         pixels = np.ascontiguousarray(pixels)
         try:
             for start, _, part in in_batches(pixels, self._batch, fixed=True):
+                if self._abandoned:
+                    break
                 self._queue.start_async({0: part}, start, share_inputs=True)
-            self._queue.wait_all()
+            self._queue.wait_all()  # in any case: the requests read these pixels
+            self.refuse_abandoned()
         except RuntimeError as error:
             raise ModelError(f"{self.spec.id}: {self.spec.device} failed while it ran: {reason(error)}") from None
         if self._misshapen:

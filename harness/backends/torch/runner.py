@@ -138,6 +138,7 @@ class TorchBackend(Backend):
             for start, count, part in in_batches(
                 pixels, self._batch, fixed=self._shape.batch is not None, latencies=self._latencies
             ):
+                self.refuse_abandoned()
                 result[start : start + count] = self._rows(part)[:count]
         return result
 

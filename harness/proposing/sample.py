@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from harness.dataset.sources.opening import ImageSetRequest, Labelled, open_labe
 from harness.dataset.subset import choose
 from harness.errors import DatasetError
 from harness.feeding.pipeline import Decoded, decode_with, run_steps
+from harness.machine.environment import cores
 
 _KEPT = 512 * 2**20  # bytes of decoded images; those beyond are decoded again each time
 _TIMES_AS_MANY = 2  # how many images are looked at to find the sound ones
@@ -32,7 +32,7 @@ class Sample:
         self.image_set = image_set
         self._decoded: dict[tuple[int, Library], Decoded] = {}
         self._kept = 0
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
+        self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="decode")
         names, classes = [name for name, _ in image_set.pairs], [label for _, label in image_set.pairs]
         looked_at = min(len(names), images * _TIMES_AS_MANY)
         rows = choose(names, classes, images=looked_at, seed=0, stratified=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,7 +24,7 @@ from harness.backends.names import find_by_name, require_one_input
 from harness.backends.quantization import quantization_of
 from harness.errors import AbsentDeviceError, DeviceError, ModelError
 from harness.feeding.contract import pixel_table
-from harness.machine.environment import cpu_name
+from harness.machine.environment import cores, cpu_name
 
 _SHORT = {"int8": "int8", "uint8": "int8", "int16": "int16", "float16": "f16", "float32": "f32"}
 _ERRORS = (RuntimeError, ValueError)
@@ -53,7 +52,7 @@ class LiteRTBackend(Backend):
         sha256 = self.digest(FACTS)
         options = asked(self.spec, inspect.signature(litert.Interpreter).parameters)
         if self.spec.hints == "pinned":
-            options = {THREADS: self.spec.threads or os.cpu_count() or 1, **options}
+            options = {THREADS: self.spec.threads or cores(), **options}
         with without_banner():
             self._interpreter = self._open(litert, options)
             warnings = self._set_input()
@@ -201,7 +200,7 @@ class LiteRTBackend(Backend):
             warnings.simplefilter("ignore")  # that it takes more memory
             interpreter = litert.Interpreter(
                 model_path=self.spec.model,
-                num_threads=self.spec.threads or os.cpu_count() or 1,
+                num_threads=self.spec.threads or cores(),
                 experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
                 experimental_preserve_all_tensors=True,
             )
@@ -215,7 +214,7 @@ class LiteRTBackend(Backend):
         with without_banner():
             interpreter = litert.Interpreter(
                 model_content=content,
-                num_threads=self.spec.threads or os.cpu_count() or 1,
+                num_threads=self.spec.threads or cores(),
                 experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
             )
             interpreter.allocate_tensors()

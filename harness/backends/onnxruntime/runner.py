@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from harness.backends.onnxruntime.providers import provider_of, require_ran, req
 from harness.disk.leftovers import temporary_folder
 from harness.errors import DeviceError, ModelError
 from harness.feeding.contract import pixel_table
-from harness.machine.environment import cpu_name
+from harness.machine.environment import cores, cpu_name
 
 _REAL: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 _WHOLE: dict[str, Any] = {
@@ -73,7 +72,7 @@ class ONNXRuntimeBackend(Backend):
             warnings=(*self._warnings(ran.precision), *elsewhere),
             details={
                 "batch": self._batch,
-                "threads": self._session.get_session_options().intra_op_num_threads or os.cpu_count() or 1,
+                "threads": self._session.get_session_options().intra_op_num_threads or cores(),
                 "layout": self._shape.layout,
                 "providers": list(ran.nodes),
                 "nodes_by_provider": dict(ran.nodes),
@@ -99,7 +98,7 @@ class ONNXRuntimeBackend(Backend):
     def _session_of(self, ort: Any, model: str | bytes, profile: str | None = None) -> Any:
         options = ort.SessionOptions()
         if self.spec.hints == "pinned":
-            options.intra_op_num_threads = self.spec.threads or os.cpu_count() or 1
+            options.intra_op_num_threads = self.spec.threads or cores()
             options.inter_op_num_threads = 1
         options.log_severity_level = 4
         for name, value in self._asked.attributes.items():

@@ -26,7 +26,7 @@ from harness.backends.tensorflow.precision import effective_precision
 from harness.config.models import ElementType
 from harness.errors import CannotHoldError, DeviceError, ModelError
 from harness.feeding.contract import holds, is_identity, is_reversed, pixel_table
-from harness.machine.environment import cpu_name
+from harness.machine.environment import cores, cpu_name
 
 _NO_RESULTS = ("Const", "NoOp", *PLACEHOLDERS)
 
@@ -79,7 +79,7 @@ class TensorFlowBackend(Backend):
                 pixels = tf1.placeholder(self._element(tf), [fixed, *self.spec.sides, 3], name="pixels")
                 fed = self._as_placeholder(tf, self._normalised(tf, pixels), source)
             tf1.import_graph_def(graph_def, name="", input_map={f"{source.name}:0": fed})
-        threads = self.spec.threads or os.cpu_count() or 1
+        threads = self.spec.threads or cores()
         options = tf1.ConfigProto(
             intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1, device_count={"GPU": 0}
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from harness.backends.torch.opened import Opened, open_file, require_input
 from harness.backends.torch.precision import types_of
 from harness.errors import AbsentDeviceError, DeviceError, ModelError
 from harness.feeding.contract import pixel_table
+from harness.machine.environment import cores
 
 _WHOLE = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 
@@ -40,7 +40,7 @@ class TorchBackend(Backend):
             raise DeviceError(f"{self.spec.id}: the backend torch runs f32, not {self.spec.precision}")
         self._torch = import_torch()
         self._device, device_name = self._find_device()
-        threads = self.spec.threads or os.cpu_count() or 1
+        threads = self.spec.threads or cores()
         self._torch.set_num_threads(threads)
         if self.spec.precision == "f32":
             self._torch.set_float32_matmul_precision("highest")  # no TF32, no bf16 inside f32

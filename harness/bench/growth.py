@@ -17,7 +17,8 @@ from harness.disk.atomic import make_folder, write_atomically
 from harness.errors import HarnessError
 
 _HEAD = (
-    "| pictures | cores | candidates | images | images/s | a further candidate / its inference alone | peak memory |"
+    "| pictures | cores | candidates | images | images/s | a further candidate / its inference alone "
+    "| the same by processor time | peak memory |"
 )
 _REDUCED = {"candidates": (1, 3), "images": (512, 1024)}
 _WHOLE = {"candidates": (1, 2, 4, 8, 12), "images": (1_000, 10_000, 50_000)}
@@ -56,7 +57,7 @@ def _all(options: argparse.Namespace, candidates: Sequence[int], images: Sequenc
             rows.append({"pictures": name, **row})
             print(_line(rows[-1], rows), flush=True)
     said = in_words(others.share())
-    text = "\n".join([_HEAD, "|---|---|---|---|---|---|---|", *(_line(row, rows) for row in rows), "", said, ""])
+    text = "\n".join([_HEAD, "|---|---|---|---|---|---|---|---|", *(_line(row, rows) for row in rows), "", said, ""])
     make_folder(options.out)
     write_atomically(
         options.out / "growth.json", (json.dumps({"rows": rows, "machine": said}, indent=2) + "\n").encode()
@@ -80,31 +81,35 @@ def _one(options: argparse.Namespace, path: str | None, cores: int, candidates: 
     return {**found, "candidates": candidates}
 
 
-def marginal(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> float | None:
+def marginal(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], *, by_processor: bool = False) -> float | None:
     """Return what a further candidate costs over what its inference costs alone, against the row with the fewest.
 
-    Both in core-seconds an image; the inference alone is measured in the row itself. None for that row.
+    Both in core-seconds an image, or in processor seconds, which other processes disturb less; the inference alone is
+    measured in the row itself. None for that row.
     """
     same = [one for one in rows if all(one[key] == row[key] for key in ("pictures", "cores", "images"))]
     fewest = min(same, key=lambda one: int(one["candidates"]))
     more = row["candidates"] - fewest["candidates"]
     if more <= 0:
         return None
-    cost = row["cores"] / row["achieved_images_per_second"] - row["cores"] / fewest["achieved_images_per_second"]
-    stages = row["core_seconds_per_image"]
+    if by_processor:
+        cost = row["pipeline_processor_seconds_per_image"] - fewest["pipeline_processor_seconds_per_image"]
+    else:
+        cost = row["cores"] / row["achieved_images_per_second"] - row["cores"] / fewest["achieved_images_per_second"]
+    stages = row["processor_seconds_per_image" if by_processor else "core_seconds_per_image"]
     alone = sum(seconds for stage, seconds in stages.items() if stage not in ("decode", "resize"))
     return float(cost / (alone * more / row["candidates"]))
 
 
 def _line(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
-    ratio = marginal(row, rows)
+    ratios = (marginal(row, rows), marginal(row, rows, by_processor=True))
     cells = [
         row["pictures"],
         str(row["cores"]),
         str(row["candidates"]),
         f"{row['images']:,}",
         f"{row['achieved_images_per_second']:.1f}",
-        "" if ratio is None else f"{ratio:.2f}",
+        *("" if ratio is None else f"{ratio:.2f}" for ratio in ratios),
         f"{row['peak_memory_bytes'] / 1e6:.0f} MB",
     ]
     return f"| {' | '.join(cells)} |"

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.backends.registry import facts_of, load_target
 from harness.bench.repeated import repeated
-from harness.bench.stages import bound, stage_costs
+from harness.bench.stages import Costs, bound, stage_costs
 from harness.config import Config
 from harness.dataset.image_set import open_image_set
 from harness.disk.leftovers import temporary_folder
@@ -57,14 +57,15 @@ def run_scenario(
             first = time.perf_counter()
             next(iter(engine.run([ShardTask(0, range(min(32, rows)), work)])))
             startup["first_result_seconds"] = time.perf_counter() - first
-        before = stage_costs(images, config.dataset.preprocess, lanes, count) if stages else {}
+        before = stage_costs(images, config.dataset.preprocess, lanes, count) if stages else Costs()
         with RunFolder(folder / "run") as run_folder:
-            start = time.perf_counter()
+            start, processor = time.perf_counter(), time.process_time()
             for table in engine.run(shards):
                 run_folder.save(table)
-            seconds = time.perf_counter() - start
-        after = stage_costs(images, config.dataset.preprocess, lanes, count) if stages else {}
-    costs = {stage: min(before[stage], after[stage]) for stage in before}
+            seconds, processor = time.perf_counter() - start, time.process_time() - processor
+        after = stage_costs(images, config.dataset.preprocess, lanes, count) if stages else Costs()
+    cheaper = before.or_cheaper(after)
+    costs = cheaper.core
     used = ["decode", "resize", *(lane.spec.id for lane in (lanes[1:] if with_cache else lanes))]
     achieved = rows / seconds
     limit = bound(costs, used, count) if stages else None
@@ -75,6 +76,8 @@ def run_scenario(
         "images": rows,
         "cores": count,
         "core_seconds_per_image": {stage: costs[stage] for stage in used if stage in costs},
+        "processor_seconds_per_image": {stage: cheaper.processor[stage] for stage in used if stage in costs},
+        "pipeline_processor_seconds_per_image": processor / rows,
         "achieved_images_per_second": achieved,
         "bound_images_per_second": limit,
         "ratio": achieved / limit if limit else None,

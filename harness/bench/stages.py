@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,34 @@ _KEPT_IMAGES = 64
 _REPEATS = 3
 
 
-def stage_costs(images: ImageSet, preprocess: Preprocess, lanes: Sequence[Lane], cores: int) -> dict[str, float]:
-    """Return core-seconds per image of `decode`, `resize` and each lane by its id, each measured alone.
+@dataclass(frozen=True)
+class Costs:
+    """What `decode`, `resize` and each lane, by its id, cost an image when they run alone.
 
-    Reading the file counts as decoding. A stage that runs for t seconds on all ``cores`` costs t * cores core-seconds.
-    Of three measurements the cheapest counts: whatever else the machine did meanwhile only ever adds.
+    ``core``: core-seconds, t * cores for a stage that runs for t seconds on all cores; ``processor``: the processor
+    seconds that it used, which other processes disturb less. Of three measurements the cheapest counts: whatever else
+    the machine did meanwhile only ever adds.
     """
+
+    core: dict[str, float] = field(default_factory=dict)
+    processor: dict[str, float] = field(default_factory=dict)
+
+    def add(self, stage: str, cheapest: tuple[float, float], images: int, cores: int) -> None:
+        """Take in the seconds, of the clock and of the processors, that a number of images took."""
+        self.core[stage], self.processor[stage] = cheapest[0] * cores / images, cheapest[1] / images
+
+    def or_cheaper(self, other: Costs) -> Costs:
+        """Return the cheaper of both for each stage."""
+        return Costs(
+            *(
+                {stage: min(mine[stage], theirs[stage]) for stage in mine}
+                for mine, theirs in ((self.core, other.core), (self.processor, other.processor))
+            )
+        )
+
+
+def stage_costs(images: ImageSet, preprocess: Preprocess, lanes: Sequence[Lane], cores: int) -> Costs:
+    """Return what each stage costs, measured alone. Reading the file counts as decoding."""
     rows = [row % len(images.manifest) for row in range(_DECODE_IMAGES)]
 
     library, exif = preprocess.decoding
@@ -38,19 +61,19 @@ def stage_costs(images: ImageSet, preprocess: Preprocess, lanes: Sequence[Lane],
         return run_steps(image, preprocess)
 
     with ThreadPoolExecutor(cores) as pool:
-        seconds = _best(lambda: list(pool.map(decoded, rows, chunksize=8)))
-        costs = {"decode": seconds * cores / len(rows)}
+        costs = Costs()
+        costs.add("decode", _best(lambda: list(pool.map(decoded, rows, chunksize=8))), len(rows), cores)
         kept = [decoded(row) for row in rows[:_KEPT_IMAGES]]
         many = kept * (_DECODE_IMAGES // _KEPT_IMAGES)
-        seconds = _best(lambda: [None for _ in pool.map(resized, many, chunksize=8)])
-        costs["resize"] = seconds * cores / len(many)
+        costs.add("resize", _best(lambda: [None for _ in pool.map(resized, many, chunksize=8)]), len(many), cores)
     element = np.float32 if preprocess.is_float else np.uint8
     pixels = np.resize(
         np.stack([resized(image) for image in kept]).astype(element), (_MODEL_IMAGES, *preprocess.output_size, 3)
     )
     for lane in lanes:
         lane.infer_alone(pixels[:64])
-        costs[lane.spec.id] = _best(lambda lane=lane: lane.infer_alone(pixels)) * cores / len(pixels)  # type: ignore[misc]
+        cheapest = _best(lambda lane=lane: lane.infer_alone(pixels))  # type: ignore[misc]
+        costs.add(lane.spec.id, cheapest, len(pixels), cores)
     return costs
 
 
@@ -59,11 +82,11 @@ def bound(costs: dict[str, float], stages: Sequence[str], cores: int) -> float:
     return cores / sum(costs[stage] for stage in stages)
 
 
-def _best(work: Callable[[], Any]) -> float:
-    """Return the seconds of the fastest of a few runs."""
+def _best(work: Callable[[], Any]) -> tuple[float, float]:
+    """Return the least seconds, of the clock and of the processors, of a few runs."""
     seconds = []
     for _ in range(_REPEATS):
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         work()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
+        seconds.append((time.perf_counter() - start, time.process_time() - used))
+    return min(wall for wall, _ in seconds), min(processor for _, processor in seconds)

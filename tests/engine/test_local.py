@@ -238,9 +238,9 @@ def test_shards_that_nobody_waits_for_end_early_and_no_model_is_stopped(
     begun, abandoned = threading.Event(), threading.Event()
 
     def in_parts(self: FakeModel, pixels: Pixels) -> Probabilities:
-        if self.seen.images[self.spec.id] == 20:  # the second shard, whose end nobody waits for
+        if self.seen.images[self.spec.id] == 40:  # the third shard, whose end nobody waits for
             begun.set()
-            assert abandoned.wait(10)
+            assert abandoned.wait(60)
         for _ in pixels:
             self.refuse_abandoned()
             self.seen.images[self.spec.id] += 1
@@ -254,12 +254,12 @@ def test_shards_that_nobody_waits_for_end_early_and_no_model_is_stopped(
     lanes = [lane("reference", cached), lane("ir")]
     running = engine(Memory(VALUES), lanes)
     stream = running.run(tasks())
-    assert next(stream).rows == range(20)
-    assert begun.wait(10)
+    assert [next(stream).rows, next(stream).rows] == [range(20), range(20, 40)]
+    assert begun.wait(60)
     running.models.abandon()
     abandoned.set()
     stream.close()
-    assert fakes.images == {"ir": 20}
+    assert fakes.images == {"ir": 40}
     running.models.resume()
     assert lanes[0].load() is not None  # it never was, and still can be
     pixels = np.zeros((3, SIDE, SIDE, 3), np.uint8)

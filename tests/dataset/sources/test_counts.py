@@ -25,7 +25,13 @@ from tests.dataset.sources.test_every_form import made
 pytestmark = [pytest.mark.shared, pytest.mark.slow]
 
 
-def configuration(folder: Path, shared: Path, dataset: dict[str, Any]) -> Config:
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache for all runs: by image, so that the reference is asked once whatever form, labels or subset a run has."""
+    return tmp_path_factory.mktemp("cache")
+
+
+def configuration(folder: Path, shared: Path, dataset: dict[str, Any], cache: Path | str = "cache") -> Config:
     data = {
         "version": 1,
         "name": "forms",
@@ -44,7 +50,7 @@ def configuration(folder: Path, shared: Path, dataset: dict[str, Any]) -> Config
                 "output": "MobilenetV2/Predictions/Reshape_1",
             }
         ],
-        "cache": {"folder": "cache"},
+        "cache": {"folder": str(cache)},
     }
     (folder / "config.yml").write_text(yaml.safe_dump(data))
     return load_config(folder / "config.yml")
@@ -82,18 +88,22 @@ def test_509_and_610_from_every_form(
     assert (len(rows), int((ranks == 1).sum()), int(((ranks >= 1) & (ranks <= 5)).sum())) == (650, 509, 610)
 
 
-@pytest.mark.parametrize("form", ["tar_with_devkit", "parquet"])
 def test_509_and_610_through_the_whole_engine(
-    form: str, tmp_path: Path, shared: Path, validation_images: Sequence[Picture], built_in: Facts, openvino: Any
+    tmp_path: Path, shared: Path, validation_images: Sequence[Picture], built_in: Facts, openvino: Any, cache: Path
 ) -> None:
-    path, labels = FORMS[form][0](tmp_path / form, validation_images, built_in)
-    config = configuration(tmp_path, shared, {"path": str(path), "labels": labels, "images": 50_000})
-    record = validate(config, Options(out=tmp_path / "run", quiet=True))
-    assert (record.dataset.form, record.dataset.evaluated, record.dataset.images) == (FORMS[form][1], 650, 50_000)
-    for model in record.models:
-        assert model.top1 is not None
-        assert model.top5 is not None
-        assert (model.top1.correct, model.top5.correct, model.top1.total) == (509, 610, 650)
+    """What the reference gave for the images of one form is found for those of another."""
+    cached = []
+    for form in ("tar_with_devkit", "parquet"):
+        path, labels = FORMS[form][0](tmp_path / form, validation_images, built_in)
+        config = configuration(tmp_path, shared, {"path": str(path), "labels": labels, "images": 50_000}, cache)
+        record = validate(config, Options(out=tmp_path / "runs" / form, quiet=True))
+        assert (record.dataset.form, record.dataset.evaluated, record.dataset.images) == (FORMS[form][1], 650, 50_000)
+        for model in record.models:
+            assert model.top1 is not None
+            assert model.top5 is not None
+            assert (model.top1.correct, model.top5.correct, model.top1.total) == (509, 610, 650)
+        cached.append(record.models[0].cached)
+    assert cached[1]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +111,7 @@ def test_509_and_610_through_the_whole_engine(
     [(1, "every class is one too high"), (-1, "every class is one too low"), (0, None)],
 )
 def test_shifted_labels_are_found_out_by_the_reference(
-    shift: int, words: str | None, tmp_path: Path, shared: Path, validation_images: Sequence[Picture]
+    shift: int, words: str | None, tmp_path: Path, shared: Path, validation_images: Sequence[Picture], cache: Path
 ) -> None:
     """Under names that say nothing, so that only the reference's answers can tell."""
     (tmp_path / "images").mkdir()
@@ -110,7 +120,7 @@ def test_shifted_labels_are_found_out_by_the_reference(
         (tmp_path / "images" / f"{number:03d}.jpg").write_bytes(item.data)
         lines.append(f"{number:03d}.jpg {max(0, min(999, item.label + shift))}\n")
     (tmp_path / "images.txt").write_text("".join(lines))
-    config = configuration(tmp_path, shared, {"path": "images"})
+    config = configuration(tmp_path, shared, {"path": "images"}, cache)
     if words is None:
         assert validate(config, Options(out=tmp_path / "run", quiet=True)).status == "complete"
         return
@@ -119,5 +129,6 @@ def test_shifted_labels_are_found_out_by_the_reference(
     with pytest.raises(DatasetError, match=words) as caught:
         validate(config, Options(out=tmp_path / "run", quiet=True))
     assert caught.value.exit_code == 3
-    trusting = configuration(tmp_path, shared, {"path": "images", "labels": {"source": "images.txt", "trust": True}})
+    labels = {"source": "images.txt", "trust": True}
+    trusting = configuration(tmp_path, shared, {"path": "images", "labels": labels}, cache)
     assert validate(trusting, Options(out=tmp_path / "trusting", quiet=True)).status == "complete"

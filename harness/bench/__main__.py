@@ -44,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scenario", choices=SCENARIOS, help="only this one, in this process; prints JSON")
     parser.add_argument("--together", action="store_true", help="models at the same time instead of in turns")
     parser.add_argument("--memory-only", action="store_true", help="with --scenario: leave the stages out")
-    parser.add_argument("--candidates", type=int, default=1, help="with `IR with cached reference`: so many of the IR")
+    parser.add_argument(
+        "--candidates", type=int, default=1, help="with `IR with cached reference`: number of copies of the IR"
+    )
     parser.add_argument("--history", type=Path, help="earlier figures (default: history.jsonl in --out)")
     parser.add_argument(
         "--incumbent-images", type=int, default=100, help="images that $ACCURACY_CHECKER gets, where it is set"

@@ -96,7 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_config(parser)
     parser.add_argument("--seeds", metavar="N", type=positive, default=20, help="how many choices of images")
     parser.add_argument("--candidate", metavar="ID", action="append", help="only this one (repeatable; default: all)")
-    parser.add_argument("--kept", metavar="FILE", type=Path, help="keep each seed's verdicts here, and go on from them")
+    parser.add_argument(
+        "--kept", metavar="FILE", type=Path, help="keep each seed's verdicts here, and continue from them"
+    )
     parser.add_argument("--at-once", metavar="N", type=positive, help="run at most N seeds that are not kept yet")
     options = parser.parse_args(arguments)
     try:

@@ -131,7 +131,7 @@ def checked_out(repository: Repository, commit: str, cache: Path) -> Iterator[Pa
     """
     fault = foreign(cache)
     if fault:
-        raise ToolError(f"no commit can be checked out: {fault}; or set HARNESS_CACHE to a folder of your own")
+        raise ToolError(f"no commit can be checked out: {fault}; or set HARNESS_CACHE to your own folder")
     try:
         make_private(cache)
         with work_folder(cache, "worktree") as folder:

@@ -82,7 +82,7 @@ class Environments:
         """
         fault = foreign(self.folder)
         if fault:
-            raise ToolError(f"no environment can be kept: {fault}; or set HARNESS_CACHE to a folder of your own")
+            raise ToolError(f"no environment can be kept: {fault}; or set HARNESS_CACHE to your own folder")
         place = self.folder / self._key(version)
         try:
             make_private(self.folder)
@@ -115,7 +115,7 @@ class Environments:
             removed.append(place.name)
         if removed:
             self.say(
-                f"removed {len(removed)} environments that were not used for longest, to stay below "
+                f"removed {len(removed)} least recently used environments, to stay below "
                 f"{self.most_bytes / 1e9:g} GB (--cache-gb): {', '.join(removed)}"
             )
 

@@ -24,7 +24,7 @@ def require_files(config: Config, *, dataset: bool = True, reference: bool = Tru
             labels = Path(config.dataset.label_source)
             faults += _fault(config, "dataset.labels", labels, "name the `name class` list, or the devkit's folder")
         if config.dataset.class_names:
-            mend = "name a file with one class name a line"
+            mend = "name a file with one class name per line"
             faults += _fault(config, "dataset.class_names", config.dataset.class_names, mend)
         if config.checksums:
             faults += _fault(config, "checksums", config.checksums, "name a `sha256sum` list")

@@ -242,7 +242,7 @@ def _problem(text: str, error: yaml.YAMLError) -> str:
     lines = text.splitlines()
     line = _line(text, error)
     if line is not None and line <= len(lines) and "${" in lines[line - 1]:
-        what += '; inside { } and [ ] a variable stands in quotes: "${NAME}"'
+        what += '; inside { } and [ ], put a variable in quotes: "${NAME}"'
     return what
 
 

@@ -24,7 +24,7 @@ NOT_CARRIED: Final[dict[str, str]] = {
     "crop_rect": "cuts by a rectangle of the annotation",
     "extend_around_rect": "widens a rectangle of the annotation",
     "face_detection_image_pyramid": "makes several sizes of each image",
-    "faster_rcnn_resize": "resizes each image to a size of its own",
+    "faster_rcnn_resize": "resizes each image to a different size",
     "flip": "mirrors the image",
     "image_pyramid": "makes several sizes of each image",
     "instance_norm": "normalises by each image's own values",

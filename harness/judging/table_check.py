@@ -292,7 +292,7 @@ def _missing(what: str, have: Sequence[str], wanted: Sequence[str]) -> str:
         return f"its {absent[0]} is missing among the {what}" if what == "gates" else f"its {what} lack {absent[0]}"
     if more:
         return f"its {what} have {more[0][:200]}, which neither its configuration nor predictions.parquet gives"
-    return f"its {what} stand in another order, or twice"
+    return f"its {what} are in another order, or listed twice"
 
 
 def _stated(part: Any, only: set[str] | None = None) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def _as_measured(found: Measured) -> Fed:
     color = _source(found.color, lambda each: each.color)
     normalisation = _source(found.normalisation, contract_words)
     if contract.twins:
-        normalisation += f"; images do not tell it from {contract.twins}"
+        normalisation += f"; images do not distinguish it from {contract.twins}"
     given = "as the first model's"
     crop = _source(found.crop, lambda each: each.crop_name) if found.crop else given
     by_filter = _source(found.filter, lambda each: each.filter_name) if found.filter else given

@@ -359,7 +359,7 @@ class TestTheFile:
             ("version: 1\n\tname: a\n", 2, "cannot start any token"),
             ("version: 1\nname: a\n--- \nb: 1\n", 3, "another document"),
             ("version: 1\nname: \0\n", 2, "special characters are not allowed"),
-            ("version: 1\ndataset: {path: ${DATA}}\n", 2, 'inside { } and [ ] a variable stands in quotes: "${NAME}"'),
+            ("version: 1\ndataset: {path: ${DATA}}\n", 2, 'inside { } and [ ], put a variable in quotes: "${NAME}"'),
         ],
     )
     def test_no_yaml(self, tmp_path: Path, text: str, line: int, what: str) -> None:

@@ -173,7 +173,7 @@ def test_a_gate_of_one_candidate_is_refused_by_its_name(project: Project) -> Non
 
 
 def test_a_missing_reference_is_not_null(project: Project) -> None:
-    with pytest.raises(ConfigError, match=r"reference: is missing: The original model; `null` where there is none"):
+    with pytest.raises(ConfigError, match=r"reference: is missing: The original model; `null` if there is none"):
         project.validate(alone(lambda data: data.pop("reference")))
 
 

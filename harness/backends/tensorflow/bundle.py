@@ -114,7 +114,7 @@ def _entry(content: memoryview, files: int, shards: Mapping[int, int]) -> tuple[
     kind, shard, offset, size = (int(_whole(content, number)) for number in (_TYPE, _SHARD, _OFFSET, _SIZE))
     shape, slices = _shape(content), _parts(content, _SLICES)
     if kind not in _WIDTHS:
-        raise ValueError(f"a value has the type {kind}, which is none")
+        raise ValueError(f"a value has the unknown type {kind}")
     width = _WIDTHS[kind]
     wanted = math.prod(shape) * (width or 0)
     if wanted > _LARGEST:
@@ -123,7 +123,7 @@ def _entry(content: memoryview, files: int, shards: Mapping[int, int]) -> tuple[
         _require_slice(part, shape)
     if not slices:
         if not 0 <= shard < files or shard not in shards or offset + size > shards[shard]:
-            raise ValueError("a value lies outside of the files of values; they may be cut off")
+            raise ValueError("a value is outside the files of values; they may be cut off")
         if width is not None and size != wanted:
             raise ValueError(f"a value of {wanted} bytes is stored in {size}")
     return Entry(shape, wanted), bool(slices)

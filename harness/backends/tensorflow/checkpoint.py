@@ -92,5 +92,5 @@ class Checkpoint:
             return tuple(slice(None) if pair is None else slice(pair[0], pair[0] + pair[1]) for pair in pairs)
         except (ValueError, IndexError):
             raise ModelError(
-                f"{self._prefix}: the slice '{stored.part}' of '{stored.key}' is none; save it again"
+                f"{self._prefix}: '{stored.part}' of '{stored.key}' is not a slice; save it again"
             ) from None

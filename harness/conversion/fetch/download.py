@@ -93,7 +93,7 @@ class ResumingDownload:
                 if failures >= _TRIES:
                     raise DownloadError(
                         f"{url}: {error}; {stream.tell()} of {self.size} bytes are kept in {self.part}, the same "
-                        "command goes on from there"
+                        "command continues from there"
                     ) from None
                 time.sleep(_WAIT * 2 ** (failures - 1))
         if stream.seek(0, os.SEEK_END) != self.size:
@@ -113,7 +113,7 @@ class ResumingDownload:
                     self.resumed = 0
                     bar.reset(total=self.size)
                     if response.status_code != 200:
-                        raise _TryAgainError("the server cannot go on where the download stopped")
+                        raise _TryAgainError("the server cannot continue where the download stopped")
                     self._write_notes(url, response)
                 for block in response.raw.stream(_BLOCK, decode_content=False):
                     if stream.tell() + len(block) > self.size:

@@ -68,7 +68,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     """
     names = tuple(line.strip() for line in read_text(path).split("\n") if line.strip())
     if not names:
-        raise DatasetError(f"{path}: no name in it; one class name a line")
+        raise DatasetError(f"{path}: contains no name; write one class name per line")
     return names
 
 

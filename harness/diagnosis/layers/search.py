@@ -116,7 +116,7 @@ def unobservable(side: Side) -> str | None:
         able = ", ".join(name for name, other in backends().items() if other.observer)
         return f"{side.spec.id}: the layers of a {facts.title} model cannot be inspected; those of {able} can."
     if side.spec.isolate:
-        return f"{side.spec.id}: has loops, so it runs in a process of its own, where its layers cannot be inspected."
+        return f"{side.spec.id}: has loops, so it runs in a separate process, where its layers cannot be inspected."
     return None
 
 

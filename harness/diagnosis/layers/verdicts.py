@@ -118,7 +118,7 @@ def _by_values(weights: WeightsComparison, profile: Profile | None, rows: tuple[
         return LayerFinding(
             "unknown",
             f"{same} and each gives what the original's does (at least {least:.0f} dB), but the answers differ by "
-            f"{profile.answers:.2g}: what differs lies outside them.",
+            f"{profile.answers:.2g}: the difference is outside them.",
         )
     return LayerFinding(
         "clean",

@@ -130,7 +130,7 @@ def _opened(path: Path, kind: PartsKind, signature: str) -> Parts:
         stream.seek(HEAD.size)
         for part in parts:
             if _digest(stream, part.length) != part.sha256:
-                raise kind.refuse(path, f"its part `{part.name}` was changed or damaged, its sha256 is another one")
+                raise kind.refuse(path, f"its part `{part.name}` was changed or damaged, its sha256 differs")
     return Parts(path, kind, version, sha256, {part.name: part for part in parts}, signature)
 
 

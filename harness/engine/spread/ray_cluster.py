@@ -149,7 +149,7 @@ class RayCluster:
         except errors.OutOfMemoryError as error:
             raise WorkerLostError(first_line(error)) from None
         except errors.RaySystemError as error:
-            raise DeviceError(f"the Ray cluster failed ({first_line(error)}); go on with --resume") from None
+            raise DeviceError(f"the Ray cluster failed ({first_line(error)}); continue with --resume") from None
 
     def end(self, worker: Any) -> None:
         """Kill an actor."""

@@ -201,7 +201,7 @@ class Staff:
             models = ", ".join(self._groups[part.group].models)
             raise ModelError(
                 f"shard {part.index} is given up: {len(part.losses)} workers ended while they evaluated it with "
-                f"{models}, the last one although each model had a process of its own ({part.losses[-1]}); look at its "
+                f"{models}, the last one although each model ran in a separate process ({part.losses[-1]}); look at its "
                 "images, and at the memory of the nodes"
             )
         if len(part.losses) >= TRIES - 1:
@@ -220,7 +220,7 @@ class Staff:
             elif not worker.ready and not any(other.ready for other in self._workers if other.group == worker.group):
                 raise DeviceError(
                     f"the cluster started no worker for {', '.join(self._groups[worker.group].models)} within "
-                    f"{self._limit:g} s; look at `ray status`, and go on with --resume"
+                    f"{self._limit:g} s; look at `ray status`, and continue with --resume"
                 )
 
     def _start(self, group: int, *, first: bool = False) -> None:

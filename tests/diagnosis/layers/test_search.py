@@ -109,7 +109,7 @@ def test_what_cannot_be_looked_into_is_unknown(small: Small, monkeypatch: pytest
     looping = replace(small.candidate, spec=replace(small.candidate.spec, isolate=True))
     found = find_layer(small.reference, looping)
     assert found.verdict == "unknown"
-    assert "process of its own" in found.sentence
+    assert "separate process" in found.sentence
 
     def without_observer(name: str) -> BackendFacts:
         return replace(facts_of(name), observer=None)

@@ -118,7 +118,7 @@ _TEXT_WANTED = {"string_type", "path_type"}
 _WORDS = {
     "string_type": "should be text",
     "path_type": "should be a path",
-    "tuple_type": "should be a list, one item a line that begins with `-`",
+    "tuple_type": "should be a list: one item per line that starts with `-`",
     "model_type": "should be a mapping of `key: value` lines",
     "model_attributes_type": "should be a mapping of `key: value` lines",
     "dict_type": "should be a mapping of `key: value` lines",

@@ -208,8 +208,8 @@ def _size(preprocess: Preprocess) -> int | tuple[int, int]:
 
 
 def _isolation(model: Reference | Candidate) -> dict[str, Any]:
+    """Return how a model is run; one that may never end runs in a separate process, whatever `isolate` says."""
     device = model.device if isinstance(model, Candidate) else "CPU"
-    """Return how a model is run; one that may never end has a process of its own, whatever `isolate` says."""
     asked = device != "CPU" if model.isolate is None else model.isolate
     isolate = asked or facts_of(model.backend).has_loops(model.model)
     return {"isolate": isolate, "timeout_seconds": model.timeout_seconds}

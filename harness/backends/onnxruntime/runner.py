@@ -155,9 +155,7 @@ class ONNXRuntimeBackend(Backend):
         if asked in (effective, "device_default"):
             return ()
         if effective == UNKNOWN and not self._provider.is_cpu:
-            return (
-                f"{self.spec.id}: {asked} was requested; {self._provider.name} does not report the precision that it computes in",
-            )
+            return (f"{self.spec.id}: {asked} was requested; {self._provider.name} does not report its precision",)
         return (f"{self.spec.id}: {asked} was requested, but the model computes in {effective}",)
 
     def _provider_words(self) -> tuple[str, ...]:

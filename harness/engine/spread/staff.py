@@ -201,8 +201,8 @@ class Staff:
             models = ", ".join(self._groups[part.group].models)
             raise ModelError(
                 f"shard {part.index} is given up: {len(part.losses)} workers ended while they evaluated it with "
-                f"{models}, the last one although each model ran in a separate process ({part.losses[-1]}); look at its "
-                "images, and at the memory of the nodes"
+                f"{models}, the last one although each model ran in a separate process ({part.losses[-1]}); look at "
+                "its images, and at the memory of the nodes"
             )
         if len(part.losses) >= TRIES - 1:
             self._careful[part.group].append(part)

@@ -13,6 +13,7 @@ import pytest
 from harness.backends.base import ModelSpec
 from harness.backends.torch.facts import FACTS
 from harness.backends.torch.runner import TorchBackend
+from harness.backends.torch.untrusted import kind_of
 from harness.config import Input
 from harness.errors import ModelError
 from tests.backends.one_backend import OneBackend
@@ -195,46 +196,57 @@ class ReadsFile(torch.nn.Module):  # type: ignore[misc, name-defined]
         return x + torch.from_file("/etc/hostname", False, 1, dtype=torch.uint8)
 
 
-class WritesFile(torch.nn.Module):  # type: ignore[misc, name-defined]
-    def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[name-defined]
-        torch.save(x, "written-by-the-model")
-        return x
-
-
 class Prints(torch.nn.Module):  # type: ignore[misc, name-defined]
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[name-defined]
         print("::error::in a model")
         return x
 
 
-@pytest.mark.parametrize(("inside", "operator"), [(ReadsFile, "from_file"), (WritesFile, "save"), (Prints, "print")])
+def edited(path: Path, old: bytes, new: bytes) -> Path:
+    """Return a copy of an archive with another text in its entries; the text has to be there."""
+    other, found = path.with_name(f"edited{path.suffix}"), 0
+    with zipfile.ZipFile(path) as before, zipfile.ZipFile(other, "w") as after:
+        for entry in before.infolist():
+            data = before.read(entry)
+            found += old in data
+            after.writestr(entry.filename, data.replace(old, new))
+    assert found
+    return other
+
+
+@pytest.mark.parametrize(("inside", "operator"), [(ReadsFile, "from_file"), (Prints, "print")])
 def test_an_operator_that_reaches_outside_is_refused_before_anything_runs(
-    tmp_path: Path, inside: Any, operator: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, inside: Any, operator: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     path = scripted(Network(inside()).eval(), tmp_path / "m.pt")
     assert f"its operator '{operator}' reaches outside the network" in ALONE.refused(ALONE.spec(path))
-    assert not (tmp_path / "written-by-the-model").exists()
     assert "::error::" not in "".join(capfd.readouterr())
 
 
-def test_a_program_that_reads_a_file_is_refused(tmp_path: Path) -> None:
-    path = program(Network(ReadsFile()).eval(), tmp_path / "m.pt")
-    assert "its operator 'torch.ops.aten.from_file.default' reaches outside the network" in ALONE.refused(
-        ALONE.spec(path)
-    )
-
-
 @pytest.mark.parametrize(
-    "spelt", ["torch . from_file (", "torch.# a\n    from_file(", "ops.aten.from_file(", "ops.aten . from_file\t("]
+    "spelt",
+    [
+        "torch . from_file (",
+        "torch.# a\n    from_file(",
+        "ops.aten.from_file(",
+        "ops.aten . from_file\t(",
+        "torch.save(",
+        "torch._print(",
+        "ops.prim.rpc_async(",
+    ],
 )
 def test_however_its_code_is_spelt(tmp_path: Path, spelt: str) -> None:
-    path = scripted(Network(ReadsFile()).eval(), tmp_path / "m.pt")
-    other = tmp_path / "other.pt"
-    with zipfile.ZipFile(path) as old, zipfile.ZipFile(other, "w") as new:
-        for entry in old.infolist():
-            data = old.read(entry)
-            if b"torch.from_file(" in data:
-                data = data.replace(b"torch.from_file(", spelt.encode())
-            new.writestr(entry.filename, data)
-    assert "reaches outside the network" in ALONE.refused(ALONE.spec(other))
+    path = scripted(Network(torch.nn.Identity()).eval(), tmp_path / "m.pt")
+    assert "reaches outside the network" in ALONE.refused(ALONE.spec(edited(path, b"torch.softmax(", spelt.encode())))
+
+
+def test_names_that_only_look_so_are_fine(tmp_path: Path) -> None:
+    path = scripted(Network(torch.nn.Identity()).eval(), tmp_path / "m.pt")
+    kind_of(edited(path, b"def forward(", b"def blueprint(self) -> int:\n    return 1\n  def forward("))
+
+
+def test_a_program_that_reads_a_file_is_refused(tmp_path: Path) -> None:
+    path = program(Network(torch.nn.Identity()).eval(), tmp_path / "m.pt")
+    wrong = edited(path, b"torch.ops.aten.softmax.int", b"torch.ops.aten.from_file.default")
+    text = ALONE.refused(ALONE.spec(wrong))
+    assert "its operator 'torch.ops.aten.from_file.default' reaches outside the network" in text

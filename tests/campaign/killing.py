@@ -1,9 +1,8 @@
-"""What is killed: the commands, where they write, and how their results are held against those of undisturbed ones."""
+"""Processes that are killed: where they write, what they leave, and whether what they wrote is sound."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import random
@@ -14,15 +13,12 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
-import yaml
 
 from tests.campaign.kind import PROJECT
 from tests.records_equal import compare_runs
 
-KINDS = ("validate", "convert", "capsule", "cache", "suite")
 _ORPHAN = 60.0  # seconds that a child of a killed process may take to end
 _LONGEST = 600.0
 _LEAST = 0.1
@@ -31,13 +27,14 @@ _LEAST = 0.1
 class Bed:
     """Folders of one work: everything is written below ``folder``, temporary files included.
 
-    ``program``: what is killed, before its arguments.
+    ``program``: what is killed, before its arguments; ``installed``: a folder of packages that it finds.
     """
 
     def __init__(self, folder: Path, program: Sequence[str] = (sys.executable, "-m", "harness")) -> None:
         self.program = program
-        self.folder, self.cache, self._temporary = folder, folder / "cache", folder / "tmp"
-        self._temporary.mkdir(parents=True)
+        self.folder, self.cache, self.temporary = folder, folder / "cache", folder / "tmp"
+        self.installed = folder / "installed"
+        self.temporary.mkdir(parents=True)
         self.empty_cache()
 
     def empty_cache(self) -> None:
@@ -46,14 +43,16 @@ class Bed:
         self.cache.mkdir(mode=0o700)
 
     def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
-        own = {"HARNESS_CACHE": str(self.cache), "TMPDIR": str(self._temporary), "PYTHONPATH": str(PROJECT)}
-        return subprocess.Popen(
-            [*self.program, *command],
-            cwd=PROJECT,
-            env={**os.environ, **own},
-            stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "said.txt").open("wb"),
-        )
+        packages = os.pathsep.join([str(PROJECT), str(self.installed)])
+        own = {"HARNESS_CACHE": str(self.cache), "TMPDIR": str(self.temporary), "PYTHONPATH": packages}
+        with (self.folder / "said.txt").open("wb") as said:
+            return subprocess.Popen(
+                [*self.program, *command],
+                cwd=PROJECT,
+                env={**os.environ, **own},
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+            )
 
     def to_end(self, command: list[str], faults: list[str]) -> float:
         """Run a command undisturbed and return its seconds; another exit code than 0 is a fault."""
@@ -64,18 +63,18 @@ class Bed:
             faults.append(f"{' '.join(command)}: exit code {code}: {' '.join(said[-3:])}")
         return time.monotonic() - begin
 
-    def killed(self, command: list[str], rng: random.Random, seconds: float, *, watched: Path) -> bool:
+    def killed(self, command: list[str], rng: random.Random, seconds: float, *, watched: Collection[Path]) -> bool:
         """Run a command and kill it; False where it ended before.
 
-        Half of the time at any moment of an undisturbed run, else shortly after something new lies in ``watched`` or
-        among the temporary files: most of a run's time nothing is written.
+        Half of the time at any moment of an undisturbed run, else shortly after something new lies in ``watched``: most
+        of a run's time nothing is written.
         """
         process = self._start(command)
         begin, sudden = time.monotonic(), rng.random() < 0.5
         moment = rng.uniform(_LEAST, seconds)
         if not sudden:
-            before = self._entries(watched)
-            while process.poll() is None and self._entries(watched) <= before:
+            before = _entries(watched)
+            while process.poll() is None and _entries(watched) <= before:
                 time.sleep(0.001)
             moment = time.monotonic() - begin + rng.uniform(0, 0.02 if rng.random() < 0.5 else seconds / 4)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -84,14 +83,15 @@ class Bed:
         process.kill()
         return process.wait() < 0
 
-    def _entries(self, watched: Path) -> set[str]:
-        return {str(path) for place in (watched, self._temporary) for path in place.rglob("*")}
-
     def leftovers(self, place: Path, files: Collection[str] = ()) -> list[str]:
         """Return what lies below a place besides what belongs there, and every temporary file."""
         below = place.rglob("*") if not files else (path for path in place.iterdir() if path.name not in files)
-        torn = [path.name for path in below if files or path.name.endswith(".tmp") or path.name.startswith(".convert")]
-        return torn + [path.name for path in self._temporary.iterdir() if not path.name.startswith("conversion-")]
+        torn = [
+            path.name
+            for path in below
+            if files or path.name.endswith(".tmp") or path.name.startswith((".convert", ".pixels"))
+        ]
+        return torn + [path.name for path in self.temporary.iterdir() if not path.name.startswith("conversion-")]
 
     def orphans(self, out: Path, faults: list[str]) -> None:
         """Wait for the children of a killed process: one that goes on is a fault, and is ended."""
@@ -114,13 +114,23 @@ class Bed:
 
 @dataclass(frozen=True)
 class Writing:
-    """A command that writes ``files`` in ``place``, a folder of its own; ``fault``: what is wrong with them."""
+    """A command that writes ``files`` in ``place``, a folder of its own.
+
+    ``fault``: what is wrong with them, by what the harness checks; ``exact``: two runs write the same bytes.
+    """
 
     name: str
     command: list[str]
     place: Path
     files: tuple[str, ...]  # the last one is there only where all others are
     fault: Callable[[], str | None]
+    exact: bool = True
+
+    def unsound(self, expected: tuple[bytes, ...] | None) -> str | None:
+        """Say why what lies there is not what an undisturbed command writes; None where it is."""
+        if self.exact and self.contents() != expected:
+            return "other bytes"
+        return self.fault()
 
     def contents(self) -> tuple[bytes, ...] | None:
         """Return the files' bytes; None where the target is absent."""
@@ -146,121 +156,6 @@ class Running:
     fresh: bool = False
 
 
-Work = Callable[[Bed], Writing | Running]
-
-
-def works(kind: str) -> Iterator[tuple[str, Work]]:
-    """Yield the commands of a kind, with their names; without those whose packages are not installed."""
-    if kind == "convert":
-        needs = {"openvino": "openvino", "onnx": "tf2onnx", "litert": "ai_edge_litert", "int8": "nncf"}
-        for target, module in needs.items():
-            if importlib.util.find_spec(module) is None:
-                print(f"convert to {target}: left out, {module} is not installed")
-                continue
-            yield f"convert {target}", lambda bed, target=target: _converting(bed, target)  # type: ignore[misc]
-    elif kind == "capsule":
-        yield "capsule make", _making
-        yield "validate CAPSULE", _running_capsule
-    else:
-        yield kind, {"validate": _validating, "cache": _caching, "suite": _suite}[kind]
-
-
-def _config(bed: Bed, **candidate: Any) -> Path:
-    """Write the demo's configuration with its model in a folder of its own; ``candidate``: what that has instead."""
-    demo = PROJECT / "configs" / "demo.yml"
-    plain = yaml.safe_load(demo.read_text(encoding="utf-8"))
-    made = {**plain["candidates"][0], "model": str(bed.folder / "made" / "m.xml"), **candidate}
-    for keys in (
-        ("dataset", "path"),
-        ("dataset", "labels"),
-        ("reference", "model"),
-        ("conversion", "calibration", "path"),
-    ):
-        place = plain
-        for key in keys[:-1]:
-            place = place[key]
-        place[keys[-1]] = str((demo.parent / place[keys[-1]]).resolve())
-    plain["conversion"]["calibration"]["images"] = 8
-    plain |= {"candidates": [made], "checksums": None}
-    (bed.folder / "made").mkdir(exist_ok=True)
-    (bed.folder / "c.yml").write_text(yaml.safe_dump(plain), encoding="utf-8")
-    return bed.folder / "c.yml"
-
-
-def _converting(bed: Bed, target: str) -> Writing:
-    from harness.config import load_config
-    from harness.conversion import staleness
-
-    suffix = {"onnx": ".onnx", "litert": ".tflite"}.get(target, ".xml")
-    changes: dict[str, Any] = {"model": str(bed.folder / "made" / f"m{suffix}")}
-    if target in ("onnx", "litert"):
-        backend = {"onnx": "onnxruntime", "litert": "litert"}[target]
-        changes |= {"backend": backend, "conversion": {"to": target}}
-        changes |= {"input": {"name": "pixels", "color": "BGR"}, "output": "answer"}
-    if target == "int8":
-        changes["conversion"] = {"weights": "int8"}
-    file = _config(bed, **changes)
-    config = load_config(file)
-    others = {".xml": "m.bin", ".onnx": "m.onnx.contract.json", ".tflite": "m.tflite.contract.json"}[suffix]
-    return Writing(
-        f"convert {target}",
-        ["convert", str(file)],
-        bed.folder / "made",
-        (others, f"m{suffix}"),
-        lambda: staleness(config, config.candidates[0]),
-    )
-
-
-def _prepared(bed: Bed) -> Path:
-    """Return the demo's configuration with its IR already made."""
-    file, faults = _config(bed), list[str]()
-    bed.to_end(["convert", str(file)], faults)
-    assert not faults, faults
-    return file
-
-
-def _making(bed: Bed) -> Writing:
-    from harness.capsule.opened import open_capsule
-    from harness.errors import HarnessError
-
-    target = bed.folder / "capsules" / "a.capsule"
-    target.parent.mkdir()
-
-    def fault() -> str | None:
-        try:
-            open_capsule(target)
-        except HarnessError as error:
-            return str(error)
-        return None
-
-    command = ["capsule", "make", str(_prepared(bed)), str(target), "--images", "300", "--overwrite"]
-    return Writing("capsule make", command, target.parent, (target.name,), fault)
-
-
-def _running_capsule(bed: Bed) -> Running:
-    capsule, faults = bed.folder / "a.capsule", list[str]()
-    bed.to_end(["capsule", "make", str(_prepared(bed)), str(capsule), "--images", "720"], faults)
-    assert not faults, faults
-    return Running(lambda out: ["validate", str(capsule), "--no-cache", "--out", str(out)])
-
-
-def _validating(bed: Bed) -> Running:
-    file = _prepared(bed)
-    return Running(lambda out: ["validate", str(file), "--no-cache", "--out", str(out)])
-
-
-def _caching(bed: Bed) -> Running:
-    file = _prepared(bed)
-    return Running(lambda out: ["validate", str(file), "--out", str(out)], fresh=True)
-
-
-def _suite(bed: Bed) -> Running:
-    file, suite = _prepared(bed), bed.folder / "suite.yml"
-    runs = [{"config": str(file), "id": name, "limit": 300} for name in ("one", "two", "three")]
-    suite.write_text(yaml.safe_dump({"version": 1, "name": "killed", "runs": runs}), encoding="utf-8")
-    return Running(lambda out: ["suite", str(suite), "--no-cache", "--out", str(out)])
-
-
 def began(out: Path) -> bool:
     """Return whether there is a run or suite in a folder that can be resumed."""
     return (out / "shards").is_dir() or (out / "suite.json").is_file()
@@ -283,6 +178,10 @@ def same_runs(whole: Path, out: Path, *, counts_alone: bool) -> list[str]:
         return found + ([] if tables[0].equals(tables[1]) else ["predictions.parquet"])
     except OSError as error:
         return [f"no record: {error}"]
+
+
+def _entries(places: Collection[Path]) -> set[str]:
+    return {str(path) for place in places for path in place.rglob("*")}
 
 
 def _processes_with(path: str) -> Iterator[int]:

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.campaign import killing
-from tests.campaign.killing import Bed, Writing, same_runs
+from tests.campaign import killed_commands
+from tests.campaign.killing import Bed, Writing, began, same_runs
 
 _OFTEN = 4  # kills between two commands that run to their end
 
@@ -47,20 +47,20 @@ def killed_writes(writing: Writing, bed: Bed, kills: int, rng: random.Random) ->
             writing.put(expected or ())
         else:
             writing.remove()
-        if not bed.killed(writing.command, rng, seconds, watched=writing.place):
+        if not bed.killed(writing.command, rng, seconds, watched=(writing.place, bed.temporary)):
             continue  # it ended before
         result.kills += 1
         result.left += bool(bed.leftovers(writing.place, writing.files))
-        found = writing.contents()
-        if found is None and there:
+        if writing.contents() is not None:
+            if fault := writing.unsound(expected):
+                result.faults.append(f"kill {result.kills}: the target is neither whole nor absent: {fault}")
+        elif there:
             result.faults.append(f"kill {result.kills}: what was there before is gone")
-        if found is not None and (found != expected or (fault := writing.fault())):
-            result.faults.append(f"kill {result.kills}: the target is neither whole nor absent ({fault})")
         if result.kills % _OFTEN == 0 or result.kills == kills:
             bed.to_end(writing.command, result.faults)
             result.ended += 1
-            if writing.contents() != expected or writing.fault():
-                result.faults.append(f"kill {result.kills}: the next command did not write the same")
+            if fault := writing.unsound(expected):
+                result.faults.append(f"kill {result.kills}: the next command did not write the same: {fault}")
             result.faults += [
                 f"kill {result.kills}: left {name}" for name in bed.leftovers(writing.place, writing.files)
             ]
@@ -80,9 +80,9 @@ def killed_runs(
     while result.kills < kills:
         out = bed.folder / f"run-{result.ended}"
         while result.kills < kills:
-            resume = [] if fresh or not killing.began(out) else ["--resume"]
+            resume = [] if fresh or not began(out) else ["--resume"]
             place = bed.cache if fresh else out
-            if not bed.killed([*command(out), *resume], rng, seconds, watched=place):
+            if not bed.killed([*command(out), *resume], rng, seconds, watched=(place,)):
                 break
             result.kills += 1
             result.left += bool(bed.leftovers(place))
@@ -92,7 +92,7 @@ def killed_runs(
                 if result.kills % _OFTEN == 0:
                     break
         if not bed.ended(out):
-            bed.to_end([*command(out), *(["--resume"] if killing.began(out) else [])], result.faults)
+            bed.to_end([*command(out), *(["--resume"] if began(out) else [])], result.faults)
         result.ended += 1
         result.faults += [f"run {result.ended}: {text}" for text in same_runs(whole, out, counts_alone=fresh)]
         result.faults += [f"run {result.ended}: left {text}" for text in bed.leftovers(bed.cache if fresh else out)]
@@ -104,7 +104,7 @@ def killed_runs(
 def of_kind(kind: str, folder: Path, kills: int, seed: int) -> list[Killed]:
     """Do all that a kind has; a folder of its own each."""
     found = []
-    for name, work in killing.works(kind):
+    for name, work in killed_commands.works(kind):
         bed = Bed(folder / name.replace(" ", "-"))
         rng = random.Random(f"{name} {seed}")
         made = work(bed)
@@ -119,13 +119,13 @@ def of_kind(kind: str, folder: Path, kills: int, seed: int) -> list[Killed]:
 def main() -> int:
     """Kill, and say what came of it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kind", choices=killing.KINDS, help="only this one")
+    parser.add_argument("--kind", choices=killed_commands.KINDS, help="only this one")
     parser.add_argument("--kills", type=int, default=40, help="of each command")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     begin, found = time.monotonic(), []
     with tempfile.TemporaryDirectory(prefix="kills-") as text:
-        for kind in [options.kind] if options.kind else killing.KINDS:
+        for kind in [options.kind] if options.kind else killed_commands.KINDS:
             found += of_kind(kind, Path(text), options.kills, options.seed)
     print("\n| command | SIGKILLs | something was left | ran to the end afterwards | faults |\n|---|---|---|---|---|")
     print(*(each.line() for each in found), sep="\n")

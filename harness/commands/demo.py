@@ -108,7 +108,7 @@ def _lay_out(folder: Path) -> Path:
                 shutil.copyfile(root / name, made / name)
             made.replace(folder)
     except OSError as error:
-        raise cannot_write(folder, error) from error
+        raise cannot_write(folder, error, "--out") from error
     return folder
 
 
@@ -119,7 +119,7 @@ def _writable(folder: Path) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:
-        raise cannot_write(folder, error) from error
+        raise cannot_write(folder, error, "--out") from error
 
 
 def demo_files() -> tuple[Path, list[str]]:

@@ -73,7 +73,9 @@ def run(options: argparse.Namespace) -> Result:
     table, size = read_predictions(record.stored_in), int(options.max_mb * 1e6)
     record = sound_record(record, table)
     names, baseline = class_names(record), _baseline(options, record) if "pr" in formats else None
-    written = write_reports(record.stored_in, record, table, formats, names, html_bytes=size, baseline=baseline)
+    written = write_reports(
+        record.stored_in, record, table, formats, names, html_bytes=size, baseline=baseline, named_by=""
+    )
     return Result(text="".join(f"{printable(str(path))}\n" for path in written))
 
 

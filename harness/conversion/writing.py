@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.disk.atomic import FREE, is_full
 from harness.errors import HarnessError, ModelError
 
 
@@ -17,7 +18,5 @@ def write_errors(where: str, model: Path) -> Iterator[None]:
     except HarnessError as error:
         raise type(error)(f"{where}: {model} was not written: {error}") from None
     except OSError as error:
-        raise ModelError(
-            f"{where}: {model} cannot be written: {error.strerror or error}; choose another folder, or fix its "
-            "permissions"
-        ) from error
+        mend = FREE if is_full(error) else "choose another folder, or fix its permissions"
+        raise ModelError(f"{where}: {model} cannot be written: {error.strerror or error}; {mend}") from error

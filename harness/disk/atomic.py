@@ -12,6 +12,7 @@ from typing import IO
 from harness.disk.temporary_files import TemporaryFile, remove_left
 from harness.errors import RecordError
 
+FREE = "free some space, then run the same command again"
 _UMASK = os.umask(0o022)  # read once, at import, because reading it sets it for every thread
 os.umask(_UMASK)
 
@@ -65,13 +66,18 @@ def cannot_write(path: Path, error: OSError, named_by: str | None = None) -> Rec
     """
     option = "--out" if named_by is None else named_by
     chosen = f" with {option}" if option else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        mend = f"free some space, then run the same command {'with --resume' if named_by is None else 'again'}"
+    if is_full(error):
+        mend = FREE if named_by is not None else "free some space, then run the same command with --resume"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         mend = f"choose a folder that this user may write{chosen}"
     else:
         mend = f"choose another folder{chosen}"
     return RecordError(f"{path}: cannot be written: {error.strerror or error}; {mend}")
+
+
+def is_full(error: OSError) -> bool:
+    """Tell whether there was no room: on the disk, or within what the user may have of it."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def make_folder(path: Path, *, named_by: str | None = None) -> None:

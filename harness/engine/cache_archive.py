@@ -45,7 +45,7 @@ def export_cache(folder: Path, file: Path, max_bytes: int) -> Moved:
         with contextlib.suppress(OSError):
             found.append((-path.stat().st_mtime_ns, path))
     files = images = size = left_out = 0
-    with replacing(file) as stream, tarfile.open(fileobj=stream, mode="w") as archive:
+    with replacing(file, named_by="") as stream, tarfile.open(fileobj=stream, mode="w") as archive:
         for _, path in sorted(found):
             rows, length = read_keyed_rows(path), path.stat().st_size if path.exists() else 0
             if rows is None or foreign(path, root) or size + length > max_bytes:
@@ -89,7 +89,7 @@ def import_cache(folder: Path, file: Path, max_bytes: int) -> Moved:
     except OSError as error:
         if not file.is_file() or error.filename == str(file):
             raise RecordError(f"{file}: cannot be read: {error.strerror or error}") from None
-        raise cannot_write(root, error) from error
+        raise cannot_write(root, error, "--folder") from error
     return Moved(files, images, size, left_out)
 
 
@@ -101,7 +101,7 @@ def _taken(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> i
     make_private(target.parent)
     part = target.with_name(f".{target.name}.part")
     try:
-        with replacing(part, private=True) as stream:
+        with replacing(part, private=True, named_by="--folder") as stream:
             while block := source.read(1 << 20):
                 stream.write(block)
         rows = read_keyed_rows(part)

@@ -81,12 +81,13 @@ def write_reports(
     *,
     html_bytes: int = HTML_BYTES,
     baseline: Baseline | None = None,
+    named_by: str | None = None,
 ) -> list[Path]:
     """Render the record in the named formats and write each atomically into ``folder``; return the paths.
 
     All are rendered before the first is written. ``class_names``: names of the classes by network label.
     ``html_bytes``: what the page's pictures and table may fill it up to. ``baseline``: what the form `pr` measures the
-    change against. Raises ConfigError on an unknown format,
+    change against. ``named_by``: as ``harness.disk.atomic.cannot_write``. Raises ConfigError on an unknown format,
     RecordError where a form needs the table and there is none, or a file cannot be written.
     """
     chosen = list(dict.fromkeys(formats))
@@ -98,7 +99,7 @@ def write_reports(
     forms = {name: FORMATS[name].render for name in chosen}
     forms |= {"html": partial(_html, max_bytes=html_bytes), "pr": partial(_pull_request, baseline=baseline)}
     files = [(folder / FORMATS[name].file_name, forms[name](record, table, class_names)) for name in chosen]
-    make_folder(folder)
+    make_folder(folder, named_by=named_by)
     for path, text in files:
-        write_atomically(path, text.encode("utf-8"))
+        write_atomically(path, text.encode("utf-8"), named_by=named_by)
     return [path for path, _ in files]

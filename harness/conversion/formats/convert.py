@@ -62,8 +62,8 @@ def convert_format(config: Config, candidate: Candidate, target: str, *, overwri
         written = {**settings(config, candidate, sha256), **remarks(config), "model_name": config.name}
         text = contract_text({**written, "file_sha256": written_sha256})
         # The contract first: until the file follows, its digest tells that the two do not belong together.
-        write_atomically(contract_file(model), text.encode())
-        write_atomically(model, data)
+        write_atomically(contract_file(model), text.encode(), named_by="")
+        write_atomically(model, data, named_by="")
     files = (model, contract_file(model))
     return Converted(files, read_contract_file(model), checks, time.perf_counter() - begin)
 

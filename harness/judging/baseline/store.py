@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from harness.disk.atomic import make_folder, write_atomically
+from harness.disk.atomic import FREE, is_full, make_folder, write_atomically
 from harness.disk.versioned_json import FileKind, read_versioned_json
 from harness.errors import BaselineError, RecordError
 from harness.judging.baseline.schema import SCHEMA_VERSION, Baseline
@@ -26,7 +26,8 @@ def write_baseline(path: Path, baseline: Baseline) -> None:
     except RecordError as error:
         cause = error.__cause__
         why = cause.strerror if isinstance(cause, OSError) else None
-        raise RecordError(f"{path}: the baseline cannot be written: {why or cause}; name another FILE") from None
+        mend = FREE if isinstance(cause, OSError) and is_full(cause) else "name another FILE"
+        raise RecordError(f"{path}: the baseline cannot be written: {why or cause}; {mend}") from None
 
 
 def read_baseline(path: Path) -> Baseline:

@@ -55,6 +55,17 @@ BANNED = {
     r"\btake you by the hand\b": "lead step by step",
     r"\bbegin in a folder\b|\bBegin in a folder\b": "Start in a folder",
     r"\bsaid first\b": "mentioned first",
+    r"\bbesides\b|\b(somebody|anybody|everybody)\b": "in addition; a person, anyone, everyone",
+    r"\bwh(ich|at)ever\b|\bbelongs? into\b": "any, regardless of; belongs in",
+    r"\b(hence|thus|upon)\b|\bthat which\b": "so, on, what",
+    r"\bmend(s|ed|ing)\b": "fix",
+    r"\b(is|are|was|were) told\b": "is reported",
+    r"\bto be had\b|\bat hand\b": "available",
+    r"\bby the clock\b": "wall time",
+    r"\bmission\b": "the model by its name",
+    r"\b(is|are) (searched|looked) through\b|\bwhat it takes\b": "name what is needed",
+    r"\bmade[ -]up\b": "synthetic, forged",
+    r"\bone test case a gate\b|\bone (row|line|name|suite|page) an? \w+": "one row for each ...",
     r"\bno (Keras model|SavedModel, it|frozen TensorFlow|OpenVINO IR:|devkit:|shard table:)": "not a Keras model",
     r"\b(process|folder|line|sentence|page) of (its|their|your) own\b": "a separate process, your own folder",
     r"\b(were|was|is|are) not used for longest\b": "least recently used",
@@ -97,8 +108,9 @@ def _strings() -> Iterator[tuple[str, str]]:
 
 
 def _lines() -> Iterator[tuple[str, str]]:
-    """Yield (place, line) of the docs, the README and the templates."""
-    files = [*(PROJECT / "docs").rglob("*.md"), PROJECT / "README.md", PROJECT / "action.yml"]
+    """Yield (place, line) of the docs, the pages at the top and the templates."""
+    names = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "action.yml")
+    files = [*(PROJECT / "docs").rglob("*.md"), *(PROJECT / name for name in names)]
     files += [
         *(PROJECT / "harness/report/templates").glob("*.html"),
         *(PROJECT / "harness/report/templates").glob("*.js"),

@@ -99,8 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 kept.append(table)
         wall, used = time.perf_counter() - start, time.process_time() - cpu
         print(
-            f"{count} shards with {options.workers} workers: {1e3 * wall / count:.2f} ms a shard by the clock, "
-            f"{1e3 * used / count:.2f} ms of the driver's processor; driver {before:.0f} MiB before, "
+            f"{count} shards with {options.workers} workers: {1e3 * wall / count:.2f} ms of wall time per shard, "
+            f"{1e3 * used / count:.2f} ms of the driver's CPU time; driver {before:.0f} MiB before, "
             f"{_resident():.0f} MiB after, peak {_peak():.0f} MiB"
         )
 

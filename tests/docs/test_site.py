@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 from pathlib import Path
@@ -68,6 +69,13 @@ def test_a_page_that_is_not_listed_is_put_last() -> None:
 
 def test_a_page_that_a_description_names_is_a_link() -> None:
     assert site.cell("forms (docs/datasets.md).") == "forms ([Data sets](../datasets.md))."
+
+
+def test_its_style_sheets_exist() -> None:
+    text = (PROJECT / "docs" / "conf.py").read_text(encoding="utf-8")
+    names = ast.literal_eval(text.partition("html_css_files = ")[2].partition("\n")[0])
+    assert names
+    assert [name for name in names if not (PROJECT / "docs" / "_static" / name).is_file()] == []
 
 
 def test_text_cannot_leave_its_cell() -> None:

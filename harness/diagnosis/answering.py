@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 
 from harness.diagnosis import wording
 from harness.diagnosis.answer import Alternative, Diagnosis, joined, number
@@ -29,12 +30,7 @@ def answer(search: Search, found: Tried) -> Diagnosis:
     mends.append(wording.mend(bench.config, bench.candidate, bench.own, bench.wanted, trial, reading))
     mend = " ".join(filter(None, mends))
     causes = (*(item.cause for item in beside), *found.causes)
-    before, after = search.before.largest, number(found.read.largest)
-    difference = f"the largest probability difference on {found.images} images"
-    falls = (
-        f"{difference} falls from {number(before)} to {after}" if math.isfinite(before) else f"{difference} is {after}"
-    )
-    sentence = f"The candidate {bench.candidate.id} {joined(claims)}: {joined(done)}, {falls}."
+    sentence = f"The candidate {bench.candidate.id} {joined(claims)}: {joined(done)}, {_effect(search, found)}."
     return Diagnosis(
         bench.candidate.id,
         bench.reference.id,
@@ -44,6 +40,17 @@ def answer(search: Search, found: Tried) -> Diagnosis:
         evidence(search, found),
         mend or None,
         alternatives(search, found),
+    )
+
+
+def _effect(search: Search, found: Tried) -> str:
+    """Return what comes of it, with its figures, as the end of a sentence."""
+    if (seen := found.direction) is not None:
+        return f"{seen.closer} of {seen.images} images come closer to {search.bench.reference.id}"
+    before, after = search.before.largest, number(found.read.largest)
+    difference = f"the largest probability difference on {found.images} images"
+    return (
+        f"{difference} falls from {number(before)} to {after}" if math.isfinite(before) else f"{difference} is {after}"
     )
 
 
@@ -63,6 +70,8 @@ def evidence(search: Search, found: Tried | None) -> dict[str, object]:
         figures["max_abs_diff_after"] = found.read.largest
         if len(found.read.rows) == bench.count:
             figures["top1_agreement_after"] = found.read.agreeing
+        if found.direction is not None:
+            figures["direction"] = asdict(found.direction)
     return figures
 
 
@@ -94,7 +103,7 @@ def nothing_explains(search: Search) -> Diagnosis:
     kinds = len({item.cause for item in search.tried if item.causes})
     tail = ""
     if closest and closest[0].max_abs_diff is not None:
-        tail = f" The closest was {closest[0].cause} with {number(closest[0].max_abs_diff)}, which is not a parity."
+        tail = f" The closest, {closest[0].cause}, leaves a difference of {number(closest[0].max_abs_diff)}."
     sentence = (
         f"The candidate {bench.candidate.id} differs from {bench.reference.id} by up to "
         f"{number(search.before.largest)} in a probability on {bench.count} images, and none of the {kinds} kinds of "

@@ -211,15 +211,18 @@ class Bench:
         """Return which images are right by probabilities (n, common classes)."""
         return np.asarray(rows.argmax(axis=1) == self.labels[: len(rows)] - self.classes.offset)
 
-    def reference_if(self, feeding: Feeding) -> Rows:
-        """Return the reference's probabilities of all images when it is fed otherwise. Raises CannotFeedError."""
+    def reference_if(self, feeding: Feeding, rows: NDArray[np.int64] | None = None) -> Rows:
+        """Return the reference's probabilities when it is fed otherwise, of all images (``rows``: only those).
+
+        Raises CannotFeedError.
+        """
         if self.reference.recorded is not None:
             raise CannotFeedError(
                 f"{self.reference.id}: only its recorded answers are here, so it cannot be fed otherwise"
             )
         if self._reference_subject is None:
             self._reference_subject = self._stack.enter_context(Subject(self.reference.backend, self.reference_spec))
-        raw = self._reference_subject.answer(self.values(feeding))
+        raw = self._reference_subject.answer(self.values(feeding, rows))
         return self.classes.of(self.reference_spec, raw, self.applied.get(self.reference_spec.id))
 
 

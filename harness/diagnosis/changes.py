@@ -130,7 +130,25 @@ def turned_right(pixels: Array) -> Array:
     return np.ascontiguousarray(np.rot90(pixels, -1, (1, 2)))
 
 
+def reordered(order: tuple[int, int, int]) -> Callable[[Array], Array]:
+    """Return what puts the channels into another order."""
+    return lambda pixels: np.ascontiguousarray(pixels[..., list(order)])
+
+
+def _reordering(words: str, order: tuple[int, int, int]) -> Change:
+    first, second, third = (order.index(channel) for channel in range(3))
+    return Change("color-order", words, pixels=reordered(order), undo=reordered((first, second, third)))
+
+
 COLOR_ORDER = Change("color-order", "red and blue swapped", pixels=swapped, undo=swapped)
+
+# Red and blue swapped is the mistake that people make; the other orders come of an axis that was turned.
+CHANNEL_CHANGES: tuple[Change, ...] = (
+    _reordering("the channels moved by one place", (1, 2, 0)),
+    _reordering("the channels moved by two places", (2, 0, 1)),
+    _reordering("the first two channels swapped", (1, 0, 2)),
+    _reordering("the last two channels swapped", (0, 2, 1)),
+)
 
 NORMALISATION_CHANGES: tuple[Change, ...] = (
     Change("mean-and-scale-missing", "pixels without mean and scale", _same(0.0, 1.0)),

@@ -13,6 +13,7 @@ from harness.diagnosis.answering import answer, evidence, nothing_explains
 from harness.diagnosis.bench import IMAGES, Bench, Tamper
 from harness.diagnosis.casts import search_cast, search_cast_and_another, search_cast_otherwise
 from harness.diagnosis.explanations import Tried
+from harness.diagnosis.forward import search_forward
 from harness.diagnosis.inside import is_certain, search_inside
 from harness.diagnosis.readings import Rows
 from harness.diagnosis.reference import check_reference, suspect_labels, wrong_reference
@@ -33,7 +34,12 @@ _STEPS: tuple[_Step, ...] = (
     Search.search_mixtures,
     search_cast,
 )
-_STEPS_OF_TWO: tuple[_Step, ...] = (search_cast_and_another, Search.search_pairs, search_cast_otherwise)
+_LATE_STEPS: tuple[_Step, ...] = (
+    search_cast_and_another,
+    Search.search_pairs,
+    search_forward,
+    search_cast_otherwise,
+)
 
 
 def chosen(config: Config, wanted: str | None) -> tuple[Candidate, ...]:
@@ -142,7 +148,7 @@ def _searched(search: Search) -> Diagnosis:
     inside = search_inside(search)
     if inside is not None and is_certain(inside):
         return inside
-    for step in _STEPS_OF_TWO:
+    for step in _LATE_STEPS:
         found = step(search)
         if found is not None:
             return _explained(search, found)

@@ -6,18 +6,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.diagnosis.direction import Direction
 from harness.diagnosis.readings import Read
 from harness.diagnosis.trials import Trial
 
 
 @dataclass(frozen=True)
 class Tried:
-    """One way of feeding and reading, and what it came to on so many images."""
+    """One way of feeding and reading, and what it came to on so many images.
+
+    ``direction``: where it is known by that, and not by parity.
+    """
 
     trial: Trial
     read: Read
     causes: tuple[str, ...]
     images: int
+    direction: Direction | None = None
 
     @property
     def cause(self) -> str:

@@ -41,8 +41,10 @@ def search_inside(search: Search) -> Diagnosis | None:
     cause = _cause(finding)
     if cause is None:
         return None
+    if finding.cause == "other-network":
+        return _another_network(search, finding)
     causes = (*(item.cause for item in search.around), cause)
-    if (beside := change_beside(search)) is not None:
+    if (beside := change_beside(search, everywhere=cause != "layer")) is not None:
         return _both(search, beside, finding, cause)
     if finding.cause == "fed-otherwise":
         return None  # by two changes, or by none that is known: rounding alone does not explain it
@@ -60,6 +62,28 @@ def search_inside(search: Search) -> Diagnosis | None:
         " + ".join(causes),
         sentence,
         {**evidence(search, None), "layers": finding.to_json()},
+        mend,
+        alternatives(search, None),
+        profile=as_text(finding),
+    )
+
+
+def _another_network(search: Search, finding: LayerFinding) -> Diagnosis:
+    """Return the diagnosis of a file that has nothing to do with the reference, however it is fed and read."""
+    bench = search.bench
+    mend = f"Use the file that was converted from {bench.reference.id}."
+    sentence = (
+        f"The candidate {bench.candidate.id} differs from {bench.reference.id} on {bench.count} images however it is "
+        f"fed and read: {_lower(finding.sentence)} {mend}"
+    )
+    figures = {**evidence(search, None), "layers": finding.to_json()}
+    return Diagnosis(
+        bench.candidate.id,
+        bench.reference.id,
+        "found",
+        "other-weights",
+        sentence,
+        figures,
         mend,
         alternatives(search, None),
         profile=as_text(finding),
@@ -91,7 +115,7 @@ def _pixels(search: Search, preprocess: Preprocess) -> Prepared:
 
 def _cause(finding: LayerFinding) -> str | None:
     if finding.verdict == "found":
-        return "other-weights" if finding.cause == "other-weights" else "layer"
+        return "other-weights" if finding.cause in ("other-weights", "other-network") else "layer"
     if finding.verdict == "clean" and finding.rounding:
         return _ROUNDED[finding.rounding[0]]
     return None

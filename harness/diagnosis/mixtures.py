@@ -42,7 +42,7 @@ def cause_of(own: Affine, seen: Affine) -> str:
 
 def _change(own: Affine, seen: Affine) -> Change:
     order = "" if all(len(set(values)) == 1 for values in (seen.mean, seen.scale)) else ", RGB"
-    words = f"pixels as {seen.formula}{order}, and not as {own.formula}"
+    words = f"pixels as {seen.formula}{order} instead of {own.formula}"
     return Change(cause_of(own, seen), words, lambda _mean, _scale: (seen.mean, seen.scale))
 
 

@@ -63,7 +63,10 @@ def activations(raw: Rows, applied: Applied) -> Iterator[tuple[Reading, Rows]]:
     if not whole and finite.min() >= 0 and finite.max() <= 1:
         with np.errstate(divide="ignore", invalid="ignore"):
             logits = (np.log(raw.astype(np.float64)) - np.log1p(-raw.astype(np.float64))).astype(np.float32)
-        yield Reading("sigmoid", "made by a sigmoid, and not by a softmax"), probabilities(logits, "softmax")
+        yield (
+            Reading("sigmoid", "probabilities made by a sigmoid instead of a softmax"),
+            probabilities(logits, "softmax"),
+        )
     classes = raw.shape[1]
     if whole and applied == "none" and classes > 1 and finite.max() <= np.e / (np.e + classes - 1) * (1 + 1e-3):
         yield Reading("softmax-twice", "probabilities after a second softmax"), _before_softmax(raw)

@@ -10,6 +10,7 @@ from itertools import combinations
 from harness.diagnosis.affine import Affine
 from harness.diagnosis.changes import (
     CAST_CHANGES,
+    CHANNEL_CHANGES,
     COLOR_ORDER,
     LAYOUT_CHANGES,
     NORMALISATION_CHANGES,
@@ -24,10 +25,14 @@ from harness.feeding.families import NORMALISATIONS
 
 @dataclass(frozen=True)
 class Trial:
-    """One way to feed the candidate, and which changes it takes back."""
+    """One way to feed the candidate, and which changes it takes back.
+
+    ``by_reference``: nothing is taken back; the reference is fed what the candidate sees.
+    """
 
     changes: tuple[Change | PixelChange, ...]
     feeding: Feeding
+    by_reference: bool = False
 
 
 def sees(candidate: Feeding, reference: Feeding, seen: Affine) -> Feeding:
@@ -52,7 +57,7 @@ def singles(candidate: Feeding, reference: Feeding, pixel_changes: Sequence[Pixe
     """Return every way of feeding that takes back one change, by the kind of change; none twice."""
     height, width = candidate.preprocess.output_size
     known = {candidate.key}
-    found: dict[str, list[Trial]] = {"color": [], "normalisation": [], "layout": [], "pixels": []}
+    found: dict[str, list[Trial]] = {"color": [], "normalisation": [], "layout": [], "pixels": [], "channels": []}
 
     def add(kind: str, change: Change | PixelChange, feeding: Feeding) -> None:
         if feeding.key not in known:
@@ -68,6 +73,8 @@ def singles(candidate: Feeding, reference: Feeding, pixel_changes: Sequence[Pixe
     for change in LAYOUT_CHANGES:
         if height == width or change.words not in OF_SQUARES:
             add("layout", change, dataclasses.replace(candidate, undo=change))
+    for change in CHANNEL_CHANGES:
+        add("channels", change, dataclasses.replace(candidate, undo=change))
     return found
 
 
@@ -132,7 +139,8 @@ def casts(reference: Feeding, *, otherwise: bool) -> Iterator[tuple[tuple[Change
 def pairs(single: dict[str, list[Trial]], reference: Feeding) -> Iterator[Trial]:
     """Yield every way of feeding that takes back two changes of different kinds; none twice.
 
-    Mean and scale of a model with the other colour order are taken as those of that order first.
+    Mean and scale of a model with the other colour order are taken as those of that order first. Orders of the channels
+    other than red and blue swapped are tried alone only.
     """
     known: set[tuple[object, ...]] = set()
 
@@ -145,7 +153,7 @@ def pairs(single: dict[str, list[Trial]], reference: Feeding) -> Iterator[Trial]
         for change, feeding in _normalisations(one.feeding, reference):
             if feeding.key != one.feeding.key and fresh(trial := Trial((*one.changes, change), feeding)):
                 yield trial
-    for first, second in combinations(single, 2):
+    for first, second in combinations([kind for kind in single if kind != "channels"], 2):
         for one in single[first]:
             for other in single[second]:
                 both = Trial((*one.changes, *other.changes), _both(one.feeding, other.feeding, first, second))

@@ -8,7 +8,7 @@ from harness.config import Candidate, Config
 from harness.conversion.formats.target import target_of
 from harness.diagnosis.affine import written
 from harness.diagnosis.answer import joined
-from harness.diagnosis.changes import Change
+from harness.diagnosis.changes import CHANNEL_CHANGES, COLOR_ORDER, Change
 from harness.diagnosis.feedings import Feeding
 from harness.diagnosis.preprocessing import PixelChange
 from harness.diagnosis.readings import Reading
@@ -18,8 +18,8 @@ from harness.diagnosis.trials import Trial
 def claim(change: Change | PixelChange, trial: Trial) -> str:
     """Return what the candidate does, as the sentence has it after its name."""
     if isinstance(change, PixelChange):
-        return f"is fed other pixels than the reference ({change.words}, and not {change.wanted})"
-    if change.cause == "color-order":
+        return f"gets different pixels than the reference ({change.words} instead of {change.wanted})"
+    if change is COLOR_ORDER:
         return f"expects {trial.feeding.color}"
     return change.words if change.words.startswith("expects") else f"sees {change.words}"
 
@@ -27,11 +27,13 @@ def claim(change: Change | PixelChange, trial: Trial) -> str:
 def done(change: Change | PixelChange, own: Feeding, trial: Trial) -> str:
     """Return what was done otherwise in the trial; empty where a cast behind it says that."""
     if isinstance(change, PixelChange):
-        return "fed the reference's" if change.cause == "preprocess" else f"fed with {change.wanted}"
-    if change.cause == "color-order":
+        return "fed the reference's pixels" if change.cause == "preprocess" else f"fed with {change.wanted}"
+    if change is COLOR_ORDER:
         return f"fed {trial.feeding.color} instead of {own.color}"
-    if change.cast is not None:
-        return "with the reference fed so"
+    if change.cast is not None or trial.by_reference:
+        return "with the reference fed the same"
+    if change.cause == "color-order":
+        return "with the channels put back"
     if change.cause == "layout":
         return "with the axes put in their places"
     if change.cause == "flipped":
@@ -73,11 +75,13 @@ def mend(config: Config, candidate: Candidate, own: Feeding, wanted: Feeding, tr
             wrong.append("with its axes in another order")
         elif change.cause == "flipped":
             wrong.append("with its pixels mirrored or turned")
+        elif change in CHANNEL_CHANGES:
+            wrong.append("with its channels in another order")
         elif change.cause == "color-order":
             wrong.append(f"with{'out the' if own.color != wanted.color else ' a'} channel reversal")
             settings.append(f"`{key}.input.color: {feeding.color}`")
         else:
-            wrong.append("with another mean and scale inside than the configuration counts on")
+            wrong.append("with a different mean and scale inside than the configuration assumes")
             settings += [
                 f"`{key}.input.{name}: {written(new)}`"
                 for name, new, old in (("mean", feeding.mean, own.mean), ("scale", feeding.scale, own.scale))

@@ -1,4 +1,4 @@
-"""A network that sees where a pixel is: softmax(((x - 120) / 60) @ weights), x flattened, as graph and IR."""
+"""A network that sees where a pixel is: softmax(relu6(((x - 120) / 60) @ first) @ second), as graph and IR."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.diagnosis.answer import Diagnosis
 from harness.diagnosis.bench import Tamper
 from harness.diagnosis.diagnose import diagnose
 
-SIZE, CLASSES, IMAGES = 16, 5, 8
+SIZE, CLASSES, HIDDEN, IMAGES = 16, 5, 16, 8
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,20 @@ def write_spatial(tf: Any, openvino: Any, folder: Path) -> Spatial:
     """Write the network with either framework."""
     from openvino import opset13 as ops
 
-    weights = (np.random.default_rng(2).normal(size=(SIZE * SIZE * 3, CLASSES)) / 6).astype(np.float32)
+    random = np.random.default_rng(2)
+    first = (random.normal(size=(SIZE * SIZE * 3, HIDDEN)) / 6).astype(np.float32)
+    second = (random.normal(size=(HIDDEN, CLASSES)) / 6).astype(np.float32)
     with tf.Graph().as_default() as graph:
         pixels = tf.compat.v1.placeholder(tf.float32, [None, SIZE, SIZE, 3], name="input")
-        tf.nn.softmax(tf.matmul(tf.reshape(pixels, [-1, SIZE * SIZE * 3]), weights), name="probabilities")
+        hidden = tf.nn.relu6(tf.matmul(tf.reshape(pixels, [-1, SIZE * SIZE * 3]), first))
+        tf.nn.softmax(tf.matmul(hidden, second), name="probabilities")
         (folder / "spatial.pb").write_bytes(graph.as_graph_def().SerializeToString())
     given = ops.parameter([1, SIZE, SIZE, 3], np.float32, name="input")
     given.output(0).get_tensor().set_names({"input"})
     x = ops.divide(ops.subtract(given, np.float32(120)), np.float32(60))
-    last = ops.softmax(ops.matmul(ops.reshape(x, np.array([1, -1]), False), weights, False, False), 1)
+    flat = ops.reshape(x, np.array([1, -1]), False)
+    inner = ops.clamp(ops.matmul(flat, first, False, False), 0.0, 6.0)
+    last = ops.softmax(ops.matmul(inner, second, False, False), 1)
     last.output(0).get_tensor().set_names({"probabilities"})
     model = openvino.Model([ops.result(last)], [given], "spatial")
     openvino.save_model(model, str(folder / "spatial.xml"), compress_to_fp16=False)

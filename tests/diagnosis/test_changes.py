@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 
 from harness.diagnosis.answer import CAUSES
-from harness.diagnosis.changes import COLOR_ORDER, LAYOUT_CHANGES, NORMALISATION_CHANGES, Change, transposed_order
+from harness.diagnosis.changes import (
+    CHANNEL_CHANGES,
+    COLOR_ORDER,
+    LAYOUT_CHANGES,
+    NORMALISATION_CHANGES,
+    Change,
+    transposed_order,
+)
 from harness.diagnosis.faults import FAULTS
 
-EVERY = (COLOR_ORDER, *NORMALISATION_CHANGES, *LAYOUT_CHANGES)
+EVERY = (COLOR_ORDER, *CHANNEL_CHANGES, *NORMALISATION_CHANGES, *LAYOUT_CHANGES)
 
 
 def test_every_change_and_every_fault_has_a_documented_cause() -> None:
@@ -18,7 +25,7 @@ def test_no_change_is_there_twice() -> None:
     assert len({change.words for change in EVERY}) == len(EVERY)
 
 
-@pytest.mark.parametrize("change", [COLOR_ORDER, *LAYOUT_CHANGES], ids=lambda change: change.words)
+@pytest.mark.parametrize("change", [COLOR_ORDER, *CHANNEL_CHANGES, *LAYOUT_CHANGES], ids=lambda change: change.words)
 def test_what_moves_pixels_can_be_taken_back(change: Change) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype(np.float32)
     assert change.pixels is not None

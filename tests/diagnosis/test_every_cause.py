@@ -203,3 +203,27 @@ def test_the_cause_is_named(cause: str, made: Made, asked: Asked) -> None:
         found = asked(candidate=candidate, reference=planting.reference, tamper=tamper)
     assert found.cause == cause, found.sentence
     assert found.verdict == ("unknown" if cause == "reference-at-chance" else "found")
+
+
+def multiplied(mean: Any, scale: Any) -> Tamper:
+    """Let the network see (x - mean) * scale, of which float32 keeps too little to take it back."""
+    return Tamper(values=lambda x: ((x - mean) * np.square(scale) + mean).astype(np.float32))
+
+
+def test_a_scale_that_is_multiplied_with_is_named_though_nothing_takes_it_back(made: Made) -> None:
+    found = made.spatial.asked(made.folder, {}, None, "PNG", multiplied(120, 60))
+    assert (found.verdict, found.cause) == ("found", "other-scale"), found.sentence
+    assert "with the reference fed the same" in found.sentence
+
+
+def test_answers_that_are_saturated_are_no_finding(asked: Asked) -> None:
+    """The tiny network has no bounded activation: whatever is so large gives the probability 1 to the same class."""
+    assert asked(tamper=multiplied(np.array(MEAN_BGR), np.array(SCALE_BGR))).verdict == "unknown"
+
+
+@pytest.mark.parametrize("order", [(1, 2, 0), (2, 0, 1), (1, 0, 2), (0, 2, 1)])
+def test_channels_in_any_order_are_told_from_red_and_blue_swapped(asked: Asked, order: tuple[int, ...]) -> None:
+    found = asked(tamper=Tamper(values=lambda x: np.ascontiguousarray(x[..., list(order)])))
+    assert found.cause == "color-order", found.sentence
+    assert "with the channels put back" in found.sentence
+    assert "input.color" not in str(found.mend)

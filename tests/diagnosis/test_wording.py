@@ -30,11 +30,12 @@ def test_what_a_candidate_does_and_what_was_done() -> None:
         "fed x / 255 instead of x",
     ]
     cast = Trial((NORMALISATION_CHANGES[0], CAST_CHANGES[0]), OWN)
-    assert [wording.done(change, OWN, cast) for change in cast.changes] == ["", "with the reference fed so"]
+    assert [wording.done(change, OWN, cast) for change in cast.changes] == ["", "with the reference fed the same"]
     pixels = PixelChange("crop", "fraction 1.0", "fraction 0.875", Preprocess())
     assert wording.done(pixels, OWN, trial) == "fed with fraction 0.875"
     assert (
-        wording.claim(pixels, trial) == "is fed other pixels than the reference (fraction 1.0, and not fraction 0.875)"
+        wording.claim(pixels, trial)
+        == "gets different pixels than the reference (fraction 1.0 instead of fraction 0.875)"
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from harness.diagnosis.layers.layer import Doubles, Layer
 
 How = Literal["values", "transposed", "scaled", "channels"]
+_UNEXPLAINED = 0.1  # of a difference, at most
 
 
 def as_flattened(ours: Doubles, theirs: Doubles) -> Doubles:
@@ -34,18 +35,40 @@ def as_flattened(ours: Doubles, theirs: Doubles) -> Doubles:
 
 
 def fed_otherwise(one: Layer, other: Layer, ours: Doubles, theirs: Doubles) -> str:
-    """Say how the first layer's weights are the original's after all, for pixels of another order or scale."""
-    if not (one.of_pixels and other.of_pixels):
+    """Say how the first layer's weights are the original's after all, for pixels of another order or scale.
+
+    Where of one of the two it is unknown what it is fed, since what comes before it could not be read, nothing can be
+    said of order and scale.
+    """
+    if not (one.of_pixels or other.of_pixels) or _differs_by_channel(ours, theirs):
         return ""
-    for turned, order in ((theirs, ""), (theirs[:, ::-1], "the channels in the reversed order")):
+    unread = one.of_pixels != other.of_pixels
+    for order, words in _ORDERS.items():
+        turned = theirs[:, list(order)]
         sums = (ours * turned).sum(axis=(0, 2, 3)), (turned * turned).sum(axis=(0, 2, 3))
         factor = sums[0] / np.where(sums[1] > 0, sums[1], 1)
         scaled = turned * factor[None, :, None, None]
         if np.linalg.norm(scaled - ours) <= 1e-2 * np.linalg.norm(ours):
-            same = np.allclose(factor, 1, rtol=1e-2)
+            same = np.allclose(factor, 1, rtol=1e-3)
             scale = "" if same else "another scale (" + ", ".join(f"{1 / f:.4g}" for f in factor[::-1]) + " times, RGB)"
-            return " and ".join(part for part in (order, scale) if part) or "another mean"
+            if unread:
+                return "pixels through operations that could not be read"
+            return " and ".join(part for part in (words, scale) if part) or "another mean"
     return ""
+
+
+# Of three channels: which of the candidate's stands for each of the original's, and words on it.
+_ORDERS = {
+    (0, 1, 2): "",
+    (2, 1, 0): "the channels in the reversed order",
+    **dict.fromkeys(((1, 2, 0), (2, 0, 1), (1, 0, 2), (0, 2, 1)), "the channels in another order"),
+}
+
+
+def _differs_by_channel(ours: Doubles, theirs: Doubles) -> bool:
+    """Return whether each output channel has a factor of its own, which no way of feeding gives."""
+    factors = channel_factors(ours, theirs)
+    return factors is not None and bool(np.ptp(factors) > 1e-4 * np.abs(factors).max())
 
 
 def another_mean(one: Layer, other: Layer) -> str:
@@ -65,16 +88,28 @@ def how_changed(ours: Doubles, theirs: Doubles, channels: Sequence[int]) -> tupl
         turned = turn(theirs)
         if turned.shape == ours.shape and _near(turned, ours):
             return "transposed", note
-    flat, found = ours.reshape(len(ours), -1), theirs.reshape(len(theirs), -1)
-    weight = (flat * flat).sum(axis=1)
-    factor = (flat * found).sum(axis=1) / np.where(weight > 0, weight, 1)
-    if flat.shape[1] > 1 and _near(flat * factor[:, None], found):
-        changed = [float(factor[number]) for number in channels]
+    if (factors := channel_factors(ours, theirs)) is not None:
+        changed = [float(factors[number]) for number in channels]
         low, high = f"{min(changed, default=1):.4g}", f"{max(changed, default=1):.4g}"
         return "scaled", low if low == high else f"{low} to {high}"
     if len(channels) <= max(1, len(ours) // 10):
         return "channels", ""
     return "values", ""
+
+
+def channel_factors(ours: Doubles, theirs: Doubles) -> Doubles | None:
+    """Return the factor of each output channel by which weights are the original's, float64 (out,); None: they are not.
+
+    The factors have to explain almost all of the difference: weights that moved a little at random are no scaled ones.
+    """
+    flat, found = ours.reshape(len(ours), -1), theirs.reshape(len(theirs), -1)
+    if flat.shape[1] < 2:
+        return None
+    length = (flat * flat).sum(axis=1)
+    factors = np.where(length > 0, (flat * found).sum(axis=1) / np.where(length > 0, length, 1), 1.0)
+    scaled = flat * factors[:, None]
+    left = float(np.linalg.norm(scaled - found))
+    return factors if _near(scaled, found) and left <= _UNEXPLAINED * float(np.linalg.norm(found - flat)) else None
 
 
 def _near(values: Doubles, wanted: Doubles) -> bool:

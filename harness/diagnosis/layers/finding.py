@@ -21,6 +21,7 @@ Cause = Literal[
     "computation-differs",
     "layer-missing",
     "other-weights",
+    "other-network",
     "fed-otherwise",
 ]
 

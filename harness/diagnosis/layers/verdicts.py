@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from harness.diagnosis.layers import sentences
 from harness.diagnosis.layers.activations import Profile, diverging, is_fed_otherwise
+from harness.diagnosis.layers.alike import channel_factors
 from harness.diagnosis.layers.finding import LayerFinding, Row, cause_of, evidence_of
-from harness.diagnosis.layers.weights import WeightsComparison
+from harness.diagnosis.layers.layer import Doubles
+from harness.diagnosis.layers.weights import LayerWeights, WeightsComparison, compared_weights
 from harness.text import printable
 
+_ENOUGH = 3  # layers of a network that can be told from another
 _AGREE = 1e-3  # of a probability: the parity gate's usual limit
 
 
@@ -27,6 +34,8 @@ def _kind(precision: str, weights: WeightsComparison) -> str:
 
 def nothing_matched(weights: WeightsComparison) -> LayerFinding:
     """Return the answer where not one layer could be matched."""
+    if another := _another_network(weights):
+        return another
     counts = len(weights.matching.only_reference), len(weights.matching.only_candidate)
     return LayerFinding(
         "unknown",
@@ -38,9 +47,13 @@ def nothing_matched(weights: WeightsComparison) -> LayerFinding:
 def _by_weights(weights: WeightsComparison) -> LayerFinding | None:
     """Return what the constants alone say; None where they are the same but for rounding."""
     missing, more = weights.matching.only_reference, weights.matching.only_candidate
+    if another := _another_network(weights):
+        return another
     if weights.verdict == "another_model":
-        weighted = [layer for layer in weights.layers if layer.match.reference.kind != "scale"]
+        weighted = _weighted(weights)
         changed = [layer for layer in weighted if layer.weights == "changed"]
+        if scaled := _scaled_everywhere(changed, len(weighted)):
+            return scaled
         middle = sorted(layer.relative for layer in changed)[len(changed) // 2]
         return LayerFinding(
             "found",
@@ -77,6 +90,56 @@ def _by_weights(weights: WeightsComparison) -> LayerFinding | None:
             missing[0].name,
         )
     return None
+
+
+def _weighted(weights: WeightsComparison) -> list[LayerWeights]:
+    return [layer for layer in weights.layers if layer.match.reference.kind != "scale"]
+
+
+def _another_network(weights: WeightsComparison) -> LayerFinding | None:
+    """Return the answer where most layers of either network have no counterpart in the other; None where they have.
+
+    A candidate of which only a part could be read has counterparts for what was read.
+    """
+    same = len(_weighted(weights))
+    ours, theirs = (same + len(own) for own in (weights.matching.only_reference, weights.matching.only_candidate))
+    if theirs < _ENOUGH or 2 * same >= ours or 2 * same >= theirs:
+        return None
+    return LayerFinding(
+        "found",
+        f"The candidate is a different network: of its {theirs} layers with weights and the original's {ours}, only "
+        f"{same} correspond.",
+        "other-network",
+        evidence={"layers_of_reference": ours, "layers_of_candidate": theirs, "layers_in_both": same},
+    )
+
+
+def _scaled_everywhere(changed: Sequence[LayerWeights], total: int) -> LayerFinding | None:
+    """Return the answer where all changed weights are the original's times one factor for each output channel."""
+    if any(layer.how != "scaled" for layer in changed):
+        return None
+    factors = np.concatenate([_factors(layer) for layer in changed])
+    low, high = float(factors.min()), float(factors.max())
+    why = (
+        f", all {'below' if high < 1 else 'above'} 1, as a {'larger' if high < 1 else 'smaller'} epsilon of the batch "
+        "normalisations gives"
+        if high < 1 or low > 1
+        else ", as other statistics or factors of the batch normalisations give"
+    )
+    return LayerFinding(
+        "found",
+        f"The weights of {len(changed)} of the {total} layers are the original's times one factor for each output "
+        f"channel ({low:.5g} to {high:.5g}){why}.",
+        "weights-scaled",
+        evidence={"layers_changed": len(changed), "factors": [low, high]},
+    )
+
+
+def _factors(layer: LayerWeights) -> Doubles:
+    """Return the factors of the output channels that changed, float64 (channels,)."""
+    factors = channel_factors(*compared_weights(layer.match))
+    assert factors is not None  # `how` says so
+    return np.asarray(factors[list(layer.channels)])
 
 
 def _missing(names: list[str]) -> str:

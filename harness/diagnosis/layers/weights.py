@@ -111,15 +111,13 @@ def _verdict(
 
 def compared(match: Match) -> LayerWeights:
     """Compare one layer."""
-    one, other = match.reference, match.candidate
-    if one.of_pixels != other.of_pixels:
-        one, other = one.plain or one, other.plain or other
-    ours, theirs = one.weights, _in_shape(one, other)
+    one, other = _sides(match)
+    ours, theirs = compared_weights(match)
     kind, tolerance = class_of(one, other, ours, theirs)
     difference = theirs - ours
     outside = np.abs(difference) > tolerance
     note, how = "", None
-    if kind == "changed" and (fed := fed_otherwise(one, other, ours, theirs)):
+    if kind == "changed" and (fed := fed_otherwise(match.reference, match.candidate, ours, theirs)):
         kind, note, outside = "input", fed, np.zeros_like(outside)
     rows = difference.reshape(len(ours), -1)
     channels = tuple(int(number) for number in np.flatnonzero(outside.reshape(len(ours), -1).any(axis=1)))
@@ -145,6 +143,17 @@ def compared(match: Match) -> LayerWeights:
         clip=_clip(one, other),
         attributes=_attributes(one, other),
     )
+
+
+def compared_weights(match: Match) -> tuple[Doubles, Doubles]:
+    """Return the weights of both layers in one shape, float64 (out, in of a group, height, width) each."""
+    one, other = _sides(match)
+    return one.weights, _in_shape(one, other)
+
+
+def _sides(match: Match) -> tuple[Layer, Layer]:
+    one, other = match.reference, match.candidate
+    return (one, other) if one.of_pixels == other.of_pixels else (one.plain or one, other.plain or other)
 
 
 def _in_shape(one: Layer, other: Layer) -> Doubles:

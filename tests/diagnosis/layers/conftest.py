@@ -44,7 +44,7 @@ def _side(backend: str, model: Path, contract: Input, pixels: NDArray[np.uint8],
 def small(tensorflow: Any, openvino: Any, tmp_path_factory: pytest.TempPathFactory) -> Small:
     folder = tmp_path_factory.mktemp("small")
     graph, ir = folder / "small.pb", folder / "small.xml"
-    graph.write_bytes(_graph(tensorflow))
+    graph.write_bytes(graph_of(tensorflow))
     convert(openvino, graph, ir, SIZE, MEAN, SCALE)
     pixels = np.random.default_rng(3).integers(0, 256, (3, SIZE, SIZE, 3)).astype(np.uint8)
     return Small(
@@ -53,7 +53,8 @@ def small(tensorflow: Any, openvino: Any, tmp_path_factory: pytest.TempPathFacto
     )
 
 
-def _graph(tf: Any) -> bytes:
+def graph_of(tf: Any, *, epsilon: float = 0.001) -> bytes:
+    """Return the network as a frozen graph. ``epsilon``: of its batch norms, whose variances are 0.5 to 2."""
     random = np.random.default_rng(5)
 
     def normal(*shape: int) -> NDArray[np.float32]:
@@ -64,8 +65,10 @@ def _graph(tf: Any) -> bytes:
 
         def normalised(x: Any, channels: int, name: str) -> Any:
             around = random.uniform(0.5, 2.0, (2, channels)).astype(np.float32)
+            shift = normal(channels)
+            moments = 0.1 * normal(channels), around[1]
             return tf.compat.v1.nn.fused_batch_norm(
-                x, around[0], normal(channels), 0.1 * normal(channels), around[1], is_training=False, name=f"{name}/bn"
+                x, around[0], shift, *moments, epsilon=epsilon, is_training=False, name=f"{name}/bn"
             )[0]
 
         def convolution(x: Any, kernel: Any, stride: int, name: str) -> Any:

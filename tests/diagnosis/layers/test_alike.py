@@ -58,3 +58,26 @@ def test_another_mean_is_found_from_the_bias_alone() -> None:
     one, other = layer(ours), layer(ours, moved)
     assert another_mean(layer(ours, plain=one), layer(ours, moved, plain=other)) == "another mean (+1, +2, +3, RGB)"
     assert another_mean(one, other) == ""
+
+
+def test_any_order_of_channels_is_a_way_of_feeding() -> None:
+    ours = RANDOM.normal(size=(4, 3, 1, 1))
+    pixels = layer(ours, plain=layer(ours))
+    assert fed_otherwise(pixels, pixels, ours, ours[:, [1, 2, 0]]) == "the channels in another order"
+
+
+def test_behind_what_could_not_be_read_nothing_is_said_of_order_and_scale() -> None:
+    """Of one of the two it is not known what it is fed: its channels may be reversed where they have to be."""
+    ours = RANDOM.normal(size=(4, 3, 1, 1))
+    pixels, unread = layer(ours, plain=layer(ours)), layer(ours)
+    said = "pixels through operations that could not be read"
+    assert fed_otherwise(pixels, unread, ours, ours[:, ::-1] / 127.5) == said
+    assert fed_otherwise(pixels, unread, ours, RANDOM.normal(size=ours.shape)) == ""
+
+
+def test_a_factor_for_each_output_channel_is_no_way_of_feeding() -> None:
+    ours = RANDOM.normal(size=(4, 3, 1, 1))
+    pixels = layer(ours, plain=layer(ours))
+    factors = np.array([0.999, 0.998, 0.997, 0.996])[:, None, None, None]
+    assert fed_otherwise(pixels, pixels, ours, ours * factors) == ""
+    assert fed_otherwise(pixels, pixels, ours, ours * 0.996) == "another scale (0.996, 0.996, 0.996 times, RGB)"

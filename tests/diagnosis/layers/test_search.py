@@ -12,7 +12,7 @@ from harness.backends.registry import BackendFacts, facts_of
 from harness.config import Input
 from harness.diagnosis.layers.search import compare_weights, find_layer
 from tests.diagnosis.layers import edits
-from tests.diagnosis.layers.conftest import Small
+from tests.diagnosis.layers.conftest import MEAN, SCALE, SIZE, Small, convert, graph_of
 
 LAYERS = ["first/conv", "deep/conv", "project/conv", "last/conv", "dense"]
 
@@ -125,3 +125,18 @@ def test_without_images_the_constants_alone_are_compared(small: Small) -> None:
     found = find_layer(replace(small.reference, pixels=none), replace(small.candidate, pixels=none))
     assert found.verdict == "clean"
     assert "no image was inspected" in found.sentence
+
+
+def test_another_epsilon_of_the_batch_norms_is_no_other_training(
+    small: Small, tensorflow: Any, openvino: Any, tmp_path: Path
+) -> None:
+    """All batch norms divide by sqrt(variance + 0.01), and not by sqrt(variance + 0.001): factors below 1."""
+    graph, ir = tmp_path / "x.pb", tmp_path / "x.xml"
+    graph.write_bytes(graph_of(tensorflow, epsilon=0.01))
+    convert(openvino, graph, ir, SIZE, MEAN, SCALE)
+    found = find_layer(small.reference, small.another(ir))
+    assert (found.verdict, found.cause, found.reference) == ("found", "weights-scaled", None)
+    assert "The weights of 4 of the 5 layers" in found.sentence
+    assert "as a larger epsilon of the batch normalisations gives" in found.sentence
+    low, high = found.evidence["factors"]
+    assert (0.501 / 0.51) ** 0.5 <= low < high <= (2.001 / 2.01) ** 0.5  # of 0.5 to 2.0

@@ -64,3 +64,42 @@ def test_where_no_layer_has_a_counterpart_none_is_named() -> None:
     found = nothing_matched(compare(match(LAYERS, [layer(np.ones((2, 5, 1, 1)))])))
     assert (found.verdict, found.reference) == ("unknown", None)
     assert "None of the original's 4 layers with weights has a counterpart among the candidate's 1" in found.sentence
+
+
+def other_network(layers: int) -> list[Layer]:
+    return [layer(RANDOM.normal(size=(4, 2, 1, 1)), name=f"m{place}") for place in range(layers)]
+
+
+def test_a_different_network_is_called_so() -> None:
+    found = nothing_matched(compare(match(LAYERS, other_network(5))))
+    assert (found.verdict, found.cause) == ("found", "other-network")
+    assert "of its 5 layers with weights and the original's 4, only 0 correspond" in found.sentence
+    one_alike = [layer(VALUES[1], name="m9"), *other_network(3)]
+    assert judged(one_alike, None) == ("found", "other-network", None)
+
+
+def test_a_network_of_which_a_part_was_read_is_no_different_one() -> None:
+    assert judged(LAYERS[:1], None)[0] == "unknown"
+    assert judged([LAYERS[0], *other_network(1)], None)[0] == "unknown"
+
+
+@pytest.mark.parametrize(("low", "high", "said"), [(0.9, 0.99, "a larger epsilon"), (1.01, 1.1, "a smaller epsilon")])
+def test_weights_with_a_factor_for_each_channel_are_those_of_another_epsilon(
+    low: float, high: float, said: str
+) -> None:
+    factors = np.linspace(low, high, 8)[:, None, None, None]
+    weights = compare(match(LAYERS, [layer(values * factors, name=f"n{n}") for n, values in enumerate(VALUES)]))
+    found = verdict(weights, None, rows_of(weights, None), "f32")
+    assert (found.verdict, found.cause, found.reference) == ("found", "weights-scaled", None)
+    assert f"4 of the 4 layers are the original's times one factor for each output channel ({low:g} to {high:g})" in (
+        found.sentence
+    )
+    assert said in found.sentence
+
+
+def test_weights_that_moved_a_little_at_random_are_no_scaled_ones() -> None:
+    moved = [
+        layer(values * (1 + 5e-4 * RANDOM.standard_normal(values.shape)), name=f"n{n}")
+        for n, values in enumerate(VALUES)
+    ]
+    assert judged(moved, None) == ("found", "other-weights", None)

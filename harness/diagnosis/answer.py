@@ -12,7 +12,7 @@ Verdict = Literal["found", "clean", "unknown"]
 
 # Every identifier that `cause` may have; two that only together explain a difference are joined by " + ".
 CAUSES: dict[str, str] = {
-    "color-order": "red and blue are swapped: a channel reversal is missing, or there is one too many",
+    "color-order": "the colour channels are in the wrong order, mostly red and blue swapped",
     "mean-and-scale-missing": "neither mean nor scale is applied",
     "mean-missing": "the scale is applied and the mean is not",
     "scale-missing": "the mean is applied and the scale is not",
@@ -57,8 +57,8 @@ CAUSES: dict[str, str] = {
     "fp16-weights": "the weights are the reference's, rounded to FP16",
     "bf16-weights": "the weights are the reference's, rounded to BF16",
     "int8-weights": "the weights are the reference's, rounded to 8 bits",
-    "other-weights": "the weights belong to another model or training run",
-    "layer": "one layer computes something different, or has different weights",
+    "other-weights": "the weights belong to another network or training run",
+    "layer": "a layer computes something different, or its weights differ",
     "batch": "images get different answers in a batch than alone",
     "reference-input": "the reference gets the wrong input",
     "reference-at-chance": "the reference is no better than guessing",

@@ -14,7 +14,8 @@ from harness.errors import EXIT_GATE_FAILED, EXIT_OK
 from harness.text import printable, printable_message
 
 if TYPE_CHECKING:
-    from harness.diagnosis.selftest import Finding, SelfTest
+    from harness.diagnosis.injecting import Finding
+    from harness.diagnosis.selftest import SelfTest
     from harness.record.schema import GatePart
 
 NAME = "selftest"

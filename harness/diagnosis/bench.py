@@ -220,6 +220,8 @@ class Bench:
             raise CannotFeedError(
                 f"{self.reference.id}: only its recorded answers are here, so it cannot be fed otherwise"
             )
+        if feeding.preprocess.output_size != self.wanted.preprocess.output_size:
+            raise CannotFeedError(f"{self.reference.id}: takes images of another size")
         if self._reference_subject is None:
             self._reference_subject = self._stack.enter_context(Subject(self.reference.backend, self.reference_spec))
         raw = self._reference_subject.answer(self.values(feeding, rows))

@@ -138,7 +138,9 @@ class Search:
     def single_trials(self) -> dict[str, list[Trial]]:
         """Return every way of feeding that takes back one change."""
         bench = self.bench
-        return singles(bench.own, bench.wanted, differences(bench.own.preprocess, bench.wanted.preprocess))
+        own, wanted = bench.own.preprocess, bench.wanted.preprocess
+        fitting = [part for part in differences(own, wanted) if part.preprocess.output_size == own.output_size]
+        return singles(bench.own, bench.wanted, fitting)
 
     def search_pairs(self) -> Tried | None:
         """Try two changes of what it is fed, each with every way of reading."""

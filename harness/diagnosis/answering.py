@@ -102,8 +102,9 @@ def nothing_explains(search: Search) -> Diagnosis:
     closest = alternatives(search, None)
     kinds = len({item.cause for item in search.tried if item.causes})
     tail = ""
-    if closest and closest[0].max_abs_diff is not None:
-        tail = f" The closest, {closest[0].cause}, leaves a difference of {number(closest[0].max_abs_diff)}."
+    best = min(closest, key=lambda item: item.max_abs_diff or 0.0, default=None)
+    if best is not None and best.max_abs_diff is not None and best.max_abs_diff < search.before.largest:
+        tail = f" The closest, {best.cause}, leaves a difference of {number(best.max_abs_diff)}."
     sentence = (
         f"The candidate {bench.candidate.id} differs from {bench.reference.id} by up to "
         f"{number(search.before.largest)} in a probability on {bench.count} images, and none of the {kinds} kinds of "

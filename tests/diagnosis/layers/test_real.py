@@ -83,22 +83,3 @@ def test_a_litert_file(shared: Path, against_keras: LayerSearch, tmp_path: Path)
     found = against_keras.find(replace(candidate, spec=replace(candidate.spec, model=str(tmp_path / "x.tflite"))))
     assert (found.verdict, found.cause) == ("found", "bias-lost")
     assert str(found.reference).endswith("conv_dw_3_1/depthwise")
-
-
-def test_a_different_network_is_no_training_of_the_same_one(shared: Path, against_keras: LayerSearch) -> None:
-    ir = shared / "models" / "mo_2024.6" / "mobilenet-v2-1.0-224.xml"
-    found = against_keras.find(side("openvino", ir, Input(color="BGR"), 1001))
-    assert (found.verdict, found.cause) == ("found", "other-network"), found.sentence
-
-
-def test_another_epsilon_of_the_batch_norms(shared: Path, against_keras: LayerSearch, tmp_path: Path) -> None:
-    """Keras' MobileNet divides by sqrt(variance + 0.001); PyTorch's default is 0.00001."""
-    import keras
-
-    model = keras.models.load_model(shared / "models" / "mobilenet_v1_0.25_224" / "mobilenet_v1_0.25_224.keras")
-    for norm in (item for item in model.layers if isinstance(item, keras.layers.BatchNormalization)):
-        norm.epsilon = 1e-5
-    model.save(tmp_path / "x.keras")
-    found = against_keras.find(side("keras", tmp_path / "x.keras", RGB, 1000))
-    assert (found.verdict, found.cause) == ("found", "weights-scaled"), found.sentence
-    assert "as a smaller epsilon of the batch normalisations gives" in found.sentence

@@ -127,7 +127,7 @@ def test_beyond_the_limit_those_that_were_not_used_for_longest_go(tmp_path: Path
     limited._trim(new)
     assert [path.exists() for path in (old, middle, new)] == [False, True, True]
     assert len(said) == 1
-    assert "removed 1 environments" in said[0]
+    assert "removed 1 least recently used environments" in said[0]
     assert said[0].endswith("(--cache-gb): old")
     limited._trim(new)
     assert len(said) == 1

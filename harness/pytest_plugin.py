@@ -144,7 +144,7 @@ def _command(arguments: Sequence[str]) -> list[str]:
 
 @pytest.fixture
 def accuracy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Accuracy:
-    """Validate a model conversion: `accuracy("configs/x.yml")`; every gate is a test result of its own."""
+    """Validate a model conversion: `accuracy("configs/x.yml")`; every gate is a separate test result."""
     subtests = None
     with contextlib.suppress(pytest.FixtureLookupError):  # neither pytest 9 nor pytest-subtests
         subtests = request.getfixturevalue("subtests")

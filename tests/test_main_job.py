@@ -206,7 +206,7 @@ def no_image(folder: Path, tiny: Tiny, data: dict[str, Any]) -> None:
         (key("reference", "output", to="Net/Reshap_1"), WrongNameError, "did you mean 'Net/Reshape_1'?"),
         (key("candidates", 0, "output", to="Net/Softmaxx"), WrongNameError, "did you mean 'Net/Softmax'?"),
         (key("reference", "output", to="Net/Logits/MatMul"), WrongNameError, "has no output"),
-        (key("dataset", "classes", to=9), ModelError, "has 5 values an image, the labels need 10"),
+        (key("dataset", "classes", to=9), ModelError, "has 5 values per image, but the labels need 10"),
         (listed("image 00000.png 4"), DatasetError, "classes are 0..3"),
         (listed("image 00000.png 1", "image 00001.jpg 4"), DatasetError, "These look 1-based"),
         (listed("image 00000.png 1", "image 00000.png 1"), DatasetError, "(image 00000.png) listed twice"),
@@ -521,7 +521,7 @@ def test_the_logits_are_no_probabilities_of_the_right_width(real: RealRun) -> No
         data["dataset"]["background_class"] = False
 
     with pytest.raises(
-        ModelError, match=r"has 1001 values an image, the labels need 1000; set dataset\.background_class"
+        ModelError, match=r"has 1001 values per image, but the labels need 1000; set dataset\.background_class"
     ):
         real(change, limit=4)
 

@@ -42,7 +42,9 @@ def input_shape(spec: ModelSpec, sides: Sequence[int | None]) -> InputShape:
         layout for layout in _LAYOUTS if _fits(sides, (3, height, width) if layout == "NCHW" else (height, width, 3))
     }
     if wanted and fits and wanted not in fits:
-        raise ModelError(f"{spec.model}: the input is {fits.pop()}, `layout: {wanted}` is configured; correct it")
+        raise ModelError(
+            f"{spec.model}: the input is {fits.pop()}, but `layout: {wanted}` is configured; correct `layout`"
+        )
     nchw = (wanted or layout_of(sides)) == "NCHW"
     expected = (3, height, width) if nchw else (height, width, 3)
     if len(sides) != 4 or any(have not in (None, side) for have, side in zip(sides[1:], expected, strict=True)):
@@ -69,14 +71,16 @@ def table_of(spec: ModelSpec, table: NDArray[np.float32], dtype: Any, shown: str
     if np.issubdtype(dtype, np.integer) and (spec.floating or not holds(dtype, table)):
         raise CannotHoldError(
             f"{spec.model}: the input '{spec.input.tensor}' takes {shown}, which cannot hold pixels after mean and "
-            "scale; leave `mean` and `scale` out of `input` where the model has them inside"
+            "scale; if the model has mean and scale inside, leave them out of `input`"
         )
     return table.astype(dtype)
 
 
 def not_pixels(model: object, name: str, kind: str) -> ModelError:
     """Return the error for an input of truth values or texts. ``kind``: its type in the framework's words."""
-    return ModelError(f"{model}: the input '{name}' takes {kind}, not numbers; export it for pixels")
+    return ModelError(
+        f"{model}: the input '{name}' takes {kind}, not numbers; export the model with an input for pixels"
+    )
 
 
 def fed(

@@ -31,16 +31,17 @@ class CannotEditError(HarnessError):
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What a backend needs to know to load a model; the same for references and candidates.
+    """What a backend needs to load a model; the same for references and candidates.
 
-    ``output``: None for the only one; ``output_layout``: which axis counts the images, None: as its length says;
-    ``activation``: what makes probabilities of it, for whoever takes the answers. ``size`` is the input's size in
-    pixels: the side of a square, or (height, width). ``outputs`` is the width that the labels need, with ``background``
-    as class 0; ``floating`` says that pixels come as float32 and not as uint8. ``allow_ops``: types of operations that
-    the model may have besides those that only compute; ``signature``: the one to run, where a model has several.
-    ``properties``: of the backend, by its own names, laid over what it sets; ``hints``: `device`: it sets nothing.
-    ``rebatch``: ``batch`` is set where the file fixes another one, too, as far as the backend can do that.
-    ``rounding``: precision and draw, for a backend's ``rounder`` alone; draw 0: without rounding.
+    ``output``: its name, None for the only one; ``output_layout``: which axis counts the images, None to recognise it
+    by its length; ``activation``: what turns the output into probabilities, applied by the caller. ``size``: the
+    input's size in pixels, one side of a square or (height, width). ``outputs``: the number of values per image that
+    the labels need, with ``background`` as class 0; ``floating``: pixels come as float32 and not as uint8.
+    ``allow_ops``: types of operations that are allowed in addition to those that only compute; ``signature``: the one
+    to run, for models with several. ``properties``: properties of the backend by its own names, which override what it
+    sets; ``hints``: `device` makes the backend set nothing. ``rebatch``: ``batch`` is set even if the file fixes
+    another one, where the backend supports that. ``rounding``: precision and draw, only for a backend's ``rounder``;
+    draw 0: no rounding.
     """
 
     id: str
@@ -81,10 +82,10 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What the loaded model reports of itself; goes into the record.
+    """What the loaded model reports about itself; part of the record.
 
-    ``properties``: of each that was asked for, its value as `requested`, and `effective` as it was read back, null
-    where the backend does not tell.
+    ``properties``: the `requested` value of each property, and the `effective` one that was read back, null if the
+    backend does not report it.
     """
 
     backend: str
@@ -121,9 +122,9 @@ class Loaded:
 class Backend(abc.ABC):
     """Runs one model.
 
-    Use as a context manager: entering loads and compiles the model, leaving frees it. ``infer`` may be called from one
-    thread at a time; ``loaded`` may say something else afterwards, where the device changed. Subclasses write
-    ``load``, ``_infer`` and ``close``.
+    Use it as a context manager: entering loads and compiles the model, leaving frees it. Call ``infer`` from one thread
+    at a time. ``loaded`` may change afterwards, if the device changes during the run. Subclasses implement ``load``,
+    ``_infer`` and ``close``.
     """
 
     takes_floating: ClassVar[bool] = False  # whether pixels may be float32, where the specification says so
@@ -138,7 +139,7 @@ class Backend(abc.ABC):
     def __enter__(self) -> Self:
         if self.spec.floating and not self.takes_floating:
             raise ModelError(
-                f"{self.spec.id}: this backend takes whole pixel values only; leave `normalize` out of `preprocess`"
+                f"{self.spec.id}: this backend takes only whole pixel values; leave `normalize` out of `preprocess`"
             )
         try:
             self._require_element()
@@ -146,7 +147,7 @@ class Backend(abc.ABC):
         except UnicodeDecodeError:  # frameworks decode names only when they are asked for them
             self.close()
             raise ModelError(
-                f"{self.spec.model}: damaged, a name in it is not UTF-8; fetch or convert it again"
+                f"{self.spec.model}: damaged: a name in it is not UTF-8; fetch or convert it again"
             ) from None
         except BaseException:
             self.close()
@@ -175,15 +176,15 @@ class Backend(abc.ABC):
             raise ModelError(f"{self.spec.id}: its answer is not needed any more")
 
     def stop(self) -> None:  # noqa: B027  # most backends end by themselves after the part that they are at
-        """Give up what is being computed, from another thread; the call that waits for it raises ModelError."""
+        """Cancel a computation from another thread; the call that waits for it raises ModelError."""
 
     def _require_element(self) -> None:
-        """Refuse a configured element type that cannot hold what the model is fed."""
+        """Refuse a configured element type that cannot hold the values of the input."""
         pixel_table(self.spec.input)
         if self.spec.floating and self.spec.input.element_type in ("u8", "i8", "i16", "i32"):
             raise ModelError(
-                f"{self.spec.id}: `element_type: {self.spec.input.element_type}` cannot hold what a `normalize` in "
-                "`preprocess` gives; leave one of them out"
+                f"{self.spec.id}: `element_type: {self.spec.input.element_type}` cannot hold the values after "
+                "`normalize` in `preprocess`; leave one of the two out"
             )
 
     @property
@@ -192,12 +193,12 @@ class Backend(abc.ABC):
         return np.float32 if self.spec.floating else np.uint8
 
     def infer(self, pixels: Pixels) -> Probabilities:
-        """Return the model's output for decoded images, before any activation that is not inside the model.
+        """Return the model's output for decoded images, before any activation that is not part of the model.
 
-        ``pixels``: uint8 (n, height, width, 3), **BGR** as decoded, 0..255, n >= 0; float32 where the specification is
-        ``floating``. The backend itself applies the model's colour order, mean and scale. Returns float32 (n, outputs),
-        a new array that the caller owns, row i for image i. Raises ModelError where the pixels do not have that form or
-        the model does not answer in that form.
+        ``pixels``: uint8 (n, height, width, 3), **BGR** as decoded, 0..255, n >= 0; float32 if the specification is
+        ``floating``. The backend applies the model's colour order, mean and scale. Returns float32 (n, outputs), a
+        new array that the caller owns, with row i for image i. Raises ModelError if the pixels or the model's output
+        have another form.
         """
         (height, width), element = self.spec.sides, np.dtype(self.element).name
         if pixels.dtype != element or pixels.ndim != 4 or pixels.shape[1:] != (height, width, 3):
@@ -219,9 +220,9 @@ class Backend(abc.ABC):
         return result
 
     def take_latencies(self) -> list[float]:
-        """Return and forget the latencies of the requests since the last call, in milliseconds.
+        """Return the latencies of the requests since the last call, in milliseconds, and clear them.
 
-        A request holds a batch, and what is done to its pixels counts. Subclasses add to ``_latencies``.
+        A request is a batch, including the preparation of its pixels. Subclasses append to ``_latencies``.
         """
         taken, self._latencies = self._latencies, []
         return taken
@@ -255,6 +256,8 @@ def wrong_width(model: str, output: str | None, width: int, needed: int) -> Wron
         else f"; choose another `output`, or set `dataset.classes: {width}` and `dataset.background_class: false`"
     )
     named = f" '{output}'" if output else ""
-    error = WrongWidthError(f"{model}: the output{named} has {width} values an image, the labels need {needed}{hint}")
+    error = WrongWidthError(
+        f"{model}: the output{named} has {width} values per image, but the labels need {needed}{hint}"
+    )
     error.width = width
     return error

@@ -23,23 +23,23 @@ _LARGEST = 1e-2  # of the largest value; rounding in another order changes 1e-5
 def random_operation(model: object, name: str, kind: str, mend: str = EXPORT) -> ModelError:
     """Return the error for an operation that draws numbers. ``name``: of its node; ``kind``: of the operation."""
     return ModelError(
-        f"{model}: in training mode, '{name}' ({kind}) gives other numbers at every call, as a dropout does; {mend}"
+        f"{model}: in training mode: '{name}' ({kind}) gives different numbers at every call, as a dropout does; {mend}"
     )
 
 
 def batch_statistics(model: object, name: str, kind: str, mend: str = EXPORT) -> ModelError:
     """Return the error for a normalisation by the batch. ``name``: of its node; ``kind``: of the operation."""
     return ModelError(
-        f"{model}: in training mode, '{name}' ({kind}) takes mean and variance from the images of each batch, so an "
-        f"answer depends on the other images; {mend}"
+        f"{model}: in training mode: '{name}' ({kind}) takes mean and variance from the images of each batch, so "
+        f"a prediction depends on the other images; {mend}"
     )
 
 
 def kept_state(model: object, name: str, kind: str, mend: str = "export the model without state") -> ModelError:
     """Return the error for an operation that remembers something from call to call."""
     return ModelError(
-        f"{model}: refused, '{name}' ({kind}) keeps a value from call to call, so an answer depends on the images "
-        f"before it; {mend}"
+        f"{model}: refused: '{name}' ({kind}) keeps a value from call to call, so a prediction depends on the "
+        f"images before it; {mend}"
     )
 
 
@@ -75,10 +75,10 @@ def refuse_dependence(
     alone = float(np.abs(same[0] - same[1]).max())
     if alone > difference / 10:
         raise ModelError(
-            f"{spec.model}: its answer to the same images changes by {alone:.2g} from call to call, so it keeps a "
-            f"state (as recurrent layers may) or draws numbers (as a dropout in training does); {mend}"
+            f"{spec.model}: its prediction for the same images changes by {alone:.2g} from call to call, so it "
+            f"keeps a state (as recurrent layers may) or uses random numbers (as a dropout in training does); {mend}"
         )
     raise ModelError(
-        f"{spec.model}: in training mode, its answer to an image changes by {difference:.2g} with the other images of "
-        f"the batch; {mend}"
+        f"{spec.model}: in training mode: its prediction for an image changes by {difference:.2g} with the other "
+        f"images of the batch; {mend}"
     )

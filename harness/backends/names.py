@@ -24,8 +24,8 @@ def unfed(names: Sequence[str], mend: str) -> str:
     """Return what is said of inputs that nothing feeds, without what needs them."""
     listed = ", ".join(f"'{name}'" for name in names[:5]) + (", ..." if len(names) > 5 else "")
     return (
-        f"also needs the input{'s' if len(names) > 1 else ''} {listed}, which nothing feeds; {mend}, with constants "
-        "there (such as keep_prob 1, phase_train false)"
+        f"also needs the input{'s' if len(names) > 1 else ''} {listed}, which receives no value; {mend}, with "
+        "constants instead (such as keep_prob 1, phase_train false)"
     )
 
 
@@ -60,7 +60,9 @@ def _only(named: Mapping[str, T], *, what: str, model: str) -> T:
     if usual is not None:
         return usual
     key = "`input: {name: ...}`" if what == "input" else "`output: NAME`"
-    raise ModelError(f"{model}: has {len(distinct)} {what}s, name one with {key}; there are: {_shown(_choices(named))}")
+    raise ModelError(
+        f"{model}: has {len(distinct)} {what}s; choose one with {key}; there are: {_shown(_choices(named))}"
+    )
 
 
 def _choices(named: Mapping[str, T]) -> list[str]:

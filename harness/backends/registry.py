@@ -36,21 +36,20 @@ _BUILT_IN = tuple(sorted(path.parent.name for path in Path(__file__).parent.glob
 
 @dataclass(frozen=True)
 class BackendFacts:
-    """What is known of a backend before its framework is imported.
+    """Facts of a backend that are known before its framework is imported.
 
-    ``name``: as ``backend:`` names it; ``title``: as messages name the framework; ``roles``: what its models can
-    be; ``suffixes``: of the files that it runs; ``companions``: suffixes of the files that belong to such a file,
-    by its suffix; ``module``: what `import` needs; ``distributions``: those whose versions decide what is computed;
-    ``switches``: environment variables that change what is computed; ``extra``: what `pip install` needs;
-    ``markers``: files that make a folder a model, such as ``saved_model.pb``; ``precisions``: those that may be
-    pinned; ``properties``: whether a candidate may set properties of the backend by their own names, or run at the
-    device's own hints; ``default_for``: roles of models whose configuration names no backend; ``signatures``: its
-    models have named signatures, of which ``signature:`` chooses one; ``compiles``: compiled models are kept in a
-    folder between runs; ``reads``: names of the other backends whose models this one runs directly, too;
-    ``loop_words``:
-    bytes of which a file has one if its model has loops, by the suffix of the file; ``target``: as
-    ``conversion.to`` names its format, where a conversion can write it, with the first of ``suffixes``;
-    ``also_called``: other names that people type, for the hint only.
+    ``name``: its name in ``backend:``; ``title``: name of the framework in messages; ``roles``: roles that its models
+    can have; ``suffixes``: suffixes of the files that it runs; ``companions``: suffixes of the files that belong to
+    such a file, by its suffix; ``module``: the module to import; ``distributions``: packages whose versions decide
+    what is computed; ``switches``: environment variables that change what is computed; ``extra``: the extra for `pip
+    install`; ``markers``: files that make a folder a model, such as ``saved_model.pb``; ``precisions``: precisions
+    that can be pinned; ``properties``: whether a candidate may set properties of the backend by their own names, or
+    run with the device's own hints; ``default_for``: roles of models whose configuration gives no backend;
+    ``signatures``: whether its models have named signatures, of which ``signature:`` chooses one; ``compiles``:
+    whether compiled models are kept in a folder between runs; ``reads``: names of other backends whose models this
+    one also runs directly; ``loop_words``: byte strings of which a file with loops contains one, by the suffix of the
+    file; ``target``: name of its format in ``conversion.to``, if a conversion can write it with the first of
+    ``suffixes``; ``also_called``: other names that people type, for hints only.
 
     The other fields are lazy targets, written ``module:object``:
 
@@ -69,9 +68,10 @@ class BackendFacts:
       (``backends/tensorflow/frozen.py``), from which other formats are made;
     * ``guard``: ``(path) -> None``, raises ModelError for a model that must not be opened; other backends that read its
       format call it before they open a file. It must not import the framework;
-    * ``describer``: ``(path) -> ModelDescription``, gives inputs, outputs and what the file says of its preprocessing;
-    * ``may_loop``: ``(path) -> bool``, whether a model's file has loops, so that nobody knows whether it ends, where
-      ``loop_words`` do not tell. It must not import the framework;
+    * ``describer``: ``(path) -> ModelDescription``, returns inputs, outputs and what the file says about its
+      preprocessing;
+    * ``may_loop``: ``(path) -> bool``, whether a model's file has loops, so that it may never end, where ``loop_words``
+      cannot tell. It must not import the framework;
     * ``aliases``: ``(path) -> {name: tensor}``, further names that a model's file gives to its inputs and outputs. It
       must not import the framework, and gives nothing for a file that it cannot read;
     * ``devices``: ``() -> Devices``, finds the devices, where there is any but the CPU;
@@ -79,7 +79,7 @@ class BackendFacts:
     * ``rounder``: a ``Backend`` class that runs the same files with weights and activations rounded, as the
       specification's ``rounding`` says, in f32 on the CPU;
     * ``observer``: ``(backend) -> Observer``, shows a loaded model's operations and what each of them gives
-      (``harness/backends/observing.py``); it is closed by whoever opened it, the backend as well.
+      (``harness/backends/observing.py``); the caller closes it, and the backend, too.
     """
 
     name: str
@@ -205,7 +205,9 @@ class BackendFacts:
         """
         native = self.format_of(model)
         if native.describer is None:
-            raise ModelError(f"{model}: the backend {native.name} does not describe models; write its entry by hand")
+            raise ModelError(
+                f"{model}: the backend {native.name} cannot describe models; write the entry of this model by hand"
+            )
         self.require_harmless(model)
         return load_target(native.describer)(model)
 

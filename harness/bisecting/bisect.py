@@ -77,7 +77,7 @@ def package_of(config: Config) -> str:
     """Return the package that runs all candidates. Raises ConfigError where there are several."""
     found = dict.fromkeys(facts_of(candidate.backend).distributions[0] for candidate in config.candidates)
     if len(found) > 1:
-        raise ConfigError(f"the candidates run on {', '.join(found)}; say with --package which of them is bisected")
+        raise ConfigError(f"the candidates run on {', '.join(found)}; choose one with --package")
     return next(iter(found))
 
 
@@ -96,8 +96,8 @@ def running_model_of(config: Config, wanted: Sequence[str]) -> tuple[str, ...]:
     chosen = tuple(wanted) or tuple(own)
     if not wanted and len(set(own.values())) > 1:
         raise ConfigError(
-            f"the candidates {', '.join(own)} run different models; say with --candidate which one the commits make, "
-            "and name the others' files with --set candidates.ID.model=FILE"
+            f"the candidates {', '.join(own)} run different models; choose the one that the commits make with "
+            "--candidate, and give the others' files with --set candidates.ID.model=FILE"
         )
     return chosen
 
@@ -144,7 +144,7 @@ class Bisecting:
         good = self._end(self.history.good)
         if not good.has_answers:
             raise ToolError(
-                f"the good version {good.version} gives no answers to compare with: {good.note or good.verdict}"
+                f"the good version {good.version} gives no predictions to compare with: {good.note or good.verdict}"
             )
         self._end(self.history.bad)
         verdict = first_changed(self.history, self._verdict_changed)
@@ -159,7 +159,7 @@ class Bisecting:
         trial = self._trial(version)
         if not trial.is_tried:
             kind = ConfigError if trial.exit_code == EXIT_USAGE else ToolError
-            raise kind(f"{version} cannot be tried, and both ends have to be: {trial.note}")
+            raise kind(f"{version} cannot be tried, but both ends must be: {trial.note}")
         return trial
 
     def _trial(self, version: str) -> Trial:

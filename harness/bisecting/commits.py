@@ -48,13 +48,13 @@ class Repository:
         """Return the commit that a branch, tag or digest stands for. Raises ConfigError where it stands for none."""
         if not _REFERENCE.fullmatch(reference) or ".." in reference:
             raise ConfigError(
-                f"--commits: {printable(reference)[:100]!r} is not a name of a commit; give a branch, tag or hash"
+                f"--commits: {printable(reference)[:100]!r} is not the name of a commit; give a branch, tag or hash"
             )
         asked = self.git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
         found = asked.out.strip()
         if asked.code != 0 or not _COMMIT.fullmatch(found):
             raise ConfigError(
-                f"--commits: {printable(str(self.top))} has no commit {reference}; `git fetch` it, or name another"
+                f"--commits: {printable(str(self.top))} has no commit {reference}; run `git fetch`, or give another"
             )
         return found
 
@@ -77,7 +77,7 @@ def open_repository(folder: Path) -> Repository:
     if bare.code == 0 and bare.out.strip():
         return Repository(Path(bare.out.rstrip("\n")))
     raise ConfigError(
-        f"{printable(str(folder))}: is not in a git repository; name the model's repository with --repository"
+        f"{printable(str(folder))}: is not in a git repository; give the model's repository with --repository"
     )
 
 
@@ -115,10 +115,11 @@ def commits(repository: Repository, wanted: str) -> Commits:
         raise ConfigError(f"--commits {printable(wanted)[:200]}: write GOOD..BAD, such as v1.0..main")
     first, last = repository.commit(good), repository.commit(bad)
     if first == last:
-        raise ConfigError(f"--commits {wanted}: both are the commit {first[:12]}; name two")
+        raise ConfigError(f"--commits {wanted}: both are the commit {first[:12]}; give two different ones")
     if repository.git("merge-base", "--is-ancestor", first, last).code != 0:
         raise ConfigError(
-            f"--commits {wanted}: {good} is not an ancestor of {bad}; begin at the one of `git merge-base {good} {bad}`"
+            f"--commits {wanted}: {good} is not an ancestor of {bad}; start at the output of `git merge-base "
+            f"{good} {bad}`"
         )
     return Commits(repository, first, last)
 
@@ -173,7 +174,7 @@ class Convert:
         named = self.model or (printed[-1] if printed else None)
         if named is None:
             raise CannotBuildError(
-                f"{commit[:12]}: the command printed no path; let it print the model's, or give --model"
+                f"{commit[:12]}: the command printed no path; let it print the path of the model, or give --model"
             )
         model = tree / named
         try:

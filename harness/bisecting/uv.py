@@ -45,7 +45,7 @@ def uv_program() -> str:
     found = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
     if found is None:
         raise ToolError(
-            "the program uv, which makes the environments, is not installed; run `pip install uv`, or see "
+            "the program uv, which creates the environments, is not installed; run `pip install uv`, or see "
             "https://docs.astral.sh/uv/getting-started/installation/"
         )
     return found
@@ -66,7 +66,7 @@ def releases(package: str, good: str, bad: str, source: Source) -> tuple[str, ..
     Raises ConfigError for a name, a version or a folder that is none or is not there, ToolError where uv fails.
     """
     if not _NAME.fullmatch(package):
-        raise ConfigError(f"--package {printable(package)}: is not a name of a package")
+        raise ConfigError(f"--package {printable(package)}: is not the name of a package; give one such as openvino")
     for option, version in (("--good", good), ("--bad", bad)):
         if not _VERSION.fullmatch(version):
             raise ConfigError(f"{option} {printable(version)}: is not a version; write one such as 2025.4.0")
@@ -75,13 +75,15 @@ def releases(package: str, good: str, bad: str, source: Source) -> tuple[str, ..
     listing = _Listing(package, source, early=bool(_EARLY.search(good) or _EARLY.search(bad)))
     first, last = listing.exact("--good", good), listing.exact("--bad", bad)
     if first == last:
-        raise ConfigError(f"--good {good} --bad {bad}: are the same release of {package}; name two")
+        raise ConfigError(f"--good {good} --bad {bad}: are the same release of {package}; give two different ones")
     low, high = (first, last) if listing.newest(f">={first},<={last}") else (last, first)
     line = [high]
     while line[-1] != low:
         below = listing.newest(f">={low},<{line[-1].partition('+')[0]}")
         if below is None or len(line) >= _MOST:
-            raise ToolError(f"uv lists no {package} from {low} to below {line[-1]}, or too many; choose others")
+            raise ToolError(
+                f"uv found no releases of {package} from {low} to below {line[-1]}, or too many; give other versions"
+            )
         line.append(below)
     return tuple(line if high == first else reversed(line))
 

@@ -159,9 +159,9 @@ def require_fitting(config: Config) -> Capsule | None:
                     "--encoded"
                 )
     if config.certify is not None and images.seed != config.certify.seed and images.count < images.listed:
-        drawn = "the first as listed" if images.seed is None else f"drawn with the seed {images.seed}"
+        drawn = "the first as listed" if images.seed is None else f"drawn at random with the seed {images.seed}"
         raise ConfigError(
-            f"{capsule.path}: its {images.count:,} of {images.listed:,} images are {drawn}, and certifying needs those "
-            f"of the seed {config.certify.seed}; make the capsule with --certify"
+            f"{capsule.path}: its {images.count:,} of {images.listed:,} images are {drawn}, but certifying needs "
+            f"those of the seed {config.certify.seed}; make the capsule with --certify"
         )
     return capsule

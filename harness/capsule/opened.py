@@ -118,15 +118,15 @@ def _check(parts: Parts) -> Capsule:
     if not (isinstance(ids, list) and len(ids) == count and all(isinstance(name, str) for name in ids)):
         raise KIND.refuse(parts.path, f"its image ids are not {count} names")
     if any(item.row >= count for item in contents.images.bad) or contents.images.listed < count:
-        raise KIND.refuse(parts.path, "its description names rows that it does not have")
+        raise KIND.refuse(parts.path, "its description lists rows that it does not have")
     labels = parts.array("labels", "i4", (count,))
     digests = tuple(row.tobytes() for row in parts.array("digests", "u1", (count, 32)))
     _check_images(parts, contents)
     found = Capsule(parts, contents, tuple(ids), labels, tuple(b"" if own == _NONE else own for own in digests))
     if any(not digest and row not in found.bad for row, digest in enumerate(found.digests)):
-        raise KIND.refuse(parts.path, "an image has no digest, and is not said to be bad")
+        raise KIND.refuse(parts.path, "an image has no digest, although it is not bad")
     if found.answers is not None and not np.isfinite(found.answers).all():
-        raise KIND.refuse(parts.path, "an answer of its reference is not a number")
+        raise KIND.refuse(parts.path, "a prediction of its reference is not a number")
     return found
 
 

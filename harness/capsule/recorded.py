@@ -39,11 +39,13 @@ def recorded_reference(config: Config) -> ReferenceAnswers | None:
         return None
     found = open_capsule(reference.recorded).contents.reference
     if found is None:
-        raise ConfigError(f"{config.where('reference.recorded')}: {reference.recorded} has no answers of a reference")
+        raise ConfigError(
+            f"{config.where('reference.recorded')}: {reference.recorded} has no predictions of a reference"
+        )
     for key, was, now in _differing(found.contract, contract_of(config)):
         raise ConfigError(
-            f"{config.where('reference.recorded')}: {reference.recorded} has the answers for {key}: {was}, and "
-            f"{now} is configured; leave it as it was, or make the capsule again"
+            f"{config.where('reference.recorded')}: {reference.recorded} has the predictions for {key}: {was}, "
+            f"but {now} is configured; restore {key}, or make the capsule again"
         )
     return found
 

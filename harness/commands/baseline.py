@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> Result:
 
 
 def update(options: argparse.Namespace) -> Result:
-    """Save a finished run as the baseline; the result lists what changed, for whoever reviews the file.
+    """Save a finished run as the baseline; the result lists what changed, for the reviewer of the file.
 
     A run whose reference is no better than guessing is refused with exit code 5.
     """

@@ -27,6 +27,7 @@ NAME = "compare"
 HELP = "compare two runs image by image; needs no framework"
 
 _CHANGES = 12  # shown of each kind; --json has all
+_LONGEST = 72  # characters of a changed value
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> Result:
         boards = compare_boards([*pair, *options.runs])
         return Result(document=boards_as_json(boards)) if options.json else Result(text=boards_as_text(boards))
     if len(pair) < 2:
-        raise ConfigError("name two runs, RUN_A and RUN_B, or any number of them after --all")
+        raise ConfigError("give two runs, RUN_A and RUN_B, or any number of runs after --all")
     found = compare_runs(*pair)
     if options.json:
         return Result(document=as_json(found))
@@ -196,9 +197,15 @@ def _changed(title: str, found: tuple[Change, ...]) -> str:
     if not found:
         return f"\n{title}: unchanged"
     lines = [f"\n{title} changed, A -> B:"]
-    lines += [f"  {printable(key)}: {printable(str(a))} -> {printable(str(b))}" for key, a, b in found[:_CHANGES]]
+    lines += [f"  {printable(key)}: {_shortly(a)} -> {_shortly(b)}" for key, a, b in found[:_CHANGES]]
     more = len(found) - _CHANGES
     return "\n".join([*lines, f"  and {more} more, see --json"] if more > 0 else lines)
+
+
+def _shortly(value: object) -> str:
+    """Return a value for the terminal; `--json` has all of it."""
+    text = printable(str(value))
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def boards_as_json(boards: Boards) -> dict[str, Any]:

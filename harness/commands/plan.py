@@ -142,7 +142,7 @@ def _as_text(plan: dict[str, Any]) -> str:
     for row in plan["drop_within_limit"]:
         question = f"Prove a drop within {plan['drop_pp']:g} pp, {_flips(row['discordant_percent'])}"
         spread = row["certify_images_nine_of_ten"]
-        beyond = "" if spread == row["certify_images"] else f"; nine of ten runs: {spread:,}"
+        beyond = "" if spread == row["certify_images"] else f"; 9 of 10 runs: at most {spread:,}"
         table.add_row(question, f"{row['certify_images']:,}", f"--certify {plan['drop_pp']:g}{beyond}")
         subset = row["subset_images"]
         table.add_row(
@@ -174,9 +174,10 @@ def _as_text(plan: dict[str, Any]) -> str:
             "--discordant PERCENT."
         )
         console.print(
-            "--images N shows what a subset can prove. `validate --limit N` takes the first N images: a random"
+            "--images N shows what a subset can prove. `validate --limit N` takes the first N images, which are "
+            "a random "
+            "subset only if the list is shuffled, like ImageNet's."
         )
-        console.print("subset only where the list is shuffled, like ImageNet's.")
     return screen.getvalue()
 
 

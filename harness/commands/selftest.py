@@ -127,7 +127,10 @@ def _images(item: Finding) -> str:
 
 def _measured(item: Finding) -> str:
     if item.gate == "refused":
-        return item.reason.rpartition(": ")[2]
-    names = {"max_abs_diff": "max |Δp|", "top1_percent": "Top-1 %", "top5_percent": "Top-5 %"}
-    pairs = (item.measured or {}).items()
-    return ", ".join(f"{names.get(key, key)} {value:.3g}" for key, value in pairs if key != "images")
+        # The message is `FILE: what is wrong; what to do`, and only what is wrong tells of the fault.
+        return (item.reason.partition(": ")[2] or item.reason).partition(";")[0]
+    names = {"max_abs_diff": ("max |Δp| ", ""), "top1_percent": ("Top-1 ", " %"), "top5_percent": ("Top-5 ", " %")}
+    pairs = [
+        (*names.get(key, (f"{key} ", "")), value) for key, value in (item.measured or {}).items() if key != "images"
+    ]
+    return ", ".join(f"{before}{value:.3g}{after}" for before, after, value in pairs)

@@ -60,7 +60,7 @@ class Subset(Strict):
     """A choice of images that is the same on every machine and in every form of the set."""
 
     images: Count = Field(description="How many images to evaluate.")
-    seed: Annotated[Whole, Field(ge=0)] = Field(0, description="Another seed chooses other images.")
+    seed: Annotated[Whole, Field(ge=0)] = Field(0, description="Seed of the random choice.")
     stratified: bool = Field(False, description="Choose the same number of images from every class, or one less.")
 
 

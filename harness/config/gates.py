@@ -21,9 +21,9 @@ PRECISIONS = ("f16", "bf16", "int8")  # as `yardstick` names them; any other nam
 class ParityGate(Strict):
     """Difference from the reference on the first images: the largest one, or relative to that of a yardstick."""
 
-    images: Count = Field(64, description="How many of the first images are compared.")
+    images: Count = Field(64, description="Number of images that are compared, from the first on.")
     max_abs_diff: Annotated[Number, AfterValidator(_can_fail), Field(ge=0, lt=1)] = Field(
-        1.0e-3, description="Largest absolute difference of a probability that still passes; below 1."
+        1.0e-3, description="Largest absolute difference of a probability that passes; below 1."
     )
     yardstick: Annotated[str, Field(min_length=1)] | None = Field(
         None,
@@ -32,7 +32,7 @@ class ParityGate(Strict):
         "`max_abs_diff`.",
     )
     max_ratio: Annotated[Number, Field(gt=0)] = Field(
-        2.0, description="Largest ratio of the candidate's error to the yardstick's that still passes."
+        2.0, description="Largest ratio of the candidate's error to the yardstick's that passes."
     )
 
 
@@ -86,7 +86,7 @@ class StabilityGate(Strict):
 
     images: Count = Field(64, description="How many of the first images are inferred again.")
     max_abs_diff: Annotated[Number, AfterValidator(_can_fail), Field(ge=0, lt=1)] = Field(
-        0.0, description="Largest absolute difference of a probability that still passes; 0: equal in every bit."
+        0.0, description="Largest absolute difference of a probability that passes; 0: equal in every bit."
     )
 
 

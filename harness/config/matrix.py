@@ -52,7 +52,7 @@ class MatrixModel(_Axis, Model):
 class MatrixDevice(_Axis):
     """A device of the matrix: its name, or a mapping with keys for the candidates on it."""
 
-    id: ModelId | None = Field(None, description="Its part of the candidates' ids, instead of the device's name.")
+    id: ModelId | None = Field(None, description="Part of the candidates' ids, instead of the device's name.")
     device: Device
 
 
@@ -70,14 +70,14 @@ OneOrMore = Annotated[
 class MatrixExclude(Strict):
     """Combinations to leave out: those that match all the keys given here."""
 
-    model: OneOrMore | None = Field(None, description="The id of a model of the matrix, or several.")
-    device: OneOrMore | None = Field(None, description="A device of the matrix or its id, or several.")
-    precision: OneOrMore | None = Field(None, description="A precision of the matrix, or several.")
+    model: OneOrMore | None = Field(None, description="Id of a model of the matrix, or a list of ids.")
+    device: OneOrMore | None = Field(None, description="Device of the matrix or its id, or a list of them.")
+    precision: OneOrMore | None = Field(None, description="Precision of the matrix, or a list of precisions.")
 
     @model_validator(mode="after")
     def _states_something(self) -> MatrixExclude:
         if not any((self.model, self.device, self.precision)):
-            raise ValueError("names no model, device or precision; everything would be left out")
+            raise ValueError("has no model, device or precision, so everything would be left out; give at least one")
         return self
 
 
@@ -97,7 +97,7 @@ class Matrix(Strict):
         min_length=1,
         description="Names, or mappings with `precision` and more keys.",
     )
-    exclude: tuple[MatrixExclude, ...] = Field((), description="Combinations to leave out.")
+    exclude: tuple[MatrixExclude, ...] = Field((), description="Combinations that are left out.")
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _cells(
     axes = _axes(matrix)
     count = len(axes[0]) * len(axes[1]) * len(axes[2])
     if count > _MOST_CELLS:
-        fault(("matrix",), f"stands for {count:,} candidates, at most {_MOST_CELLS} are taken; name fewer")
+        fault(("matrix",), f"stands for {count:,} candidates, more than {_MOST_CELLS}; list fewer")
         return
     wrong = [*_repeated(axes), *_unused_excludes(exclude, axes)]
     narrowed = origin is not None and any(
@@ -179,7 +179,7 @@ def _cells(
             candidate = laid_over(candidate, copy.deepcopy(part))  # a later `--set` changes this candidate alone
         yield Cell({**candidate, "id": name}, (precision_key, device_key, model_key))
     if not seen and not faults:
-        fault(("matrix", "exclude"), "leaves out every combination; nothing would be evaluated")
+        fault(("matrix", "exclude"), "leaves out every combination, so nothing would be evaluated; exclude fewer")
 
 
 def _device_id(device: Mapping[str, Any]) -> str:

@@ -104,7 +104,7 @@ class Calibration(Strict):
     )
     form: Form = Field("auto", description="The form, if it should not be recognised (docs/datasets.md).")
     images: Annotated[Whole, Field(ge=1, le=5000)] = Field(300, description="How many images are used.")
-    seed: Annotated[Whole, Field(ge=0, le=2**63 - 1)] = Field(0, description="Another seed chooses other images.")
+    seed: Annotated[Whole, Field(ge=0, le=2**63 - 1)] = Field(0, description="Seed of the random choice.")
 
 
 def _known_target(name: str) -> str:
@@ -295,7 +295,7 @@ class Model(Strict):
         """Name of the output, for what cannot go without. Raises ConfigError where none is stated."""
         name = self.output_name
         if name is None:
-            raise ConfigError(f"{self.id}: a conversion needs the name of the output; write `output: NAME`")
+            raise ConfigError(f"{self.id}: a conversion needs the name of the output; add `output: NAME`")
         return name
 
 

@@ -64,7 +64,7 @@ def _no_such(key: Key, parent: Any) -> str:
         ids = [str(item["id"]) for item in parent if isinstance(item, dict) and "id" in item]
         close = nearest(str(key[-1]), ids)
         near = f"; did you mean {dotted(key[:-1])}.{close[0]}?" if close else ""
-        return f"there is no {dotted(key)} among the {len(parent)}{near}"
+        return f"there is no {dotted(key)}{near}"
     return f"there is no {dotted(key)}: {dotted(key[:-1]) or 'the configuration'} has no such items"
 
 

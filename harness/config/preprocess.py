@@ -67,7 +67,7 @@ class Preprocess(Strict):
     exif: Literal["ignore", "apply"] = Field(
         "ignore", description="Whether to apply the EXIF orientation; the published numbers were measured without it."
     )
-    decoder: Library = Field("opencv", description="Library that decodes; with `steps`.")
+    decoder: Library = Field("opencv", description="Library that decodes the images; only with `steps`.")
     steps: tuple[WrittenStep, ...] | None = Field(
         None, description="Resizes, crops and normalisations in their order, instead of the short form."
     )
@@ -85,14 +85,14 @@ class Preprocess(Strict):
         stated = self.model_fields_set
         if self.steps is not None:
             if self.preset is not None:
-                raise ValueError("has both `preset` and `steps`; a preset has steps of its own, so keep one of them")
+                raise ValueError("has both `preset` and `steps`, but a preset contains steps; keep one of the two")
             mixed = [name for name in _SHORT if name in stated]
             if mixed:
                 raise ValueError(f"has both `steps` and `{mixed[0]}`; write `{mixed[0]}` as a step")
         elif self.preset is not None:
             mixed = [name for name in ("crop_fraction", "interpolation", "decoder") if name in stated]
             if mixed:
-                raise ValueError(f"has both `preset` and `{mixed[0]}`, which the preset decides; keep one of them")
+                raise ValueError(f"has both `preset` and `{mixed[0]}`, which the preset defines; keep one of the two")
         elif "decoder" in stated:
             raise ValueError("has a `decoder` without `steps`; list the steps, too (docs/preprocessing.md)")
         _ = self.output_size  # raises ValueError
@@ -179,8 +179,10 @@ def _output_size(steps: tuple[Step, ...], *, may_exceed: bool) -> tuple[int, int
             meant = may_exceed and step.may_exceed
             if least is not None and not meant and (step.size[0] > least[0] or step.size[1] > least[1]):
                 raise ValueError(
-                    f"crops {step.size[0]}x{step.size[1]} pixels of images that may have {least[0]}x{least[1]} only; "
-                    "resize to at least as much before, or write the `rounding` that says what is done beyond the image"
+                    f"crops {step.size[0]}x{step.size[1]} pixels of images that may have only "
+                    f"{least[0]}x{least[1]}; "
+                    "put a `resize` to at least that size before it, or set the `rounding` that says what is "
+                    "done beyond the image"
                 )
             size = least = step.size
         elif isinstance(step, CropStep):

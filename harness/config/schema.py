@@ -112,7 +112,7 @@ class Cache(Strict):
         True, description="Keep the reference's probabilities, so that a new candidate only costs its own inference."
     )
     candidates: bool = Field(False, description="Also keep the probabilities of candidates on the CPU.")
-    compiled: bool = Field(True, description="Keep compiled models, for backends that compile.")
+    compiled: bool = Field(True, description="Keeps compiled models, for backends that compile.")
     remote_gb: Annotated[Number, Field(gt=0)] = Field(
         20.0, description="How much data of image sets and models at URLs is kept on disk."
     )
@@ -169,7 +169,7 @@ class Config(Strict):
     @classmethod
     def _there_is_one(cls, value: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
         if not value:
-            raise ValueError("no candidate is named; list at least one under `candidates`, or write a `matrix`")
+            raise ValueError("there is no candidate; list at least one under `candidates`, or write a `matrix`")
         return value
 
     @model_validator(mode="after")
@@ -237,7 +237,9 @@ class Config(Strict):
     def original(self) -> Reference:
         """The reference, for what cannot be done without one. Raises ConfigError where there is none."""
         if self.reference is None:
-            raise ConfigError(f"{self.where('reference')}: is null, and this needs the original model; name it there")
+            raise ConfigError(
+                f"{self.where('reference')}: is null, but this command needs the original model; set `reference`"
+            )
         return self.reference
 
     @property

@@ -137,8 +137,8 @@ class Resize(Strict):
 class Crop(Strict):
     """Keeps the centre of the image."""
 
-    size: Size | None = Field(None, description="Pixels to keep: one number for a square, or [height, width].")
-    fraction: Annotated[Number, Field(gt=0, le=1)] | None = Field(None, description="Share of each side to keep.")
+    size: Size | None = Field(None, description="Pixels that are kept: one number for a square, or [height, width].")
+    fraction: Annotated[Number, Field(gt=0, le=1)] | None = Field(None, description="Share of each side that is kept.")
     library: Library | None = Field(
         None, description="Whose rounding: opencv is `floor`, pillow is `half_even`. Default: the decoder's."
     )
@@ -197,7 +197,7 @@ class WrittenStep(Strict):
             return data
         if not isinstance(data, dict) or len(data) != 1:
             found = f"has the keys {', '.join(map(str, data))}" if isinstance(data, dict) and data else "is not a step"
-            raise ValueError(f"{found}; write one key a step, such as `- crop: {{size: 224}}`; known are {listed}")
+            raise ValueError(f"{found}; write one key per step, such as `- crop: {{size: 224}}`; known are {listed}")
         (name,) = data
         if name not in known:
             close = nearest(str(name), known)

@@ -63,7 +63,7 @@ class Suite(Strict):
     version: Annotated[Literal[1], BeforeValidator(not_truth)] = Field(description="Version of this schema.")
     name: ModelId = Field(description="Name of the suite, and of the folder of its runs.")
     sets: dict[ModelId, dict[str, Any]] = Field(
-        {}, description="Image sets by name: keys of `dataset` that replace those of a configuration."
+        {}, description="Image sets by name: keys of `dataset` that override those of a configuration."
     )
     runs: Annotated[tuple[SuiteRun, ...], Field(min_length=1, json_schema_extra=_or_a_name)] = Field(
         description="The configurations to run, each a path or a mapping."
@@ -202,7 +202,7 @@ def _repeated(runs: Sequence[PlannedRun]) -> Iterator[str]:
     for run in runs:
         folded = run.id.casefold()  # two folders of a file system that does not tell them apart
         if folded in seen:
-            yield f"{run.place}: the id '{run.id}' is that of {seen[folded].place} already; give each run its own `id`"
+            yield f"{run.place}: the id '{run.id}' is already that of {seen[folded].place}; give each run its own `id`"
         seen.setdefault(folded, run)
 
 

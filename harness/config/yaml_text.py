@@ -97,7 +97,7 @@ class YamlText:
                 continue
             if name in values:
                 first = self.lines[(*key, name)]
-                self.faults.append(((*key, name), line, f"written twice, first in line {first}; keep one of the two"))
+                self.faults.append(((*key, name), line, f"appears twice, first in line {first}; keep one of the two"))
                 continue
             self.lines[(*key, name)] = line
             values[name] = self._build(value_node, (*key, name), ancestors)
@@ -141,7 +141,7 @@ class YamlText:
                 return "${"
             if match["inside"] is None:
                 return fault(
-                    "`${` opens a variable that does not end; variables do not nest, and `$${` is a plain `${`"
+                    "`${` starts a variable without an end; variables do not nest, and `$${` stands for a plain `${`"
                 )
             form = _NAME.fullmatch(match["inside"])
             if form is None:

@@ -24,8 +24,8 @@ def convert_apart(config: Config, candidate: Candidate, *, overwrite: bool, seco
     try:
         if not here.poll(seconds):
             raise ModelError(
-                f"{config.original.model}: has loops, and was not converted and checked within {seconds:g} s; freeze "
-                "it without loops, or raise `reference.timeout_seconds`"
+                f"{config.original.model}: has loops, and its conversion took more than {seconds:g} s; freeze it "
+                "without loops, or raise `reference.timeout_seconds`"
             )
         answer = here.recv()
     except EOFError:

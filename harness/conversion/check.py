@@ -107,9 +107,10 @@ def check_quantised(ov: Any, quantised: Any, original: Any, images: Prepared, co
     mean = float(np.mean(differences))
     if not mean <= IMAGE_LIMIT:
         raise ModelError(
-            f"INT8 is too far from the graph on {len(shown)} of its own calibration images: the largest difference of "
+            f"INT8 differs too much from the graph on {len(shown)} of its own calibration images: the largest "
+            "difference of "
             f"a probability is {mean:.3g} on average, at most {IMAGE_LIMIT:g} allowed, and {same} have the same Top-1; "
-            "calibrate on more images (`conversion.calibration`), of the kind that the network is for"
+            "calibrate on more images (`conversion.calibration`), that are like those of the network's task"
         )
     found_text = f"{mean:.1e} (same Top-1 for {same} of {len(shown)})"
     return Check("mean largest difference on calibration images", found_text, f"at most {IMAGE_LIMIT:g}")
@@ -142,8 +143,8 @@ def _form(ov: Any, model: Any, config: Config, candidate: Candidate) -> list[Che
     classes = config.dataset.outputs
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ModelError(
-            f"check of the written IR failed: it has {len(model.inputs)} inputs and {len(model.outputs)} outputs, "
-            "1 and 1 wanted"
+            f"check of the written IR failed: it has {len(model.inputs)} inputs and {len(model.outputs)} outputs "
+            "instead of one each"
         )
     source, output = model.input(0), model.output(0)
     layout = str(source.node.layout)
@@ -162,8 +163,8 @@ def _form(ov: Any, model: Any, config: Config, candidate: Candidate) -> list[Che
             hint = ""
             if item.name == "output shape":
                 hint = (
-                    "; the width does not fit `dataset.classes` and `dataset.background_class`: fix these, or "
-                    "`reference.output`"
+                    "; the width does not fit `dataset.classes` and `dataset.background_class`; correct these, "
+                    "or `reference.output`"
                 )
             raise ModelError(f"check of the written IR failed: {item.name}: {item.found}, expected {item.wanted}{hint}")
     return found
@@ -181,7 +182,7 @@ def require_probabilities(values: Floats, what: str, color: str, key: str, toler
     if low < -1e-6 or high > 1 + 1e-6 or abs(total - 1) > tolerance:
         raise ModelError(
             f"check of the written IR failed: {what} has no probabilities for a {color} picture: from {low:.4g} to "
-            f"{high:.4g}, sum {total:.4g}; name the output after the softmax in `{key}`"
+            f"{high:.4g}, sum {total:.4g}; set `{key}` to the output after the softmax"
         )
 
 
@@ -204,6 +205,6 @@ def require_color_order(difference: float, swapped: float) -> None:
     if swapped <= _clear(difference):
         raise ModelError(
             f"check of the written IR failed: colour order: with red and blue swapped a probability differs by "
-            f"{swapped:.3g} only ({difference:.3g} with the right order), so the order cannot be determined; is "
-            "`reference.output` an output that depends on the picture?"
+            f"{swapped:.3g} only ({difference:.3g} with the right order), so the order cannot be determined; set "
+            "`reference.output` to an output that depends on the image"
         )

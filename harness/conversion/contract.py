@@ -29,7 +29,12 @@ def _shape_fault(contract: IrContract, config: Config, candidate: Candidate) -> 
     sides = shape[2:] if contract.layout == "NCHW" else shape[1:3]
     if contract.layout and any(side not in (-1, length) for side, length in zip(sides, expected, strict=True)):
         size = expected[0] if expected[0] == expected[1] else list(expected)
-        return [f"the IR takes {sides[0]}x{sides[1]} pixels, `dataset.preprocess.size` is {size}; write that size"]
+        return [
+            (
+                f"the IR takes {sides[0]}x{sides[1]} pixels, but `dataset.preprocess.size` is {size}; set it to "
+                "the IR's size"
+            )
+        ]
     return []
 
 
@@ -41,15 +46,15 @@ def _color_fault(contract: IrContract, config: Config, candidate: Candidate) -> 
         return []
     elif contract.reversed_channels:
         wants = _swapped(original)
-        why = f"it was converted with --reverse_input_channels from a model that wants {original}"
+        why = f"it was converted with --reverse_input_channels from a model that expects {original}"
     else:
         wants = original
-        why = f"it was converted without --reverse_input_channels from a model that wants {original}"
+        why = f"it was converted without --reverse_input_channels from a model that expects {original}"
     if wants == candidate.input.color:
         return []
     asked = candidate.input.color
     mend = f"write `color: {wants}`, or run `harness convert` for {asked}"
-    return [f"the IR wants {wants} ({why}), but `input.color` is {asked}: the channels would be swapped; {mend}"]
+    return [f"the IR expects {wants} ({why}), but `input.color` is {asked}: the channels would be swapped; {mend}"]
 
 
 def _swapped(color: Color) -> Color:

@@ -114,7 +114,7 @@ def _refuse_foreign(candidate: Candidate) -> None:
     except ModelError:
         what = "a file that the harness did not write"
     raise ModelError(
-        f"{xml}: {what} is there; name another file in `model`, or add --overwrite to `harness convert` to replace it"
+        f"{xml}: {what} exists; set `model` to another file, or add --overwrite to `harness convert` to replace it"
     )
 
 
@@ -189,7 +189,7 @@ def _record_weights(xml: Path) -> None:
     text = xml.read_bytes()
     place = f'<bin_sha256 value="{_NO_SHA256}"'.encode()
     if text.count(place) != 1:
-        raise ModelError("OpenVINO did not keep the contract in the IR; this version of OpenVINO is not supported")
+        raise ModelError("OpenVINO did not keep the contract in the IR; install a supported version of OpenVINO")
     digest = file_sha256(xml.with_suffix(".bin"))
     xml.write_bytes(text.replace(place, f'<bin_sha256 value="{digest}"'.encode()))
 

@@ -44,7 +44,7 @@ def refuse_batch_dependence(ov: Any, config: Config, candidate: Candidate, model
         try:
             return np.array(compiled(np.ascontiguousarray(fed))[0])
         except RuntimeError as error:
-            raise ModelError(f"{reference.model}: it cannot be run: {error}") from None
+            raise ModelError(f"{reference.model}: cannot be run: {error}") from None
 
     spec = ModelSpec(
         id=reference.id,

@@ -89,8 +89,8 @@ def refuse_replaced_contract(model: PreparedModel) -> None:
     path = model.contract_file and model.contract_file.replaced()
     if path:
         raise ModelError(
-            f"{model.model.id}: {path} was replaced or changed while the run used it, so that the contract that was "
-            "checked is not the one beside the model; run again when nothing writes there"
+            f"{model.model.id}: {path} was replaced or changed while the run used it, so the checked contract is "
+            "not the one next to the model; run again while nothing writes to it"
         )
 
 
@@ -140,4 +140,4 @@ def _converted(
     converted = convert(config, candidate, images=images)
     files.forget(*converted.files)
     notes = converted.calibration.notes if converted.calibration else ()
-    return [f"{candidate.id}: {note}" for note in (f"converted before this run, because {reason}", *notes)]
+    return [f"{candidate.id}: {note}" for note in (f"converted at the start of this run, because {reason}", *notes)]

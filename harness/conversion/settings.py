@@ -55,8 +55,8 @@ def inside(config: Config, candidate: Candidate) -> PreprocessingInside:
         if value not in (neutral, wanted):
             raise ConfigError(
                 f"{key_of(config, candidate, f'input.{name}')}: {list(value)} (in the order {reference.color}) is "
-                f"neither the reference's {list(wanted)} nor {neutral[0]:g}; leave `{name}` out to have the "
-                f"reference's inside the IR, or write the reference's to have it applied before the IR"
+                f"neither the reference's {list(wanted)} nor {neutral[0]:g}; leave `{name}` out to put the "
+                "reference's into the IR, or write the reference's to apply it before the IR"
             )
     mean_inside, scale_inside = left_inside(mean, scale, wanted_mean, wanted_scale)
     return PreprocessingInside(reverse=asked.color != reference.color, mean=mean_inside, scale=scale_inside)
@@ -157,15 +157,15 @@ def require_convertible(config: Config, candidate: Candidate) -> str:
     target = target_of(config, candidate)
     if target is None:
         raise ConfigError(
-            f"{key_of(config, candidate, 'model')}: {candidate.model} is read by {candidate.backend} as it is; {MEND}"
+            f"{key_of(config, candidate, 'model')}: {candidate.model} is used by {candidate.backend} as it is; {MEND}"
         )
     if candidate.model.suffix != targets()[target]:
         raise ConfigError(f"{key_of(config, candidate, 'model')}: {candidate.model} must end in {targets()[target]}")
     weights = config.conversion_for(candidate).weights
     if target != "openvino" and weights != "f32":
         raise ConfigError(
-            f"{key_of(config, candidate, 'conversion.weights')}: {weights} is written for the IR only; leave `weights` "
-            f"out for `to: {target}`"
+            f"{key_of(config, candidate, 'conversion.weights')}: {weights} applies to OpenVINO IRs only; leave "
+            f"`weights` out for `to: {target}`"
         )
     _require_one_wish(config, candidate, target)
     return target
@@ -184,6 +184,6 @@ def _require_one_wish(config: Config, candidate: Candidate, target: str) -> None
             differing = [f"calibration.{key}" for key in ("path", "form") if getattr(one, key) != getattr(two, key)]
         if differing:
             raise ConfigError(
-                f"{key_of(config, candidate, 'model')}: {candidate.id} and {other.id} share {candidate.model}, but "
-                f"want it converted differently ({', '.join(differing)}); give each its own file"
+                f"{key_of(config, candidate, 'model')}: {candidate.id} and {other.id} share {candidate.model}, "
+                f"but convert it differently ({', '.join(differing)}); give each its own `model`"
             )

@@ -185,8 +185,8 @@ def _fix_shape(config: Config, model: Any, source: Any, shape: list[int]) -> Lay
     expected = shape if layout == "NHWC" else [1, 3, *shape[1:3]]
     if len(sides) != 4 or any(have not in (-1, want) for have, want in zip(sides[1:], expected[1:], strict=True)):
         raise ModelError(
-            f"{config.where('reference.input.name')}: the input '{config.original.input.tensor}' has the shape {free}, "
-            f"{expected} is configured; fix `dataset.preprocess.size`"
+            f"{config.where('reference.input.name')}: the input '{config.original.input.tensor}' has the shape "
+            f"{free}, but {expected} is configured; correct `dataset.preprocess.size`"
         )
     try:
         model.reshape({source: expected})
@@ -233,14 +233,14 @@ def cut(ov: Any, graph: Any, source: str, output: str, where: str) -> Any:
     starts = [node for node in model.get_parameters() if source in node.output(0).get_names()]
     if not ends or not starts:
         raise ModelError(
-            f"{where}: OpenVINO merged {output if starts else source} into its neighbours, so it is gone; name the "
-            "graph's last node"
+            f"{where}: OpenVINO merged {output if starts else source} into its neighbours, so it no longer "
+            "exists; use the graph's last node"
         )
     try:
         return ov.Model([opset13.result(ends[0])], [starts[0]], "graph")
     except RuntimeError as error:
         raise ModelError(
-            f"{where}: {output} needs more than the input {source}: {reason(error, line=0)}; freeze the graph for "
+            f"{where}: {output} needs more inputs than {source}: {reason(error, line=0)}; freeze the graph for "
             "inference"
         ) from error
 
@@ -253,8 +253,8 @@ def _require_whole(config: Config, model: Any) -> None:
         return
     raise ModelError(
         f"{config.where('reference.input.name')}: the input '{config.original.input.tensor}' takes "
-        f"{element.to_string()}, which cannot hold pixels after mean and scale; write `mean: 0` and `scale: 1` in "
-        "`input` where the model has them inside"
+        f"{element.to_string()}, which cannot hold pixels after mean and scale; if the model has mean and scale "
+        "inside, write `mean: 0` and `scale: 1` in `input`"
     )
 
 

@@ -71,18 +71,21 @@ def _difference(config: Config, candidate: Candidate, contract: IrContract, sour
         return f"{xml} was made by another version of the harness ({written.get('harness_version', 'unknown')})"
     if "source_sha256" in changed:
         old, new = changed["source_sha256"]
-        return f"{xml} was made from another graph: sha256 {old[:12]}..., {config.original.model} has {new[:12]}..."
+        return (
+            f"{xml} was made from a different graph: sha256 {old[:12]}..., but {config.original.model} has "
+            f"{new[:12]}..."
+        )
     if "openvino_version" in changed:
         old, new = changed["openvino_version"]
-        return f"{xml} was made by OpenVINO {old}, this is OpenVINO {new or 'none (not installed)'}"
+        return f"{xml} was made by OpenVINO {old}, but this is OpenVINO {new or 'none (not installed)'}"
     for name, title in _CONVERTERS.items():
         if (key := f"{name}_version") in changed:
             old, new = changed[key]
-            return f"{xml} was made by {title} {old}, this is {title} {new}"
+            return f"{xml} was made by {title} {old}, but this is {title} {new}"
     if "nncf_version" in changed and "weights" not in changed:
         old, new = changed["nncf_version"]
-        return f"{xml} was compressed by NNCF {old}, this is NNCF {new}"
-    listed = ", ".join(f"{key} was {old}, is {new} now" for key, (old, new) in changed.items())
+        return f"{xml} was compressed by NNCF {old}, but this is NNCF {new}"
+    listed = ", ".join(f"{key} was {old} and is {new} now" for key, (old, new) in changed.items())
     return f"{xml} was made with other settings: {listed}"
 
 

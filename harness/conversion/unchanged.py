@@ -27,8 +27,8 @@ class SourceFiles:
             touched = sorted(now)
         if touched:
             raise ModelError(
-                f"{touched[0]} was replaced or changed while it was converted, so nothing was kept; convert again when "
-                "nothing writes there"
+                f"{touched[0]} was replaced or changed during its conversion, so nothing was kept; convert again "
+                "while nothing writes to it"
             )
 
 

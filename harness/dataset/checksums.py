@@ -35,7 +35,7 @@ def verify_checksums(file: Path) -> int:
         if found != wanted:
             altered.append(name)
     if count == 0:
-        raise DatasetError(f"{file}: names no file, so nothing would be checked")
+        raise DatasetError(f"{file}: lists no file, so nothing would be checked")
     if missing or altered:
         differing = [*(f"{name}: missing" for name in missing), *(f"{name}: altered" for name in altered)]
         more = f"\n  ... and {len(differing) - _SHOWN} more" if len(differing) > _SHOWN else ""

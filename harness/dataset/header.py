@@ -65,7 +65,7 @@ def read_header(data: bytes) -> Header:
             except HeaderError:
                 raise
             except (struct.error, IndexError, ValueError):
-                raise HeaderError(f"{NO_IMAGE}: its header is not whole") from None
+                raise HeaderError(f"{NO_IMAGE}: its header is incomplete") from None
             _check_size(header)
             return header
     raise HeaderError(_UNKNOWN)
@@ -94,10 +94,11 @@ def without_names(data: bytes) -> bytes:
 def _check_size(header: Header) -> None:
     width, height = header.width, header.height
     if width < 1 or height < 1:
-        raise HeaderError(f"absurd dimensions: {width}x{height} pixels")
+        raise HeaderError(f"implausible dimensions: {width}x{height} pixels")
     if max(width, height) > LARGEST_SIDE or width * height > LARGEST_PIXELS:
         raise HeaderError(
-            f"absurd dimensions: {width}x{height} pixels; more than {LARGEST_PIXELS:,}, or {LARGEST_SIDE:,} on a side, "
+            f"implausible dimensions: {width}x{height} pixels; more than {LARGEST_PIXELS:,}, or {LARGEST_SIDE:,} "
+            "on a side, "
             "are not decoded"
         )
 

@@ -130,7 +130,7 @@ def _label_oddities(pairs: Sequence[tuple[str, int]], per_class: Counter[int], c
         found.append(f"{classes - len(per_class)} of {classes} classes have no image")
     if min(per_class, default=0) >= 1 and len(per_class) == classes - 1:
         found.append(
-            "class 0 has no image, but all others have; check whether the list counts from 1, or has the background"
+            "class 0 has no image, but all others have; check whether the list counts from 1 or includes the background"
         )
     twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
     if twice:

@@ -18,7 +18,9 @@ def choose(names: Sequence[str], classes: Sequence[int], *, images: int, seed: i
     has fewer images.
     """
     if images > len(names):
-        raise DatasetError(f"dataset.subset.images is {images:,}, and the set has {len(names):,}; choose fewer")
+        raise DatasetError(
+            f"dataset.subset.images is {images:,}, but the set has {len(names):,} images; set a smaller number"
+        )
     keys = [key(name) for name in names]
     if len(set(keys)) < len(keys):
         keys = list(names)

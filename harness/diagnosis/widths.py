@@ -49,7 +49,7 @@ def of_another_width(search: Search, error: WrongWidthError) -> Diagnosis | None
 def _readings_of(search: Search, width: int) -> Iterator[tuple[ModelSpec, int, Around]]:
     bench = search.bench
     key, classes, spec = key_of(bench.candidate), bench.config.dataset.classes, bench.spec
-    done = f"read with {width} values an image instead of {spec.outputs}"
+    done = f"read with {width} values per image instead of {spec.outputs}"
     if width in (classes, classes + 1) and width != spec.outputs:
         has = width == classes + 1
         claim = f"has {'a' if has else 'no'} background class"
@@ -81,7 +81,7 @@ def _other_output(search: Search, error: WrongWidthError) -> Diagnosis:
                 return answer(search, Tried(Trial((), bench.own), read, (), bench.count))
     named = f"'{spec.output}'" if spec.output else "the output"
     sentence = (
-        f"The candidate {candidate.id} has {error.width} values an image at {named}, and the labels need "
+        f"The candidate {candidate.id} has {error.width} values per image at {named}, but the labels need "
         f"{spec.outputs}: it is another output than the one with the probabilities, and none of the file's outputs "
         f"agrees with {bench.reference.id}."
     )

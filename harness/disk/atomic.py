@@ -69,7 +69,7 @@ def cannot_write(path: Path, error: OSError, named_by: str | None = None) -> Rec
     if is_full(error):
         mend = FREE if named_by is not None else "free some space, then run the same command with --resume"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        mend = f"choose a folder that this user may write{chosen}"
+        mend = f"choose a folder that you can write to{chosen}"
     else:
         mend = f"choose another folder{chosen}"
     return RecordError(f"{path}: cannot be written: {error.strerror or error}; {mend}")

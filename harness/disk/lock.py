@@ -24,7 +24,7 @@ def try_lock(path: Path, patience: float) -> Iterator[str | None]:
     except Timeout:
         fault = f"another process held {path} for {patience:g} s"
     except NotImplementedError:
-        fault = f"the file system of {path.parent} knows no locks"
+        fault = f"the file system of {path.parent} does not support locks"
     except OSError as error:  # some network file systems know the call and refuse it
         fault = f"{path} cannot be locked ({error.strerror or error})"
     try:

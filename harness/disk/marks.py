@@ -20,5 +20,5 @@ def write_between(page: Path, begin: str, end: str, text: str) -> None:
     before, first, rest = whole.partition(f"{begin}\n")
     _, second, after = rest.partition(end)
     if not first or not second:
-        raise ConfigError(f"{page}: has no {begin} with {end} behind it; write both where the text belongs")
+        raise ConfigError(f"{page}: has no {begin} followed by {end}; write both where the text belongs")
     write_atomically(page, f"{before}{begin}\n{text}{end}{after}".encode(), named_by="")

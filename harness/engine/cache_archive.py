@@ -73,7 +73,7 @@ def import_cache(folder: Path, file: Path, max_bytes: int) -> Moved:
         with tarfile.open(file, mode="r:") as archive:
             for number, member in enumerate(archive):
                 if number >= _MOST_FILES:
-                    raise RecordError(f"{file}: holds more than {_MOST_FILES:,} files; export a smaller cache")
+                    raise RecordError(f"{file}: contains more than {_MOST_FILES:,} files; export a smaller cache")
                 target = root / member.name
                 known = bool(_NAME.fullmatch(member.name)) and member.isreg()
                 if not known or target.exists() or size + member.size > max_bytes:

@@ -69,9 +69,11 @@ def make_capsule(config: Config, file: Path, making: Making | None = None) -> Ca
     making = making or Making()
     certify = limited(config.certify, making.certify_pp)
     if certify is not None and config.reference is None:
-        raise ConfigError(f"{config.where('reference')}: is null, but certifying a drop needs a reference; set one")
+        raise ConfigError(
+            f"{config.where('reference')}: is null, but certifying a drop needs a reference; set `reference`"
+        )
     if is_capsule(config.dataset.path):
-        raise ConfigError(f"{config.dataset.path}: is already a capsule; make one from the image set")
+        raise ConfigError(f"{config.dataset.path}: is already a capsule; set dataset.path to the image set")
     config = config.model_copy(update={"certify": certify})
     require_files(config, candidates=False)
     if config.checksums:
@@ -80,7 +82,10 @@ def make_capsule(config: Config, file: Path, making: Making | None = None) -> Ca
     listed = open_image_set(config.dataset)
     images = ordered(listed, certify, _count(config, certify, making, listed))
     if not len(images.manifest):
-        raise DatasetError(f"{config.dataset.path}: has no image, and an empty capsule proves nothing")
+        raise DatasetError(
+            f"{config.dataset.path}: has no image, so the capsule would be empty; set "
+            "dataset.path to an image set with images"
+        )
     alone = config.model_copy(update={"candidates": ()})
     prepared = prepare_models(alone, images=listed, quiet=making.quiet)
     planned = plan_models(alone, prepared, use_cache=making.use_cache)
@@ -185,7 +190,9 @@ class _Made:
             return b""
         data = self.images.read(row)
         if hashlib.sha256(data).digest() != digest:
-            raise DatasetError(f"{self.images.manifest.image_ids[row]}: was changed while it was read; make it again")
+            raise DatasetError(
+                f"{self.images.manifest.image_ids[row]}: was changed while it was read; make the capsule again"
+            )
         return data
 
     def _write_rest(self, writer: PartsWriter, reference: ReferenceAnswers | None) -> None:

@@ -45,7 +45,9 @@ class FirstVerdict:
                 continue
             if gate.yardstick in PRECISIONS:
                 self.say(
-                    printable(f"{name}: parity is judged at the end, by what rounding to {gate.yardstick} changes")
+                    printable(
+                        f"{name}: parity is judged at the end, relative to what rounding to {gate.yardstick} changes"
+                    )
                 )
                 continue
             precision = str(table.reported[name].get("effective_precision", "unknown"))

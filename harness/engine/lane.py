@@ -116,7 +116,7 @@ class Lane:
 
     def _refuse_stopped(self) -> None:
         if self._stopped:
-            raise ModelError(f"{self.spec.id}: not loaded any more, the run was stopped")
+            raise ModelError(f"{self.spec.id}: was unloaded, because the run was stopped")
 
     def _import(self) -> None:
         """Import the framework; where that fails, opening the backend says so in words."""
@@ -129,7 +129,7 @@ class Lane:
     def loaded(self) -> Loaded:
         """What the model reports of itself; from the cache where it was never loaded."""
         if self._loaded is None:
-            raise ModelError(f"{self.spec.id}: never loaded")
+            raise ModelError(f"{self.spec.id}: was not loaded")
         return with_applied(self._loaded, self.applied)
 
     @property
@@ -221,8 +221,8 @@ class Lane:
             return
         self._replaced = True
         raise ModelError(
-            f"{self.spec.id}: {path} was replaced or changed while the run used it, so that its answers belong to no "
-            "known file; run again when nothing writes there"
+            f"{self.spec.id}: {path} was replaced or changed while the run used it, so it is unknown which file "
+            "its predictions belong to; run again while nothing writes to it"
         )
 
     def infer_alone(self, pixels: Pixels) -> Probabilities:
@@ -263,6 +263,6 @@ class NonFiniteError(ModelError):
         """Return the same error with the first image's id."""
         return ModelError(
             f"{self.model}: returned NaN or infinity, first for the image {image_id} "
-            f"({self.images} image{'s' if self.images > 1 else ''} of that shard); no accuracy can be stated. "
-            "Check the conversion and the precision"
+            f"({self.images} image{'s' if self.images > 1 else ''} of that shard), so no accuracy can be "
+            "computed; check the conversion and the precision"
         )

@@ -43,14 +43,14 @@ class RecordedAnswers:
         """
         reference, answers = self._capsule.contents.reference, self._capsule.answers
         if reference is None or answers is None or reference.outputs != outputs:
-            raise ModelError(f"{self._file}: has no answers of {outputs} values; make the capsule again")
+            raise ModelError(f"{self._file}: has no predictions with {outputs} values; make the capsule again")
         try:
             loaded = Loaded.from_json(reference.loaded)
             plausible = loaded.is_plausible
         except (KeyError, TypeError):
             plausible = False
         if not plausible:
-            raise ModelError(f"{self._file}: does not say what gave its answers; make the capsule again")
+            raise ModelError(f"{self._file}: does not say which model gave its predictions; make the capsule again")
         rows: list[int] = []
         for digest in image_digests:
             known = self._rows.get(digest)

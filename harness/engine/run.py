@@ -28,14 +28,14 @@ from harness.record.store import write_predictions, write_record
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line adds to a configuration.
+    """Settings of a run that are not part of the configuration, as the command line gives them.
 
-    ``limit``: only the first images; ``out``: the run's own folder; ``reports``: where a folder is made without it;
-    ``resume``: go on with the run in ``out`` (without it: the latest of this name); ``quiet``: no progress;
-    ``certify_pp``: stop as soon as the Top-1 drop is proven within or beyond so many pp; ``parity_only``: judge that
-    gate alone, and stop there; ``speed``: measure those that may ship alone, afterwards; ``engine``: what evaluates the
-    shards, `local` or `ray`; None: what is configured; ``pixels``: a folder where decoded images are kept for other
-    runs of the same ones, up to ``pixels_gb``.
+    ``limit``: evaluate only the first images; ``out``: the run's folder; ``reports``: the folder in which one is
+    created if ``out`` is None; ``resume``: continue the run in ``out`` (or the latest of this name); ``quiet``: show
+    no progress; ``certify_pp``: stop as soon as the Top-1 drop is proven within or above this many percentage points;
+    ``parity_only``: judge only that gate; ``speed``: measure the speed of the candidates that may ship afterwards,
+    each alone; ``engine``: `local` or `ray`, None for the configured one; ``pixels``: a folder that keeps decoded
+    images for other runs of the same images, up to ``pixels_gb`` gigabytes.
     """
 
     limit: int | None = None

@@ -45,7 +45,7 @@ def new_run_folder(root: Path, name: str, now: datetime | None = None) -> Path:
         except OSError as error:
             raise cannot_write(folder, error) from error
         return folder
-    raise RecordError(f"{parent}: no free name for a run of {stamp}")
+    raise RecordError(f"{parent}: no free folder name for a run started at {stamp}; choose another --out")
 
 
 def point_latest(folder: Path) -> None:

@@ -60,12 +60,12 @@ class InterruptedRunError(HarnessError):
 def validate(config: Config, options: Options | None = None, explain: Explain | None = None) -> RunRecord:
     """Evaluate every model of a configuration and write the record.
 
-    ``explain``: looks for the causes of failed gates before the record is written, such as the quick look of
-    ``harness.diagnosis.quick``.
+    ``explain``: finds the causes of failed gates before the record is written, such as
+    ``harness.diagnosis.quick`` does.
 
-    Returns the record; its ``exit_code`` is the verdict and ``to_pandas()`` gives the per-image table. Raises
-    HarnessError where the evaluation cannot be completed: its message is the reason, and a record with the status
-    `error` or `incomplete` is left in the run's folder where there is one already.
+    Returns the record; its ``exit_code`` is the verdict, and ``to_pandas()`` returns the per-image table. Raises
+    HarnessError if the evaluation cannot be completed: its message is the reason, and the run's folder, if it already
+    exists, contains a record with the status `error` or `incomplete`.
     """
     options = options or Options()
     started_at = time.perf_counter() - process_age()
@@ -74,8 +74,8 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
     certify = limited(config.certify, options.certify_pp)
     if certify is not None and config.reference is None:
         raise ConfigError(
-            f"{config.where('reference')}: is null, but certifying a drop needs a reference; set one, or leave out "
-            "--certify and `certify`"
+            f"{config.where('reference')}: is null, but certifying a drop needs a reference; set `reference`, or "
+            "leave out --certify and `certify`"
         )
     config = config.model_copy(update={"certify": certify})  # the record shows limit, confidence and seed
     limit = options.limit
@@ -113,7 +113,7 @@ def validate(config: Config, options: Options | None = None, explain: Explain | 
                 *images.notes,
                 *_certifying(run, certify),
             ]
-            write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "not finished: the process ended before the run did")
+            write_unfinished(run, "incomplete", EXIT_INTERRUPTED, "not finished, because the process ended first")
             try:
                 _evaluate(run, run_folder, work, place)
                 first = FirstImages(run)
@@ -165,7 +165,9 @@ def _folder(config: Config, options: Options) -> Path:
         runs = sorted(path.parent for path in (options.reports / config.name).glob("*/shards") if path.is_dir())
         runs = [path for path in runs if path.name != "latest"]
         if not runs:
-            raise ConfigError(f"{latest.parent}: no run to resume; start one without --resume, or name it with --out")
+            raise ConfigError(
+                f"{latest.parent}: no run to resume; start one without --resume, or give its folder with --out"
+            )
         return next((path for path in reversed(runs) if not _is_finished(path)), runs[-1])
     return new_run_folder(options.reports, config.name)
 

@@ -221,8 +221,8 @@ def calibration_overlap(
     return ModelError(
         f"{lane.spec.id}: {len(found)} of the evaluated images, as far as they were read, are among the "
         f"{len(lane.calibrated_on)} that its INT8 was calibrated on, such as {manifest.image_ids[found[0]]} (compared "
-        "by content); what it gets right there proves nothing. Calibrate on others: set `conversion.calibration.path` "
-        "and run `harness convert`"
+        "by content); its accuracy on them proves nothing. Calibrate on other images: set "
+        "`conversion.calibration.path` and run `harness convert`"
     )
 
 

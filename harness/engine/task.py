@@ -89,8 +89,8 @@ class Work:
         images = ordered(open_image_set(dataset), self.certify, self.limit)
         if images.manifest.fingerprint() != self.fingerprint:
             raise DatasetError(
-                f"{self.dataset.path}: lists other images or labels here than where the run was started; "
-                "make both machines see the same image set"
+                f"{self.dataset.path}: lists different images or labels here than on the machine that started "
+                "the run; give both the same image set"
             )
         return images
 

@@ -140,5 +140,5 @@ def rounding_errors(
     moved = np.array([absolute_difference(answer, answers[0])[1] for answer in answers[1:]])
     found: NDArray[np.float64] = np.sqrt(np.square(moved).mean(axis=0))
     if not np.isfinite(found).all():
-        raise ModelError(f"{spec.id}: rounded to {precision}, its network gives numbers that are not finite")
+        raise ModelError(f"{spec.id}: rounded to {precision}, its network returns values that are not finite")
     return Rounding(found, changes)

@@ -54,7 +54,7 @@ def as_element(values: NDArray[np.float32], element: ElementType | None) -> NDAr
     if not holds(_INTEGERS[element], values):
         raise CannotHoldError(
             f"`element_type: {element}` cannot hold pixels after mean and scale, {values.min():g} to {values.max():g}; "
-            "leave it out, or write the mean and scale that the model has inside as 0 and 1"
+            "leave `element_type` out, or set `mean: 0` and `scale: 1` if the model has them inside"
         )
     return values
 

@@ -246,6 +246,8 @@ def pixels_of_first(images: ImageSet, preprocess: Preprocess, count: int, need: 
     with Decoder(images, preprocess, threads=cores()) as decoder:
         for decoded in decoder.shards(shards):
             for row, reason in decoded.bad.items():
-                raise DatasetError(f"{images.manifest.image_ids[row]}: {reason}; {need} needs sound images")
+                raise DatasetError(
+                    f"{images.manifest.image_ids[row]}: {reason}; {need} needs images that can be decoded"
+                )
             pixels[decoded.rows.start : decoded.rows.stop] = decoded.pixels
     return pixels

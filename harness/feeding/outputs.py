@@ -39,8 +39,8 @@ def as_rows(
     shape = ",".join(map(str, output.shape))
     expected = " or ".join(f"[{images},{width}]" for width in widths)
     raise ModelError(
-        f"the output has the shape [{shape}] for {images} image{'' if images == 1 else 's'}; expected is {expected}, "
-        "where axes of length 1 may be added and the images may be the last axis"
+        f"the output has the shape [{shape}] for {images} image{'' if images == 1 else 's'}; {expected} is "
+        "expected, where axes of length 1 may be added and the images may be the last axis"
     )
 
 

@@ -119,7 +119,8 @@ def crop_box(step: CropStep, height: int, width: int) -> tuple[int, int, int, in
         raise BadImageError(f"{width}x{height} pixels: nothing is left after the central crop")
     if step.rounding in ("floor", "tf_slim") and (lengths[0] > height or lengths[1] > width):
         raise BadImageError(
-            f"{width}x{height} pixels: smaller than the crop of {lengths[1]}x{lengths[0]}; put a `resize` before it"
+            f"{width}x{height} pixels: smaller than the crop of {lengths[1]}x{lengths[0]}; put a `resize` before "
+            "the crop"
         )
     top, left = (_offset(side - length, step) for side, length in zip((height, width), lengths, strict=True))
     return top, left, *lengths

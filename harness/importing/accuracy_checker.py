@@ -89,7 +89,7 @@ def read_accuracy_check(
     _require_one_image_set(top, entries)
     faults.raise_if_any(file)
     if not entries:
-        raise ConfigError(f"{file}: names no entry to import")
+        raise ConfigError(f"{file}: contains no entry to import")
     return Check(file, entries, model, list(dict.fromkeys(faults.notes)))
 
 
@@ -99,7 +99,7 @@ def _require_models(document: Document) -> None:
         return
     if "evaluations" in top:
         at = top.at("evaluations")
-        raise ConfigError(f"{at}: evaluations by a Python module cannot be imported; `models:` can")
+        raise ConfigError(f"{at}: evaluations by a Python module cannot be imported, only `models:`")
     kinds = {
         ("model_optimizer_args", "files", "task_type"): "a model.yml; name the accuracy-check.yml next to it",
         ("candidates", "reference"): "a configuration of the harness already",
@@ -138,9 +138,12 @@ def _pairs(
         missing = [name for name in asked if name and name not in there]
         if missing:
             have = ", ".join(dict.fromkeys(there))
-            raise ConfigError(f"{option} {missing[0]}: {top.document.file} has no such entry; it has {have or 'none'}")
+            raise ConfigError(f"{option} {missing[0]}: {top.document.file} has no such entry, only {have or 'none'}")
     if len(pairs) > _MOST_ENTRIES:
-        raise ConfigError(f"{top.document.file}: {len(pairs)} entries; choose some with --only or --dataset")
+        raise ConfigError(
+            f"{top.document.file}: {len(pairs)} entries are too many for one configuration; choose "
+            "some with --only or --dataset"
+        )
     return pairs
 
 
@@ -164,7 +167,7 @@ def _entries(pairs: list[tuple[Part, Part, Part]], definitions: Part | None, mod
         own = runner.framework if not same else f"{runner.framework}-{same + 1}"
         name = part.text("name")
         if name is None:
-            part.refuse(None, "names no `name`")
+            part.refuse(None, "has no `name`")
         entries.append(
             Entry(own, runner.framework_place, name or "", part.place("name"), runner, image_set, pixels, published)
         )
@@ -177,8 +180,8 @@ def _check_size(part: Part, pixels: Pixels, size: tuple[int, int] | None, where:
         return
     part.note(
         None,
-        f"the preprocessing ends at {pixels.height}x{pixels.width}, {where} says {size[0]}x{size[1]}; the "
-        "preprocessing is carried over",
+        f"the preprocessing ends at {pixels.height}x{pixels.width}, but {where} says {size[0]}x{size[1]}; the "
+        "preprocessing is used",
     )
 
 

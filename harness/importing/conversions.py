@@ -58,8 +58,9 @@ def conversion_note(check: Check) -> list[str]:
         reversed_by_entries = reference.pixels.color != entry.pixels.color
         if not _same(by_entries, by_model) or reversed_by_entries != model.reverse:
             notes.append(
-                f"model.yml puts {_words(by_model, model.reverse)} into the IR, the contracts of {reference.id} and "
-                f"{entry.id} ask for {_words(by_entries, reversed_by_entries)}; `harness convert` follows the contracts"
+                f"model.yml puts {_words(by_model, model.reverse)} into the IR, but the contracts of "
+                f"{reference.id} and {entry.id} need {_words(by_entries, reversed_by_entries)}; `harness "
+                "convert` follows the contracts"
             )
     return notes
 

@@ -23,12 +23,12 @@ _KNOWN: Final[dict[str, dict[str, Any]]] = {
 }
 _CLASSES: Final = {"antispoofing": 2, "mrlEyes_2018_01": 2, "mnist": 10, "fashion_mnist": 10}  # by converter
 _LOST: Final[dict[str, str]] = {
-    "postprocessing": "predictions are counted as they are here",
-    "subsample_size": "another choice of images would be evaluated; use `dataset.subset` or `--limit` here",
-    "subsample_seed": "another choice of images would be evaluated; use `dataset.subset` here",
-    "subset_file": "the choice of images would be lost; write a list of them, and name it as `dataset.labels` here",
-    "segmentation_masks_source": "masks are not read here",
-    "additional_data_source": "a second source of images is not read here",
+    "postprocessing": "the harness counts predictions as they are",
+    "subsample_size": "different images would be evaluated; use `dataset.subset` or `--limit` instead",
+    "subsample_seed": "different images would be evaluated; use `dataset.subset` instead",
+    "subset_file": "the choice of images would be lost; write a list of them and set `dataset.labels` to it",
+    "segmentation_masks_source": "the harness does not read masks",
+    "additional_data_source": "the harness does not read a second source of images",
 }
 
 
@@ -87,7 +87,7 @@ def read_image_set(part: Part, definitions: Part | None) -> tuple[ImageSet, Part
     for key in ("annotation", "dataset_meta", "data_source", "batch", "store_subset"):
         dataset.raw(key)  # caches of the conversion, Accuracy Checker's folders, and the speed of reading
     if dataset.truth("analyze_dataset"):
-        dataset.refuse("analyze_dataset", "the analysis of a data set is not made here")
+        dataset.refuse("analyze_dataset", "the harness does not analyse data sets")
     dataset.truth("shuffle")  # of a subset only
     for key, what in _LOST.items():
         if key in dataset:
@@ -131,15 +131,15 @@ def _image_set(dataset: Part, name: str, conversion: Part | None) -> ImageSet:
         found.labels_place = conversion.place("converter")
         conversion.note(
             "converter",
-            f"labels of the converter {converter} are not read here; write one `file class` a line into a list, and "
-            "name it as `dataset.labels`",
+            f"the harness does not read labels of the converter {converter}; write a list with one `file class` "
+            "per line and set `dataset.labels` to it",
         )
         return found
     found.classes, found.images = 1000, _IMAGENET_IMAGES
     file = conversion.text("annotation_file")
     found.labels_place = conversion.place("annotation_file")
     if file is None:
-        conversion.refuse(None, "names no `annotation_file`, so the labels are unknown")
+        conversion.refuse(None, "has no `annotation_file`, so the labels are unknown")
     elif Path(file).name != "val.txt":  # the usual list is what `auto` finds; another one has other labels
         found.labels = file
     for key in ("labels_file", "images_dir", "dataset_meta_file"):

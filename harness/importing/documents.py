@@ -70,7 +70,7 @@ class Document:
             problem = getattr(error, "problem", None) or getattr(error, "reason", None) or first_line(error)
             raise ConfigError(f"{place}: not readable as YAML: {problem}") from None
         if not isinstance(values, dict):
-            raise ConfigError(f"{file}: contains no mapping; an accuracy-check.yml begins with `models:`")
+            raise ConfigError(f"{file}: is not a mapping; an accuracy-check.yml begins with `models:`")
         self.lines = reader.lines
         reader.faults += [((*key,), self.line_of(key), "is too large for a number") for key in _too_large(values, ())]
         faults.found += [f"{file}:{line}: {dotted(key)}: {what}" for key, line, what in reader.faults]
@@ -138,7 +138,7 @@ class Part:
         """Note that a key is missing, at the key that looks like a misspelling of it where there is one."""
         close = nearest(name, self.values)
         if close:
-            self.refuse(close[0], f"this key is not known here; did you mean `{name}`?")
+            self.refuse(close[0], f"this key is unknown; did you mean `{name}`?")
         else:
             self.refuse(None, f"has no `{name}`, so {what}")
 
@@ -163,7 +163,7 @@ class Part:
             text = str(value)
             if text and text.isprintable():
                 return text
-        self.refuse(name, f"{shown(value)} is not a text")
+        self.refuse(name, f"{shown(value)} is not text")
         return None
 
     def truth(self, name: str, default: bool = False) -> bool:
@@ -244,7 +244,7 @@ class Part:
             key = (*owner.key, name, index) if isinstance(value, list) else (*owner.key, name)
             text = str(item)
             if isinstance(item, (dict, list)) or item is None or not text.isprintable():
-                self.faults.found.append(f"{owner.document.place(key)}: {shown(item)} is not a text")
+                self.faults.found.append(f"{owner.document.place(key)}: {shown(item)} is not text")
             else:
                 found.append((text, owner.document.short_place(key), owner.document.place(key)))
         return found
@@ -263,7 +263,7 @@ class Part:
                 continue
             close = nearest(name, [*self._taken, *known])
             near = f"; did you mean `{close[0]}`?" if close else ""
-            self.refuse(name, f"this key is not known here, so what it changes would be lost{near}")
+            self.refuse(name, f"this key is unknown, so its effect would be lost{near}")
 
     def names(self) -> Iterator[str]:
         """Yield the names of all keys, the part's own first."""
@@ -321,5 +321,5 @@ def _read(file: Path) -> str:
         largest=_LARGEST,
         kind="Accuracy Checker configuration",
         missing=lambda: f"{file}: no such file",
-        folder=lambda: f"{file}: a folder; name the accuracy-check.yml in it",
+        folder=lambda: f"{file}: a folder; give the accuracy-check.yml in it",
     )

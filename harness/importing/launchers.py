@@ -31,19 +31,19 @@ _ELEMENTS: Final = {"FP32": "f32", "F32": "f32", "FP16": "f16", "F16": "f16", "U
 _LAYOUTS: Final = ("NCHW", "NHWC")
 _HALF: Final = {"f32": "f32", "fp32": "f32", "f16": "f16", "fp16": "f16", "bf16": "bf16"}
 _LOST: Final[dict[str, str]] = {
-    "affinity_map": "operations are not assigned to devices by a map here",
-    "cpu_extensions": "operations of an extension are not loaded here, so the network may not run",
-    "gpu_extensions": "operations of an extension are not loaded here, so the network may not run",
-    "mo_flags": "the IR is converted by `harness convert` here; write the flags into model.yml's model_optimizer_args",
-    "mo_params": "the IR is converted by `harness convert` here; write them into model.yml's model_optimizer_args",
-    "predictions": "stored predictions are not read here; the model itself is run",
+    "affinity_map": "the harness does not assign operations to devices by a map",
+    "cpu_extensions": "the harness does not load operations of extensions, so the network may not run",
+    "gpu_extensions": "the harness does not load operations of extensions, so the network may not run",
+    "mo_flags": "the IR is converted by `harness convert`; write the flags into model.yml's model_optimizer_args",
+    "mo_params": "the IR is converted by `harness convert`; write them into model.yml's model_optimizer_args",
+    "predictions": "the harness does not read stored predictions; it runs the model itself",
     "kaldi_model": "the model is of another framework than the entry",
-    "caffe_model": "the model is converted by `harness convert` here",
-    "caffe_weights": "the model is converted by `harness convert` here",
-    "tf_model": "the model is converted by `harness convert` here",
-    "tf_meta": "the model is converted by `harness convert` here",
-    "onnx_model": "the model is converted by `harness convert` here",
-    "mxnet_weights": "the model is converted by `harness convert` here",
+    "caffe_model": "the model is converted by `harness convert`",
+    "caffe_weights": "the model is converted by `harness convert`",
+    "tf_model": "the model is converted by `harness convert`",
+    "tf_meta": "the model is converted by `harness convert`",
+    "onnx_model": "the model is converted by `harness convert`",
+    "mxnet_weights": "the model is converted by `harness convert`",
 }
 
 
@@ -101,7 +101,7 @@ def read_runner(launcher: Part, *, several: bool) -> Runner | None:
 def _refuse_framework(launcher: Part, framework: str, *, several: bool) -> None:
     mend = "; the other entries are imported with `--only FRAMEWORK`" if several else ""
     if framework in _NOT_RUN:
-        launcher.refuse("framework", f"{_NOT_RUN[framework]} ({framework}) cannot be run here{mend}")
+        launcher.refuse("framework", f"{_NOT_RUN[framework]} ({framework}) cannot be run by the harness{mend}")
         return
     near = nearest(framework, [*_RUN, *_NOT_RUN])
     hint = f"; did you mean {near[0]}?" if near else ""
@@ -113,10 +113,10 @@ def _read_converted(launcher: Part, found: Runner) -> None:
     if found.model is not None:
         found.model_place = launcher.place("model")
         if found.model.endswith(".blob"):
-            launcher.refuse("model", "a compiled blob cannot be read here; name the .xml")
+            launcher.refuse("model", "the harness cannot read a compiled blob; use the .xml")
     weights = launcher.text("weights")
     if weights is not None and (found.model is None or weights != found.model.removesuffix(".xml") + ".bin"):
-        launcher.refuse("weights", "the weights are read from the .bin next to the .xml here; rename or move the file")
+        launcher.refuse("weights", "the weights are read from the .bin next to the .xml; rename or move the file")
     device = launcher.text("device")
     if device is not None:
         found.device, found.places["device"] = device, launcher.place("device")
@@ -127,9 +127,11 @@ def _read_converted(launcher: Part, found: Runner) -> None:
     if len(outputs) == 1:
         found.output, found.output_place = outputs[0][0], outputs[0][1]
     elif outputs:
-        launcher.refuse("outputs", "several outputs are not read here; a classifier has one")
+        launcher.refuse("outputs", "the harness reads only one output; a classifier has one")
     if launcher.truth("allow_reshape_input"):
-        launcher.refuse("allow_reshape_input", "the network keeps its input's size here, for images of any size")
+        launcher.refuse(
+            "allow_reshape_input", "the harness keeps the size of the network's input, for images of any size"
+        )
     for name in ("async_mode", "num_requests", "should_log_cmd", "reset_memory_state"):
         launcher.raw(name)  # speed, a log, and recurrent networks: no prediction of a classifier changes
     config = launcher.part("device_config")
@@ -160,7 +162,7 @@ def _read_properties(part: Part, found: Runner) -> None:
         elif name == "INFERENCE_PRECISION_HINT":
             precision = _HALF.get((part.text(name) or "").lower())
             if precision is None:
-                part.refuse(name, "is not a precision that can be pinned here: f32, f16 or bf16")
+                part.refuse(name, "is not a precision that can be pinned; f32, f16 and bf16 are")
             else:
                 found.precision, found.places["precision"] = precision, part.place(name)
         else:
@@ -175,11 +177,13 @@ def _read_properties(part: Part, found: Runner) -> None:
 def _read_original(launcher: Part, found: Runner) -> None:
     device = launcher.text("device")
     if device is not None and device.lower() != "cpu":
-        launcher.refuse("device", f"the original model runs on the CPU here, not on {shown(device)}")
+        launcher.refuse("device", f"the harness runs the original model on the CPU, not on {shown(device)}")
     if found.framework == "onnx_runtime":
         providers = [text for text, _, _ in launcher.texts("execution_providers")]
         if providers not in ([], ["CPUExecutionProvider"]):
-            launcher.refuse("execution_providers", "the original model runs on the CPU here; name CPUExecutionProvider")
+            launcher.refuse(
+                "execution_providers", "the harness runs the original model on the CPU; use CPUExecutionProvider"
+            )
         found.backend = "onnxruntime"
         keys: tuple[str, ...] = ("model",)
     elif found.framework == "tf_lite":
@@ -194,7 +198,7 @@ def _read_original(launcher: Part, found: Runner) -> None:
         if len(outputs) == 1:
             found.output, found.output_place = outputs[0][0], outputs[0][1]
         elif outputs:
-            launcher.refuse("output_names", "several outputs are not read here; a classifier has one")
+            launcher.refuse("output_names", "the harness reads only one output; a classifier has one")
 
 
 def _read_original_file(launcher: Part, found: Runner, keys: tuple[str, ...]) -> None:
@@ -202,7 +206,7 @@ def _read_original_file(launcher: Part, found: Runner, keys: tuple[str, ...]) ->
     if len(named) > 1:
         launcher.refuse(named[1], f"contradicts `{named[0]}`; Accuracy Checker takes one of them")
     if not named:
-        launcher.refuse(None, f"names no model: `{keys[0]}` is missing")
+        launcher.refuse(None, f"has no model: `{keys[0]}` is missing")
         return
     found.model, found.model_place = launcher.text(named[0]), launcher.place(named[0])
     if found.framework == "tf" and found.model is not None:
@@ -220,9 +224,9 @@ def _read_inputs(launcher: Part, found: Runner) -> None:
         if kind.upper() == "INPUT":
             images.append(part)
         else:
-            part.refuse("type", f"{shown(kind)}: only one input, of images, can be fed here")
+            part.refuse("type", f"{shown(kind)}: the harness can only feed one input, of images")
     for part in images[1:]:
-        part.refuse(None, "a second input cannot be fed here; only networks with one image input can be imported")
+        part.refuse(None, "the harness cannot feed a second input; only networks with one image input can be imported")
     if not images:
         return
     _read_image_input(images[0], found)
@@ -231,17 +235,19 @@ def _read_inputs(launcher: Part, found: Runner) -> None:
 def _read_image_input(part: Part, found: Runner) -> None:
     found.input_name, found.input_place = part.text("name"), part.place("name")
     if part.raw("value") is not None:
-        part.refuse("value", "chooses between several images of an annotation; one image is one inference here")
+        part.refuse(
+            "value", "chooses between several images of an annotation; the harness runs one inference per image"
+        )
     layout, precision = part.text("layout"), part.text("precision")
     if layout is not None:
         if layout.upper() in _LAYOUTS:
             found.layout, found.places["layout"] = layout.upper(), part.place("layout")
         else:
-            part.refuse("layout", f"{shown(layout)} is not fed here; NCHW and NHWC are")
+            part.refuse("layout", f"{shown(layout)} is not supported; NCHW and NHWC are")
     if precision is not None:
         element = _ELEMENTS.get(precision.upper())
         if element is None:
-            part.refuse("precision", f"{shown(precision)} is not an element type that images are fed in here")
+            part.refuse("precision", f"{shown(precision)} is not a supported element type of images")
         else:
             found.element, found.places["element"] = element, part.place("precision")
     shape = part.raw("shape")

@@ -62,7 +62,7 @@ def read_metrics(dataset: Part) -> Published:
         elif kind == "accuracy":
             _accuracy(metric, found)
         elif kind in _NO_ACCURACY:
-            text = f"{name or kind} ({kind}, reference {shown(reference)}) is judged by no gate here"
+            text = f"{name or kind} ({kind}, reference {shown(reference)}) is not judged by any gate"
             metric.note(None, text)
         else:
             near = nearest(kind, ["accuracy", *_NO_ACCURACY])
@@ -76,11 +76,11 @@ def read_metrics(dataset: Part) -> Published:
 def _accuracy(metric: Part, found: Published) -> None:
     top_k = metric.whole("top_k", 1, 10**6) or 1
     if metric.truth("match"):
-        metric.refuse("match", "predictions with several labels are not compared here")
+        metric.refuse("match", "the harness does not compare predictions with several labels")
     metric.truth("cast_to_int")  # of `match` only
     for name in ("abs_threshold", "rel_threshold"):
         if metric.raw(name) is not None:
-            metric.refuse(name, "set the tolerance in percentage points at `gates.target` here, and remove this line")
+            metric.refuse(name, "set the tolerance in percentage points in `gates.target`, and remove this line")
     reference = metric.raw("reference")
     metric.finish()
     if reference is None:
@@ -91,7 +91,7 @@ def _accuracy(metric: Part, found: Published) -> None:
         return
     percent = number_in(f"{100 * fraction:.10g}")
     if top_k not in (1, 5):
-        text = f"Top-{top_k} accuracy (reference {percent:g} %) is judged by no gate here; Top-1 and Top-5 are"
+        text = f"Top-{top_k} accuracy (reference {percent:g} %) is not judged by any gate; Top-1 and Top-5 are"
         metric.note(None, text)
     elif top_k in found.percent:
         metric.refuse(None, f"states Top-{top_k} a second time; keep one")

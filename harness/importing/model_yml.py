@@ -122,7 +122,9 @@ def _read_input_info(top: Part, found: ModelYml) -> None:
         part.raw("dtype")
         part.finish()
         if index:
-            part.refuse(None, "a second input cannot be fed here; only networks with one image input can be imported")
+            part.refuse(
+                None, "the harness cannot feed a second input; only networks with one image input can be imported"
+            )
             continue
         found.input_name, found.input_place = name, part.place("name")
         found.layout = layout.upper() if layout else None
@@ -183,11 +185,13 @@ def _read_argument(top: Part, found: ModelYml, text: str, place: str, at: str) -
 def _read_name(top: Part, found: ModelYml, name: str, value: str, place: str, at: str) -> None:
     inner = _INPUT.fullmatch(value)
     if name == "output" and "," in value:
-        top.faults.found.append(f"{at}: {shown(value)} names several outputs; a classifier has one here")
+        top.faults.found.append(f"{at}: {shown(value)} has several outputs, but the harness reads only one")
     elif name == "output":
         found.output, found.output_place = value or None, place
     elif inner is None:
-        top.faults.found.append(f"{at}: {shown(value)} names several inputs; only one image input can be fed here")
+        top.faults.found.append(
+            f"{at}: {shown(value)} has several inputs, but the harness can only feed one, of images"
+        )
     elif not re.match(r"\d+:", inner[1]):  # `0:node` is a port of a node, whose input gets a name of its own
         found.input_name, found.input_place = inner[1].strip(), place
 

@@ -130,11 +130,16 @@ def _read_reader(dataset: Part, pixels: Pixels) -> None:
         assert reader is not None
         name = reader.text("type")
         if name == "opencv_imread" and (reader.text("reading_flag") or "color").lower() != "color":
-            reader.refuse("reading_flag", "images are decoded in colour here, so other pixels would be fed")
+            reader.refuse(
+                "reading_flag", "the harness decodes images in colour, so the model would get different pixels"
+            )
         if name == "pillow_imread" and not reader.truth("to_rgb", default=True):
-            reader.refuse("to_rgb", "images are decoded to RGB here, so greyscale images would be fed differently")
+            reader.refuse(
+                "to_rgb",
+                "the harness decodes images to RGB, so the model would get different pixels of greyscale images",
+            )
         if reader.truth("multi_infer"):
-            reader.refuse("multi_infer", "one image is one inference here")
+            reader.refuse("multi_infer", "the harness runs one inference per image")
         if name in ("opencv_imread", "pillow_imread"):
             reader.finish()
     if name == "opencv_imread":
@@ -173,7 +178,9 @@ def _read_step(step: Part, pixels: Pixels, input_size: tuple[int, int] | None) -
             pixels.floating = True
         step.finish()
     elif kind in NOT_CARRIED:
-        step.refuse("type", f"{kind} {NOT_CARRIED[kind]}; there is no such step here, so other pixels would be fed")
+        step.refuse(
+            "type", f"{kind} {NOT_CARRIED[kind]}; the harness has no such step, so the model would get different pixels"
+        )
     else:
         known = [*NOT_CARRIED, "resize", "auto_resize", "crop", "normalization", "bgr_to_rgb", "rgb_to_bgr"]
         near = nearest(kind, known)
@@ -203,7 +210,7 @@ def _library(step: Part) -> str | None:
         return library
     key = "resize_realization" if "resize_realization" in step else "use_tensorflow"
     if library == "tf":
-        step.refuse(key, "TensorFlow's resize does not round to whole values, so other pixels would be fed")
+        step.refuse(key, "TensorFlow's resize does not round to whole values, so the model would get different pixels")
     else:
         step.refuse(key, f"{shown(named)} is not one of opencv, pillow and tf")
     return None
@@ -218,7 +225,8 @@ def _filter(step: Part, library: str) -> str | None:
         hint = f"; did you mean {near[0]}?" if near else ""
         step.refuse(
             "interpolation",
-            f"{shown(named)} is not a filter of {library} that exists here, so other pixels would be fed{hint}",
+            f"{shown(named)} is not a filter of {library} of the harness, so the model would get different "
+            f"pixels{hint}",
         )
     return found
 
@@ -236,7 +244,7 @@ def _resize(step: Part, pixels: Pixels) -> None:
         )
         ratio = None
     elif ratio is not None and factor is not None and factor > 1:
-        step.refuse("factor", "sizes are not rounded to a multiple here, so other sizes would be fed")
+        step.refuse("factor", "the harness does not round sizes to a multiple, so the model would get different sizes")
     if size is None:
         missing = "`size`, or `dst_width` and `dst_height`, is missing; Accuracy Checker refuses that, too"
         step.refuse(None, missing)
@@ -290,11 +298,11 @@ def _crop(step: Part, pixels: Pixels) -> None:
         return
     chosen = [name for name, value in (("size", size), ("central_fraction", fraction), ("max_square", square)) if value]
     if len(chosen) != 1:
-        many = f"{' and '.join(chosen)} contradict each other" if chosen else "neither a size nor a fraction is named"
+        many = f"{' and '.join(chosen)} contradict each other" if chosen else "neither a size nor a fraction is given"
         step.refuse(None, f"{many}, and Accuracy Checker refuses that, too")
         return
     if square:
-        step.refuse("max_square", "a square of each image's short side cannot be cut here")
+        step.refuse("max_square", "the harness cannot crop a square of each image's short side")
         return
     if pillow and pixels.floating:
         step.refuse("use_pillow", "Pillow cuts whole values only, and an earlier step made fractions of them")
@@ -320,14 +328,14 @@ def _normalization(step: Part, pixels: Pixels) -> None:
     step.truth("images_only")
     step.finish()
     if "mean" not in step and "std" not in step:
-        step.refuse(None, "names neither `mean` nor `std`, and Accuracy Checker refuses that, too")
+        step.refuse(None, "has neither `mean` nor `std`, which Accuracy Checker refuses, too")
     mean, scale = found["mean"] or (0.0, 0.0, 0.0), found["std"] or (1.0, 1.0, 1.0)
     if 0.0 in scale:
         step.refuse("std", "a zero would divide by zero")
         return
     joined = pixels.affine.then(mean, scale, step.place())
     if not all(_SMALLEST < abs(value) < _HUGE for value in joined.scale) or max(map(abs, joined.mean)) > _HUGE:
-        step.refuse(None, "gives values that are no use to a network: too large, or all the same")
+        step.refuse(None, "gives values that are useless to a network: too large, or all the same")
         return
     pixels.affine, pixels.floating = joined, True
 

@@ -230,7 +230,7 @@ def _sentence(found: Certification) -> str:
     if found.proof == "rejected":
         return f"proven above the limit: Top-1 drop at least {found.at_least_pp:+.3f} pp {proven}"
     between = f"between {found.at_least_pp:+.3f} and {found.at_most_pp:+.3f} pp (each {confidence})"
-    left = "the answers for the excluded images are unknown; fix those images"
+    left = "the predictions for the excluded images are unknown; fix those images"
     mend = left if found.images + found.left_out == found.population else _images_needed(found)
     return f"not decided: Top-1 drop {between}, {limit}, after {taken}; {mend}"
 

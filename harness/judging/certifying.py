@@ -17,8 +17,8 @@ from harness.record.schema import GatePart
 from harness.record.shard_table import ShardTable
 
 STRATIFIED = (
-    "certify: dataset.subset is stratified, so its images were not drawn at random from the whole set, and what is "
-    "proven may not hold there; leave dataset.subset out, or set dataset.subset.stratified: false"
+    "certify: dataset.subset is stratified, so its images are not a random sample of the whole set, and the "
+    "result may not hold for the whole set; leave dataset.subset out, or set dataset.subset.stratified: false"
 )
 
 
@@ -26,7 +26,7 @@ def other_limits(config: Config, wanted: Certify) -> list[str]:
     """Return a sentence for each candidate whose own drop limit is another than the one that is certified for all."""
     drops = {item.id: config.gates_for(item).drop for item in config.candidates}
     return [
-        f"{name}: certified to {wanted.top1_max_drop_pp:g} pp of Top-1, as every candidate is; its own "
+        f"{name}: certified to {wanted.top1_max_drop_pp:g} pp of Top-1, like every candidate, although its own "
         f"gates.drop.top1_max_pp is {drop.top1_max_pp:g}"
         for name, drop in drops.items()
         if drop and drop.top1_max_pp != wanted.top1_max_drop_pp

@@ -91,7 +91,7 @@ def _held_back(gate: GatePart, faults: Sequence[Fault]) -> GatePart:
     found = next((part for part, _ in faults if _rests_on(gate, part)), None)
     if found is None or gate.verdict != "pass":
         return gate
-    reason = f"not decided, because {found.id} is not a yardstick (see the gate {GATE})"
+    reason = f"not decided, because {found.id} cannot be used as a reference (see the gate {GATE})"
     return gate.model_copy(update={"verdict": "inconclusive", "reason": reason})
 
 

@@ -18,8 +18,8 @@ from harness.record.schema import Figure, GatePart, Verdict
 GATE = "flips"
 _SERIOUS: tuple[Verdict, ...] = ("fail", "inconclusive", "pass")
 EARLY = (
-    "a certified run stops when the flips say so, and an interval holds only for a number of images fixed beforehand; "
-    "run without `certify`"
+    "a certified run may stop early, but this interval holds only for a number of images that is fixed "
+    "beforehand; run without `certify`"
 )
 
 

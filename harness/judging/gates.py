@@ -191,7 +191,7 @@ def _out_of_reach(drops: Sequence[_DropOfOneK]) -> str | None:
         return None
     limits = " and ".join(f"{item.most:g} pp for Top-{item.k}" for item in beyond)
     shares = " and ".join(f"{100 * item.right / item.total:.2f} %" for item in beyond)
-    return f"a limit that can never fail: {limits}, where the reference reaches {shares}"
+    return f"the limit {limits} can never fail, because the reference reaches only {shares}"
 
 
 def _on_unknown_part(drops: Sequence[_DropOfOneK], verdict: Verdict) -> str:

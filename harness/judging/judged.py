@@ -10,7 +10,7 @@ from harness.metrics.outcome import Outcome
 from harness.record.figures import gate_part, unmeasured
 from harness.record.schema import Figure, GatePart
 
-OFF = "off in the configuration"
+OFF = "turned off in the configuration"
 
 
 @dataclass(frozen=True)

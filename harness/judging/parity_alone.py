@@ -13,14 +13,14 @@ def parity_alone(config: Config) -> tuple[Config, int]:
     """
     if config.reference is None:
         raise ConfigError(
-            f"{config.where('reference')}: is null, and parity is judged against a reference; name one, or leave out "
+            f"{config.where('reference')}: is null, but parity needs a reference; set `reference`, or leave out "
             "--parity-only"
         )
     gates = [config.gates_for(candidate).parity for candidate in config.candidates]
     wanted = [gate.images for gate in gates if gate is not None]
     if not wanted:
         raise ConfigError(
-            f"{config.where('gates')}: the gate parity is switched off for every candidate, and --parity-only judges "
-            "nothing else; set `gates.parity`, or leave --parity-only out"
+            f"{config.where('gates')}: the gate parity is turned off for every candidate, but --parity-only "
+            "judges nothing else; set `gates.parity`, or leave out --parity-only"
         )
     return config.model_copy(update={"only": "parity", "certify": None}), max(wanted)

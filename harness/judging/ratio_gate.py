@@ -87,9 +87,11 @@ def judge_ratio(judged: Judged, gate: ParityGate, yardstick: Yardstick) -> GateP
     if not np.isfinite(errors).all():
         return said("error", f"a probability on the first {len(errors)} images at {judged.precision} is not finite")
     if len(yardstick.errors) != len(errors):
-        return said("error", f"its yardstick has {len(yardstick.errors)} images, and {len(errors)} were compared")
+        return said("error", f"its yardstick has {len(yardstick.errors)} images, but {len(errors)} were compared")
     if not yardstick.errors.any():
-        return said("inconclusive", f"its yardstick {name} moves no answer; state `max_abs_diff` without `yardstick`")
+        return said(
+            "inconclusive", f"its yardstick {name} changes no prediction; set `max_abs_diff` without `yardstick`"
+        )
     found = ratios(errors, yardstick.errors)
     mending = mending_change(yardstick.changes)
     verdict = verdict_of([found[each] for each in JUDGED], gate.max_ratio, mending)

@@ -12,7 +12,7 @@ from harness.text import printable
 
 GATE = "stability"
 WORDS = {
-    "again": "asked again",
+    "again": "repeated",
     "order": "in another order",
     "batch": "in another batch",
     "in_flight": "with more requests in flight",
@@ -65,26 +65,26 @@ def _cause(tried: Sequence[StabilityPass], beyond: Sequence[StabilityPass], gate
     course = [moved[name] for name in ("again", "order", "in_flight", "later") if name in moved]
     known = [value for value in course if value is not None]
     if len(known) == len(course) > 1 and all(one < other for one, other in itertools.pairwise(known)):
-        return "the answers drift: each pass differs more than the one before"
+        return "the predictions drift: each pass differs more than the one before"
     if "again" in broke:
-        return "repeating an image gives a different answer"
+        return "repeating an image gives a different prediction"
     if broke == {"order"}:
-        return "the answers depend on the order of the images"
+        return "the predictions depend on the order of the images"
     if broke == {"batch"}:
-        return "the answers depend on the batch"
+        return "the predictions depend on the batch"
     if broke == {"in_flight"}:
-        return "the answers depend on how many requests are in flight"
+        return "the predictions depend on the number of requests in flight"
     if broke <= {"batch", "in_flight"}:
-        return "the answers depend on what is computed at the same time"
+        return "the predictions depend on what is computed at the same time"
     if not broke & {"again", "later"}:
-        return "the answers depend on which images are computed together, or on their order"
+        return "the predictions depend on which images are computed together, or on their order"
     if broke == {"later"}:
-        return f"the answers changed in the end (beyond {gate.max_abs_diff:g})"
-    return "the answers change from some pass on"
+        return f"the predictions had changed at the end (beyond {gate.max_abs_diff:g})"
+    return "the predictions change from some pass on"
 
 
 def _told(item: StabilityPass, images: int) -> str:
-    largest = "no finite number" if item.max_abs_diff is None else f"by up to {item.max_abs_diff:.2g}"
+    largest = "not a finite number" if item.max_abs_diff is None else f"by up to {item.max_abs_diff:.2g}"
     names = ", ".join(printable(moved.image) for moved in item.worst)
     return f"{WORDS.get(item.change, item.change)}: {item.differing} of {images} images differ, {largest} ({names})"
 

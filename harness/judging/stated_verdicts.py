@@ -99,7 +99,7 @@ def _other_gates(gates: Sequence[GatePart], asked: Collection[tuple[str, str]]) 
     lost = {(gate.gate, gate.model) for gate in gates if (gate.gate, gate.verdict) == (BASELINE, "error")}
     for key, count in found.items():
         if key not in asked and key not in lost:  # a model that only the baseline has
-            yield f"the gate {key[0]} of {key[1]} is none that the configuration asks for"
+            yield f"the gate {key[0]} of {key[1]} is not in the configuration"
         elif count > 1:
             yield f"the gate {key[0]} of {key[1]} is judged twice"
 

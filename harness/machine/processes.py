@@ -34,7 +34,7 @@ class Ended:
     def last_words(self) -> str:
         """The last line that it wrote, of its messages where there are any."""
         lines = [line.strip() for line in (self.err.strip() or self.out.strip()).splitlines()]
-        return lines[-1] if lines else "it wrote nothing"
+        return lines[-1] if lines else "it printed nothing"
 
 
 class Terminated(KeyboardInterrupt):

@@ -40,7 +40,7 @@ def images_to_certify(
     Raises ValueError for a population beyond ten million, whose simulation would take minutes.
     """
     if population > LARGEST:
-        raise ValueError(f"a population of {population}; up to {LARGEST} are simulated")
+        raise ValueError(f"a population of {population} is too large; up to {LARGEST} are simulated")
     worse, better = round(broken * population), round(fixed * population)
     generator = np.random.default_rng(seed)
     taken = [

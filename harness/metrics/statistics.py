@@ -83,7 +83,7 @@ def _chernoff(correct: int, total: int, share: float) -> float:
 
 def _check_count(correct: int, total: int) -> None:
     if total <= 0 or not 0 <= correct <= total:
-        raise ValueError(f"{correct} correct of {total}: no proportion")
+        raise ValueError(f"{correct} correct of {total} is not a proportion")
 
 
 def mcnemar_exact(broken: int, fixed: int) -> float:

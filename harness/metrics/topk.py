@@ -53,8 +53,8 @@ def _check(probabilities: NDArray[np.float32]) -> None:
     if probabilities.ndim != 2:
         raise ValueError(f"probabilities of shape {probabilities.shape}, (images, classes) wanted")
     if probabilities.shape[1] == 0:
-        raise ValueError("probabilities of no class")
+        raise ValueError("probabilities without classes")
     if not np.issubdtype(probabilities.dtype, np.floating):
         raise ValueError(f"probabilities of type {probabilities.dtype}, floating-point numbers wanted")
     if np.isnan(probabilities).any():
-        raise ValueError("probabilities hold NaN, which has no rank")
+        raise ValueError("probabilities contain NaN, which has no rank")

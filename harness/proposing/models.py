@@ -64,9 +64,9 @@ def find_models(paths: Sequence[Path]) -> list[FoundModel]:
     found: list[FoundModel] = []
     for path in paths:
         if not path.exists():
-            raise ConfigError(f"{path}: does not exist; name a model's file or folder")
+            raise ConfigError(f"{path}: does not exist; give the file or folder of a model")
         if any(path.samefile(other.path) for other in found):
-            raise ConfigError(f"{path}: is named twice; name each model once")
+            raise ConfigError(f"{path}: is given twice; give each model once")
         facts = recognise(path)
         if facts is None or facts.describer is None:
             forms = "; ".join(f"{item.title}: {item.forms}" for item in backends().values() if item.describer)
@@ -116,7 +116,7 @@ def _class_output(path: Path, description: ModelDescription) -> Tensor:
     left_open = [tensor for tensor in usable if tensor.shape is None or None in tensor.shape[1:]]
     if not fitting and not left_open:
         listed = ", ".join(f"{tensor.name} {tensor.dtype}" for tensor in description.outputs) or "none"
-        raise ModelError(f"{path}: has no output with one value a class; its outputs are: {listed}")
+        raise ModelError(f"{path}: has no output with one value per class; its outputs are: {listed}")
     return max(fitting or left_open, key=lambda tensor: (tensor.operation == "Softmax", usable.index(tensor)))
 
 

@@ -29,7 +29,7 @@ class ClassNames:
         """
         if width - len(self.names) not in (0, 1):
             raise ConfigError(
-                f"{self.file.value}: names {len(self.names)} classes, but the model gives {width} values an image; "
+                f"{self.file.value}: lists {len(self.names)} classes, but the model gives {width} values per image; "
                 "list one name for each of its classes"
             )
         return width == len(self.names) + 1

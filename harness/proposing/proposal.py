@@ -62,7 +62,7 @@ class Proposal:
     def background(self, model: FoundModel) -> Stated[bool]:
         """Return whether a model's class 0 is background."""
         found, width = self.measured.get(model.id), model.width
-        shown = f"{width} values an image"
+        shown = f"{width} values per image"
         if self.class_names is not None:
             known = f"{shown}, {len(self.class_names.names)} class names"
             return Stated(self.class_names.leaves_background(width), known)
@@ -78,7 +78,9 @@ class Proposal:
         counts = {model.id: model.width - int(self.background(model).value) for model in self.models}
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{name} {count}" for name, count in counts.items())
-            raise ConfigError(f"the models have different numbers of classes ({listed}); propose them one by one")
+            raise ConfigError(
+                f"the models have different numbers of classes ({listed}); run `harness init` for one at a time"
+            )
         return counts[self.models[0].id]
 
     def fed(self, model: FoundModel) -> Fed:
@@ -159,7 +161,7 @@ def _as_measured(found: Measured) -> Fed:
 
 def _as_stated(model: FoundModel, found: Measured | None) -> Fed:
     said = model.description
-    ask = ASK if found is None else "with none of those tried is the model better than guessing on the images"
+    ask = ASK if found is None else "the model is no better than guessing with any of those tried"
     color = said.color or Stated("RGB", f"not in the file; most networks take RGB; {ask}")
     usual = FAMILIES[0]
     guess = f"not in the file; the usual, {usual.name}; {ask}"

@@ -49,7 +49,9 @@ class Sample:
             self.bad += len(looked) - len(sound)
             self._rows += sound
         if not self._rows:
-            raise DatasetError(f"{image_set.label_source}: none of {self.bad} images can be decoded; give another set")
+            raise DatasetError(
+                f"{image_set.label_source}: none of {self.bad} images can be decoded; give another image set"
+            )
         self.classes = np.array([classes[row] for row in self._rows], np.int64)
 
     def __len__(self) -> int:
@@ -102,5 +104,5 @@ def open_sample(
         ImageSetRequest(path, labels=labels, trust=True, classes=classes, may_miss=True, class_names=class_names)
     )
     if not found.pairs:
-        raise DatasetError(f"{path}: no image in it; give a set with images")
+        raise DatasetError(f"{path}: contains no image; give an image set with images")
     return Sample(found, min(images, len(found.pairs)))

@@ -26,7 +26,7 @@ def written(proposal: Proposal, out: Path | None) -> str:
     _dataset(proposal, lines, out)
     reference = proposal.reference
     if reference is None:
-        lines.null("reference", "no original among the models; name one here to compare them with it")
+        lines.null("reference", "no original among the models; set one to compare them with it")
     else:
         lines.put("reference")
         _model(proposal, reference, lines, out, indent=2)
@@ -36,7 +36,7 @@ def written(proposal: Proposal, out: Path | None) -> str:
         _model(proposal, model, lines, out, indent=4)
     if not candidates and reference is not None:
         _converted(reference, lines)
-    lines.comment("Published accuracy sets a target; without it nothing judges a reference, or an IR alone:")
+    lines.comment("Published accuracy sets a target; without it, a reference or a single IR is not judged:")
     lines.comment("published: {top1_percent: 71.85, top5_percent: 90.69, images: 50000}")
     return lines.text()
 
@@ -62,7 +62,7 @@ def _dataset(proposal: Proposal, lines: YamlLines, out: Path | None) -> None:
     background = proposal.background(first)
     lines.put("background_class", background.value, background.source, 2)
     less = ", without background" if background.value else ""
-    lines.put("classes", proposal.classes, f"{first.width} values an image ({first.description.source}){less}", 2)
+    lines.put("classes", proposal.classes, f"{first.width} values per image ({first.description.source}){less}", 2)
     _preprocess(first, proposal.fed(first), lines, 2)
 
 
@@ -142,7 +142,7 @@ def _converted(original: FoundModel, lines: YamlLines) -> None:
         lines.put("gates", indent=4)
         lines.null("parity", "a quantised original rounds differently from what is converted from it", 6)
         drop = {"top1_max_pp": _ROUNDING_PP, "top5_max_pp": _ROUNDING_PP}
-        lines.put("drop", drop, "so some answers differ: what 8 bits may cost", 6)
+        lines.put("drop", drop, "so some predictions differ: what 8 bits may cost", 6)
     lines.put("conversion", {"automatic": True}, "without it: run `harness convert`", 4)
 
 

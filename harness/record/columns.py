@@ -22,7 +22,7 @@ def lists_of(column: pa.ChunkedArray) -> Any:
 
     array = flat(column)
     if not kinds.is_fixed_size_list(array.type) or array.null_count or array.flatten().null_count:
-        raise ValueError("no column of lists of one length")
+        raise ValueError("not a column of lists of equal length")
     return np.from_dlpack(array.flatten()).reshape(len(array), array.type.list_size)
 
 

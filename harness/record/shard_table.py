@@ -143,7 +143,7 @@ class ShardTable:
         ) as error:
             raise ValueError(f"not a shard table: {error}") from None
         if not sound:
-            raise ValueError("not a shard table: a value of another type or length")
+            raise ValueError("not a shard table: a value has the wrong type or length")
         return shard
 
     @property

@@ -133,7 +133,7 @@ class RunningSuite:
     def _outcome(self, folder: Path, code: int, last: str) -> dict[str, Any]:
         """Return what a run's process left, as fields of its part in the suite's record."""
         known = code if code in SEVERITY else EXIT_NOT_COMPLETED
-        said = last.partition("harness: ")[2].strip() or last.strip() or "it wrote nothing"
+        said = last.partition("harness: ")[2].strip() or last.strip() or "it printed nothing"
         record = _record_of(folder)
         if code == EXIT_USAGE or (record is None and code in (EXIT_NOT_COMPLETED, EXIT_BASELINE)):
             return {"state": "refused", "exit_code": known, "error": said}

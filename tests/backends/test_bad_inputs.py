@@ -69,7 +69,7 @@ def test_a_wrong_size_and_width_name_both_numbers_and_the_key(formats: Formats, 
     assert f"dataset.preprocess.size: {SIZE + 8}" in message
     spec = made.spec()
     message = refused(made, outputs=CLASSES) if spec.outputs == CLASSES + 1 else ""
-    assert f"has {CLASSES + 1} values an image, the labels need {CLASSES}" in message
+    assert f"has {CLASSES + 1} values per image, but the labels need {CLASSES}" in message
     assert "background_class" in message
 
 

@@ -58,7 +58,7 @@ def test_a_name_that_is_not_utf8_is_damage_and_no_bug() -> None:
             raise AssertionError
 
     backend = Damaged(SPEC)
-    with pytest.raises(ModelError, match="m: damaged, a name in it is not UTF-8"), backend:
+    with pytest.raises(ModelError, match="m: damaged: a name in it is not UTF-8"), backend:
         pass
     assert backend.closed
 

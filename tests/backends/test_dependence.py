@@ -58,7 +58,7 @@ def test_an_answer_that_depends_on_the_image_alone(batch: int | None) -> None:
 
 def test_the_other_images_of_the_batch() -> None:
     message = refused(of_the_batch)
-    assert message.startswith("m.bin: in training mode, its answer to an image changes by 0.")
+    assert message.startswith("m.bin: in training mode: its prediction for an image changes by 0.")
     assert message.endswith(" with the other images of the batch; export the model for inference")
 
 
@@ -68,5 +68,5 @@ def test_what_changes_from_call_to_call_is_not_blamed_on_training_alone(
     make: Callable[[], Run], batch: int | None
 ) -> None:
     message = refused(make(), batch)
-    assert message.startswith("m.bin: its answer to the same images changes by ")
-    assert "from call to call, so it keeps a state (as recurrent layers may) or draws numbers" in message
+    assert message.startswith("m.bin: its prediction for the same images changes by ")
+    assert "from call to call, so it keeps a state (as recurrent layers may) or uses random numbers" in message

@@ -126,7 +126,7 @@ def test_a_process_of_its_own_answers_alike_and_is_ended_at_the_time_limit(
         assert backend.loaded.details["isolated"] is True
         assert backend.take_latencies()
         backend._seconds = 1e-6
-        with pytest.raises(ModelError, match="gave no answer within 1e-06 s and was stopped"):
+        with pytest.raises(ModelError, match="did not respond within 1e-06 s and was stopped"):
             backend.infer(np.repeat(pixels, 200, axis=0))
 
 

@@ -80,7 +80,7 @@ def test_the_answers_of_another_process_are_the_same(fake_backend: dict[str, Any
     [
         ({"die": True}, r"m: the process that ran CPU died \(signal 9\)"),
         ({"fail_after": 0}, "m: the fake model failed"),
-        ({"hang_seconds": 60.0}, "m: CPU gave no answer within 1 s and was stopped"),
+        ({"hang_seconds": 60.0}, "m: CPU did not respond within 1 s and was stopped"),
     ],
 )
 def test_failures_of_another_process(

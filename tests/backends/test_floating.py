@@ -28,7 +28,7 @@ class Floating(Plain):
 
 def test_a_backend_that_was_not_made_for_it_refuses_floating_pixels() -> None:
     floating = dataclasses.replace(SPEC, floating=True)
-    with pytest.raises(ModelError, match="m: this backend takes whole pixel values only; leave `normalize` out"):
+    with pytest.raises(ModelError, match="m: this backend takes only whole pixel values; leave `normalize` out"):
         Plain(floating).__enter__()
     with Floating(floating) as backend:
         assert backend.infer(np.zeros((2, 4, 6, 3), np.float32)).shape == (2, 3)

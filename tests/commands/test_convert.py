@@ -133,4 +133,4 @@ def test_without_the_data_set_it_converts_and_says_so(project: Write, capsys: py
     require("nncf")
     config = project(lambda data: data["dataset"].update(path="${NOWHERE_AT_ALL}"))
     assert harness(config, "--weights", "int8") == 0
-    assert "note: the images of dataset.path are not there" in capsys.readouterr().out
+    assert "note: dataset.path does not exist" in capsys.readouterr().out

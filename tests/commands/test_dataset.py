@@ -132,7 +132,7 @@ def test_what_can_be_described_is_described_with_exit_code_0(
     (tmp_path / "empty").mkdir()
     found = inspect(capsys, tmp_path / "empty")
     assert (found["form"], found["images"]) == ("unknown", 0)
-    assert "no known form of image set" in found["oddities"][0]
+    assert "not a known form of image set" in found["oddities"][0]
 
 
 def test_own_class_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,7 +70,7 @@ def test_keras_is_listed_with_the_backend_that_it_takes(monkeypatch: pytest.Monk
     require("keras")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     (device,) = load_target(facts_of("keras").devices or "")().devices
-    assert device.remark == "KERAS_BACKEND is jax; set tensorflow, which this backend needs"
+    assert device.remark == "KERAS_BACKEND is jax; set it to tensorflow, which this backend needs"
 
 
 def test_litert_is_listed_with_and_without_its_delegate() -> None:

@@ -24,7 +24,7 @@ def test_without_out_the_configuration_goes_to_stdout_and_notes_to_stderr(
     assert main(["import", str(file)]) == 0
     said = capsys.readouterr()
     assert yaml.safe_load(said.out)["name"] == "net"
-    metric = "models[0].datasets[0].metrics[2]: acer_score (acer_score, reference 0.04) is judged by no gate here"
+    metric = "models[0].datasets[0].metrics[2]: acer_score (acer_score, reference 0.04) is not judged by any gate"
     assert said.err == f"harness: note: {file}:16: {metric}\n"
 
 

@@ -153,7 +153,7 @@ def test_all_faults_at_once_with_file_line_key_and_mend(example: Example) -> Non
     assert one("lables") == f"{path}:{at}: dataset.lables: unknown key; did you mean `labels`?"
     assert one("dataset.images").startswith(f"{path}:{line_of(path, 'many')}: dataset.images: ")
     assert one("color").endswith("'rgb' is not one of 'RGB' or 'BGR'; did you mean 'RGB'?")
-    assert one("device").startswith(f"{path}:{line_of(path, 'device: GPU')}: candidates[0].device: written twice")
+    assert one("device").startswith(f"{path}:{line_of(path, 'device: GPU')}: candidates[0].device: appears twice")
     assert f"first in line {line_of(path, 'device: CPU')}" in one("device")
     assert one("reference.model").startswith(f"{path}:{line_of(path, 'reference:')}: reference.model: is missing: ")
     assert one("gates.drp").endswith("unknown key; did you mean `drop`?")
@@ -165,7 +165,7 @@ def test_all_faults_at_once_with_file_line_key_and_mend(example: Example) -> Non
     [
         ("version: 1", "version: 2", "version: 2 is not known here, only version 1 is"),
         ("version: 1", "version: true", "version: true is not known here"),
-        ("version: 1\n", "", "version: is missing"),
+        ("version: 1\n", "", "version: is missing; add `version: 1`"),
         ("images: 50000 ", "images: true ", "dataset.images: should be a number (it is true)"),
         ("images: 50000 ", "images: 64.5 ", "dataset.images: should be a valid integer"),
         ("images: 50000 ", "images: 0 ", "dataset.images: should be greater than or equal to 1 (it is 0)"),

@@ -237,12 +237,12 @@ class TestFaults:
             ),
             (
                 {"models": [{"id": "a", **MODEL}], "exclude": [{}]},
-                "matrix.exclude[0]: names no model, device or precision",
+                "matrix.exclude[0]: has no model, device or precision",
             ),
             ({"models": [{"id": "a", **MODEL}], "exclude": [{"model": "a"}]}, "leaves out every combination"),
             (
                 {"models": [{"id": f"m{n}", **MODEL} for n in range(101)], "precisions": ["f32", "f16"]},
-                "matrix: stands for 202 candidates, at most 200 are taken",
+                "matrix: stands for 202 candidates, more than 200; list fewer",
             ),
         ],
     )
@@ -256,7 +256,7 @@ class TestFaults:
 
     def test_neither_candidates_nor_matrix(self, write: Write) -> None:
         (only,) = faults(write(None))
-        assert "no candidate is named; list at least one under `candidates`, or write a `matrix`" in only
+        assert "there is no candidate; list at least one under `candidates`, or write a `matrix`" in only
 
     def test_a_missing_file_is_told_once_where_it_was_written(self, write: Write) -> None:
         path = write({"models": [{"id": "a", **MODEL}], "devices": ["CPU", "AUTO"]})

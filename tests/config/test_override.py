@@ -116,7 +116,7 @@ def test_variables_in_overrides(example: Example) -> None:
         ("candidate.ir.device=GPU", "--set candidate: unknown key; did you mean `candidates`?"),
         ("gates.parity.image=3", "--set gates.parity.image: unknown key; did you mean `images`?"),
         ("gates.parity.images=many", "--set gates.parity.images: "),
-        ("dataset.images={a: 1, a: 2}", "written twice"),
+        ("dataset.images={a: 1, a: 2}", "appears twice"),
         ("name=!!python/name:os.system x", "not allowed here"),
         ("9" * 5000 + "=1", "unknown key"),
     ],

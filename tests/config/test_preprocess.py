@@ -104,7 +104,7 @@ def test_equal_pixels_have_equal_keys() -> None:
 def test_a_crop_beyond_a_resize_is_obeyed_where_its_rounding_says_what_is_done_there() -> None:
     resize = {"resize": {"size": 200}}
     assert load({"steps": [resize, {"crop": {"size": 224, "rounding": "half_even"}}]}).output_size == (224, 224)
-    with pytest.raises(ValidationError, match="or write the `rounding` that says what is done beyond the image"):
+    with pytest.raises(ValidationError, match="or set the `rounding` that says what is done beyond the image"):
         load({"steps": [resize, {"crop": {"size": 224}}]})
 
 
@@ -116,18 +116,21 @@ def test_a_crop_beyond_a_resize_is_obeyed_where_its_rounding_says_what_is_done_t
         ({"preset": "caffe", **LONG}, "has both `preset` and `steps`"),
         (
             {"preset": "caffe", "interpolation": "area"},
-            "both `preset` and `interpolation`, which the preset decides",
+            "both `preset` and `interpolation`, which the preset defines",
         ),
-        ({"preset": "caffe", "size": 300}, "crops 300x300 pixels of images that may have 256x256 only"),
+        ({"preset": "caffe", "size": 300}, "crops 300x300 pixels of images that may have only 256x256"),
         ({**LONG, "size": 224}, "has both `steps` and `size`; write `size` as a step"),
         ({"decoder": "pillow"}, "has a `decoder` without `steps`"),
         ({"steps": []}, "is empty; list at least one step"),
-        ({"steps": [{"resize": {"size": 8}, "crop": {"size": 8}}]}, "has the keys resize, crop; write one key a step"),
+        (
+            {"steps": [{"resize": {"size": 8}, "crop": {"size": 8}}]},
+            "has the keys resize, crop; write one key per step",
+        ),
         ({"steps": [{"rezise": {"size": 8}}]}, "has the unknown step `rezise`; did you mean `resize`?"),
         ({"steps": [{"zzz": {}}]}, "has the unknown step `zzz`; known are resize, crop, normalize"),
         ({"steps": [{"crop": None}]}, "`crop` is empty; write its settings, such as `- crop: {size: 224}`"),
-        ({"steps": ["crop"]}, "is not a step; write one key a step"),
-        ({"steps": [{}]}, "is not a step; write one key a step"),
+        ({"steps": ["crop"]}, "is not a step; write one key per step"),
+        ({"steps": [{}]}, "is not a step; write one key per step"),
         ({"steps": [{"resize": {}}]}, "has none; a resize needs exactly one of `size`, `short_side`, `long_side`"),
         ({"steps": [{"resize": {"size": 8, "short_side": 8}}]}, "has `size` and `short_side`; a resize needs"),
         ({"steps": [{"crop": {"library": "pillow"}}]}, "has none; a crop needs exactly one of `size`, `fraction`"),

@@ -79,9 +79,9 @@ def test_variables(text: str, value: object) -> None:
         ("${1A}", "is not a variable"),
         ("${A b}", "is not a variable"),
         ("${Ä}", "is not a variable"),
-        ("${A", "opens a variable that does not end"),
+        ("${A", "starts a variable without an end"),
         ("${A:-${B}}", "variables do not nest"),
-        ("x ${", "opens a variable that does not end"),
+        ("x ${", "starts a variable without an end"),
     ],
 )
 def test_variables_that_are_refused(text: str, told: str) -> None:
@@ -198,7 +198,7 @@ def test_duplicate_keys_at_any_depth() -> None:
     value = reader.load("a: 1\nb:\n  - {c: 1, d: 2, c: 3}\na: 2\na: 3\n")
     assert value == {"a": 1, "b": [{"c": 1, "d": 2}]}  # the first stays
     assert [(key, line) for key, line, _ in reader.faults] == [(("b", 0, "c"), 3), (("a",), 4), (("a",), 5)]
-    assert reader.faults[1][2] == "written twice, first in line 1; keep one of the two"
+    assert reader.faults[1][2] == "appears twice, first in line 1; keep one of the two"
 
 
 def test_keys_that_are_no_words() -> None:

@@ -109,7 +109,7 @@ def test_mean_and_scale(
 @pytest.mark.parametrize("shape", ["1,32,16,3", "1,3,32,16"])
 def test_another_size(faults: Callable[..., list[str]], shape: str) -> None:
     found = faults({**OLD, "reverse_input_channels": "True", "shape": shape})
-    assert found == ["ir: the IR takes 32x16 pixels, `dataset.preprocess.size` is 16; write that size"]
+    assert found == ["ir: the IR takes 32x16 pixels, but `dataset.preprocess.size` is 16; set it to the IR's size"]
 
 
 def test_our_own_contract(faults: Callable[..., list[str]]) -> None:
@@ -136,7 +136,7 @@ def test_int8_of_another_tool_does_not_say_on_which_images(tmp_path: Path) -> No
     found = read_contract(ir(tmp_path / "ir.xml", "nncf", {"version": "2.14"}))
     assert found.nncf == "2.14"
     said = dict(describe(found))["calibrated on"]
-    assert said == "unknown images: they may be among the evaluated ones (NNCF 2.14)"
+    assert said == "unknown images, which may be among the evaluated ones (NNCF 2.14)"
 
 
 @pytest.mark.shared
@@ -152,7 +152,7 @@ def test_the_old_model_optimizers_ir(shared: Path, configure: Make) -> None:
     assert found.parameters["output"] == "MobilenetV2/Predictions/Reshape_1"
     rows = dict(describe(found))
     assert rows["preprocessing from"] == "model-optimizer"
-    assert rows["color order"] == "as the original model's, swapped inside first"
+    assert rows["color order"] == "as in the original model, swapped inside first"
     assert rows["mean inside"] == rows["scale inside"] == "127.5"
 
     def change(data: dict[str, Any]) -> None:

@@ -279,7 +279,7 @@ def test_a_file_of_another_tool_is_replaced_only_on_demand(models: Models, tmp_p
         (
             "graph",
             {"model": "m.tflite", "backend": "litert", "conversion": {"to": "litert", "weights": "f16"}},
-            "f16 is written for the IR only",
+            "f16 applies to OpenVINO IRs only",
         ),
         (
             "graph",
@@ -347,7 +347,7 @@ def test_convert_says_when_nothing_is_converted(models: Models, tmp_path: Path) 
     options = argparse.Namespace(
         config=config.source_file, overrides=[], candidate=None, weights=None, if_needed=True, overwrite=False
     )
-    assert run_convert(options).text.endswith("no candidate's file is converted, all are read as they are\n")
+    assert run_convert(options).text.endswith("no candidate is converted, because all files are used as they are\n")
     options.if_needed = False
     with pytest.raises(ConfigError, match=r"write `conversion: \{to: \.\.\.\}`"):
         run_convert(options)

@@ -97,8 +97,8 @@ def test_two_candidates_may_share_one_ir_only_where_they_agree(configure: Make, 
     ("key", "value", "message"),
     [
         ("model", "ir.xlm", r"must end in \.xml"),
-        ("model", "ir.onnx", "is read by openvino as it is; name an .xml"),
-        ("backend", "tensorflow", "is read by tensorflow as it is"),
+        ("model", "ir.onnx", "is used by openvino as it is; set `model` to an .xml"),
+        ("backend", "tensorflow", "is used by tensorflow as it is"),
     ],
 )
 def test_what_is_no_ir_is_not_converted(configure: Make, tmp_path: Path, key: str, value: str, message: str) -> None:

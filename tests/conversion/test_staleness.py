@@ -55,7 +55,7 @@ def test_missing(graph: Path, configure: Make) -> None:
 
 def test_another_graph(fresh: Config, graph: Path) -> None:
     graph.write_bytes(graph.read_bytes() + b"\x22\x00")
-    assert "made from another graph: sha256" in why(fresh)
+    assert "made from a different graph: sha256" in why(fresh)
 
 
 @pytest.mark.parametrize(

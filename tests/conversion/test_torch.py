@@ -56,7 +56,7 @@ def test_an_ir_of_each_file_computes_the_network(
     [
         ("free", {"output": "softmx"}, r"has no output 'softmx'; did you mean 'softmax'\?"),
         ("free", {"input": Input(name="y", color="RGB", mean=0, scale=1)}, "has no input 'y'; there are: x"),
-        ("pickled", {}, "refused, a pickled file of `torch.save`"),
+        ("pickled", {}, "refused: a pickled file of `torch.save`"),
     ],
 )
 def test_a_bad_original_is_named(models: Any, tmp_path: Path, kind: str, changes: Any, message: str) -> None:

@@ -18,7 +18,7 @@ from harness.errors import EXIT_NOT_COMPLETED, ModelError
 from harness.machine.digests import file_sha256
 
 Make = Callable[..., Config]
-REPLACED = "was replaced or changed while it was converted, so nothing was kept"
+REPLACED = "was replaced or changed during its conversion, so nothing was kept"
 # id -> where a conversion is when the source is replaced, and where when it is put back; None: it never is
 MOMENTS = {
     "before-openvino-reads": ("harness.conversion.convert.import_openvino", None),

@@ -37,7 +37,7 @@ def test_a_missing_and_an_altered_file_are_named(tmp_path: Path) -> None:
 
 
 def test_a_list_of_nothing_checks_nothing_and_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="names no file"):
+    with pytest.raises(DatasetError, match="lists no file"):
         verify_checksums(folder_with(tmp_path))
 
 

@@ -171,7 +171,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(name: str, monkeypatch: pytest.M
         raise AssertionError("the decoder was requested")
 
     monkeypatch.setattr(image_module, "opencv", never)
-    with pytest.raises(BadImageError, match=r"absurd dimensions: \d+x\d+ pixels"):
+    with pytest.raises(BadImageError, match=r"implausible dimensions: \d+x\d+ pixels"):
         decode(bombs()[name])
 
 
@@ -179,7 +179,7 @@ def test_the_limit_itself_passes() -> None:
     assert read_header(png(10_000, LARGEST_PIXELS // 10_000)).width == 10_000
     with pytest.raises(HeaderError, match="absurd"):
         read_header(png(10_000, LARGEST_PIXELS // 10_000 + 1))
-    with pytest.raises(HeaderError, match="absurd dimensions: 0x5"):
+    with pytest.raises(HeaderError, match="implausible dimensions: 0x5"):
         read_header(png(0, 5))
 
 
@@ -246,8 +246,8 @@ def test_the_largest_size_in_an_avif_counts() -> None:
     pixels = boxed(b"mdat", b"ispe", bytes(4), sides(70_000, 70_000))
     header = read_header(kind + boxed(b"meta", small) + pixels)
     assert (header.width, header.height) == (8, 8)
-    with pytest.raises(HeaderError, match="absurd dimensions: 12000x12000"):
+    with pytest.raises(HeaderError, match="implausible dimensions: 12000x12000"):
         read_header(kind + boxed(b"meta", small, large) + pixels)
     track = boxed(b"moov", boxed(b"tkhd", bytes(76), sides(12_000 << 16, 12_000 << 16)))
-    with pytest.raises(HeaderError, match="absurd dimensions: 12000x12000"):
+    with pytest.raises(HeaderError, match="implausible dimensions: 12000x12000"):
         read_header(boxed(b"ftyp", b"avis\0\0\0\0") + boxed(b"meta", small) + track + pixels)

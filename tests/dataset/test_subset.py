@@ -55,5 +55,5 @@ def test_names_that_stand_in_several_folders() -> None:
 
 
 def test_more_than_there_are() -> None:
-    with pytest.raises(DatasetError, match=r"subset\.images is 201, and the set has 200"):
+    with pytest.raises(DatasetError, match=r"subset\.images is 201, but the set has 200"):
         choose(NAMES, CLASSES, images=201, seed=0, stratified=False)

@@ -34,7 +34,7 @@ def test_the_file_is_for_this_user_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (NotImplementedError("no flock"), "knows no locks"),
+        (NotImplementedError("no flock"), "does not support locks"),
         (OSError(errno.ENOLCK, "No locks available"), "cannot be locked (No locks available)"),
         (PermissionError(errno.EACCES, "Permission denied"), "cannot be locked (Permission denied)"),
     ],

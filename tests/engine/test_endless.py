@@ -47,7 +47,7 @@ def test_the_time_limit_ends_the_run(config: Path) -> None:
     process = start(config)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 3, err
-    assert "tf: CPU gave no answer within 3 s and was stopped" in err
+    assert "tf: CPU did not respond within 3 s and was stopped" in err
 
 
 def seconds_in_the_loop(process: int) -> float:

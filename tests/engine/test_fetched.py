@@ -86,7 +86,7 @@ def test_pictures_in_reports_come_from_disk_alone(
     on_disk, _ = pictures(project.validate(use_cache=False), names)
     assert all((found[name].pixels == on_disk[name].pixels).all() for name in found)
     shutil.rmtree(project.folder / "cache" / "remote")
-    assert pictures(record, names) == ({}, "memory://set/images.txt: nothing of it is kept on this machine")
+    assert pictures(record, names) == ({}, "memory://set/images.txt: not in this machine's cache")
 
 
 @pytest.mark.parametrize("url", ["https://me:secret-word@host/val?sig=abcdefghijklmnop", "https://host/val/"])
@@ -127,7 +127,7 @@ def test_a_worker_fetches_for_itself(project: Project) -> None:
     local = fetched(config)
     work = Work(local.dataset, None, None, "", (), config.dataset, mirror.RemoteCache(project.folder / "other", 10**9))
     fingerprint = ordered(open_image_set(local.dataset), None, None).manifest.fingerprint()
-    with pytest.raises(DatasetError, match="lists other images or labels here"):
+    with pytest.raises(DatasetError, match="lists different images or labels here"):
         work.open_images()
     images = dataclasses.replace(work, fingerprint=fingerprint).open_images()
     assert images.read(0) == (project.folder / "images" / "000.png").read_bytes()

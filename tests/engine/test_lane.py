@@ -28,7 +28,7 @@ def test_a_lane_loads_when_it_is_first_needed_and_once(fakes: Fakes) -> None:
 
 
 def test_what_was_never_loaded_says_nothing(fakes: Fakes) -> None:
-    with pytest.raises(ModelError, match="ir: never loaded"):
+    with pytest.raises(ModelError, match="ir: was not loaded"):
         lane("ir").loaded  # noqa: B018
 
 

@@ -136,7 +136,7 @@ def test_every_report_and_command(project: Project, capsys: pytest.CaptureFixtur
     assert "No reference, candidates a, b." in capsys.readouterr().out
     for command in ("selftest", "convert"):
         assert main([command, config]) == 2
-        assert "reference: is null, and this needs the original model" in capsys.readouterr().err
+        assert "reference: is null, but this command needs the original model" in capsys.readouterr().err
     assert main(["validate", config, "--certify", "0.1"]) == 2
     assert "certifying a drop needs a reference" in capsys.readouterr().err
 
@@ -157,7 +157,7 @@ def test_what_needs_a_reference_is_refused(project: Project, keys: dict[str, Any
     (project.folder / "config.yml").write_text(yaml.safe_dump({**data, **keys}))
     if message is None:
         record = validate(load_config(project.folder / "config.yml"), Options(out=project.folder / "again", quiet=True))
-        assert gates(record, "a")["parity"] == ("not_applicable", "off in the configuration")
+        assert gates(record, "a")["parity"] == ("not_applicable", "turned off in the configuration")
         return
     with pytest.raises(ConfigError) as caught:
         load_config(project.folder / "config.yml")

@@ -146,7 +146,11 @@ def test_background_that_the_labels_do_not_count(project: Project) -> None:
 def test_another_width_names_the_key_of_this_model(project: Project) -> None:
     (project.folder / "two.fake").write_text(json.dumps({"background": False}))
     (project.folder / "one.fake").write_text("{}")
-    with pytest.raises(Exception, match=r"has 4 values an image, the labels need 5; .* this model's own `background"):
+    with pytest.raises(
+        Exception,
+        match=r"has 4 values per image, but the labels need 5; .* this model's own "
+        r"`background",
+    ):
         project.validate()
 
 

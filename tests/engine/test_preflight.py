@@ -41,7 +41,7 @@ def run(config: Path, out: str) -> RunRecord:
 def test_it_is_made_once_and_its_images_are_told(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = run(config, "one")
     assert first.exit_code == 0
-    assert any("int8: converted before this run" in warning for warning in first.warnings)
+    assert any("int8: converted at the start of this run" in warning for warning in first.warnings)
     assert any("int8: calibrated on 12 images, because" in warning for warning in first.warnings)
     contract = next(model.details["contract"] for model in first.models if model.id == "int8")
     assert contract["calibrated on"].startswith("12 images")

@@ -50,7 +50,7 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path, monkeypatch: pytest.Mo
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(RecordError, match="Permission denied; choose a folder that this user may write with --out"):
+    with pytest.raises(RecordError, match="Permission denied; choose a folder that you can write to with --out"):
         new_run_folder(tmp_path, "net")
 
 

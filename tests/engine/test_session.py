@@ -450,7 +450,9 @@ def test_parity_is_said_before_the_first_shard_is_there(
         data["gates"]["parity"] = {"images": 3, "yardstick": "f16"}
 
     project.validate(with_a_precision, quiet=False, use_cache=False)
-    assert "ir: parity is judged at the end, by what rounding to f16 changes" in capsys.readouterr().err.splitlines()
+    assert (
+        "ir: parity is judged at the end, relative to what rounding to f16 changes"
+    ) in capsys.readouterr().err.splitlines()
 
 
 def test_the_candidate_has_answered_before_the_reference_is_there(

@@ -84,7 +84,9 @@ def test_a_worker_that_sees_other_images_refuses(work: Work) -> None:
     listing = work.dataset.path.parent / "images.txt"
     lines = listing.read_text().splitlines()
     listing.write_text("\n".join(lines[1:]) + "\n")
-    with pytest.raises(DatasetError, match="lists other images or labels here than where the run was started"):
+    with pytest.raises(
+        DatasetError, match="lists different images or labels here than on the machine that started the run"
+    ):
         open_models(work)
 
 

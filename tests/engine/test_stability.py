@@ -131,25 +131,29 @@ def test_a_model_without_a_fault_passes_with_every_change_tried(project: Project
     [
         (
             "wrong second answer",
-            "repeating an image gives a different answer",
+            "repeating an image gives a different prediction",
             {"again", "order", "in_flight", "later"},
         ),
-        ("wrong batch", "the answers depend on the batch", {"batch"}),
-        ("wrong in flight", "the answers depend on how many requests are in flight", {"in_flight"}),
-        ("order-dependent", "the answers depend on the order of the images", {"order"}),
-        ("precision", "repeating an image gives a different answer", {"again", "order", "in_flight", "later"}),
-        ("drift", "the answers drift", {"again", "order", "in_flight", "later", "batch"}),
+        ("wrong batch", "the predictions depend on the batch", {"batch"}),
+        ("wrong in flight", "the predictions depend on the number of requests in flight", {"in_flight"}),
+        ("order-dependent", "the predictions depend on the order of the images", {"order"}),
+        ("precision", "repeating an image gives a different prediction", {"again", "order", "in_flight", "later"}),
+        ("drift", "the predictions drift", {"again", "order", "in_flight", "later", "batch"}),
         ("says another precision", "precision f32 became bf16", set()),
-        ("nan", "repeating an image gives a different answer", {"again", "order", "in_flight", "later"}),
-        ("nan at times", "repeating an image gives a different answer", {"again", "later"}),
-        ("wrong after a while", "the answers change from some pass on", {"order", "in_flight", "later"}),
+        ("nan", "repeating an image gives a different prediction", {"again", "order", "in_flight", "later"}),
+        ("nan at times", "repeating an image gives a different prediction", {"again", "later"}),
+        ("wrong after a while", "the predictions change from some pass on", {"order", "in_flight", "later"}),
         (
             "wrong last batch",
-            "the answers depend on which images are computed together",
+            "the predictions depend on which images are computed together",
             {"order", "batch", "in_flight"},
         ),
-        ("swapped rows", "the answers depend on which images are computed together", {"order", "batch", "in_flight"}),
-        ("wrong in a batch that is not full", "the answers depend on the batch", {"batch"}),
+        (
+            "swapped rows",
+            "the predictions depend on which images are computed together",
+            {"order", "batch", "in_flight"},
+        ),
+        ("wrong in a batch that is not full", "the predictions depend on the batch", {"batch"}),
     ],
 )
 def test_each_fault_is_caught_by_name(project: Project, fault: str, cause: str, broke: set[str]) -> None:
@@ -191,7 +195,7 @@ def test_slow_drift_within_the_limit_at_first_is_caught_at_the_end(project: Proj
     assert moved["in_flight"] is not None
     found = gate_of(project.validate(on(max_abs_diff=moved["in_flight"])))
     assert found.verdict == "fail"
-    assert found.reason.startswith("the answers drift: each pass differs more than the one before; at the end: ")
+    assert found.reason.startswith("the predictions drift: each pass differs more than the one before; at the end: ")
     everything = gate_of(project.validate(on(max_abs_diff=max(filter(None, moved.values())))))
     assert everything.verdict == "pass"  # the boundary itself
 
@@ -209,7 +213,7 @@ def test_a_fixed_larger_batch_is_asked_for_one_image_at_a_time(project: Project)
     assert (found.verdict, found.measured and found.measured["batch_max_abs_diff"]) == ("pass", 0.0)
     FaultyModel.fault = "wrong beside others"
     found = gate_of(project.validate(on()))
-    assert (found.verdict, found.reason.partition(";")[0]) == ("fail", "the answers depend on the batch")
+    assert (found.verdict, found.reason.partition(";")[0]) == ("fail", "the predictions depend on the batch")
 
 
 def test_a_batch_that_the_device_does_not_compile_is_said(project: Project) -> None:

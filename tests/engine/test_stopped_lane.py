@@ -50,7 +50,7 @@ def test_loading_that_was_stopped_is_not_begun_again(monkeypatch: pytest.MonkeyP
     lane.stop()
     first.join(10)
     load()
-    assert errors == ["m: its process died", "m: not loaded any more, the run was stopped"]
+    assert errors == ["m: its process died", "m: was unloaded, because the run was stopped"]
     assert len(opened) == 1
 
 
@@ -58,7 +58,7 @@ def test_a_lane_that_was_stopped_before_its_loading_began_is_not_loaded(monkeypa
     monkeypatch.setattr(lane_module, "open_backend", lambda *_: pytest.fail("opened"))
     lane = Lane(ModelSpec("m", "m.onnx", Input(color="RGB"), None, 8, 5, isolate=True), "onnxruntime", "candidate")
     lane.stop()
-    with pytest.raises(ModelError, match="m: not loaded any more, the run was stopped"):
+    with pytest.raises(ModelError, match="m: was unloaded, because the run was stopped"):
         lane.load()
 
 

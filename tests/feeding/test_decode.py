@@ -100,5 +100,5 @@ def test_the_first_images_come_as_one_array() -> None:
 
 def test_a_bad_image_among_the_first_is_named_with_what_needs_it() -> None:
     memory = Memory(range(10), {4: b"words"})
-    with pytest.raises(DatasetError, match=r"image-4: not an image.*; this test needs sound images"):
+    with pytest.raises(DatasetError, match=r"image-4: not an image.*; this test needs images that can be decoded"):
         pixels_of_first(memory.set(), PREPROCESS, 10, "this test")

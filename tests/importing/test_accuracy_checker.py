@@ -68,7 +68,7 @@ class TestEntries:
         with pytest.raises(ConfigError, match=r"accuracy-check.yml:4: models\[0\].launchers\[0\].framework: Caffe"):
             read_accuracy_check(file)
         assert [entry.id for entry in read_accuracy_check(file, only=["openvino"]).entries] == ["openvino"]
-        with pytest.raises(ConfigError, match=r"--only tf: .* has no such entry; it has caffe, openvino"):
+        with pytest.raises(ConfigError, match=r"--only tf: .* has no such entry, only caffe, openvino"):
             read_accuracy_check(file, only=["tf"])
 
     def test_two_sets_of_labels_are_refused(self, write: Callable[..., Path]) -> None:
@@ -129,7 +129,7 @@ class TestDataSets:
     def test_labels_of_another_converter_are_asked_for(self, check: Callable[..., Check], minimal: str) -> None:
         line = "annotation_conversion: {converter: mine, images: x}"
         found = check(minimal.replace("        preprocessing:", f"        {line}\n        preprocessing:"))
-        assert "labels of the converter mine are not read here" in found.notes[0].what
+        assert "the harness does not read labels of the converter mine" in found.notes[0].what
         dataset = yaml.safe_load(write_configuration(found))["dataset"]
         assert (dataset["path"], dataset["labels"], dataset["classes"]) == ("${IMAGES}", "${LABELS}", "${CLASSES}")
 
@@ -141,7 +141,7 @@ class TestMetrics:
             ("{type: acuracy}", r"type: 'acuracy' is not a metric of a classifier.*did you mean accuracy\?"),
             ("{type: accuracy, reference: 71.8}", "reference: 71.8 is not a fraction between 0 and 1"),
             ("{type: accuracy, match: True}", "match: predictions with several labels"),
-            ("{type: accuracy, refrence: 0.7}", "refrence: this key is not known"),
+            ("{type: accuracy, refrence: 0.7}", "refrence: this key is unknown"),
             ("{type: accuracy, abs_threshold: 0.1}", "abs_threshold: set the tolerance in percentage points"),
             ("{type: accuracy, top_k: 1, reference: 0.1}", "states Top-1 a second time"),
             ("{name: x}", "has no `type`"),
@@ -209,8 +209,8 @@ framework: tf
             ("--transformations_config=x.json", "changes the IR in a way that `harness convert` cannot repeat"),
             ("--mean_values=a[1,2,3],b[1,2,3]", "is not one number or three for a single input"),
             ("--scale_values=a[0]", "is not one number or three for a single input"),
-            ("--output=a,b", "names several outputs"),
-            ("--input=a,b", "names several inputs"),
+            ("--output=a,b", "has several outputs"),
+            ("--input=a,b", "has several inputs"),
         ],
     )
     def test_arguments_that_cannot_be_repeated(
@@ -249,7 +249,7 @@ class TestOtherFiles:
                 "model: []\n",
                 "contains no `models:`; `harness import` reads an accuracy-check.yml .* did you mean `models`",
             ),
-            ("models: []\n", "names no entry to import"),
+            ("models: []\n", "contains no entry to import"),
             ("models: 1\n", "models: should be a list"),
             ("models: [{name: x}]\n", r"models\[0\]: has no `launchers`"),
         ],

@@ -46,7 +46,7 @@ class TestPart:
         top = part("a: 1\nb: 2\nbatc: 3\n")
         assert (top.whole("a"), top.whole("b"), top.whole("batch")) == (1, 2, None)
         top.finish()
-        why = "this key is not known here, so what it changes would be lost; did you mean `batch`?"
+        why = "this key is unknown, so its effect would be lost; did you mean `batch`?"
         assert top.faults.found == [f"{top.document.file}:3: batc: {why}"]
 
     def test_a_known_key_says_what_it_would_change(self, part: Callable[[str], Part]) -> None:
@@ -85,8 +85,8 @@ class TestDocument:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            (b"", "contains no mapping"),
-            (b"- a\n", "contains no mapping"),
+            (b"", "is not a mapping"),
+            (b"- a\n", "is not a mapping"),
             (b"a: [", "not readable as YAML"),
             (b"\xff\xfe", "not UTF-8 text"),
             (b"a: " + b"x" * 1_100_000, "larger than 1,000,000 bytes"),

@@ -97,7 +97,7 @@ def test_a_drop_limit_that_is_another_than_the_certified_one_is_told(tiny: Tiny,
 
     config = load_config(write_config(tmp_path, tiny, two))
     assert other_limits(config, Certify(top1_max_drop_pp=0.1)) == [
-        "int8: certified to 0.1 pp of Top-1, as every candidate is; its own gates.drop.top1_max_pp is 2"
+        "int8: certified to 0.1 pp of Top-1, like every candidate, although its own gates.drop.top1_max_pp is 2"
     ]
     assert [text.partition(":")[0] for text in other_limits(config, Certify(top1_max_drop_pp=5))] == ["ir", "int8"]
 

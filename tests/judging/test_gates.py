@@ -296,7 +296,7 @@ class TestJudge:
     def test_a_gate_that_is_off_is_recorded(self) -> None:
         parts = judge_model(judged(model(1, 1, 2), model(1, 1, 2)), Gates(parity=None, target=None, drop=None), None)
         assert [part.verdict for part in parts] == ["not_applicable"] * 3
-        assert {part.reason for part in parts} == {"off in the configuration"}
+        assert {part.reason for part in parts} == {"turned off in the configuration"}
         assert exit_code(parts, evaluated=2) == 5
 
     def test_every_part_can_be_written_as_json(self) -> None:
@@ -372,5 +372,5 @@ def test_a_limit_that_the_whole_accuracy_is_within_is_warned_of(most: float, war
     """The reference is right on 5 of 10, in Top-1 and Top-5: a candidate cannot lose more than 50 pp."""
     both = Judged("ir", rows([1] * 5 + [6] * 5), rows([1] * 5 + [6] * 5), "f32", 10)
     part = judge_drop(both, DropGate(top1_max_pp=most, top5_max_pp=10))
-    expected = f"a limit that can never fail: {most:g} pp for Top-1, where the reference reaches 50.00 %"
+    expected = f"the limit {most:g} pp for Top-1 can never fail, because the reference reaches only 50.00 %"
     assert (part.verdict, part.warning) == ("pass", expected if warned else None)

@@ -39,7 +39,7 @@ def test_every_other_gate_says_that_it_was_not_judged_and_keeps_its_limits() -> 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"reference": None, "gates": {}}, "is null"), ({"gates": {"parity": None}}, "switched off for every candidate")],
+    [({"reference": None, "gates": {}}, "is null"), ({"gates": {"parity": None}}, "turned off for every candidate")],
 )
 def test_it_is_refused_where_it_would_judge_nothing(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):

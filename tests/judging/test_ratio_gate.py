@@ -75,7 +75,7 @@ def test_only_the_first_images_count_and_bad_ones_do_not() -> None:
         (of_precision(YardstickPart(model="ir", yardstick="bf16", errors=(1.0,)), "f16"), "error", "not measured"),
         (of_precision(YardstickPart(model="ir", yardstick="f16", error="why"), "f16"), "error", "why"),
         (of_candidate("gpu", None, 64), "inconclusive", "its yardstick gpu was not evaluated"),
-        (Yardstick(np.zeros(1)), "inconclusive", "its yardstick f16 moves no answer"),
+        (Yardstick(np.zeros(1)), "inconclusive", "its yardstick f16 changes no prediction"),
     ],
 )
 def test_nothing_passes_without_a_yardstick(yardstick: Yardstick, verdict: str, reason: str) -> None:

@@ -37,7 +37,7 @@ class TestWilson:
 
     @pytest.mark.parametrize(("correct", "total"), [(0, 0), (1, 0), (-1, 5), (6, 5), (0, -1)])
     def test_no_proportion(self, correct: int, total: int) -> None:
-        with pytest.raises(ValueError, match="no proportion"):
+        with pytest.raises(ValueError, match="is not a proportion"):
             wilson(correct, total)
 
     @pytest.mark.parametrize("total", [64, 650, 5000])

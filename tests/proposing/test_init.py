@@ -198,7 +198,7 @@ def test_labels_of_other_images_give_no_contract(
     out = tmp_path / "net.yml"
     assert main(["init", str(model), "--images", str(labelled), "--labels", str(labels), "-o", str(out)]) == 5
     assert "contract not found: at best" in capsys.readouterr().out
-    assert "with none of those tried is the model better than guessing on the images" in out.read_text()
+    assert "the model is no better than guessing with any of those tried" in out.read_text()
 
 
 def test_images_that_do_not_tell_are_said_to_be_no_clear_margin(
@@ -338,6 +338,6 @@ def test_class_names_that_do_not_fit(
     names.write_text("a\nb\n")
     command = ["init", str(model), "--images", str(labelled)]
     assert main([*command, "--class-names", str(names)]) == 2
-    assert "names 2 classes, but the model gives 5 values an image" in capsys.readouterr().err
+    assert "names 2 classes, but the model gives 5 values per image" in capsys.readouterr().err
     assert main(["init", str(model), "--class-names", str(names)]) == 2
     assert "--class-names needs an image set" in capsys.readouterr().err

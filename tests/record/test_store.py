@@ -229,7 +229,7 @@ class TestPredictions:
     def test_damaged(self, tmp_path: Path, keep: int) -> None:
         path = write_predictions(tmp_path, self.TABLE)
         path.write_bytes(path.read_bytes()[:keep])
-        with pytest.raises(RecordError, match=r"predictions\.parquet: damaged .*; validate again"):
+        with pytest.raises(RecordError, match=r"predictions\.parquet: damaged .*; run `harness validate` again"):
             read_predictions(tmp_path)
 
     def test_to_pandas(self, tmp_path: Path) -> None:
@@ -319,7 +319,7 @@ class TestWriting:
             raise PermissionError(errno.EACCES, "Permission denied")
 
         monkeypatch.setattr("tempfile.mkstemp", denied)
-        with pytest.raises(RecordError, match="choose a folder that this user may write with --out"):
+        with pytest.raises(RecordError, match="choose a folder that you can write to with --out"):
             write_atomically(tmp_path / "f", b"x")
 
     @pytest.mark.parametrize(
@@ -327,8 +327,8 @@ class TestWriting:
         [
             (errno.ENOSPC, None, "free some space, then run the same command with --resume"),
             (errno.ENOSPC, "--html", "free some space, then run the same command again"),
-            (errno.EROFS, "--html", "choose a folder that this user may write with --html"),
-            (errno.EACCES, "", "choose a folder that this user may write"),
+            (errno.EROFS, "--html", "choose a folder that you can write to with --html"),
+            (errno.EACCES, "", "choose a folder that you can write to"),
             (errno.EIO, "", "choose another folder"),
         ],
     )

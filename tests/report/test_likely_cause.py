@@ -68,3 +68,19 @@ def test_an_old_record_has_none() -> None:
     plain = failed(CAUSE).model_dump(mode="json")
     del plain["diagnosis"]
     assert RunRecord.model_validate(plain).diagnosis == ()
+
+
+def test_unknown_causes_are_said_once_with_one_command_for_all() -> None:
+    parts = [
+        DiagnosisPart(
+            model=name, sentence=f"Cause unknown; run `harness diagnose c.yml --candidate {name}` to find it."
+        )
+        for name in ("ir", "gpu")
+    ]
+    for form in (terminal, markdown):
+        text = form(failed(*parts))
+        assert text.count("Cause unknown; run `harness diagnose c.yml` to find it.") == 1
+        assert "--candidate" not in text.partition("Cause unknown")[2].partition("to find it.")[0]
+    assert "ir, gpu: Cause unknown" in terminal(failed(*parts))
+    alone = terminal(failed(parts[0]))
+    assert "Cause unknown; run `harness diagnose c.yml --candidate ir` to find it." in alone

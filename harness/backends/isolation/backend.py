@@ -95,11 +95,9 @@ class IsolatedBackend(Backend):
         code = child.wait()
         device = self.spec.device
         if expired:
-            return ModelError(f"{self.spec.id}: {device} gave no answer within {seconds:g} s and was stopped")
+            return ModelError(f"{self.spec.id}: {device} did not respond within {seconds:g} s and was stopped")
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return ModelError(
-            f"{self.spec.id}: the process that ran {device} died ({how}); its message is above, if it had one"
-        )
+        return ModelError(f"{self.spec.id}: the process that ran {device} died ({how}); its message, if any, is above")
 
     def stop(self) -> None:
         """Kill the child, whatever it is at; one that is started later, too."""

@@ -15,7 +15,7 @@ def find_devices() -> Devices:
     found = of_processor(FACTS)
     asked = os.environ.get("KERAS_BACKEND", "tensorflow")
     remark = f"KERAS_BACKEND is {asked}" + (
-        "" if asked == "tensorflow" else "; set tensorflow, which this backend needs"
+        "" if asked == "tensorflow" else "; set it to tensorflow, which this backend needs"
     )
     return dataclasses.replace(
         found, devices=tuple(dataclasses.replace(device, remark=remark) for device in found.devices)

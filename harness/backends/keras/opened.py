@@ -78,7 +78,7 @@ def _loaded(path: Path) -> Any:
     except Exception as error:  # noqa: BLE001  (Keras raises all kinds for a file that it cannot read)
         raise _refused(path, said, keras.__version__, error) from None
     if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
-        raise ModelError(f"{path}: does not say the shape of its input; save it after it was built, or called once")
+        raise ModelError(f"{path}: does not state the shape of its input; save it after it was built or called once")
     return model
 
 

@@ -69,15 +69,15 @@ def _of_archive(path: Path) -> Described:
     with parsing(path, ModelError, _SAVE_AGAIN, what="not a Keras model, or cut off"), zipfile.ZipFile(path) as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
         if len(entries) < len(archive.infolist()):
-            raise ModelError(f"{path}: refused, it contains two files of the same name; {_SAVE_AGAIN}")
+            raise ModelError(f"{path}: refused: it contains two files of the same name; {_SAVE_AGAIN}")
         for name in entries:
             if name not in (_CONFIG, _METADATA, _WEIGHTS):
-                raise ModelError(f"{path}: refused, it contains '{name}', which no network needs; {_MEND}")
+                raise ModelError(f"{path}: refused: it contains '{name}', which no network needs; {_MEND}")
         if absent := [name for name in (_CONFIG, _WEIGHTS) if name not in entries]:
             raise ModelError(f"{path}: not a Keras model, it has no {absent[0]}; {_SAVE_AGAIN}")
         texts = [_text(archive, entries[name], path) for name in (_CONFIG, _METADATA) if name in entries]
         if entries[_WEIGHTS].file_size > LARGEST:
-            raise ModelError(f"{path}: {entries[_WEIGHTS].file_size} bytes of weights; a graph may have {LARGEST}")
+            raise ModelError(f"{path}: {entries[_WEIGHTS].file_size} bytes of weights, more than {LARGEST}")
         with archive.open(_WEIGHTS) as stream:
             _require_own_weights(stream, path)
     version = _json(texts[1], path).get("keras_version", "") if len(texts) > 1 else ""
@@ -121,19 +121,19 @@ def _require_own_weights(stream: Any, path: Path) -> None:
                 link = group.get(name, getlink=True)
                 inside = f"{place}{name}"
                 if not isinstance(link, h5py.HardLink):
-                    raise ModelError(f"{path}: refused, '{inside}' is a link; {_SAVE_AGAIN}")
+                    raise ModelError(f"{path}: refused: '{inside}' is a link; {_SAVE_AGAIN}")
                 item = group[name]
                 if isinstance(item, h5py.Dataset):
                     if item.external or item.is_virtual:
                         raise ModelError(
-                            f"{path}: refused, the values of '{inside}' are in another file; {_SAVE_AGAIN}"
+                            f"{path}: refused: the values of '{inside}' are in another file; {_SAVE_AGAIN}"
                         )
                     total += int(item.nbytes)
                 elif isinstance(item, h5py.Group) and (at := h5py.h5o.get_info(item.id).addr) not in entered:
                     entered.add(at)
                     waiting.append((item, f"{inside}/"))
     if total > LARGEST:
-        raise ModelError(f"{path}: {total} bytes of weights; a graph may have {LARGEST}")
+        raise ModelError(f"{path}: {total} bytes of weights, more than {LARGEST}")
 
 
 def _json(text: bytes | str, path: Path) -> dict[str, Any]:
@@ -162,11 +162,11 @@ def _classes(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _require_known(item: Mapping[str, Any], path: Path) -> None:
     name, module, registered, own = (item.get(key) for key in ("class_name", "module", "registered_name", "config"))
     if not isinstance(name, str) or not isinstance(module, str | None):
-        raise ModelError(f"{path}: refused, a class has no name; {_SAVE_AGAIN}")
+        raise ModelError(f"{path}: refused: a class has no name; {_SAVE_AGAIN}")
     named = own.get("name") if isinstance(own, dict) else None
     what = f"'{named}' ({name})" if isinstance(named, str) else f"'{name}'"
     if name in RUNS_CODE:
-        raise ModelError(f"{path}: refused, its layer {what} runs code that the file brings along; {_MEND}")
+        raise ModelError(f"{path}: refused: its layer {what} runs code from the file; {_MEND}")
     if name in OF_KERAS_2:
         raise ModelError(
             f"{path}: its layer {what} is an operation of Keras 2, which Keras 3 does not have; {_MEND}, with Keras 2"
@@ -176,4 +176,4 @@ def _require_known(item: Mapping[str, Any], path: Path) -> None:
     if name in VALUES or ((name in KNOWN or operation) and of_keras and registered in (None, name)):
         return
     place = f" of {module}" if module else ""
-    raise ModelError(f"{path}: refused, {what}{place} is not a known class of Keras; {_MEND}")
+    raise ModelError(f"{path}: refused: {what}{place} is not a known class of Keras; {_MEND}")

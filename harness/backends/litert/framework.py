@@ -46,8 +46,8 @@ def refusal(error: Exception) -> str:
     said = str(error)
     if found := _SCHEMA.search(said):
         return (
-            f"written in version {found[1]} of LiteRT's schema, the LiteRT here reads version {found[2]}; convert it "
-            f"again, or install a newer {_PACKAGE}"
+            f"written in version {found[1]} of LiteRT's schema, but the installed LiteRT reads version "
+            f"{found[2]}; convert it again, or install a newer {_PACKAGE}"
         )
     here = f"the LiteRT here ({_PACKAGE} {_installed()})"
     mend = f"convert it with an older converter, or install a newer {_PACKAGE}"

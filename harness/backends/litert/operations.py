@@ -85,12 +85,12 @@ def _custom(path: Path, found: Operation) -> ModelError:
     kind = found.custom or "STABLEHLO_CUSTOM_CALL"
     if kind.startswith(_OF_TENSORFLOW):
         return ModelError(
-            f"{path}: refused, '{found.name}' ({kind}) is an operation of TensorFlow, which LiteRT runs by a library "
-            "that is not loaded; convert the model with LiteRT's own operations (`TFLITE_BUILTINS`)"
+            f"{path}: refused: '{found.name}' ({kind}) is an operation of TensorFlow, whose library for LiteRT "
+            "is not loaded; convert the model with LiteRT's own operations (`TFLITE_BUILTINS`)"
         )
     return ModelError(
-        f"{path}: refused, '{found.name}' ({kind}) is a custom operation, and no library of them is loaded; convert "
-        "the model with LiteRT's own operations"
+        f"{path}: refused: '{found.name}' ({kind}) is a custom operation, and no library of custom operations is "
+        "loaded; convert the model with LiteRT's own operations"
     )
 
 

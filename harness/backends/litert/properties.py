@@ -38,7 +38,7 @@ def asked(spec: ModelSpec, installed: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in spec.properties.items():
         where = f"{spec.id}: properties.{name}"
         if name in _OTHERWISE:
-            raise ConfigError(f"{where}: is not set here: {_OTHERWISE[name]}")
+            raise ConfigError(f"{where}: cannot be set: {_OTHERWISE[name]}")
         if name not in known:
             close = nearest(name, known)
             hint = f"; did you mean {close[0]}?" if close else f"; it has {', '.join(known)}"

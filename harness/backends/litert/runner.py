@@ -43,9 +43,10 @@ class LiteRTBackend(Backend):
         if self.spec.precision not in ("f32", "device_default"):
             raise DeviceError(f"{self.spec.id}: the backend litert runs f32, not {self.spec.precision}")
         if self.spec.device not in RESOLVERS:
-            devices = " and ".join(RESOLVERS)
+            devices = " or ".join(RESOLVERS)
             raise AbsentDeviceError(
-                f"{self.spec.id}: the backend litert runs on the CPU, not on {self.spec.device}; it has {devices}"
+                f"{self.spec.id}: the backend litert runs on the CPU, not on {self.spec.device}; set `device` to "
+                f"{devices}"
             )
         litert = import_litert()
         require_known(Path(self.spec.model))
@@ -61,7 +62,7 @@ class LiteRTBackend(Backend):
             refuse_dependence(self.spec, self._answer, self._batch)
         delegated = self._delegated()
         if self.spec.device == WITH_XNNPACK and not delegated:
-            warnings.append(f"{self.spec.id}: XNNPACK took no part of this model, LiteRT's own kernels run all of it")
+            warnings.append(f"{self.spec.id}: XNNPACK runs no part of this model; LiteRT's own kernels run all of it")
         effective = self._effective_precision()
         if self.spec.precision not in (effective, "device_default"):
             warnings.append(
@@ -144,8 +145,8 @@ class LiteRTBackend(Backend):
         self._output, self._quantization = found["index"], quantization_of(found)
         if self._quantization is None and found["dtype"] not in (np.float32, np.float16):
             raise ModelError(
-                f"{self.spec.model}: the output '{found['name']}' has {np.dtype(found['dtype'])} without one scale "
-                "and zero point; name the one with the probabilities"
+                f"{self.spec.model}: the output '{found['name']}' has {np.dtype(found['dtype'])} without a "
+                "single scale and zero point; set `output` to the one with the probabilities"
             )
         key = "shape" if self.spec.rebatch else "shape_signature"
         sides = [int(side) if side > 0 else None for side in found[key]]

@@ -8,7 +8,7 @@ from harness.backends.onnxruntime.providers import devices_of
 from harness.machine.devices import Device, Devices
 from harness.machine.environment import cpu_name
 
-_NOT_STARTED = "its libraries and driver are looked for only where a model runs on it"
+_NOT_STARTED = "its libraries and driver are only checked when a model runs on it"
 
 
 def find_devices() -> Devices:

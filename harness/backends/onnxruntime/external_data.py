@@ -56,7 +56,7 @@ def require_inside(model: Path) -> None:
     for name in names:
         if not is_inside(model, name):
             raise ModelError(
-                f"{model}: refused, its external data '{name}' is outside the model's folder; "
+                f"{model}: refused: its external data '{name}' is outside the model's folder; "
                 "export the model again with its data next to it"
             )
         if not (model.parent / name).is_file():

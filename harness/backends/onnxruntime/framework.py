@@ -49,7 +49,7 @@ def refusal(error: Exception) -> str:
     for what, said in _TOO_NEW.items():
         if found := said.search(str(error)):
             return (
-                f"written for ONNX {what} {found[1]}, the ONNX Runtime here knows up to {found[2]}; export it for an "
-                "older one, or install a newer onnxruntime"
+                f"written for ONNX {what} {found[1]}, but the installed ONNX Runtime supports up to {found[2]}; "
+                "export it for an older one, or install a newer onnxruntime"
             )
     return f"ONNX Runtime cannot load this model: {reason(error)}"

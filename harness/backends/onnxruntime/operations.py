@@ -42,7 +42,7 @@ def require_known(path: Path) -> None:
 def refuse_operations(model: Model, path: object) -> None:
     """Refuse what the outputs of a model need and must not have. ``path``: as messages name it. Raises ModelError."""
     if endless := _recursive(model):
-        raise ModelError(f"{path}: refused, its function '{endless}' calls itself and may never end")
+        raise ModelError(f"{path}: refused: its function '{endless}' calls itself and may never end")
     own = list(every_node(needed(model.graph)))
     called = list(every_node(_called(own, model)))
     for node in (*own, *called):
@@ -71,19 +71,19 @@ def _called(nodes: Iterable[Node], model: Model) -> list[Node]:
 def _require_operation(node: Node, model: Model, path: object) -> None:
     if node.kind == _COMPILED:
         raise ModelError(
-            f"{path}: refused, '{node.shown}' ({_COMPILED}) holds a network that was compiled for one device; name the "
-            "ONNX model that it was compiled from"
+            f"{path}: refused: '{node.shown}' ({_COMPILED}) contains a network that was compiled for one device; "
+            "use the ONNX model that it was compiled from"
         )
     if node.domain in _TRAINS:
         raise ModelError(
-            f"{path}: in training mode, '{node.shown}' ({node.domain}::{node.kind}) is an operation of training; "
+            f"{path}: in training mode: '{node.shown}' ({node.domain}::{node.kind}) is an operation of training; "
             f"{EXPORT}"
         )
     known = node.is_standard or node.domain in _BROUGHT or (node.domain, node.kind) in model.functions
     if not known:
         raise ModelError(
-            f"{path}: refused, '{node.shown}' ({node.domain}::{node.kind}) is a custom operation, and no library of "
-            "them is loaded; export the model with operations of ONNX only"
+            f"{path}: refused: '{node.shown}' ({node.domain}::{node.kind}) is a custom operation, and no library "
+            "of custom operations is loaded; export the model with standard ONNX operations"
         )
 
 

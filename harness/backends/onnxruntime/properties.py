@@ -57,9 +57,9 @@ def asked(ort: Any, spec: ModelSpec, pinned: Mapping[str, str]) -> Asked:
     for name, value in spec.properties.items():
         where = f"{spec.id}: properties.{name}"
         if isinstance(value, Mapping):
-            raise ConfigError(f"{where}: is a mapping; ONNX Runtime's options have plain values")
+            raise ConfigError(f"{where}: is a mapping, but ONNX Runtime's options are plain values; write one value")
         if _FILES.search(name):
-            raise ConfigError(f"{where}: names a file or folder, which is not set here")
+            raise ConfigError(f"{where}: is a file or folder, which cannot be set here; leave it out")
         if name in pinned:
             raise ConfigError(f"{where}: is decided by `device` and `precision`; set those instead")
         if name in _ATTRIBUTES:

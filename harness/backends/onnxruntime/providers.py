@@ -61,7 +61,9 @@ def provider_of(spec: ModelSpec, available: Sequence[str]) -> Provider:
     if match["part"] and found != _OF_PARTS:
         raise DeviceError(f"{spec.id}: only {_OF_PARTS} has devices after a colon, '{spec.device}' is {found}")
     if match["number"] and found in ("CPU", _OF_PARTS):
-        raise DeviceError(f"{spec.id}: {found} has no numbers; write {found}{':GPU.1' if found == _OF_PARTS else ''}")
+        raise DeviceError(
+            f"{spec.id}: {found} has no device numbers; write {found}{':GPU.1' if found == _OF_PARTS else ''}"
+        )
     if found == _OF_PARTS:
         options["device_type"] = match["part"] or "CPU"
     if match["number"]:

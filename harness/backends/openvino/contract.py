@@ -113,7 +113,7 @@ def describe(contract: IrContract) -> list[tuple[str, str]]:
         ("preprocessing from", contract.source or "the IR has no preprocessing metadata"),
         ("tool", contract.tool or "unknown"),
         ("model", contract.model_name or "unnamed"),
-        ("color order", contract.color or "as the original model's, " + swap if contract.source else "unknown"),
+        ("color order", contract.color or "as in the original model, " + swap if contract.source else "unknown"),
         ("mean inside", numbers(contract.mean) if contract.mean else "unknown"),
         ("scale inside", numbers(contract.scale) if contract.scale else "unknown"),
         ("layout", contract.layout or "unknown"),
@@ -125,7 +125,7 @@ def describe(contract: IrContract) -> list[tuple[str, str]]:
 
 def _calibrated(contract: IrContract) -> str:
     count = contract.parameters.get("calibration_count")
-    images = f"{count} images, named by sha256" if count else "unknown images: they may be among the evaluated ones"
+    images = f"{count} images, named by sha256" if count else "unknown images, which may be among the evaluated ones"
     return f"{images} (NNCF {contract.nncf})"
 
 

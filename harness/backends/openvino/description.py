@@ -52,7 +52,7 @@ def _inside(
         return None, None, ()
     inside = []
     if contract.reversed_channels:
-        inside.append(Stated("swaps the colour channels first", source))
+        inside.append(Stated("swaps the colour channels", source))
     if (contract.mean, contract.scale) == _NOTHING:
         return None, None, (*inside, Stated("has neither mean nor scale inside", source))
     held = f"mean {numbers(contract.mean)} and scale {numbers(contract.scale)}"

@@ -51,7 +51,7 @@ def _ask_for(name: str) -> Devices | AbsentDevice:
     try:
         return _ask(name)
     except _LostError as error:
-        return AbsentDevice(name, f"its plug-in {error} while it was loaded and asked")
+        return AbsentDevice(name, f"its plugin {error} while it was loaded and queried")
 
 
 def _ask(only: str | None = None) -> Devices:
@@ -59,7 +59,7 @@ def _ask(only: str | None = None) -> Devices:
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        raise _LostError(f"gave no answer within {_SECONDS:g} s") from None
+        raise _LostError(f"did not respond within {_SECONDS:g} s") from None
     try:
         answer = json.loads(done.stdout)
     except ValueError:

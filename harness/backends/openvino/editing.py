@@ -102,7 +102,7 @@ def _map_weights(ov: Any, model: Any, change: Callable[[NDArray[np.float32], int
             target.replace_source_output(replacement.output(0))
         changed += 1
     if not changed:
-        raise CannotEditError("the IR has no weights that could be changed")
+        raise CannotEditError("the IR has no weights that can be changed")
 
 
 def _output_axis(constant: Any, axes: int) -> int:

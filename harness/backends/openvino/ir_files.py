@@ -47,5 +47,8 @@ def weights_fault(xml: Path, content: IrXml, weights_sha256: Callable[[], str]) 
         )
     recorded = content.section("harness").get("bin_sha256")
     if recorded is not None and weights_sha256() != recorded:
-        return f"{weights} belongs to another model or was changed: its sha256 is not the one in {xml.name}; {mend}"
+        return (
+            f"{weights} belongs to another model or was changed, because its sha256 is not the one in "
+            f"{xml.name}; {mend}"
+        )
     return None

@@ -91,7 +91,7 @@ class _Reader:
 
     def _refuse(self, *_: object) -> None:
         raise ModelError(
-            f"{self.path}: refused, it contains a document type declaration, which an OpenVINO IR never has"
+            f"{self.path}: refused: it contains a document type declaration, which an OpenVINO IR never has"
         )
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:

@@ -33,7 +33,7 @@ def require_pixels(spec: ModelSpec, kind: Any) -> None:
     if not kind.is_real() and (spec.floating or not holds(kind.to_dtype(), pixel_table(spec.input))):
         raise CannotHoldError(
             f"{spec.model}: the input '{spec.input.tensor}' takes {kind.to_string()}, which cannot hold pixels after "
-            "mean and scale; leave `mean` and `scale` out of `input` where the model has them inside"
+            "mean and scale; if the model has mean and scale inside, leave them out of `input`"
         )
 
 
@@ -45,8 +45,8 @@ def real_answers(output: Any, model: object, name: str | None) -> Quantization |
     found, kind = output_quantization(output), output.get_element_type()
     if found is None and not kind.is_real():
         raise ModelError(
-            f"{model}: the output '{name or 'output'}' has {kind.to_string()} without one scale and zero point; name "
-            "the one with the probabilities"
+            f"{model}: the output '{name or 'output'}' has {kind.to_string()} without a single scale and zero "
+            "point; set `output` to the one with the probabilities"
         )
     return found
 

@@ -13,7 +13,7 @@ BELOW = "DEVICE_PROPERTIES"  # of a virtual device: properties by device
 PRECISION = "INFERENCE_PRECISION_HINT"
 _OWN = {
     "CACHE_DIR": "`cache.compiled` says whether compiled models are kept, and `cache.folder` where",
-    "WEIGHTS_PATH": "weights are those that belong to `model`",
+    "WEIGHTS_PATH": "the weights are those of `model`",
     "DEVICE_ID": "`device` names it, such as GPU.1",
     "MULTI_DEVICE_PRIORITIES": "`device` lists them, such as AUTO:GPU,CPU",
 }
@@ -42,7 +42,7 @@ def require_known(core: Any, spec: ModelSpec) -> None:
 def _require(core: Any, spec: ModelSpec, device: str, name: str, value: Any, prefix: str) -> None:
     where = f"{spec.id}: properties.{prefix}{name}"
     if name in _OWN:
-        raise ConfigError(f"{where}: is not set here: {_OWN[name]}")
+        raise ConfigError(f"{where}: cannot be set: {_OWN[name]}")
     if name == PRECISION and spec.precision != "device_default":
         raise ConfigError(
             f"{where}: `precision: {spec.precision}` pins it; write `precision: device_default` next to it"
@@ -50,18 +50,18 @@ def _require(core: Any, spec: ModelSpec, device: str, name: str, value: Any, pre
     try:
         supported = {str(key): str(kind) for key, kind in core.get_property(device, "SUPPORTED_PROPERTIES").items()}
     except RuntimeError as error:
-        raise ConfigError(f"{where}: {device} does not say which properties it has: {reason(error)}") from None
+        raise ConfigError(f"{where}: {device} does not list its properties: {reason(error)}") from None
     may_be_set = sorted(key for key, kind in supported.items() if kind != "RO" and key not in _OWN)
     if name not in may_be_set:
         close = nearest(name, may_be_set)
-        what = "may only be read" if name in supported else f"{device} has no such property"
+        what = "it is read-only" if name in supported else f"{device} has no such property"
         hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(may_be_set)}"
         below = f" (those of a device below it: {BELOW}: {{CPU: {{{name}: ...}}}})" if device in _VIRTUAL else ""
         raise ConfigError(f"{where}: {what}; {hint}{below}")
     try:
         core.set_property(device, {name: value})
     except (RuntimeError, TypeError, ValueError) as error:
-        raise ConfigError(f"{where}: {device} does not take {value!r}: {reason(error)}") from None
+        raise ConfigError(f"{where}: {device} does not accept {value!r}: {reason(error)}") from None
 
 
 def read_back(compiled: Any, spec: ModelSpec, read: Any) -> dict[str, dict[str, Any]]:

@@ -46,10 +46,10 @@ def _of_ir(ov: Any, model: Path, error: Exception, here: str) -> str:
             newer = found.isdecimal() and int(found) > known[-1]
             reads = " and ".join(map(str, known))
             mend = mend if newer else "convert it again from the original model"
-            return f"written as IR version {found or '(not stated)'}, {here} reads {reads}; {mend}"
+            return f"written as IR version {found or '(not stated)'}, but {here} reads {reads}; {mend}"
     if match := _OPSET.search(said):
         newest = max((int(name[5:]) for name in dir(ov) if re.fullmatch(r"opset\d+", name)), default=0)
-        return f"its layer '{match[2]}' ({match[1]}) is of {match[3]}, {here} knows up to opset{newest}; {mend}"
+        return f"its layer '{match[2]}' ({match[1]}) is of {match[3]}, but {here} supports up to opset{newest}; {mend}"
     if match := _OPERATION.search(said):
         return f"its operation {match[2]} ({match[1]}) is unknown to {here}; {mend}"
     return f"OpenVINO cannot read this IR: {reason(error)}"

@@ -68,7 +68,7 @@ def after_a_change(before: Loaded, now: Loaded, model: str) -> Loaded:
     devices = list(dict.fromkeys([*before.details["execution_devices"], *now.details["execution_devices"]]))
     precisions = list(dict.fromkeys([*before.effective_precision.split("+"), *now.effective_precision.split("+")]))
     sentences = (
-        f"{model}: {now.device} changed the device while it ran: {', '.join(devices)}; the figures are of all of them"
+        f"{model}: {now.device} changed the device during the run: {', '.join(devices)}; the figures cover all of them"
     )
     names = dict.fromkeys([*before.device_name.split(", "), *now.device_name.split(", ")])
     return replace(

@@ -49,7 +49,9 @@ class RoundedBackend(OpenVINOBackend):
         constants = _Constants()
         weighted = list(_weighted(model, constants, biases=precision != "int8"))
         if not weighted:
-            raise ModelError(f"{self.spec.model}: has no convolution or matrix product whose rounding could be shown")
+            raise ModelError(
+                f"{self.spec.model}: has no convolution or matrix product whose rounding could be measured"
+            )
         try:
             values = _values(ov, core, [item.get_source_output() for item in weighted])
         except RuntimeError as error:

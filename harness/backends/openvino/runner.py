@@ -88,8 +88,8 @@ class OpenVINOBackend(Backend):
         sources, outputs = (with_aliases(found, aliases) for found in (input_names(model), output_names(model)))
         if not model.inputs:
             raise ModelError(
-                f"{xml}: has no input for OpenVINO, which takes the default value of one for the image; {EXPORT}, its "
-                "input without a default"
+                f"{xml}: has no input for OpenVINO, which uses the default value of the image input; {EXPORT}, "
+                "with an input without a default"
             )
         source = find_by_name(self.spec.input.name, sources, what="input", model=str(xml))
         require_alone(xml, model, source)
@@ -111,8 +111,8 @@ class OpenVINOBackend(Backend):
             needed = _CAPABILITIES.get(self.spec.precision)
             if name and needed and needed not in lists:
                 raise AbsentDeviceError(
-                    f"{self.spec.id}: {name} lacks {self.spec.precision}; it has {', '.join(sorted(lists))}. "
-                    "Choose a precision that it has"
+                    f"{self.spec.id}: {name} lacks {self.spec.precision}; it has {', '.join(sorted(lists))}; "
+                    "choose one of these"
                 )
 
     def _capabilities(self, core: Any, name: str) -> list[str]:
@@ -141,7 +141,7 @@ class OpenVINOBackend(Backend):
         try:
             return list(core.get_property(name, "OPTIMIZATION_CAPABILITIES"))
         except RuntimeError as error:
-            raise DeviceError(f"{self.spec.id}: the device {name} does not answer: {reason(error)}") from None
+            raise DeviceError(f"{self.spec.id}: the device {name} does not respond: {reason(error)}") from None
 
     def _set_batch(self, model: Any, source: Any) -> int:
         """Return the batch size; a free one is fixed to what is configured (1 otherwise)."""
@@ -162,7 +162,8 @@ class OpenVINOBackend(Backend):
         other = sides[0] > 0 and self.spec.batch not in (None, sides[0])
         if other and not self.spec.rebatch:
             raise ModelError(
-                f"{self.spec.model}: its batch size is fixed to {sides[0]}, batch: {self.spec.batch} is configured"
+                f"{self.spec.model}: its batch size is fixed to {sides[0]}, but `batch: {self.spec.batch}` is "
+                "configured"
             )
         if -1 not in sides and not other:
             return int(sides[0])
@@ -256,7 +257,7 @@ class OpenVINOBackend(Backend):
         try:
             request.infer({0: part})
         except RuntimeError as error:
-            raise ModelError(f"{self.spec.id}: {self.spec.device} failed while it ran: {reason(error)}") from None
+            raise ModelError(f"{self.spec.id}: {self.spec.device} failed during the run: {reason(error)}") from None
         return np.array(request.get_output_tensor(self._index).data)
 
     def _keep(self, request: Any, row: int) -> None:
@@ -281,7 +282,7 @@ class OpenVINOBackend(Backend):
             self._queue.wait_all()  # in any case: the requests read these pixels
             self.refuse_abandoned()
         except RuntimeError as error:
-            raise ModelError(f"{self.spec.id}: {self.spec.device} failed while it ran: {reason(error)}") from None
+            raise ModelError(f"{self.spec.id}: {self.spec.device} failed during the run: {reason(error)}") from None
         if self._misshapen:
             raise self._misshapen
         if self.spec.device.partition(":")[0] in _CHANGING:

@@ -20,9 +20,9 @@ def require_harmless(folder: Path) -> None:
     graph = folder / GRAPH
     if not graph.is_file():
         text = folder / "saved_model.pbtxt"
-        hint = "it is in text form, save it again" if text.is_file() else "name the folder that contains it"
+        hint = "it is in text form; save it in binary form" if text.is_file() else "name the folder that contains it"
         raise ModelError(f"{folder}: not a SavedModel, it has no {GRAPH}; {hint}")
     require_inside(folder.rglob("*"), folder)
     if (size := graph.stat().st_size) > LARGEST:
-        raise ModelError(f"{graph}: {size} bytes; a graph may have {LARGEST}")
+        raise ModelError(f"{graph}: {size} bytes, more than {LARGEST}")
     refuse_training_of(graph)

@@ -79,10 +79,10 @@ def _read(folder: Path) -> Any:
     metas = list(saved.meta_graphs)
     serving = [meta for meta in metas if _SERVE in meta.meta_info_def.tags]
     if not metas:
-        raise ModelError(f"{path}: a SavedModel without any graph; export it again")
+        raise ModelError(f"{path}: a SavedModel without a graph; export it again")
     if len(serving or metas) > 1:
         tags = "; ".join(", ".join(meta.meta_info_def.tags) for meta in serving or metas)
-        raise ModelError(f"{path}: has several graphs (tags {tags}); export the one for inference alone")
+        raise ModelError(f"{path}: has several graphs (tags {tags}); export only the one for inference")
     return (serving or metas)[0]
 
 
@@ -96,7 +96,9 @@ def _signature(meta: Any, folder: Path, asked: str | None) -> str:
     if _DEFAULT in known:
         return _DEFAULT
     if not known:
-        raise ModelError(f"{folder}: has no signature; export it with one, such as by `model.export(FOLDER)`")
+        raise ModelError(
+            f"{folder}: has no signature; export the model with one, for instance with `model.export(FOLDER)`"
+        )
     raise ModelError(f"{folder}: has the signatures {', '.join(sorted(known))}; write `signature: NAME`")
 
 

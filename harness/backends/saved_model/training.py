@@ -22,7 +22,8 @@ _DEFAULT = "serving_default"
 def refuse_training_of(path: Path) -> None:
     """Refuse a SavedModel's file whose signature normalises by the batch, whatever runs it.
 
-    Looked at is the signature that serves; a file that cannot be read is left to whoever opens it. Raises ModelError.
+    Looked at is the signature that serves; a file that cannot be read is left to the caller that opens it. Raises
+    ModelError.
     """
     try:
         metas = list(_parts(memoryview(path.read_bytes()), _META_GRAPH))

@@ -40,7 +40,7 @@ def described(
         except ModelError as error:
             refused = error
     if not found:
-        raise refused or ModelError(f"{model}: a graph without any output")
+        raise refused or ModelError(f"{model}: the graph has no output")
     nodes = {node.name: node for node in graph_def.node}
     with loading(model):
         taken = tuple(_input(tf, nodes[_node(name)]) for name in inputs)

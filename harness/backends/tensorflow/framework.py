@@ -23,7 +23,7 @@ _KERAS = ("keras.src.optimizers", "tf_keras.src.optimizers")
 
 @contextlib.contextmanager
 def _without_keras() -> Iterator[None]:
-    """Make Keras look as if it were not installed, for an import made inside the block; whoever needs it imports it."""
+    """Make Keras look as if it were not installed, for an import inside the block; code that needs it imports it."""
     hidden = [name for name in _KERAS if name not in sys.modules]
     for name in hidden:
         sys.modules[name] = None  # type: ignore[assignment]  # the documented way to make an import fail

@@ -82,7 +82,7 @@ def _checked(tf: Any, node: Any, value: Any, path: Path) -> Any:
     shape = _stated_shape(tf, node, path)
     if value.dtype != np.dtype(wanted.as_numpy_dtype) or not shape.is_compatible_with(value.shape):
         raise ModelError(
-            f"{path}: the variable '{node.name}' is {wanted.name} {shape}, its value in the checkpoint is "
+            f"{path}: the variable '{node.name}' is {wanted.name} {shape}, but its value in the checkpoint is "
             f"{value.dtype} {tuple(value.shape)}; copy the checkpoint that was saved with this graph"
         )
     return value
@@ -104,7 +104,7 @@ def _with_constants(graph_def: Any, values: Mapping[str, Any], path: Path) -> An
             for name, value in values.items():
                 self._tensor_data[name] = convert._TensorData(numpy=value, dtype=types[name], index=None)  # noqa: SLF001
 
-    with parsing(path, ModelError, "freeze it before", what="TensorFlow cannot freeze this graph", say=reason):
+    with parsing(path, ModelError, "freeze it first", what="TensorFlow cannot freeze this graph", say=reason):
         return convert._replace_variables_by_constants(Values())[0]  # noqa: SLF001
 
 

@@ -124,7 +124,9 @@ def graph_of(path: Path, data: bytes) -> Graph:
     except _CutOffError as error:
         raise ModelError(f"{path}: the graph is cut off: {error}; {_FETCH}") from None
     except _NoGraphError as error:
-        raise ModelError(f"{path}: not a frozen TensorFlow graph: {error}; name a frozen graph (.pb)") from None
+        raise ModelError(
+            f"{path}: not a frozen TensorFlow graph: {error}; set `model` to a frozen graph (.pb)"
+        ) from None
     return Graph(path, nodes, hashlib.sha256(data).hexdigest(), dict(_functions(memoryview(data))))
 
 
@@ -159,7 +161,7 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         raise ModelError(f"{path}: no such graph; run `harness fetch CONFIG`, or fix `reference.model`") from None
     except IsADirectoryError:
-        raise ModelError(f"{path}: a folder, not a frozen graph; name the .pb file itself") from None
+        raise ModelError(f"{path}: a folder, not a frozen graph; set `model` to the .pb file") from None
     except OSError as error:
         raise ModelError(f"{path}: the graph cannot be read: {error.strerror or error}") from None
 
@@ -175,12 +177,14 @@ def _nodes(data: memoryview) -> Iterator[Node]:
         if end > len(data):
             if not found and bytes(data[start : start + 1]) != b"\n":  # a node begins with its name
                 raise _NoGraphError(f"unknown content at byte {start}")
-            raise _CutOffError(f"what begins at byte {start} needs {end - start} bytes, {len(data) - start} are there")
+            raise _CutOffError(
+                f"the field at byte {start} needs {end - start} bytes, but only {len(data) - start} are left"
+            )
         if number == 1:
             yield _node(data, start, end)
             found = True
     if not found:
-        raise _NoGraphError("there is no node in it")
+        raise _NoGraphError("it contains no node")
 
 
 def _node(data: memoryview, start: int, end: int) -> Node:
@@ -271,7 +275,7 @@ def _varint(data: memoryview, position: int, end: int) -> tuple[int, int]:
         shift += 7
         if shift > 63:
             raise _NoGraphError(f"unknown content at byte {position}")
-    raise _CutOffError(f"a number exceeds its end at byte {end}")
+    raise _CutOffError(f"a number at byte {end} is not complete")
 
 
 def with_placeholder(data: bytes, name: str) -> bytes:

@@ -87,7 +87,7 @@ def refuse_operations(found: Operations, path: object, allow: frozenset[str] = f
     looked at, too. Raises ModelError that names the node and its operation.
     """
     if endless := found.recursive():
-        raise ModelError(f"{path}: refused, its function '{endless}' calls itself and may never end")
+        raise ModelError(f"{path}: refused: its function '{endless}' calls itself and may never end")
     known = PLAIN | CONTROL | LISTS | found.functions.keys() | allow
     unknown = [node for node in found if node.op not in known]
     if not unknown:
@@ -100,8 +100,8 @@ def refuse_operations(found: Operations, path: object, allow: frozenset[str] = f
     if _RANDOM.match(node.op):
         raise random_operation(path, node.name, node.op, f"{FREEZE}, or write `allow_ops: [{node.op}]`")
     raise ModelError(
-        f"{path}: refused, its operation '{node.name}' ({node.op}) reaches outside the graph, or is not known to stay "
-        f"inside; remove it, or write `allow_ops: [{node.op}]` if you trust this file"
+        f"{path}: refused: its operation '{node.name}' ({node.op}) may read or write outside of the graph; "
+        f"remove it, or write `allow_ops: [{node.op}]` if you trust this file"
     )
 
 

@@ -148,7 +148,8 @@ class TensorFlowBackend(Backend):
         if wanted.is_integer and (self.spec.floating or not holds(wanted.as_numpy_dtype, given)):
             raise CannotHoldError(
                 f"{self.spec.model}: the input '{placeholder.name}' takes {wanted.name}, which cannot hold pixels "
-                "after mean and scale; write `mean: 0` and `scale: 1` in `input` where the graph has them inside"
+                "after mean and scale; if the graph has mean and scale inside, write `mean: 0` and `scale: 1` in "
+                "`input`"
             )
         ordered = tf.transpose(fed, [0, 3, 1, 2]) if self._layout == "NCHW" else fed
         return ordered if ordered.dtype == wanted else tf.cast(ordered, wanted)
@@ -206,8 +207,8 @@ class TensorFlowBackend(Backend):
         require_width(self.spec, tensor.shape.as_list() if tensor.shape.rank else [], self._fixed)
         if not tensor.dtype.is_floating:
             raise ModelError(
-                f"{self.spec.model}: the output '{self.spec.output or 'output'}' has {tensor.dtype.name}, no real "
-                "numbers; name the one with the probabilities"
+                f"{self.spec.model}: the output '{self.spec.output or 'output'}' has {tensor.dtype.name}, not "
+                "real numbers; set `output` to the one with the probabilities"
             )
 
     def _infer(self, pixels: Pixels) -> Probabilities:

@@ -25,4 +25,4 @@ def require_harmless(meta: Path) -> None:
     files = files_of(meta)
     require_inside(files, meta.parent)
     if meta.is_file() and meta.stat().st_size > LARGEST:
-        raise ModelError(f"{meta}: {meta.stat().st_size} bytes; a graph may have {LARGEST}")
+        raise ModelError(f"{meta}: {meta.stat().st_size} bytes, more than {LARGEST}")

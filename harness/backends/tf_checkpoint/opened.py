@@ -95,9 +95,9 @@ def exported(reference: Reference, folder: Path) -> Path:
 def _read(path: Path) -> Any:
     from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 
-    meta = parsed(MetaGraphDef(), path, "no graph of a checkpoint, or cut off; copy the .meta file again")
+    meta = parsed(MetaGraphDef(), path, "not the graph of a checkpoint, or cut off; copy the .meta file again")
     if not meta.graph_def.node:
-        raise ModelError(f"{path}: a graph without any operation; copy the .meta file again")
+        raise ModelError(f"{path}: the graph has no operation; copy the .meta file again")
     return meta
 
 

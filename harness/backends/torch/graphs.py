@@ -178,7 +178,9 @@ class ScriptGraph(Graph):
         torch._C._jit_pass_remove_mutation(self._graph)  # noqa: SLF001
         own, *given = list(self._graph.inputs())
         if own.uses() or len(given) < 1:
-            raise ModelError("its TorchScript keeps weights outside of its graph; save it with `torch.jit.freeze`")
+            raise ModelError(
+                "its TorchScript keeps weights outside of its graph; apply `torch.jit.freeze` before saving it"
+            )
         self._graph.eraseInput(0)
         self.source = given[0].debugName()
         self._names = {self.source: self.source}  # of each value that depends on the input: its operation's

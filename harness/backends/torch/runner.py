@@ -127,8 +127,8 @@ class TorchBackend(Backend):
         real = chosen.dequantize() if chosen.is_quantized else chosen
         if not real.is_floating_point():
             raise ModelError(
-                f"{self.spec.model}: the output '{self.spec.output or 'output'}' has {real.dtype}, not real numbers; "
-                "name the one with the probabilities"
+                f"{self.spec.model}: the output '{self.spec.output or 'output'}' has {real.dtype}, not real "
+                "numbers; set `output` to the one with the probabilities"
             )
         return np.asarray(real.to("cpu", self._torch.float32).numpy())
 

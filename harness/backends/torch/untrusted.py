@@ -70,8 +70,8 @@ def kind_of(path: Path) -> Kind:
 
 def _pickled(path: Path) -> ModelError:
     return ModelError(
-        f"{path}: refused, a pickled file of `torch.save`, which can run any code when it is read and needs the Python "
-        "classes of its model; export the model with `torch.export.save` (.pt2) or `torch.jit.save` (.pt)"
+        f"{path}: refused: a pickled file of `torch.save`, which can run any code when it is loaded and needs "
+        "the Python classes of its model; export the model with `torch.export.save` (.pt2) or `torch.jit.save` (.pt)"
     )
 
 
@@ -84,7 +84,7 @@ def _kind(path: Path, archive: zipfile.ZipFile) -> Kind:
         len({name.casefold() for name in names}) != len(names)
         or len({e.filename.partition("/")[0] for e in entries}) != 1
     ):
-        raise _refused(path, "it has two entries of one name, or more than one folder")
+        raise _refused(path, "it has two entries of the same name, or more than one folder")
     if sum(entry.file_size for entry in entries) > LARGEST:
         raise _refused(path, f"it unpacks to more than {LARGEST // 2**30} GiB")
     by_name = dict(zip(names, entries, strict=True))
@@ -100,7 +100,7 @@ def _kind(path: Path, archive: zipfile.ZipFile) -> Kind:
 
 
 def _refused(path: Path, why: str) -> ModelError:
-    return ModelError(f"{path}: refused, {why}; export the model again as a plain network")
+    return ModelError(f"{path}: refused: {why}; export the model again as a plain network")
 
 
 def outside(path: object, operator: str) -> ModelError:

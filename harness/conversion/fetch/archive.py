@@ -36,7 +36,7 @@ def fetch(config: Config, *, quiet: bool = False) -> list[Path]:
     """
     wanted = config.archive
     if wanted is None:
-        raise ConfigError(f"{config.where('archive')}: there is nothing to fetch; {_ADD}")
+        raise ConfigError(f"{config.where('archive')}: nothing to fetch; {_ADD}")
     folder = wanted.folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,13 +65,15 @@ def _require_right(file: Path, size: int, sha384: str) -> None:
 
     mend = f"delete it (`rm {file}`) and run `harness fetch CONFIG` again, or fix `archive` if it is the right one"
     if not file.is_file():
-        raise DownloadError(f"{file}: is not a file; it is where the archive goes, move it away")
+        raise DownloadError(f"{file}: is not a file, but the archive is saved there; move it away")
     there = file.stat().st_size
     if there != size:
-        raise DownloadError(f"{file}: not the archive: it has {there} bytes, `archive.bytes` states {size}; {mend}")
+        raise DownloadError(f"{file}: not the archive: it has {there} bytes, but `archive.bytes` states {size}; {mend}")
     found = pooch.file_hash(str(file), alg="sha384")
     if found != sha384:
-        raise DownloadError(f"{file}: not the archive: its sha384 is {found}, `archive.sha384` states {sha384}; {mend}")
+        raise DownloadError(
+            f"{file}: not the archive: its sha384 is {found}, but `archive.sha384` states {sha384}; {mend}"
+        )
 
 
 def _download(file: Path, urls: tuple[str, ...], size: int, sha384: str, *, quiet: bool) -> None:
@@ -108,5 +110,5 @@ def _retrieve(url: str, file: Path, download: ResumingDownload) -> None:
     finally:
         logger.setLevel(level)
     raise DownloadError(
-        f"{url}: not the archive: its size is right, its sha384 is not what `archive.sha384` states; it was not kept"
+        f"{url}: not the archive: its size is right, but its sha384 is not the one in `archive.sha384`; it was deleted"
     )

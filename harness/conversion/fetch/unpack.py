@@ -61,7 +61,7 @@ def _listed(archive: Path, tar: tarfile.TarFile) -> dict[str, tarfile.TarInfo]:
         total += member.size
         if total > limit or count > _MOST_MEMBERS:
             raise DownloadError(
-                f"{archive}: refused, nothing was unpacked: it would unpack to more than {limit} bytes or "
+                f"{archive}: refused, so nothing was unpacked: it would unpack to more than {limit} bytes or "
                 f"{_MOST_MEMBERS} members"
             )
         path = PurePosixPath(member.name.replace("\\", "/"))
@@ -82,17 +82,19 @@ def _choose(archive: Path, found: dict[str, tarfile.TarInfo], members: Sequence[
             close = nearest(key, found) or [at for at in found if PurePosixPath(at).name == PurePosixPath(key).name]
             mend = f"; did you mean `{close[0]}`?" if close else ""
             listed = ", ".join(list(found)[:10]) + (", ..." if len(found) > 10 else "") or "nothing"
-            raise DownloadError(f"{archive}: `archive.members`: there is no `{name}` in it{mend} It holds: {listed}")
+            raise DownloadError(
+                f"{archive}: `archive.members`: it does not contain `{name}`{mend} It contains: {listed}"
+            )
         wanted[key] = found[key]
         if not found[key].isfile():
             raise _refused(archive, found[key], f"is a link to {found[key].linkname!r}")
     if not wanted:
-        raise DownloadError(f"{archive}: there is no file in it")
+        raise DownloadError(f"{archive}: it contains no file")
     return wanted
 
 
 def _refused(archive: Path, member: tarfile.TarInfo, why: str) -> DownloadError:
-    return DownloadError(f"{archive}: refused, nothing was unpacked: its member {member.name!r} {why}")
+    return DownloadError(f"{archive}: refused, so nothing was unpacked: its member {member.name!r} {why}")
 
 
 def _target(archive: Path, folder: Path, name: str) -> Path:
@@ -100,9 +102,11 @@ def _target(archive: Path, folder: Path, name: str) -> Path:
     target = folder / name
     inside = target.parent.resolve()
     if not inside.is_relative_to(folder.resolve()):
-        raise DownloadError(f"{archive}: refused, nothing was unpacked: {target.parent} is a link to {inside}, outside")
+        raise DownloadError(
+            f"{archive}: refused, so nothing was unpacked: {target.parent} is a link to {inside}, outside"
+        )
     if target == archive or target.is_dir():
-        raise DownloadError(f"{archive}: refused, nothing was unpacked: its member {name!r} would replace {target}")
+        raise DownloadError(f"{archive}: refused, so nothing was unpacked: its member {name!r} would replace {target}")
     return target
 
 

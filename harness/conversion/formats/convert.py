@@ -46,7 +46,7 @@ def convert_format(config: Config, candidate: Candidate, target: str, *, overwri
     where = key_of(config, candidate, "model")
     if model.exists() and not overwrite and read_contract_file(model).source != "harness":
         raise ModelError(
-            f"{model}: a file that the harness did not write is there; name another file in `model`, or add "
+            f"{model}: a file that the harness did not write exists; set `model` to another file, or add "
             "--overwrite to `harness convert` to replace it"
         )
     source = source_as_it_is(config)

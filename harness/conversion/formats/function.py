@@ -28,9 +28,9 @@ def original_function(tf: Any, config: Config, candidate: Candidate) -> Any:
     if facts.freezer is None:
         able = ", ".join(name for name, other in backends().items() if other.freezer)
         raise ModelError(
-            f"{config.where('reference.backend')}: only a TensorFlow model is converted to "
-            f"{config.conversion_for(candidate).to} (backends {able}; to onnx also torch), the reference is of "
-            f"{reference.backend}"
+            f"{config.where('reference.backend')}: only a TensorFlow model can be converted to "
+            f"{config.conversion_for(candidate).to} (backends {able}; to onnx also torch), but the reference's "
+            f"backend is {reference.backend}"
         )
     for key, name in (("input.name", candidate.input.tensor), ("output", candidate.named_output)):
         if not _NAME.fullmatch(name.removesuffix(":0")):
@@ -96,6 +96,6 @@ def _input_type(tf: Any, frozen: Any, config: Config) -> Any:
     if wanted.is_integer and not holds(wanted.as_numpy_dtype, pixel_table(contract)):
         raise ModelError(
             f"{model}: the input '{contract.tensor}' takes {wanted.name}, which cannot hold pixels after mean and "
-            "scale; write `mean: 0` and `scale: 1` in `input` where the graph has them inside"
+            "scale; if the graph has mean and scale inside, write `mean: 0` and `scale: 1` in `input`"
         )
     return wanted

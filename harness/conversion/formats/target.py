@@ -5,8 +5,8 @@ from __future__ import annotations
 from harness.backends.registry import facts_of
 from harness.config import Candidate, Config
 
-NOTHING = "no candidate's file is converted, all are read as they are"
-MEND = "name an .xml for the backend openvino, or write `conversion: {to: ...}`"
+NOTHING = "no candidate is converted, because all files are used as they are"
+MEND = "set `model` to an .xml for the backend openvino, or write `conversion: {to: ...}`"
 
 
 def target_of(config: Config, candidate: Candidate) -> str | None:

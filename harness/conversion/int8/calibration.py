@@ -79,7 +79,9 @@ def calibration_fault(
     if list(now) == recorded:
         return None
     same = len({*now} & {*recorded})
-    return f"it was calibrated on other images: {same} of its {len(recorded)} are among the {len(now)} of today"
+    return (
+        f"it was calibrated on different images: {same} of its {len(recorded)} are among the {len(now)} configured now"
+    )
 
 
 def _choose(
@@ -111,7 +113,7 @@ def _choose(
             continue
         digest = hashlib.sha256(data)
         if digest.hexdigest() in digests:
-            left_out["there twice"] += 1
+            left_out["listed twice"] += 1
         elif there.has(data, digest.digest()):
             left_out["evaluated"] += 1
         elif digest.hexdigest() in known:
@@ -125,8 +127,8 @@ def _choose(
             digests[digest.hexdigest()] = None
     if len(digests) < asked.images:
         notes.append(
-            f"calibrated on {len(digests)} images, because the {len(source.names)} of the set have no more that can be "
-            f"used; conversion.calibration.images asks for {asked.images}"
+            f"calibrated on only {len(digests)} of the {asked.images} images of conversion.calibration.images, "
+            f"because no more of the set's {len(source.names)} can be used"
         )
     shape = (len(pixels), *preprocess.output_size, 3)
     stacked = np.stack(pixels) if pixels else np.empty(shape, np.uint8)
@@ -148,7 +150,7 @@ def _sources(
         where = config.where(calibration_key(config, candidate))
         raise DatasetError(f"{where}: {str(error).replace('dataset.path', 'conversion.calibration.path')}") from None
     if evaluated is None:
-        absent = "the images of dataset.path are not there, so no calibration image was compared with an evaluated one"
+        absent = "dataset.path does not exist, so the calibration images were not compared with the evaluated ones"
         return source, None, [f"{absent}; `harness validate` does it"]
     return source, evaluated, []
 
@@ -164,9 +166,7 @@ def _left_over(config: Config, evaluated: ImageSet | None) -> Pictures:
     where = config.where("conversion.calibration.path")
     mend = "write `conversion: {calibration: {path: FOLDER}}` with images that are not evaluated"
     if evaluated is None:
-        raise ConfigError(
-            f"{where}: INT8 needs images to calibrate on, and those of dataset.path are not there; {mend}"
-        )
+        raise ConfigError(f"{where}: INT8 needs images to calibrate on, but dataset.path does not exist; {mend}")
     whole = evaluated.chosen_from
     if whole is None:
         raise ConfigError(
@@ -176,7 +176,10 @@ def _left_over(config: Config, evaluated: ImageSet | None) -> Pictures:
     taken = set(evaluated.manifest.image_ids)
     rest = whole.rows([row for row, name in enumerate(whole.manifest.image_ids) if name not in taken])
     if len(rest.manifest) == 0:
-        raise ConfigError(f"{where}: dataset.subset chooses every image of {config.dataset.path}; choose fewer, {mend}")
+        raise ConfigError(
+            f"{where}: dataset.subset chooses every image of {config.dataset.path}, so none is "
+            f"left to calibrate on; choose fewer, {mend}"
+        )
     return Pictures(rest.form, rest.manifest.image_ids, rest.read, rest.signature)
 
 
@@ -215,6 +218,6 @@ def _none_message(config: Config, candidate: Candidate, found: Calibration) -> s
     where = config.where(calibration_key(config, candidate))
     reasons = ", ".join(f"{count} {reason}" for reason, count in found.left_out.items()) or "the set is empty"
     return (
-        f"{where}: none of the {found.listed} images can be calibrated on ({reasons}); name a folder of images "
-        "that are not evaluated"
+        f"{where}: none of the {found.listed} images can be calibrated on ({reasons}); set "
+        "conversion.calibration.path to images that are not evaluated"
     )

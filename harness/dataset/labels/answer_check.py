@@ -20,7 +20,7 @@ TIMES = 3  # how many times as many have to be right
 
 @dataclass(frozen=True)
 class Suspicion:
-    """What is wrong with labels, and how to mend that: both without a full stop, as parts of a sentence."""
+    """What is wrong with labels, and how to fix it: both without a full stop, as parts of a sentence."""
 
     what: str
     mend: str

@@ -15,7 +15,7 @@ from harness.dataset.imagenet import CLASSES, class_of_wnid, classes_in_devkit_o
 from harness.errors import DatasetError
 
 _FITS = 0.95  # share of the labels that a mistake has to explain to be called by its name
-TRUST = "if they are as they should be, set dataset.labels to {source: ..., trust: true}"
+TRUST = "if the labels are right, set dataset.labels to {source: ..., trust: true}"
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ def mistakes(classes: int) -> list[Mistake]:
         ),
         Mistake(
             "one too low",
-            "every class is one too low: 1 was subtracted once too often",
+            "every class is one too low: 1 was subtracted twice",
             np.where(numbers + 1 < classes, numbers + 1, -1).astype(np.int32),
         ),
         Mistake(
             "sorted as text",
-            "the classes are places in a list of numbers that was sorted as text (0, 1, 10, 100, ...)",
+            "the classes are positions in a list of numbers that was sorted as text (0, 1, 10, 100, ...)",
             np.array(sorted(range(classes), key=str), np.int32),
         ),
     ]
@@ -98,7 +98,7 @@ def _check(pairs: Sequence[tuple[str, int, int]], start: str, by: str) -> None:
     official = np.array([item[2] for item in pairs], np.int64)
     start = start.format(wrong=f"{len(wrong):,} of {len(pairs):,}")
     name, first, wanted_class = wrong[0]
-    example = f"(first {name}: class {first}, and it should be {wanted_class}{by})"
+    example = f"(first {name}: class {first} instead of {wanted_class}{by})"
     for mistake in mistakes(CLASSES):
         inside = (classed >= 0) & (classed < CLASSES)
         mended = np.where(inside, mistake.right[np.where(inside, classed, 0)], -1)

@@ -66,8 +66,8 @@ def builtin_labels(names: Sequence[str], *, classes: int, place: str) -> LabelTa
     """
     if classes != CLASSES:
         raise DatasetError(
-            f"{place}: no labels were found, and dataset.classes is {classes}: the built-in ones are those of "
-            f"ILSVRC2012 with {CLASSES} classes. Set dataset.labels to a `name class` list"
+            f"{place}: no labels were found, and the built-in labels of ILSVRC2012 have {CLASSES} classes, not "
+            f"{classes} (dataset.classes); set dataset.labels to a `name class` list"
         )
     found = [(name, label) for name in names if (label := label_of(name)) is not None]
     if len(found) < len(names):

@@ -83,13 +83,15 @@ def _annotated(path: Path) -> int:
         with path.open("rb") as stream:
             data = stream.read(_LARGEST + 1)
         if len(data) > _LARGEST or b"<!DOCTYPE" in data or b"<!ENTITY" in data or b"\0" in data:
-            raise ValueError("too large, or with a document type of its own")
+            raise ValueError("too large, or it contains a document type")
         found = ET.fromstring(data).findall("./object/name")  # noqa: S314
     except (OSError, ValueError, LookupError, ET.ParseError) as error:
-        raise DatasetError(f"{path}: no annotation that can be read: {error}") from None
+        raise DatasetError(f"{path}: the annotation cannot be read: {error}") from None
     wnids = {(item.text or "").strip() for item in found}
     if len(wnids) != 1:
-        raise DatasetError(f"{path}: objects of {len(wnids)} classes, where an image has one")
+        raise DatasetError(
+            f"{path}: objects of {len(wnids)} classes, but an image has one class; set dataset.labels to a list"
+        )
     return _class(wnids.pop(), str(path))
 
 

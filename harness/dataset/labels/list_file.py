@@ -87,7 +87,7 @@ def _mxnet(path: Path, lines: Sequence[tuple[int, str]]) -> list[Line] | None:
     several = next(((number, fields) for number, fields in rows if len(fields) > 3), None)
     if several:
         raise DatasetError(
-            f"{path}:{several[0]}: {len(several[1]) - 2} labels for one image, where one class is needed"
+            f"{path}:{several[0]}: {len(several[1]) - 2} labels for one image, but one class is needed; keep one"
         )
     return [_line(path, number, fields[2].strip(), fields[1].strip()) for number, fields in rows]
 

@@ -90,7 +90,7 @@ def read_text(path: Path) -> str:
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError:
-        raise DatasetError(f"{path}: not UTF-8 text; a list has one `name class` a line") from None
+        raise DatasetError(f"{path}: not UTF-8 text; a list has one `name class` per line") from None
     # Lists that were joined from several files have marks inside them, and line ends of several systems.
     return _MARK.sub("", re.sub("\r\n?", "\n", text))
 
@@ -195,7 +195,7 @@ def _csv(line: str, separator: str, place: str) -> list[str]:
 
 def _not_too_long(line: str, place: str) -> None:
     if len(line) > _LONGEST:
-        raise DatasetError(f"{place}: a line of {len(line):,} characters; a list has one `name class` a line")
+        raise DatasetError(f"{place}: a line of {len(line):,} characters; a list has one `name class` per line")
 
 
 def safe_name(name: str, place: str, *, absolute: bool = False) -> str:
@@ -213,7 +213,7 @@ def safe_name(name: str, place: str, *, absolute: bool = False) -> str:
 
 def outside(name: str, place: str) -> DatasetError:
     """Return the error for a name that leads out of the image folder."""
-    return DatasetError(f"{place}: {name[:80]!r} leads out of the image folder; names are relative to it")
+    return DatasetError(f"{place}: {name[:80]!r} leads out of the image folder; write names relative to that folder")
 
 
 def classes_of(path: Path, lines: Sequence[Line], names: Sequence[str] | None = None) -> list[int]:

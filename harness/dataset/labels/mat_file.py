@@ -102,7 +102,7 @@ def _structs(
     _, written = next(parts)
     step = int(length)
     if not 0 < step <= 1024 or count < 0 or count * len(written) // step > _MOST_VALUES:
-        raise MatError("damaged: absurd sizes")
+        raise MatError("damaged: implausible sizes")
     texts = (bytes(written[start : start + step]) for start in range(0, len(written), step))
     names = [text.partition(b"\0")[0].decode("latin-1") for text in texts]
     if missing := [field for field in fields if field not in names]:

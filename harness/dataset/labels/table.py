@@ -115,8 +115,8 @@ def with_names(images: Sequence[str], table: LabelTable, *, place: str) -> Label
     for before, after in pairwise(names):
         if _numbered(before) > _numbered(after):
             raise DatasetError(
-                f"{table.source}: classes without names belong to the images in the order of their names, which is not "
-                f"clear: {before} is before {after} as text, and after it by number; write `name class` lines"
+                f"{table.source}: classes without names follow the order of the images' names, which is "
+                f"ambiguous: {before} is before {after} as text, but after it by number; write `name class` lines"
             )
     note = f"{table.source}: classes without names, taken in the order of the names of the images"
     return replace(table, names=names, by_order=False, notes=(*table.notes, note))
@@ -152,14 +152,14 @@ def _checked(images: Sequence[str], table: LabelTable, found: dict[int, int], ab
     unlabelled = [name for row, name in enumerate(images) if row not in found]
     if not found and table.names:
         raise DatasetError(
-            f"{table.source}: no label fits any image of {place}: the images are called {_few(images)}, "
-            f"the labels are for {_few(table.names)}"
+            f"{table.source}: no label matches an image of {place}: the images are named {_few(images)}, the "
+            f"labels are for {_few(table.names)}"
         )
     if table.whole:
         if unlabelled:
             raise DatasetError(
-                f"{place}: {listed(unlabelled, 'image')} without a label in {table.source}; take them out, or set "
-                "dataset.labels to a list that has them"
+                f"{place}: {listed(unlabelled, 'image')} without a label in {table.source}; remove these images, "
+                "or set dataset.labels to a list that contains them"
             )
         if absent:
             notes.append(f"{len(found):,} images of the {len(table.names):,} that {table.source} has labels for")
@@ -167,8 +167,8 @@ def _checked(images: Sequence[str], table: LabelTable, found: dict[int, int], ab
         return Joined(rows, [found[row] for row in rows], tuple(notes))
     if absent:
         raise DatasetError(
-            f"{table.source}: {listed(absent, 'label')} without an image in {place}; set dataset.path to what contains "
-            "them, or fix the list"
+            f"{table.source}: {listed(absent, 'label')} without an image in {place}; set dataset.path to the "
+            "folder that contains the images, or fix the list"
         )
     if unlabelled:
         notes.append(f"{place}: {listed(unlabelled, 'image')} without a label in {table.source}, not evaluated")

@@ -98,7 +98,7 @@ class Mirror:
         most = self.cache.max_bytes if self.whole or lazy else _LARGEST_OTHER
         if entry.size is not None and entry.size > most:
             raise DatasetError(
-                f"{path.name}: {entry.size:,} bytes are more than the {most:,} that may be kept of it; set "
+                f"{path.name}: {entry.size:,} bytes are more than the {most:,} that may be kept; set "
                 "cache.remote_gb higher"
             )
         self._make_room(entry.size or 0)
@@ -108,7 +108,7 @@ class Mirror:
                 for block in self.store.read(entry, most):
                     stream.write(block)
         except (OSError, RecordError) as error:
-            raise DatasetError(f"{path}: cannot be kept: {error}; set cache.folder to another place") from None
+            raise DatasetError(f"{path}: cannot be cached: {error}; set cache.folder to another folder") from None
 
     def _make_room(self, size: int) -> None:
         """Empty what was not used for longest, now and then, so that the limit holds for all mirrors together."""
@@ -138,7 +138,7 @@ def mirrored(url: str, cache: RemoteCache, names: Callable[[], Sequence[str]] = 
     try:
         make_private(tree)
     except OSError as error:
-        raise DatasetError(f"{tree}: cannot be made: {error.strerror}; set cache.folder to another place") from None
+        raise DatasetError(f"{tree}: cannot be created: {error.strerror}; set cache.folder to another folder") from None
     if fault := foreign(tree, cache.folder / "remote"):
         raise DatasetError(f"{fault}; it is not used")
     if whole:
@@ -153,13 +153,13 @@ def mirrored(url: str, cache: RemoteCache, names: Callable[[], Sequence[str]] = 
         if found := store.beside(other):
             mirror.entries[other] = found
     if not mirror.entries:
-        raise DatasetError(f"{store.shown}: nothing is there; look at the URL")
+        raise DatasetError(f"{store.shown}: nothing found; check the URL")
     try:
         _lay_out(mirror)
         mirror.write_index()
         write_atomically(tree.parent / _SHOWN, redact(store.url).encode(), private=True)
     except (OSError, RecordError) as error:
-        raise DatasetError(f"{tree}: cannot be written: {error}; set cache.folder to another place") from None
+        raise DatasetError(f"{tree}: cannot be written: {error}; set cache.folder to another folder") from None
     _open[str(tree) + os.sep] = mirror
     return tree / name
 
@@ -176,7 +176,7 @@ def kept(url: str, cache: RemoteCache) -> Path:
         place = next((mark.parent for mark in marks if _is_mark_of(mark, url)), place)
     path = place / "tree" / _name_in(url)
     if foreign(path, cache.folder / "remote") or not path.exists():
-        raise DatasetError(f"{redact(url)}: nothing of it is kept on this machine")
+        raise DatasetError(f"{redact(url)}: not in this machine's cache")
     return path
 
 
@@ -208,7 +208,7 @@ def _name_in(url: str) -> str:
 def _folder(store: Store, name: str, names: Callable[[], Sequence[str]]) -> dict[str, Entry]:
     try:
         below = store.below()
-        unlisted = None if below else DatasetError(f"{store.shown}: no file in it; look at the URL")
+        unlisted = None if below else DatasetError(f"{store.shown}: contains no file; check the URL")
     except DatasetError as error:
         below, unlisted = {}, error
     if unlisted is not None:
@@ -279,7 +279,8 @@ def _lay_out(mirror: Mirror) -> None:
     eager = [name for name in mirror.entries if mirror.whole or not mirror.is_lazy(name)]
     if len(eager) > _MANY:
         raise DatasetError(
-            f"{mirror.store.shown}: {len(eager):,} files that are neither images nor shards; name the images' folder"
+            f"{mirror.store.shown}: {len(eager):,} files that are neither images nor shards; give the URL of the "
+            "folder with the images"
         )
     for name in set(before) - set(mirror.entries):
         with contextlib.suppress(OSError):

@@ -90,7 +90,9 @@ class Store:
     def below(self) -> dict[str, Entry]:
         """Return the files of the folder and those below it, by their names relative to it, with ``/``."""
         if self.query:
-            raise DatasetError(f"{self.shown}: a folder with a query is not listed; name its images by dataset.labels")
+            raise DatasetError(
+                f"{self.shown}: a folder cannot be listed by a URL with a query; list its images in dataset.labels"
+            )
         with _in_words(self.url):
             root = self.root + "/" if self.is_http else self.root
             # Without this a part that cannot be listed would be left out in silence.
@@ -148,7 +150,7 @@ class Store:
                         yield block
         name = redact(entry.path)
         if count > most:
-            raise DatasetError(f"{name}: more than the {most:,} bytes that it may have; see cache.remote_gb")
+            raise DatasetError(f"{name}: larger than the {most:,} bytes that are allowed; set cache.remote_gb higher")
         if entry.size is not None and count != entry.size:
             raise DatasetError(f"{name}: has {count:,} bytes instead of {entry.size:,}; it was changed or cut off")
 
@@ -170,7 +172,7 @@ class Store:
         except FileNotFoundError:
             if self.is_http:  # said of a server that fails as well; a request for the bytes tells these apart
                 self._files.cat_file(path, start=0, end=1)
-                raise OSError("the server failed at first") from None
+                raise OSError("the server's first responses were errors") from None
             raise
 
 
@@ -221,10 +223,10 @@ def _in_words(place: str) -> Iterator[None]:
     except (DatasetError, ConfigError, GeneratorExit):
         raise
     except FileNotFoundError:
-        raise NotThereError(f"{redact(place)}: nothing is there; look at the URL") from None
+        raise NotThereError(f"{redact(place)}: nothing found; check the URL") from None
     except Exception as error:  # noqa: BLE001  (as above)
         kind = type(error).__name__
         raise DatasetError(
-            f"{redact(place)}: cannot be read: {redact(first_line(error))[:300] or kind} ({kind}); look at the URL and "
-            "at the credentials in the environment"
+            f"{redact(place)}: cannot be read: {redact(first_line(error))[:300] or kind} ({kind}); check the URL "
+            "and the credentials in the environment"
         ) from None

@@ -40,7 +40,7 @@ def image_column(schema: Any, path: Path) -> ImageColumn | None:
     for entry in schema:
         kind, name = entry.type, str(entry.name)
         if pa.types.is_struct(kind) and len(kind.get_all_field_indices("bytes")) > 1:
-            raise DatasetError(f"{path}: {name}.bytes appears twice; write the file again with one of them")
+            raise DatasetError(f"{path}: {name}.bytes appears twice; write the file again with one of the two")
         if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
             inner = kind.field("bytes").type
             if _is_binary(inner):
@@ -53,7 +53,9 @@ def image_column(schema: Any, path: Path) -> ImageColumn | None:
             found[name] = ImageColumn(name, False, False)
     chosen = next((found[name] for name in _IMAGES if name in found), None)
     if chosen is None and len(found) > 1:
-        raise DatasetError(f"{path}: the columns {' and '.join(found)} may both be the images; rename one to `image`")
+        raise DatasetError(
+            f"{path}: the columns {' and '.join(found)} may both contain the images; rename one to `image`"
+        )
     chosen = chosen or next(iter(found.values()), None)
     if chosen:
         _once(schema, chosen.name, path)
@@ -94,7 +96,7 @@ def encoded(scalar: Any) -> bytes:
     """Return the bytes of one row's image. Raises OSError where there are none, or more than an image may have."""
     value = scalar.as_py()
     if value is None:
-        raise OSError("no bytes in its row")
+        raise OSError("its row has no bytes")
     if len(value) > LARGEST_IMAGE:
         raise OSError(f"{len(value):,} bytes are more than the {LARGEST_IMAGE:,} that an image may have")
     try:
@@ -135,7 +137,7 @@ def _class(value: Any, place: str, by_name: ByName) -> int:
     if isinstance(value, (float, Decimal)) and math.isfinite(value) and value == int(value):
         value = int(value)
     if value is None or (isinstance(value, int) and value < 0):
-        raise DatasetError(f"{place}: no label ({value}); this split has none, take that of the validation set")
+        raise DatasetError(f"{place}: no label ({value}); this split has no labels, so use the validation set")
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise DatasetError(
             f"{place}: {str(value)[:80]!r} is not a class; a whole number, a name or a WordNet id is needed"
@@ -145,7 +147,7 @@ def _class(value: Any, place: str, by_name: ByName) -> int:
 
 def _once(schema: Any, name: str, path: Path) -> None:
     if schema.names.count(name) > 1:
-        raise DatasetError(f"{path}: the column {name} appears twice; write the file again with one of them")
+        raise DatasetError(f"{path}: the column {name} appears twice; write the file again with one of the two")
 
 
 def _is_binary(kind: Any) -> bool:

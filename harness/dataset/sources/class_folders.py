@@ -43,7 +43,7 @@ def open_class_folders(folder: Path, class_names: Sequence[str] | None = None) -
     if empty:
         notes.append(f"{folder}: {len(empty)} class folders without an image, such as {empty[0]}")
     if loose:
-        notes.append(f"{folder}: {len(loose)} images in no class folder, such as {loose[0]}, not evaluated")
+        notes.append(f"{folder}: {len(loose)} images outside of class folders, such as {loose[0]}, not evaluated")
     if below:
         notes.append(f"{folder}: {len(below)} folders inside class folders, such as {below[0]}, not evaluated")
     notes += left_out(folder, other)

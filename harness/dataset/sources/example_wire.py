@@ -46,7 +46,7 @@ class Window:
             value |= (byte & 0x7F) << (7 * index)
             if byte < 0x80:
                 return value & 0xFFFFFFFFFFFFFFFF, offset + index + 1
-        raise WireError("a number without end")
+        raise WireError("a number does not end")
 
 
 @dataclass
@@ -130,7 +130,7 @@ def _fields(window: Window, start: int, end: int) -> Iterator[tuple[int, int, in
         yield tag >> 3, kind, place, stop
         start = stop
     else:
-        raise WireError("a message of far too many fields")
+        raise WireError("a message has too many fields")
 
 
 def records(window: Window) -> Iterator[tuple[int, int]]:

@@ -24,9 +24,9 @@ def open_flat(folder: Path, *, deep: bool = False) -> Pictures:
             names += more
             other += [*beside, *deeper]
     elif below:
-        notes = (f"{folder}: {len(below)} folders in it, such as {min(below)}, not evaluated",)
+        notes = (f"{folder}: {len(below)} subfolders, such as {min(below)}, not evaluated",)
     if not names:
-        raise DatasetError(f"{folder}: no image in it; set dataset.path to the folder that contains them")
+        raise DatasetError(f"{folder}: contains no image; set dataset.path to the folder with the images")
     names.sort()
     read, signature = whole_files(folder, names)
     return Pictures("flat", names, read, signature, notes=(*notes, *left_out(folder, other)))

@@ -149,7 +149,7 @@ def _folders_with_list(path: Path, list_file: Path, wanted: ImageSetRequest) -> 
             raise DatasetError("it lists no image")
         pictures, table = open_listed(path, table, may_miss=wanted.may_miss)
     except DatasetError as error:
-        note = f"{list_file} is not used, and the folders are the classes: {error}"
+        note = f"{list_file} is not used, because the folders give the classes: {error}"
         return "class_folders", replace(folders, notes=(*folders.notes, note)), None
     by_folder = dict(zip(folders.names, folders.classes, strict=True))
     for name, label in zip(table.names, table.classes, strict=True):

@@ -95,8 +95,8 @@ def open_parquet(
             size = opened.metadata.row_group(number).total_byte_size
             if size > _LARGEST_GROUP:
                 raise DatasetError(
-                    f"{path}: row group {number} has {size:,} bytes, and is only read whole; write the file again with "
-                    "row groups of a few hundred images"
+                    f"{path}: row group {number} has {size:,} bytes, too many to be read at once; write the file "
+                    "again with row groups of a few hundred images"
                 )
             groups.append((index, number, len(names)))
             _append(path, opened, number, column, label, rows, by_name)
@@ -121,7 +121,7 @@ def _pictures(
     starts = np.array([start for _, _, start in groups])
     reader = _Groups(files, columns, groups)
     if not named:
-        notes += (f"{files[0].parent}: the rows have no image.path; images are called by file and row",)
+        notes += (f"{files[0].parent}: the rows have no image.path, so images are named by file and row",)
 
     def place(row: int) -> int:
         return int(np.searchsorted(starts, row, "right")) - 1

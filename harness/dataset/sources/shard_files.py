@@ -36,7 +36,9 @@ def shard_files(path: Path, fits: Callable[[str], bool]) -> tuple[list[Path], tu
         what = f"only shards of other splits, such as {names[0]}" if names else "no shard"
         raise DatasetError(f"{path}: {what}; set dataset.path to the shards of the validation set")
     notes = (
-        [f"{path}: {len(names) - len(chosen)} shards of other splits are left out"] if len(names) > len(chosen) else []
+        [f"{path}: {len(names) - len(chosen)} shards of other splits are not evaluated"]
+        if len(names) > len(chosen)
+        else []
     )
     notes += _missing(path, chosen)
     notes += _almost(path, every, fits)
@@ -72,7 +74,7 @@ def _missing(path: Path, names: Sequence[str]) -> list[str]:
         if found:
             numbers.setdefault(name[: found.start()] + "|" + found[2], set()).add(int(found[1]))
     return [
-        f"{path}: {int(total) - len(there)} of the {int(total)} shards {stem}-...-of-{total} are not there"
+        f"{path}: {int(total) - len(there)} of the {int(total)} shards {stem}-...-of-{total} are missing"
         for (stem, _, total), there in ((key.rpartition("|"), value) for key, value in numbers.items())
         if len(there) < int(total)
     ]

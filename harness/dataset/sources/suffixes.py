@@ -61,5 +61,5 @@ def left_out(place: object, names: Sequence[str], what: str = "entries") -> tupl
     if other:
         notes.append(f"{place}: {len(other)} {what} that are not images, such as {other[0]}")
     if clutter:
-        notes.append(f"{place}: {len(clutter)} {what} that are not images, left by the system, such as {clutter[0]}")
+        notes.append(f"{place}: {len(clutter)} {what} that are not images, created by the system, such as {clutter[0]}")
     return tuple(notes)

@@ -21,13 +21,13 @@ def open_tar(path: Path) -> Pictures:
         if not is_image_name(name) and not (has_no_suffix(name) and is_image_at(path, offset, length)):
             other.append(name)
         elif name in found:
-            raise DatasetError(f"{path}: contains {name} twice; make the archive again")
+            raise DatasetError(f"{path}: contains {name} twice; create the archive again")
         else:
             found[name] = Slice(0, offset, length)
     if not found:
         inner = next((name for name in other if name.lower().endswith(_ARCHIVES)), None)
         hint = f", only other archives, such as {inner}; unpack it, and set dataset.path to the folder" if inner else ""
-        raise DatasetError(f"{path}: no image in the archive{hint}")
+        raise DatasetError(f"{path}: contains no image{hint}")
     names = sorted(found)
     read, signature = slices([path], [found[name] for name in names])
     return Pictures("tar", names, read, signature, notes=left_out(path, other, "members"))

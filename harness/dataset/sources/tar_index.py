@@ -39,7 +39,7 @@ def _linked(path: Path, links: dict[str, str]) -> Iterator[tuple[str, int, int]]
         elif is_image_name(name):
             raise DatasetError(
                 f"{path}: the member {name[:80]!r} is a link to {links[name][:80]!r}, which is not a file in the "
-                "archive; make the archive again with `tar --dereference`"
+                "archive; create the archive again with `tar --dereference`"
             )
 
 
@@ -93,6 +93,6 @@ def _refuse_outside(path: Path, name: str) -> None:
 def _refuse_image(path: Path, name: str) -> None:
     if is_image_name(name):
         raise DatasetError(
-            f"{path}: the member {name[:80]!r} is no ordinary file (a device, a pipe, or stored with holes); make the "
-            "archive again with ordinary files"
+            f"{path}: the member {name[:80]!r} is not an ordinary file (a device, a pipe, or a sparse file); "
+            "create the archive again with ordinary files"
         )

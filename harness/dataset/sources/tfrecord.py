@@ -58,7 +58,7 @@ def open_tfrecord(
             found.append(record)
             script = is_script
     if not found:
-        raise DatasetError(f"{files[0]}: no record in the shards")
+        raise DatasetError(f"{files[0]}: the shards contain no record")
     if script:
         labels, source, more = _from_script(files[0].parent, found, classes)
     else:
@@ -124,7 +124,7 @@ def _from_script(folder: Path, found: Sequence[_Record], classes: int) -> tuple[
             raise DatasetError(
                 f"{folder}: image/class/label and image/class/synset disagree: {first.name} has the label "
                 f"{first.label}, and {first.synset} is class {table[str(first.synset)]}, which this layout stores "
-                "as 1 more. Which of the two is right cannot be known; give a list as dataset.labels"
+                "as 1 more. It is unknown which of the two is right; set dataset.labels to a list"
             )
         offset = offsets.pop()
         proof = "compared with image/class/synset"

@@ -96,7 +96,7 @@ def _complete(
 ) -> None:
     where = files[0].parent if len(files) > 1 else files[0]
     if not images:
-        raise DatasetError(f"{where}: no image in the shards")
+        raise DatasetError(f"{where}: the shards contain no image")
     for what, missing in (
         ("images without label (.cls or .json)", images.keys() - labels.keys()),
         ("labels without image", labels.keys() - images.keys()),

@@ -65,8 +65,8 @@ def at_hand(model: ModelTask, delivery: Delivery | None) -> ModelTask:
         return dataclasses.replace(model, files=here)
     if delivery is None:
         raise ModelError(
-            f"{model.spec.id}: {model.spec.model} is not the same file here, and it is too large to travel; put the "
-            "model on a path that all nodes share"
+            f"{model.spec.id}: {model.spec.model} is not the same file on this node and is too large to be sent; "
+            "put the model on a path that all nodes share"
         )
     folder = delivery.folder / model.files.sha256
     paths = tuple(folder / _inside(name) for name in delivery.names)
@@ -85,7 +85,9 @@ def at_hand(model: ModelTask, delivery: Delivery | None) -> ModelTask:
     except (OSError, RecordError) as error:
         raise ModelError(f"{model.spec.id}: its files cannot be kept on this node: {error}") from None
     if here is None or here.sha256 != model.files.sha256:
-        raise ModelError(f"{model.spec.id}: its files were damaged on their way to this node; start the run again")
+        raise ModelError(
+            f"{model.spec.id}: its files were damaged during the transfer to this node; start the run again"
+        )
     spec = dataclasses.replace(model.spec, model=str(folder / _inside(delivery.main)))
     return dataclasses.replace(model, spec=spec, files=here)
 
@@ -100,5 +102,5 @@ def _digested(paths: tuple[Path, ...]) -> Digested | None:
 def _inside(name: str) -> PurePosixPath:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
-        raise ModelError(f"{name}: no name of a delivered file")
+        raise ModelError(f"{name}: is not the name of a delivered file")
     return path

@@ -21,8 +21,8 @@ def joined(tables: Mapping[int, ShardTable], order: Sequence[str], groups: Seque
         return first
     if any(table.image_digests != first.image_digests for table in tables.values()):
         raise DatasetError(
-            f"rows {first.rows.start} to {first.rows.stop - 1}: an image has other bytes on one node than on another; "
-            "make all nodes see the same image set"
+            f"rows {first.rows.start} to {first.rows.stop - 1}: an image has different bytes on different nodes; "
+            "give all nodes the same image set"
         )
     by_model = {model: table for place, table in tables.items() for model in groups[place].models}
 

@@ -89,8 +89,8 @@ def place(
     if not any(node.room_for({PROCESSOR: cores}) for node in nodes):
         most = max((node.resources.get(PROCESSOR, 0.0) for node in nodes), default=0.0)
         raise ConfigError(
-            f"engine.resources: a worker takes {cores:g} cores, and the largest node of {len(nodes)} has {most:g}; "
-            "set it lower"
+            f"engine.resources: a worker takes {cores:g} cores, but the largest of {len(nodes)} nodes has "
+            f"{most:g}; set it lower"
         )
     by_devices: dict[frozenset[str], list[Wanted]] = {}
     for model in models:

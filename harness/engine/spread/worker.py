@@ -267,8 +267,8 @@ class _HandedAnswers:
         """Return the answers. Raises DatasetError where the images are other ones than on the node that gave them."""
         if image_digests != self._handed.image_digests:
             raise DatasetError(
-                "an image has other bytes here than on the node that ran the reference; make all nodes see the same "
-                "image set"
+                "an image has different bytes here than on the node that ran the reference; give all nodes the "
+                "same image set"
             )
         known = np.ones(len(image_digests), np.bool_)
         return Entry(self._handed.raw, known, Loaded.from_json(self._handed.loaded))
@@ -283,6 +283,6 @@ def _refuse_other_software(setup: Setup) -> None:
              if here.get(name) != value]  # fmt: skip
     if other:
         raise ConfigError(
-            f"the software is not that of the machine that started the run: {'; '.join(other)}; install the same "
+            f"the software differs from that of the machine that started the run: {'; '.join(other)}; install the same "
             "versions on every node"
         )

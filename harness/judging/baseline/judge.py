@@ -94,15 +94,17 @@ def _differences(run: FinishedRun, baseline: Baseline) -> Iterator[str]:
     """Yield what makes the run and the baseline incomparable, in words."""
     now, then = fingerprints_of(run), baseline.fingerprints
     if run.dataset.evaluated != baseline.images:
-        yield f"{run.dataset.evaluated:,} images were evaluated, {baseline.images:,} then"
+        yield f"{run.dataset.evaluated:,} images were evaluated, but {baseline.images:,} for the baseline"
     elif now.data != then.data:
-        yield "other images, labels or another order (data fingerprint " + _short(then.data, now.data)
+        yield "different images, labels or order (data fingerprint " + _short(then.data, now.data)
     elif now.content and then.content and now.content != then.content:
-        yield "the same image ids with other bytes (content fingerprint " + _short(then.content, now.content)
+        yield ("the same image ids, but different image content (content fingerprint ") + _short(
+            then.content, now.content
+        )
     if now.preprocess != then.preprocess:
-        yield f"other preprocessing: {_changes(baseline, run)}"
+        yield f"different preprocessing: {_changes(baseline, run)}"
     if then.reference not in (now.reference, reference_with_name(run)):
-        yield "another reference: its file, input contract or output (fingerprint " + _short(
+        yield "a different reference: its file, input contract or output (fingerprint " + _short(
             then.reference, now.reference
         )
 

@@ -116,9 +116,11 @@ def require_finished(run: FinishedRun) -> None:
     where = run.folder or run.name
     if run.status != "complete":
         why = f" ({first_line(run.error)})" if run.error else ""
-        raise BaselineError(f"{where}: the run is not complete but '{run.status}'{why}; validate again")
+        raise BaselineError(f"{where}: the run is '{run.status}', not complete{why}; run `harness validate` again")
     if run.dataset.evaluated == 0 or not run.models:
-        raise BaselineError(f"{where}: the run evaluated nothing; a baseline needs counts")
+        raise BaselineError(
+            f"{where}: the run evaluated nothing, but a baseline needs counts; run `harness validate` again"
+        )
 
 
 def fingerprints_of(run: FinishedRun) -> Fingerprints:
@@ -146,7 +148,7 @@ def _reference(run: FinishedRun) -> dict[str, Any] | None:
     if reference is None and configured is None and run.recorded_config.candidates:
         return None
     if reference is None:
-        raise BaselineError(f"{run.folder or run.name}: the run has no reference; a baseline needs one")
+        raise BaselineError(f"{run.folder or run.name}: the run has no reference, but a baseline needs one")
     return {
         "sha256": reference.model_sha256,
         "input": configured.raw_input if configured else None,

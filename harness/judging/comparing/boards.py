@@ -72,7 +72,7 @@ def compare_boards(runs: Sequence[Path]) -> Boards:
     for name, record in unfinished:
         if first.dataset.capsule is None or record.dataset.capsule != first.dataset.capsule:
             raise BaselineError(
-                f"{name}: the run is not complete but '{record.status}', and nothing shows that it is of the same "
+                f"{name}: the run is '{record.status}', not complete, and it is unknown whether it has the same "
                 "images; leave it out, or finish it"
             )
     tables = {name: table_of(Path(name), record) for name, record in finished}
@@ -96,10 +96,10 @@ def _refuse_twice(records: Sequence[tuple[str, RunRecord]]) -> None:
     for name, record in records:
         folder = record.stored_in.resolve()
         if folder in seen:
-            raise BaselineError(f"{name}: is the same run as {seen[folder]}; name each run once")
+            raise BaselineError(f"{name}: is the same run as {seen[folder]}; give each run once")
         seen[folder] = name
     if len(records) < 2:
-        raise BaselineError(f"{records[0][0]}: is the only run; name at least two")
+        raise BaselineError(f"{records[0][0]}: is the only run; give at least two")
 
 
 def _refuse_other(one: str, a: RunRecord, table_a: pa.Table, other: str, b: RunRecord, table_b: pa.Table) -> None:
@@ -107,8 +107,8 @@ def _refuse_other(one: str, a: RunRecord, table_a: pa.Table, other: str, b: RunR
     capsules = a.dataset.capsule, b.dataset.capsule
     if None not in capsules and capsules[0] != capsules[1]:
         raise BaselineError(
-            f"{one} and {other} are of different capsules (sha256 {_short(capsules[0])} and {_short(capsules[1])}); "
-            "run the same one everywhere"
+            f"{one} and {other} are runs of different capsules (sha256 {_short(capsules[0])} and "
+            f"{_short(capsules[1])}); run the same capsule everywhere"
         )
     references = [
         next(((part.id, part.model_sha256) for part in record.models if part.role == "reference"), None)
@@ -124,8 +124,8 @@ def _refuse_other(one: str, a: RunRecord, table_a: pa.Table, other: str, b: RunR
     same_order = bool((rows == np.arange(len(rows))).all())
     if same_order and None not in contents and contents[0] != contents[1]:
         raise BaselineError(
-            f"{one} and {other} have the same image ids and labels, but other bytes (content fingerprints differ); "
-            "evaluate the same images"
+            f"{one} and {other} have the same image ids and labels, but different image content (content "
+            "fingerprints differ); evaluate the same images"
         )
 
 
@@ -153,7 +153,10 @@ def _warnings(finished: Sequence[tuple[str, RunRecord]], tables: dict[str, pa.Ta
     (one, first), *others = finished
     for name, record in others:
         for change in changes(first.config.get("gates"), record.config.get("gates")):
-            yield f"{change.key or 'gates'} is {change.a} in {one} and {change.b} in {name}: judged by different limits"
+            yield (
+                f"{change.key or 'gates'} is {change.a} in {one} and {change.b} in {name}, so they are judged "
+                "by different limits"
+            )
         reference = next((part.id for part in first.models if part.role == "reference"), None)
         if reference is None or reference not in models_of(first, tables[one]):
             continue
@@ -163,6 +166,6 @@ def _warnings(finished: Sequence[tuple[str, RunRecord]], tables: dict[str, pa.Ta
         if not np.array_equal(before, after, equal_nan=True):
             largest = float(np.nanmax(np.abs(before.astype(np.float64) - after)))
             yield (
-                f"the reference {reference} gave different answers in {name} than in {one}, by up to {largest:.2g}; "
-                "a capsule gives all boards the same"
+                f"the reference {reference} gave different answers in {name} than in {one}, by up to "
+                f"{largest:.2g}; with a capsule, all runs would have the same reference"
             )

@@ -93,8 +93,8 @@ def compare_runs(a: Path, b: Path) -> RunPair:
     shared = [name for name in known_a if name in known_b]
     if not shared:
         raise BaselineError(
-            f"{a} has the models {', '.join(known_a) or 'none'}, {b} has {', '.join(known_b) or 'none'}: none is in "
-            "both, so there is nothing to compare"
+            f"{a} has the models {', '.join(known_a) or 'none'}, {b} has {', '.join(known_b) or 'none'}: no "
+            "model is in both, so there is nothing to compare"
         )
     roles = {model.id: model.role for model in record_a.models}
     return RunPair(
@@ -117,13 +117,15 @@ def _warnings(a: RunRecord, b: RunRecord, *, same_order: bool) -> Iterator[str]:
             yield f"in {name}, {printable(fault)}"
     one, two = a.dataset.content_fingerprint, b.dataset.content_fingerprint
     if same_order and one and two and one != two:  # the fingerprint follows the order
-        yield "the images have the same ids and labels in both runs, but other bytes (content fingerprints differ)"
+        yield (
+            "the images have the same ids and labels in both runs, but different content (content fingerprints differ)"
+        )
 
 
 def table_of(run: Path, record: RunRecord) -> pa.Table:
     """Return the per-image table of a finished run. Raises BaselineError where it has none that can be compared."""
     if record.status != "complete":
-        raise BaselineError(f"{run}: the run is not complete but '{record.status}'; only finished runs are compared")
+        raise BaselineError(f"{run}: the run is '{record.status}', not complete; only complete runs can be compared")
     table = read_predictions(run)
     if table is None:
         raise BaselineError(f"{run}: has no predictions.parquet, without which no image can be compared")
@@ -144,8 +146,8 @@ def _refuse_other_types(run: Path, table: pa.Table) -> None:
         known = name in ("label", "top1", "rank_of_label", *kind_of)
         if known and not kind_of.get(name, kinds.is_integer)(column.type):
             raise BaselineError(
-                f"{run}: in its predictions.parquet, {column.name} is of type {column.type}; it was not written by "
-                "this harness, validate again"
+                f"{run}: in its predictions.parquet, {column.name} is of type {column.type}; the harness did not "
+                "write it like that; run `harness validate` again"
             )
 
 
@@ -170,7 +172,7 @@ def rows_of_b(path_a: Path, a: pa.Table, path_b: Path, b: pa.Table) -> NDArray[n
         for path, alone in ((path_a, alone_a), (path_b, alone_b)):
             differences += [f"only in {path}: {len(alone):,}, such as {_some(alone)}"] if alone else []
         raise BaselineError(
-            f"the two runs are of different images: {'; '.join(differences)}. Evaluate the same set twice"
+            f"the two runs have different images: {'; '.join(differences)}; evaluate the same image set for both"
         )
     rows = np.fromiter((places[name] for name in ids_a), np.int64, len(ids_a))
     labels_a, labels_b = numbers_of(a.column("label")), numbers_of(b.column("label"))[rows]
@@ -179,7 +181,7 @@ def rows_of_b(path_a: Path, a: pa.Table, path_b: Path, b: pa.Table) -> NDArray[n
         examples = [f"{ids_a[row]} ({labels_a[row]}, {labels_b[row]})" for row in differing[: _SHOWN + 1].tolist()]
         raise BaselineError(
             f"the two runs have different labels for {len(differing):,} of {len(ids_a):,} images (in {path_a}, in "
-            f"{path_b}), such as {_some(examples)}. Evaluate with the same labels twice"
+            f"{path_b}), such as {_some(examples)}. evaluate both with the same labels"
         )
     return rows
 

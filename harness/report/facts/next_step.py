@@ -66,7 +66,7 @@ def _after_nothing(record: RunRecord) -> str:
 def _after_pass(record: RunRecord) -> str:
     save = f"save the counts: `harness baseline update {_folder(record)} baseline.json`"
     if record.config.get("only"):
-        return f"judge the accuracy, too: `harness validate {_config(record)}`"
+        return f"judge the accuracy as well: `harness validate {_config(record)}`"
     if sum(part.role == "candidate" for part in record.models) > 1:
         return save  # the comparison matrix says what to ship
     passed = {gate.model for gate in record.gates if gate.verdict == "pass"}

@@ -149,10 +149,14 @@ def _causes(record: RunRecord) -> tuple[tuple[str, str], ...]:
     """Return what is likely wrong; a single fix is left out, since it is the next step."""
     mends = [part.mend for part in record.diagnosis if part.mend]
     once = mends[0] if len(mends) == 1 else ""
-    return tuple(
-        (visible(part.model), visible(part.sentence.removesuffix(once).rstrip() or part.sentence))
-        for part in record.diagnosis
-    )
+    told: dict[str, list[str]] = {}  # models by sentence: where the cause is unknown, one command finds all of them
+    several = sum(part.mend is None for part in record.diagnosis) > 1
+    for part in record.diagnosis:
+        sentence = part.sentence.removesuffix(once).rstrip() or part.sentence
+        if several and part.mend is None:
+            sentence = sentence.replace(f" --candidate {part.model}", "")
+        told.setdefault(sentence, []).append(visible(part.model))
+    return tuple((", ".join(models), visible(sentence)) for sentence, models in told.items())
 
 
 def _told(record: RunRecord) -> list[GatePart]:

@@ -8,6 +8,7 @@ from typing import Any
 from harness.report.html import assets
 from harness.report.html.chart_svg import draw
 from harness.report.html.layer_chart import LayerPoint, layer_profile
+from harness.report.html.sections import step_parts
 from harness.text import visible
 
 _WORDS = {"found": ("found", "fail"), "clean": ("clean", "pass"), "unknown": ("not found", "inconclusive")}
@@ -31,7 +32,7 @@ def _candidate(place: int, item: Mapping[str, Any]) -> dict[str, Any]:
         "candidate": visible(item["candidate"]),
         "word": f"{word}{cause}",
         "chip": chip,
-        "sentence": visible(item["sentence"]),
+        "parts": step_parts(visible(item["sentence"])),
         "chart": draw(spec, label, f"layers{place}") if spec else None,
         "layers": [_layer(layers, row) for row in layers.get("rows", ())],
         "alternatives": [

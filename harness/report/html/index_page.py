@@ -43,7 +43,7 @@ class Section:
 def write_index(folder: Path) -> Path:
     """Write `index.html` into ``folder`` over all runs below it and return its path. Raises RecordError."""
     if not folder.is_dir():
-        raise RecordError(f"{folder}: no such folder; give the one that contains the runs, such as reports")
+        raise RecordError(f"{folder}: no such folder; give the folder that contains the runs, such as reports")
     path = folder / INDEX_FILE
     write_atomically(path, render(*find_runs(folder)).encode("utf-8"), named_by="")
     return path

@@ -118,7 +118,7 @@ def _below(folder: Path, image_id: str) -> Path | None:
 def _read_below(folder: Path, image_id: str) -> bytes:
     path = _below(folder, image_id)
     if path is None:
-        raise FileNotFoundError("no longer there")
+        raise FileNotFoundError("no longer exists")
     return path.read_bytes()
 
 

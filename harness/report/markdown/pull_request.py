@@ -23,7 +23,7 @@ def render(record: RunRecord, baseline: Baseline | None = None) -> str:
     sections = [
         [_first_line(record, summary, found)],
         [f"{prose(_sentence(summary))} ({prose(summary.scope)}; exit {summary.verdict.exit_code})"],
-        [f"The baseline says nothing here: {prose(found.not_comparable)}"] if found.not_comparable else [],
+        [f"The baseline cannot be compared: {prose(found.not_comparable)}"] if found.not_comparable else [],
         _models(found),
         _gates([row for row in summary.gates if row.verdict not in ("pass", "not_applicable")]),
         [f"Likely cause, {code(model)}: {prose(sentence)}" for model, sentence in summary.causes],

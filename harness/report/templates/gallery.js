@@ -59,7 +59,7 @@ function showCards() {
   const chosen = all.filter((card) => (!kind || card.kind === kind) && (!label || String(card.label) === label));
   byId("cards").replaceChildren(...chosen.slice(0, gallery.shown).map(cardOf));
   const more = chosen.length > gallery.shown ? `, ${gallery.shown} shown` : "";
-  byId("flip-count").textContent = `${plural(chosen.length, "image")} of the ${count(all.length)} that this page carries${more}; largest loss of the label's probability first.`;
+  byId("flip-count").textContent = `${plural(chosen.length, "image")} of ${count(all.length)} on this page${more}; largest loss of the label's probability first.`;
   byId("more-cards").hidden = chosen.length <= gallery.shown;
 }
 

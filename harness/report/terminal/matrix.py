@@ -127,7 +127,8 @@ def _name(row: MatrixRow) -> Text:
 
 
 def _verdict(row: MatrixRow, together: str) -> Text:
-    return Text(f"{row.word}{together}{row.gates}" if row.gates else row.word, style=STYLES[row.standing])
+    gates = row.gates.replace(", ", f",{together}") if "\n" in together else row.gates  # no line begins at the edge
+    return Text(f"{row.word}{together}{gates}" if row.gates else row.word, style=STYLES[row.standing])
 
 
 def _triangle(matrix: Matrix, width: int) -> Iterator[Table]:

@@ -87,7 +87,7 @@ def test_ctrl_c_ends_it_at_once_and_without_a_traceback(
 def test_a_hang_is_ended_by_the_time_limit(tiny: Tiny, pixels: NDArray[np.uint8]) -> None:
     with open_backend("openvino", spec_of(tiny, timeout_seconds=1.0)) as backend:
         os.kill(child_of(backend), signal.SIGSTOP)
-        with pytest.raises(ModelError, match="gave no answer within 1 s and was stopped"):
+        with pytest.raises(ModelError, match="did not respond within 1 s and was stopped"):
             backend.infer(pixels)
 
 

@@ -192,12 +192,12 @@ def test_a_wrong_name_is_answered_with_the_nearest(made: dict[str, Path], suffix
 
 def test_another_size_another_width_and_a_second_input(made: dict[str, Path], keras: Any, tmp_path: Path) -> None:
     assert "[?, 16, 16, 3], [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(made[".keras"], size=24))
-    assert "has 5 values an image, the labels need 4; set dataset.background_class" in refused(
+    assert "has 5 values per image, but the labels need 4; set dataset.background_class" in refused(
         spec(made[".keras"], outputs=4)
     )
     inputs = [keras.Input((SIZE, SIZE, 3), name=name) for name in ("image", "other")]
     keras.Model(inputs, keras.layers.Add(name="probabilities")(inputs)).save(tmp_path / "m.keras")
-    assert "also needs the input 'other', which nothing feeds" in refused(spec(tmp_path / "m.keras"))
+    assert "also needs the input 'other', which receives no value" in refused(spec(tmp_path / "m.keras"))
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
@@ -232,7 +232,7 @@ def test_lambda_layers_are_refused(keras: Any, network: Network, tmp_path: Path,
     path = tmp_path / f"m{suffix}"
     functional(keras, network, keras.layers.Lambda(lambda x: 1 * x, name="evil")).save(path)
     assert refused(spec(path)) == (
-        f"{path}: refused, its layer 'evil' (Lambda) runs code that the file brings along; export it as a SavedModel "
+        f"{path}: refused: its layer 'evil' (Lambda) runs code from the file; export it as a SavedModel "
         "(`model.export(FOLDER)`), and use `backend: saved_model`"
     )
 
@@ -261,7 +261,7 @@ def test_classes_that_are_none_of_keras_are_refused(
     made: dict[str, Path], tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     path = edited_keras(made[".keras"], tmp_path / "m.keras", lambda config: layer(config, "dropout").update(change))
-    with pytest.raises(ModelError, match="refused, ") as caught:
+    with pytest.raises(ModelError, match="refused: ") as caught:
         require_harmless(path)
     assert message in str(caught.value)
 
@@ -271,9 +271,9 @@ def test_a_class_inside_a_layer_is_looked_at_too(made: dict[str, Path], h5: Path
     path = edited_keras(
         made[".keras"], tmp_path / "m.keras", lambda config: layer(config, "first")["config"].update(hidden)
     )
-    assert "'__lambda__' runs code that the file brings along" in refused(spec(path))
+    assert "'__lambda__' runs code from the file" in refused(spec(path))
     edited_h5(h5, lambda config: layer(config, "first")["config"].update(hidden))
-    assert "'__lambda__' runs code that the file brings along" in refused(spec(h5))
+    assert "'__lambda__' runs code from the file" in refused(spec(h5))
 
 
 def test_a_pickled_configuration_is_refused(h5: Path) -> None:
@@ -293,10 +293,10 @@ def test_deep_nesting_is_refused(made: dict[str, Path], tmp_path: Path) -> None:
 
 def test_files_that_no_network_needs_are_refused(made: dict[str, Path], tmp_path: Path) -> None:
     path = edited_keras(made[".keras"], tmp_path / "m.keras", lambda _: None, **{"../evil": b"x"})
-    assert "refused, it contains '../evil', which no network needs" in refused(spec(path))
+    assert "refused: it contains '../evil', which no network needs" in refused(spec(path))
     with pytest.warns(UserWarning, match="Duplicate name"):
         path = edited_keras(made[".keras"], path, lambda _: None, **{"config.json": b"{}"})
-    assert "refused, it contains two files of the same name" in refused(spec(path))
+    assert "refused: it contains two files of the same name" in refused(spec(path))
 
 
 @pytest.mark.parametrize("kind", ["link", "soft link", "external", "virtual"])
@@ -330,7 +330,7 @@ def test_weights_in_other_files_are_refused(
             copy.writestr("config.json", archive.read("config.json"))
             copy.writestr("model.weights.h5", weights.read_bytes())
     message = refused(spec(path))
-    assert f"{path}: refused, " in message
+    assert f"{path}: refused: " in message
     assert ("'/other' is a link" if "link" in kind else "the values of '/other' are in another file") in message
 
 
@@ -339,7 +339,7 @@ def test_more_weights_than_a_graph_may_have(h5: Path) -> None:
 
     with h5py.File(h5, "r+") as file:
         file.create_dataset("other", (2**30,), "f4", chunks=(2**20,), compression="gzip")
-    assert "bytes of weights; a graph may have 2147483647" in refused(spec(h5))
+    assert "bytes of weights, more than 2147483647" in refused(spec(h5))
 
 
 def test_the_known_classes_are_those_of_keras(keras: Any) -> None:

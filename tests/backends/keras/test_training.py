@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 @pytest.mark.parametrize(
     ("layer", "words"),
     [
-        ("Dropout", "'wrong' (Dropout) gives other numbers at every call, as a dropout does"),
+        ("Dropout", "'wrong' (Dropout) gives different numbers at every call, as a dropout does"),
         ("BatchNormalization", "'wrong' (BatchNormalization) takes mean and variance from the images of each batch"),
     ],
 )
@@ -41,7 +41,7 @@ def test_a_layer_in_training_is_refused(
     model = functional(keras, network, lambda x: kind(*arguments, name="wrong")(x, training=True))
     model.save(tmp_path / f"m{suffix}")
     text = ALONE.refused(ALONE.spec(tmp_path / f"m{suffix}"))
-    assert f"m{suffix}: in training mode, {words}" in text
+    assert f"m{suffix}: in training mode: {words}" in text
     assert text.endswith("export the model for inference, its layers called without `training=True`")
 
 
@@ -51,7 +51,7 @@ def test_a_call_as_keras_2_writes_it() -> None:
         layer = {"class_name": "Dropout", "name": "d", "config": {"name": "d"}, "inbound_nodes": [call]}
         return {"class_name": "Functional", "config": {"layers": [layer]}}
 
-    with pytest.raises(ModelError, match=r"in training mode, 'd' \(Dropout\)"):
+    with pytest.raises(ModelError, match=r"in training mode: 'd' \(Dropout\)"):
         refuse_training(config(True), "m.h5")
     for value in (False, None):
         refuse_training(config(value), "m.h5")

@@ -100,8 +100,8 @@ def whole(tf: Any, x: Any) -> Any:
 )
 def test_random_operations_are_refused(write: Any, way: str, draw: Inside, kind: str) -> None:
     text = refused(way, write(draw))
-    assert "m.tflite: in training mode, '" in text
-    assert f"({kind}) gives other numbers at every call, as a dropout does; export the model for inference" in text
+    assert "m.tflite: in training mode: '" in text
+    assert f"({kind}) gives different numbers at every call, as a dropout does; export the model for inference" in text
 
 
 def test_custom_operations_are_refused(write: Any, way: str) -> None:
@@ -109,13 +109,13 @@ def test_custom_operations_are_refused(write: Any, way: str) -> None:
         return x * tf.linalg.det(x[:, :2, :2, 0])[:, None, None, None]
 
     text = refused(way, write(inside, custom=True))
-    assert "m.tflite: refused, '" in text
-    assert "(MatrixDeterminant) is a custom operation, and no library of them is loaded" in text
+    assert "m.tflite: refused: '" in text
+    assert "(MatrixDeterminant) is a custom operation, and no library of custom operations is loaded" in text
 
 
 def test_moments_of_the_batch_are_noticed_by_numbers(write: Any) -> None:
     text = refused("litert", write(lambda tf, x: x - tf.reduce_mean(x, [0, 1, 2]), batch=2))
-    assert "in training mode, its answer to an image changes by" in text
+    assert "in training mode: its prediction for an image changes by" in text
 
 
 @pytest.mark.parametrize("kind", ["uint8", "int32", "int64"])
@@ -127,7 +127,7 @@ def test_an_input_of_whole_numbers(write: Any, network: Network, pixels: Pixels,
 def test_an_input_of_truth_values(write: Any, way: str) -> None:
     text = refused(way, write(kind="bool"), PLAIN)
     assert "the input 'input' takes bool" in text
-    assert text.endswith(", not numbers; export it for pixels") or "without one scale" in text
+    assert text.endswith(", not numbers; export the model with an input for pixels") or "without one scale" in text
 
 
 @pytest.mark.parametrize("sides", [(1, 5, 1, 1), (1, 5, 1), (5,), (1, 1, 1, 5)])
@@ -140,7 +140,7 @@ def test_outputs_with_axes_of_length_one(
 
 def test_an_output_of_whole_numbers(write: Any, way: str) -> None:
     text = refused(way, write(end=lambda tf, y: tf.cast(y * 255, tf.int32)))
-    assert "without one scale and zero point; name the one with the probabilities" in text
+    assert "without a single scale and zero point; set `output` to the one with the probabilities" in text
 
 
 def test_loops_are_known(write: Any) -> None:

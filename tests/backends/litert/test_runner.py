@@ -151,7 +151,9 @@ def test_a_wrong_name_is_answered_with_the_nearest(model: Path) -> None:
 
 def test_another_size_and_another_width(model: Path) -> None:
     assert "[?, 16, 16, 3], [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(model, size=24))
-    assert "has 5 values an image, the labels need 4; set dataset.background_class" in refused(spec(model, outputs=4))
+    assert ("has 5 values per image, but the labels need 4; set dataset.background_class") in refused(
+        spec(model, outputs=4)
+    )
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.99])
@@ -185,7 +187,9 @@ def test_a_model_that_is_newer_than_litert(model: Path, tmp_path: Path) -> None:
     as_version = fields + 4 + 2 * 2, "<H", number - code  # what is read as the version is where the number stands
     newer = "install a newer ai-edge-litert"
     found = refusal(schema, "<I", 9)
-    assert "written in version 9 of LiteRT's schema, the LiteRT here reads version 3; convert it again" in found
+    assert (
+        "written in version 9 of LiteRT's schema, but the installed LiteRT reads version 3; convert it again"
+    ) in found
     assert newer in found
     found = refusal(number, "<i", 999)
     assert "an operation of number 999, which the LiteRT here (ai-edge-litert " in found
@@ -232,4 +236,4 @@ def test_with_and_without_xnnpack(model: Path, network: Network, pixels: Pixels)
     with LiteRTBackend(spec(model, device="CPU.BUILTIN")) as backend:
         assert backend.loaded.device == "CPU.BUILTIN"
         np.testing.assert_allclose(backend.infer(pixels), network.of_pixels(pixels), atol=TOLERANCE)
-    assert "not on GPU; it has CPU and CPU.BUILTIN" in refused(spec(model, device="GPU"), DeviceError)
+    assert "not on GPU; set `device` to CPU or CPU.BUILTIN" in refused(spec(model, device="GPU"), DeviceError)

@@ -103,30 +103,30 @@ def calling(kind: str) -> Wrong:
     return {"before": [node("Own", ["x"], "ready", domain="own")], "functions": [function(kind)], "domains": ["own"]}
 
 
-RANDOM = "gives other numbers at every call, as a dropout does; export the model for inference"
+RANDOM = "gives different numbers at every call, as a dropout does; export the model for inference"
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (dropout(True), f"in training mode, 'drop' (Dropout) {RANDOM}"),
+        (dropout(True), f"in training mode: 'drop' (Dropout) {RANDOM}"),
         (
             norm(training_mode=1),
-            "in training mode, 'norm' (BatchNormalization) takes mean and variance from the",
+            "in training mode: 'norm' (BatchNormalization) takes mean and variance from the",
         ),
-        (drawn("RandomNormalLike"), f"in training mode, 'draw' (RandomNormalLike) {RANDOM}"),
-        (drawn("RandomUniformLike"), f"in training mode, 'draw' (RandomUniformLike) {RANDOM}"),
-        (drawn("Bernoulli"), f"in training mode, 'draw' (Bernoulli) {RANDOM}"),
-        (branch("RandomNormalLike"), f"in training mode, 'inside' (RandomNormalLike) {RANDOM}"),
-        (calling("RandomNormalLike"), f"in training mode, 'inside' (RandomNormalLike) {RANDOM}"),
-        (calling("Own"), "refused, its function 'Own' calls itself and may never end"),
+        (drawn("RandomNormalLike"), f"in training mode: 'draw' (RandomNormalLike) {RANDOM}"),
+        (drawn("RandomUniformLike"), f"in training mode: 'draw' (RandomUniformLike) {RANDOM}"),
+        (drawn("Bernoulli"), f"in training mode: 'draw' (Bernoulli) {RANDOM}"),
+        (branch("RandomNormalLike"), f"in training mode: 'inside' (RandomNormalLike) {RANDOM}"),
+        (calling("RandomNormalLike"), f"in training mode: 'inside' (RandomNormalLike) {RANDOM}"),
+        (calling("Own"), "refused: its function 'Own' calls itself and may never end"),
         (
             {"before": [node("EPContext", ["x"], "ready", domain="com.microsoft", name="part")]},
-            "refused, 'part' (EPContext) holds a network that was compiled for one device",
+            "refused: 'part' (EPContext) contains a network that was compiled for one device",
         ),
         (
             {"before": [node("Secret", ["x"], "ready", domain="com.example", name="own")]},
-            "refused, 'own' (com.example::Secret) is a custom operation, and no library of them is loaded",
+            "refused: 'own' (com.example::Secret) is a custom operation, and no library of custom operations is loaded",
         ),
     ],
 )
@@ -139,7 +139,7 @@ def test_what_depends_on_more_than_the_image_or_on_a_library_is_refused(
 def test_moments_of_the_batch_are_noticed_by_numbers(network: Network, tmp_path: Path, way: str) -> None:
     nodes = [node("ReduceMean", ["x"], "mean of all", axes=[0, 1, 2]), node("Sub", ["x", "mean of all"], "ready")]
     text = refused(way, write_onnx(tmp_path / "m.onnx", network, before=nodes))
-    assert "in training mode, its answer to an image changes by" in text
+    assert "in training mode: its prediction for an image changes by" in text
 
 
 @pytest.mark.parametrize(
@@ -173,12 +173,12 @@ def test_an_input_that_is_too_small_for_pixels(network: Network, tmp_path: Path,
 def test_an_input_of_no_numbers(network: Network, tmp_path: Path, way: str, element: str) -> None:
     text = refused(way, write_onnx(tmp_path / "m.onnx", network, element=element), PLAIN)
     assert "m.onnx: the input 'input' takes " in text
-    assert text.endswith(", not numbers; export it for pixels")
+    assert text.endswith(", not numbers; export the model with an input for pixels")
 
 
 def test_another_input_is_named(network: Network, tmp_path: Path, way: str) -> None:
     text = refused(way, write_onnx(tmp_path / "m.onnx", network, second_input=True))
-    assert "m.onnx: also needs the input 'other', which nothing feeds; export the model for inference" in text
+    assert "m.onnx: also needs the input 'other', which receives no value; export the model for inference" in text
 
 
 def test_an_initialiser_that_is_an_input_too_keeps_its_value(

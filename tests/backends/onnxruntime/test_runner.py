@@ -112,7 +112,7 @@ def test_floating_pixels_before_an_integer_input_are_refused(network: Network, t
 
 def test_a_layout_that_the_shape_contradicts(model: Path) -> None:
     message = refused(spec(model, input=Input(color="RGB", layout="NCHW")))
-    assert message == f"{model}: the input is NHWC, `layout: NCHW` is configured; correct it"
+    assert message == f"{model}: the input is NHWC, but `layout: NCHW` is configured; correct `layout`"
 
 
 def test_a_configured_element_type(model: Path, network: Network, pixels: Pixels) -> None:
@@ -121,9 +121,11 @@ def test_a_configured_element_type(model: Path, network: Network, pixels: Pixels
     found = infer(pixels, spec(model, input=contract))
     np.testing.assert_allclose(found, network.of_normalised(fed.astype(float)), atol=TOLERANCE)
     message = refused(spec(model, input=Input(color="RGB", scale=2.0, element_type="u8")))
-    assert message.startswith("`element_type: u8` cannot hold pixels after mean and scale, 0 to 127.5; leave it out")
+    assert message.startswith(
+        "`element_type: u8` cannot hold pixels after mean and scale, 0 to 127.5; leave `element_type` out"
+    )
     message = refused(spec(model, floating=True, input=Input(color="RGB", element_type="i8", mean=128)))
-    assert "`element_type: i8` cannot hold what a `normalize` in `preprocess` gives" in message
+    assert "`element_type: i8` cannot hold the values after `normalize` in `preprocess`" in message
 
 
 def test_what_it_reports(model: Path) -> None:
@@ -157,7 +159,7 @@ def test_external_data_outside_the_folder_is_refused(network: Network, tmp_path:
     for location in ("../secret", str(tmp_path / "secret"), "link"):
         path = write_onnx(tmp_path / "model/m.onnx", network, location=location)
         assert FACTS.files_of(path) == (path,)
-        assert f"refused, its external data '{location}' is outside the model's folder" in refused(spec(path))
+        assert f"refused: its external data '{location}' is outside the model's folder" in refused(spec(path))
 
 
 def test_a_wrong_name_is_answered_with_the_nearest(model: Path) -> None:
@@ -169,9 +171,11 @@ def test_a_wrong_name_is_answered_with_the_nearest(model: Path) -> None:
 
 def test_another_size_another_width_and_a_second_input(model: Path, network: Network, tmp_path: Path) -> None:
     assert "[?, 16, 16, 3], [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(model, size=24))
-    assert "has 5 values an image, the labels need 4; set dataset.background_class" in refused(spec(model, outputs=4))
+    assert ("has 5 values per image, but the labels need 4; set dataset.background_class") in refused(
+        spec(model, outputs=4)
+    )
     two = write_onnx(tmp_path / "two.onnx", network, second_input=True)
-    assert "also needs the input 'other', which nothing feeds; export the model for inference" in refused(spec(two))
+    assert "also needs the input 'other', which receives no value; export the model for inference" in refused(spec(two))
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
@@ -194,13 +198,13 @@ def test_a_missing_model_and_a_folder(tmp_path: Path) -> None:
 
 def test_operators_that_are_not_there_and_a_newer_opset(network: Network, tmp_path: Path) -> None:
     custom = write_onnx(tmp_path / "m.onnx", network, operation="Evil", domain="com.example")
-    assert "refused, 'relu' (com.example::Evil) is a custom operation, and no library" in refused(spec(custom))
+    assert "refused: 'relu' (com.example::Evil) is a custom operation, and no library" in refused(spec(custom))
     absent = write_onnx(tmp_path / "m.onnx", network, operation="Evil")
     assert "No Op registered for Evil" in refused(spec(absent))
     newer: dict[str, Any] = {"opset": {"opset": 999}, "IR version": {"ir_version": 999}}
     for what, asked in newer.items():
         message = refused(spec(write_onnx(tmp_path / "m.onnx", network, **asked)))
-        assert f"m.onnx: written for ONNX {what} 999, the ONNX Runtime here knows up to " in message
+        assert f"m.onnx: written for ONNX {what} 999, but the installed ONNX Runtime supports up to " in message
 
 
 def test_other_devices_and_precisions_are_refused(model: Path) -> None:

@@ -53,7 +53,7 @@ def child(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ("does", "told"),
     [
         ("kill -SEGV $$", "crashed (signal 11)"),
-        ("exec sleep 60", "gave no answer within 1 s"),
+        ("exec sleep 60", "did not respond within 1 s"),
         ("exit 3", "exit code 3"),
     ],
 )
@@ -72,7 +72,7 @@ def test_a_plug_in_that_crashes_or_hangs_is_absent(
 
 def test_where_every_plug_in_crashes_nothing_is_claimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     child(tmp_path, "kill -SEGV $$", monkeypatch)
-    with pytest.raises(DeviceError, match=r"CPU: its plug-in crashed \(signal 11\)"):
+    with pytest.raises(DeviceError, match=r"CPU: its plugin crashed \(signal 11\)"):
         find_devices_in_process()
 
 

@@ -75,10 +75,10 @@ def stateful(ops: Any, source: Any) -> Any:
     [
         (
             random,
-            "m.xml: in training mode, 'draw' (RandomUniform) gives other numbers at every call, as a dropout does",
+            "m.xml: in training mode: 'draw' (RandomUniform) gives different numbers at every call, as a dropout does",
         ),
-        (random_branch, "m.xml: in training mode, 'draw' (RandomUniform) gives other numbers at every call"),
-        (stateful, "m.xml: refused, 'memory' (ReadValue) keeps a value from call to call, so an answer depends on"),
+        (random_branch, "m.xml: in training mode: 'draw' (RandomUniform) gives different numbers at every call"),
+        (stateful, "m.xml: refused: 'memory' (ReadValue) keeps a value from call to call, so a prediction depends on"),
     ],
 )
 def test_what_depends_on_more_than_the_image_is_refused(

@@ -30,6 +30,7 @@ def test_an_input_that_holds_no_pixels_is_refused_and_described(openvino: Any, t
     path = tmp_path / "m.xml"
     openvino.save_model(openvino.Model([ops.result(answer)], [source], "m"), str(path), compress_to_fp16=False)
     assert (
-        ALONE.refused(ALONE.spec(path)) == f"{path}: the input 'input' takes {kind}, not numbers; export it for pixels"
+        ALONE.refused(ALONE.spec(path))
+        == f"{path}: the input 'input' takes {kind}, not numbers; export the model with an input for pixels"
     )
     assert describe(path).inputs[0].dtype == kind

@@ -207,7 +207,7 @@ class TestADeviceThatChanges:
             "ir: AUTO may change the device during the run; it started on CPU",
             "ir: f32 was requested on AUTO, but the compiled model runs in f16",
             "ir: AUTO may change the device during the run; it started on GPU.0",
-            "ir: AUTO changed the device while it ran: CPU, GPU.0; the figures are of all of them",
+            "ir: AUTO changed the device during the run: CPU, GPU.0; the figures cover all of them",
         )
 
     def test_it_is_noticed_and_survives_the_way_to_another_process(
@@ -226,7 +226,7 @@ class TestADeviceThatChanges:
             backend._report = lambda: changed  # type: ignore[assignment]
             backend.infer(pixels)
             assert backend.loaded.details["execution_devices"] == ["CPU", "GPU.0"]
-            assert "AUTO changed the device while it ran" in backend.loaded.warnings[-1]
+            assert "AUTO changed the device during the run" in backend.loaded.warnings[-1]
             plain = json.loads(json.dumps(backend.loaded.to_json()))
             assert Loaded.from_json(plain) == backend.loaded
 

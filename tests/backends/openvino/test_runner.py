@@ -51,7 +51,7 @@ def test_a_free_batch_is_fixed_to_what_is_configured(
 
 def test_a_configured_batch_against_a_fixed_one(make_ir: IrMaker, tmp_path: Path) -> None:
     path = make_ir(tmp_path / "m.xml", batch=4)
-    assert "batch size is fixed to 4, batch: 2 is configured" in refused(spec(path, batch=2))
+    assert "batch size is fixed to 4, but `batch: 2` is configured" in refused(spec(path, batch=2))
     with OpenVINOBackend(spec(path, batch=4)) as backend:
         assert backend.loaded.details["batch"] == 4
 
@@ -73,7 +73,7 @@ def test_a_network_that_holds_its_batch_somewhere_else_cannot_change_it(openvino
     path = tmp_path / "held.xml"
     openvino.save_model(openvino.Model([ops.result(mean)], [given]), str(path))
     message = refused(spec(path, batch=4, rebatch=True, outputs=3, output=None))
-    assert "cannot be fixed to batch 4" in message or "values an image" in message
+    assert "cannot be fixed to batch 4" in message or "values per image" in message
 
 
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
@@ -136,7 +136,7 @@ def test_an_input_and_an_output_without_a_name(tiny: Tiny, pixels: Pixels) -> No
 
 def test_an_output_that_has_to_be_named(make_ir: IrMaker, tmp_path: Path) -> None:
     path = make_ir(tmp_path / "m.xml", second_output=True)
-    assert "has 2 outputs, name one with `output: NAME`; there are: " in refused(spec(path, output=None))
+    assert "has 2 outputs; choose one with `output: NAME`; there are: " in refused(spec(path, output=None))
 
 
 def test_mean_and_scale_before_an_integer_input_are_refused(make_ir: IrMaker, tmp_path: Path) -> None:
@@ -210,7 +210,9 @@ def test_one_output_of_several_is_picked_by_name(
 
 def test_a_second_input_is_refused(make_ir: IrMaker, tmp_path: Path) -> None:
     path = make_ir(tmp_path / "m.xml", second_input=True)
-    assert "also needs the input 'other', which nothing feeds; export the model for inference" in refused(spec(path))
+    assert ("also needs the input 'other', which receives no value; export the model for inference") in refused(
+        spec(path)
+    )
 
 
 @pytest.mark.parametrize(
@@ -221,7 +223,7 @@ def test_another_width_than_the_labels_need(
     make_ir: IrMaker, tmp_path: Path, outputs: int, hint: str, batch: int
 ) -> None:
     message = refused(spec(make_ir(tmp_path / "m.xml", batch=batch), outputs=outputs))
-    assert f"has 5 values an image, the labels need {outputs}" in message
+    assert f"has 5 values per image, but the labels need {outputs}" in message
     assert hint in message
 
 

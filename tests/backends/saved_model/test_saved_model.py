@@ -134,11 +134,11 @@ def test_another_size_another_width_and_a_second_input(
     made: dict[str, Path], tensorflow: Any, network: Network, tmp_path: Path
 ) -> None:
     assert "[?, 16, 16, 3], [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(made["tf2"], size=24))
-    assert "has 5 values an image, the labels need 4; set dataset.background_class" in refused(
+    assert "has 5 values per image, but the labels need 4; set dataset.background_class" in refused(
         spec(made["tf2"], outputs=4)
     )
     two = save_tf2(tensorflow, network, tmp_path / "m", second_input=True)
-    assert "also needs the input 'serving_default_other', which nothing feeds" in refused(spec(two))
+    assert "also needs the input 'serving_default_other', which receives no value" in refused(spec(two))
 
 
 @pytest.mark.parametrize(
@@ -188,8 +188,8 @@ def test_operations_that_reach_outside_are_refused(tensorflow: Any, network: Net
 
     model = save_tf2(tensorflow, network, tmp_path / "m", inside=inside)
     message = refused(spec(model))
-    assert message.startswith(f"{model}: refused, its operation ")
-    assert "(ReadFile) reaches outside the graph" in message
+    assert message.startswith(f"{model}: refused: its operation ")
+    assert "(ReadFile) may read or write outside of the graph" in message
     assert "allow_ops: [ReadFile]" in message
 
 
@@ -197,7 +197,7 @@ def test_python_is_refused(tensorflow: Any, network: Network, tmp_path: Path) ->
     def inside(tf: Any, x: Any) -> Any:
         return tf.ensure_shape(tf.numpy_function(lambda array: array, [x], tf.float32), x.shape)
 
-    assert "PyFunc) reaches outside the graph" in refused(
+    assert "PyFunc) may read or write outside of the graph" in refused(
         spec(save_tf2(tensorflow, network, tmp_path / "m", inside=inside))
     )
 

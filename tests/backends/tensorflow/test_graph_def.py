@@ -108,7 +108,7 @@ def test_a_cut_between_two_nodes_is_noticed_where_one_is_read(tmp_path: Path) ->
         (b"\n\n\n" * 50, "not a frozen TensorFlow graph"),
         (b"node {\n  name: 'input'\n}\n", "it is in text form"),
         (b"\x08\x01" + text(2, b"meta graph"), "it is a SavedModel"),
-        (VERSIONS, "there is no node in it"),
+        (VERSIONS, "it contains no node"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(100), "not a frozen TensorFlow graph"),
         (b"\x00" * 100, "not a frozen TensorFlow graph"),
         (b"<?xml version='1.0'?><net></net>", "not a frozen TensorFlow graph"),

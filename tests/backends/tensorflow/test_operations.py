@@ -132,6 +132,6 @@ def test_what_changes_a_variable_is_said_to_keep_a_value(registered: dict[str, A
     assert len(changes) > 30
     for name in sorted(changes):
         with pytest.raises(
-            ModelError, match=rf"refused, 'mean' \({name}\) keeps a value from call to call, .*; freeze"
+            ModelError, match=rf"refused: 'mean' \({name}\) keeps a value from call to call, .*; freeze"
         ):
             refuse_operations(Operations((Operation("mean", name),), {}), "g.pb")

@@ -121,7 +121,7 @@ def test_a_wrong_input_is_answered_with_the_placeholders(tiny: Tiny) -> None:
 )
 def test_another_width_than_the_labels_need(tiny: Tiny, outputs: int, hint: str) -> None:
     message = refused(spec(tiny.graph, outputs=outputs))
-    assert f"the output 'Net/Reshape_1' has 5 values an image, the labels need {outputs}" in message
+    assert f"the output 'Net/Reshape_1' has 5 values per image, but the labels need {outputs}" in message
     assert hint in message
 
 
@@ -193,7 +193,7 @@ def test_operations_that_reach_outside_are_refused(
 
     path = make_graph(tmp_path / "g.pb", add=add)
     message = refused(spec(path, output="Net/Bad"))
-    assert f"({operation}) reaches outside the graph" in message
+    assert f"({operation}) may read or write outside of the graph" in message
     assert infer(np.zeros((1, SIZE, SIZE, 3), np.uint8), spec(path)).shape == (
         1,
         5,
@@ -211,7 +211,7 @@ def test_a_function_of_the_graph_that_reaches_outside_is_refused(
         tf.identity(read(given), name="Net/Bad")
 
     message = refused(spec(make_graph(tmp_path / "g.pb", add=add), output="Net/Bad"))
-    assert "(ReadFile) reaches outside the graph" in message
+    assert "(ReadFile) may read or write outside of the graph" in message
 
 
 @pytest.mark.parametrize("resource", [True, False])

@@ -75,11 +75,13 @@ def test_training_nodes_that_the_output_needs_are_refused_by_name(
         return tf.compat.v1.nn.dropout(x, rate=tf.compat.v1.placeholder(tf.float32, [], name="rate"))
 
     model = save_checkpoint(tensorflow, network, tmp_path / "bn.ckpt", inside=normalised)
-    assert "in training mode, 'bn' (FusedBatchNormV3) takes mean and variance" in refused(spec(model))
+    assert "in training mode: 'bn' (FusedBatchNormV3) takes mean and variance" in refused(spec(model))
     model = save_checkpoint(tensorflow, network, tmp_path / "drop.ckpt", inside=dropped)
-    assert "in training mode, 'dropout/random_uniform/RandomUniform' (RandomUniform)" in refused(spec(model))
+    assert "in training mode: 'dropout/random_uniform/RandomUniform' (RandomUniform)" in refused(spec(model))
     model = save_checkpoint(tensorflow, network, tmp_path / "train.ckpt", training=True)
-    assert "'loss' also needs the input 'labels', which nothing feeds" in refused(spec(model, output="loss", outputs=1))
+    assert "'loss' also needs the input 'labels', which receives no value" in refused(
+        spec(model, output="loss", outputs=1)
+    )
 
 
 def test_what_it_reports_and_its_digest(made: Path, tensorflow: Any) -> None:
@@ -121,13 +123,15 @@ def test_a_wrong_name_is_answered_with_the_nearest(made: Path) -> None:
 
 def test_another_size_and_another_width(made: Path) -> None:
     assert "[?, 16, 16, 3], [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(made, size=24))
-    assert "has 5 values an image, the labels need 4; set dataset.background_class" in refused(spec(made, outputs=4))
+    assert ("has 5 values per image, but the labels need 4; set dataset.background_class") in refused(
+        spec(made, outputs=4)
+    )
 
 
 @pytest.mark.parametrize(
     ("suffix", "message"),
     [
-        (".meta", "no graph of a checkpoint, or cut off; copy the .meta file again"),
+        (".meta", "not the graph of a checkpoint, or cut off; copy the .meta file again"),
         (".index", "not a checkpoint, or cut off: "),
         (".data-00000-of-00001", "copy it again"),
     ],
@@ -190,7 +194,7 @@ def test_operations_that_reach_outside_are_refused(tensorflow: Any, network: Net
         return x + tf.cast(tf.strings.length(tf.io.read_file("/etc/hostname")), tf.float32)
 
     model = save_checkpoint(tensorflow, network, tmp_path / "m.ckpt", inside=inside)
-    assert "(ReadFile) reaches outside the graph" in refused(spec(model))
+    assert "(ReadFile) may read or write outside of the graph" in refused(spec(model))
 
 
 def test_other_devices_precisions_and_the_missing_package(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ def test_wrong_names_sizes_and_devices(files: dict[str, Path]) -> None:
     assert "has no output 'softmx'; did you mean 'softmax'?" in refused(spec(model, output="softmx"))
     assert "has no input 'y'; there are: x" in refused(spec(model, input=Input(name="y", color="RGB")))
     assert "the input 'x' has the shape [?, 3, 16, 16], [?, 8, 8, 3] or" in refused(spec(model, size=8))
-    assert "has 5 values an image, the labels need 9" in refused(spec(model, outputs=9))
+    assert "has 5 values per image, but the labels need 9" in refused(spec(model, outputs=9))
     assert "PyTorch has no device 'CUDA.7' on this machine; it has CPU" in refused(
         spec(model, device="CUDA.7"), DeviceError
     )
@@ -75,7 +75,7 @@ def changed(source: Path, target: Path, change: Callable[[str, bytes], bytes], *
 
 
 def test_a_pickled_file_is_refused_with_the_reason(files: dict[str, Path]) -> None:
-    assert "refused, a pickled file of `torch.save`, which can run any code" in refused(spec(files["pickled"]))
+    assert "refused: a pickled file of `torch.save`, which can run any code" in refused(spec(files["pickled"]))
 
 
 @pytest.mark.parametrize("name", ["free", "traced"])

@@ -116,7 +116,7 @@ def test_the_mirror_goes_on_where_the_first_address_stopped(site: Any, make: Mak
 
 def test_a_wrong_file_of_the_right_size_is_refused_and_not_kept(site: Any, make: Make, tmp_path: Path) -> None:
     serve(site, bytes(len(ARCHIVE)))
-    with pytest.raises(DownloadError, match=r"not the archive: its size is right, its sha384 is not") as caught:
+    with pytest.raises(DownloadError, match=r"not the archive: its size is right, but its sha384 is not") as caught:
         fetch(make(), quiet=True)
     assert caught.value.exit_code == EXIT_NOT_COMPLETED
     assert list((tmp_path / "models").iterdir()) == []
@@ -151,7 +151,7 @@ def test_every_address_that_failed_is_named(site: Any, make: Make) -> None:
     lines = str(caught.value).splitlines()
     assert lines[0] == "a.tgz could not be downloaded"
     assert "/a.tgz: the server answered 404" in lines[1]
-    assert f"/b.tgz: the file there has 5 bytes, `archive.bytes` states {len(ARCHIVE)}" in lines[2]
+    assert f"/b.tgz: the file has 5 bytes, but `archive.bytes` states {len(ARCHIVE)}" in lines[2]
 
 
 def test_an_archive_with_a_way_out_writes_nothing(site: Any, make: Make, tmp_path: Path) -> None:

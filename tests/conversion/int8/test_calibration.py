@@ -83,7 +83,7 @@ def test_evaluated_images_are_never_used_whatever_they_are_called(asking: Make, 
     assert len(found.digests) == 6
     assert found.left_out == {"evaluated": 3}
     assert "6 of the 9 that are there, 3 left out (evaluated)" in found.summary
-    assert "because the 9 of the set have no more that can be used" in found.notes[0]
+    assert "because no more of the set's 9 can be used" in found.notes[0]
 
 
 def test_evaluated_images_are_found_inside_an_archive(asking: Make, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_without_a_path_and_with_every_image_evaluated_it_is_said_what_to_write(
         chosen(asking())
     with pytest.raises(ConfigError, match="subset chooses every image"):
         chosen(asking(lambda data: data["dataset"].update(subset={"images": 12})))
-    with pytest.raises(ConfigError, match=r"those of dataset\.path are not there"):
+    with pytest.raises(ConfigError, match=r"dataset\.path does not exist"):
         chosen(asking(lambda data: data["dataset"].update(path="elsewhere")))
 
 
@@ -150,7 +150,7 @@ def test_without_the_evaluated_images_that_is_said(asking: Make, tmp_path: Path)
     found = chosen(asking(lambda data: data["dataset"].update(path="elsewhere"), path="apart", images=4))
     assert len(found.digests) == 4
     assert len(found.notes) == 1
-    assert "no calibration image was compared with an evaluated one" in found.notes[0]
+    assert "the calibration images were not compared with the evaluated ones" in found.notes[0]
 
 
 def test_what_cannot_be_used_is_left_out_and_counted(asking: Make, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_what_cannot_be_used_is_left_out_and_counted(asking: Make, tmp_path: Pat
     (folder / os.fsdecode(b"\xff\x1b[31m\n.JPEG")).write_bytes(b"no picture either")
     found = chosen(asking(path="apart", images=20))
     assert len(found.digests) == 5
-    assert found.left_out == {"there twice": 1, "no image": 3, "unreadable": 2}
+    assert found.left_out == {"listed twice": 1, "no image": 3, "unreadable": 2}
     assert found.summary.isprintable()
 
 

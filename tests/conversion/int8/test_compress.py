@@ -267,7 +267,7 @@ def test_a_calibration_without_mean_and_scale_is_caught(
 
     monkeypatch.setattr(module, "feed", lambda rgb, _: np.ascontiguousarray(rgb[None] / np.float32(25500)))
     with pytest.raises(
-        ModelError, match=r"ir\.xml was not written: INT8 is too far .* on 20 of .* at most 0\.2 allowed"
+        ModelError, match=r"ir\.xml was not written: INT8 differs too much .* on 20 of .* at most 0\.2 allowed"
     ):
         converted(int8())
     assert nothing_written(tmp_path)

@@ -94,7 +94,11 @@ def test_a_server_that_fails_is_no_missing_image(server: str, cache: RemoteCache
 
 
 def test_a_folder_behind_a_query_needs_a_list(server: str, cache: RemoteCache) -> None:
-    with pytest.raises(DatasetError, match=r"not listed; name its images by dataset.labels") as caught:
+    with pytest.raises(
+        DatasetError,
+        match=r"cannot be listed by a URL with a query; list its images in "
+        r"dataset.labels",
+    ) as caught:
         opened(f"{server}/signed/my set?sig=a-long-signature", "auto", cache, classes=6)
     assert "a-long-signature" not in str(caught.value)
 

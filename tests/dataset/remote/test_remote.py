@@ -159,7 +159,7 @@ def test_an_image_that_went_away_is_a_missing_one(
         ("ftp://host/val", r"ftp://host/val: cannot be read; URLs may begin with s3, gs, https"),
         ("github://org:repo@main/val", "cannot be read; URLs may begin with"),
         ("simplecache::s3://bucket/val", "cannot be read; URLs may begin with"),
-        ("memory://nowhere/val", "nothing is there|no file in it"),
+        ("memory://nowhere/val", "nothing found|no file in it"),
     ],
 )
 def test_what_cannot_be_read_is_said(url: str, words: str, memory: Served, cache: RemoteCache) -> None:
@@ -185,7 +185,7 @@ def test_names_that_lead_out_are_refused(name: str, memory: Served, monkeypatch:
         store.below()
 
 
-@pytest.mark.parametrize(("told", "words"), [(3, "instead of 3"), (None, "more than the 4 bytes")])
+@pytest.mark.parametrize(("told", "words"), [(3, "instead of 3"), (None, "larger than the 4 bytes")])
 def test_more_bytes_than_were_told_are_refused(told: int | None, words: str, memory: Served, tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "a.jpg").write_bytes(b"12345")
@@ -207,7 +207,7 @@ def test_models_come_with_the_files_that_belong_to_them(
     assert (pair.read_bytes(), pair.with_suffix(".bin").read_bytes()) == (b"a.xml", b"a.bin")
     folder = local_model(Path(f"{url}/saved/"), cache, lambda path: (path,))
     assert (folder / "variables" / "variables.data-00000-of-00001").read_bytes().startswith(b"saved/variables")
-    with pytest.raises(ModelError, match="nothing is there"):
+    with pytest.raises(ModelError, match="nothing found"):
         local_model(Path(f"{url}/b.xml"), cache, lambda path: (path,))
 
 

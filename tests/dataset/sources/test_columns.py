@@ -134,7 +134,7 @@ def test_another_column_first(tmp_path: Path, before: Any) -> None:
         ([("image", pa.array([[1, 2], [3, 4]])), ("label", [3, 4])], "image contains list.*where names of images"),
         ([("path", ["a", "b"]), ("label", pa.array([{"id": 1}] * 2))], "label contains struct.*where classes are"),
         ([("path", ["a", "b"]), ("label", [3, 4]), ("label", [5, 6])], "the column label appears twice"),
-        ([("one", STRUCT), ("two", STRUCT), ("label", [3, 4])], "the columns one and two may both be the images"),
+        ([("one", STRUCT), ("two", STRUCT), ("label", [3, 4])], "the columns one and two may both contain the images"),
         ([("image", STRUCT), ("label", pa.array([None, 4], pa.float64()))], "no label .None."),
     ],
 )

@@ -49,7 +49,7 @@ def add(path: Path, *members: tuple[str, bytes]) -> Path:
 def test_nothing_that_is_known(tmp_path: Path) -> None:
     fails(tmp_path / "nowhere", "no such file or folder")
     fails(tmp_path, "nothing in it.*docs/datasets.md")
-    fails(touch(tmp_path, "readme.md"), "no known form of image set; it has readme.md")
+    fails(touch(tmp_path, "readme.md"), "not a known form of image set; it contains readme.md")
     fails(touch(tmp_path, "x.zip") / "x.zip", "compressed archive")
     os.mkfifo(tmp_path / "pipe")
     fails(tmp_path / "pipe", "neither a folder nor an ordinary file")
@@ -61,11 +61,11 @@ def test_a_flat_folder(tmp_path: Path, built_in: Facts) -> None:
     assert images.manifest.image_ids == ("ILSVRC2012_val_00000001.JPEG", "ILSVRC2012_val_00000002.JPEG")
     assert images.manifest.labels.tolist() == [66, 971]
     assert any("1 entries that are not images" in note for note in images.notes)
-    fails(folder, "built-in ones are those of ILSVRC2012 with 1000 classes", classes=10)
+    fails(folder, "built-in labels of ILSVRC2012 have 1000 classes, not 10", classes=10)
     touch(folder, "mine.jpg")
     fails(folder, "no labels were found for 1 of 3 images, such as mine.jpg")
-    fails(touch(tmp_path / "empty", "x.txt"), "no known form of image set")
-    fails(tmp_path / "empty", "no image in it", form="flat")
+    fails(touch(tmp_path / "empty", "x.txt"), "not a known form of image set")
+    fails(tmp_path / "empty", "contains no image", form="flat")
     fails(folder, "no label list found .looked for", form="list")
     fails(folder, "no labels of the form `devkit`", form="devkit")
 
@@ -76,7 +76,7 @@ def test_class_folders(tmp_path: Path) -> None:
     pairs = list(zip(images.manifest.image_ids, images.manifest.labels.tolist(), strict=True))
     assert pairs == [("0/a.jpg", 1), ("2/b.jpg", 3), ("10/c.jpg", 11)]
     touch(folder, "lost.jpg")
-    assert "1 images in no class folder" in opened(folder, classes=11, form="class_folders").notes[0]
+    assert "1 images outside of class folders" in opened(folder, classes=11, form="class_folders").notes[0]
     (folder / "lost.jpg").unlink()
     fails(folder, "out of range.*10/c.jpg .class 10.", classes=10)
     touch(folder, "02/d.jpg")
@@ -155,7 +155,7 @@ def test_kaggles_files(tmp_path: Path) -> None:
         ("ILSVRC2012_val_00000001,n01751748 1 2 3 4 n01440764 1 2 3 4", "csv:2: .* is not a line of"),
         ("ILSVRC2012_val_00000001,", "csv:2"),
         ("ILSVRC2012_val_00000001,n00000000 1 2 3 4", "'n00000000' is not one of the 1,000"),
-        ("ILSVRC2012_val_00000009,n01751748 1 2 3 4", "no label fits any image"),
+        ("ILSVRC2012_val_00000009,n01751748 1 2 3 4", "no label matches an image"),
         ("ILSVRC2012_val_00000001,n01440764 1 2 3 4", "1 of 1 labels are not those of ILSVRC2012"),
     ]:
         solution.write_text(f"{head}{line}\n")
@@ -172,8 +172,8 @@ def test_annotations(tmp_path: Path) -> None:
     xml = touch(tmp_path / "xml", "ILSVRC2012_val_00000001.xml") / "ILSVRC2012_val_00000001.xml"
     bomb = '<!DOCTYPE a [<!ENTITY b "bbbb">]><annotation><object><name>&b;</name></object></annotation>'
     for text, words in [
-        ("<annotation>", "no annotation that can be read"),
-        (bomb, "a document type of its own"),
+        ("<annotation>", "the annotation cannot be read"),
+        (bomb, "it contains a document type"),
         ("<annotation/>", "objects of 0 classes"),
         ("<annotation><object><name>cat</name></object></annotation>", "'cat' is not one of the 1,000"),
         (" " * 2_000_000, "too large"),
@@ -198,7 +198,7 @@ def test_tar(tmp_path: Path) -> None:
     fails(tmp_path / "z.tar", "compressed, .*`gunzip` it first")
     fails(add(tmp_path / "twice.tar", (name, b"x"), (name, b"y")), "contains ILSVRC2012_val_00000001.JPEG twice")
     fails(add(tmp_path / "out.tar", ("../../etc/x.JPEG", b"x")), "leads out of the archive")
-    fails(add(tmp_path / "none.tar", ("a.txt", b"x")), "no image in the archive")
+    fails(add(tmp_path / "none.tar", ("a.txt", b"x")), "contains no image")
     with tarfile.open(tmp_path / "link.tar", "w") as archive:
         link = tarfile.TarInfo(name)
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
@@ -246,7 +246,11 @@ def test_parquet(tmp_path: Path) -> None:
     path = tmp_path / "validation.parquet"
     pq.write_table(table(label=pa.array([5], pa.int64())), path)
     assert opened(path).manifest.labels.tolist() == [6]
-    for value, words in [([-1], "no label .-1.; this split has none"), ([None], "no label"), ([1000], "out of range")]:
+    for value, words in [
+        ([-1], "no label .-1.; this split has no labels"),
+        ([None], "no label"),
+        ([1000], "out of range"),
+    ]:
         pq.write_table(table(label=pa.array(value, pa.int64())), path)
         fails(path, words)
     pq.write_table(table(label=["cat"]), path)
@@ -261,7 +265,7 @@ def test_parquet(tmp_path: Path) -> None:
         ),
         path,
     )
-    with pytest.raises(OSError, match="no bytes in its row"):
+    with pytest.raises(OSError, match="its row has no bytes"):
         opened(path).read(0)
 
 

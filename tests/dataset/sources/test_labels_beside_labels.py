@@ -91,7 +91,7 @@ def test_wordnet_ids_beside_the_labels_tell_for_certain(tmp_path: Path, form: Op
     with pytest.raises(DatasetError) as caught:
         form(tmp_path, [0, 2, 999], {})
     assert "1 of 3 labels are not those of the WordNet ids beside them" in str(caught.value)
-    assert "b.jpg: class 2, and it should be 1 by its WordNet id" in str(caught.value)
+    assert "b.jpg: class 2 instead of 1 by its WordNet id" in str(caught.value)
     with pytest.raises(DatasetError, match="because every class is one too high"):
         form(tmp_path, [1, 2, 1000], {})
 

@@ -127,7 +127,7 @@ def test_classes_alone_have_to_be_as_many_as_the_images_and_their_order_clear(tm
         in_folder(tmp_path, b"65\n970\n")
     other = folder_of(tmp_path / "other", ("img1.jpg", "img2.jpg", "img10.jpg"))
     (tmp_path / "other" / "images.txt").write_text("1\n2\n3\n")
-    with pytest.raises(DatasetError, match=r"img10\.jpg is before img2\.jpg as text, and after it by number"):
+    with pytest.raises(DatasetError, match=r"img10\.jpg is before img2\.jpg as text, but after it by number"):
         open_image_set(Dataset(path=other))
     with pytest.raises(DatasetError, match=r"lists no image; set dataset\.path to the images"):
         as_manifest(tmp_path / "third", b"65\n970\n230\n")

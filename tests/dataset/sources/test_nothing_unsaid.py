@@ -44,7 +44,7 @@ def test_clutter_is_ignored_with_a_note_in_lists_and_rows_too(tmp_path: Path, na
         images = opened(path, **({"labels": str(tmp_path / "labels.txt")} if path.suffix == ".tar" else {}))
         assert [(item.rpartition("/")[2], label) for item, label in pairs(images)] == [("a.jpg", 3)]
         assert images.read(0) == b"x"
-        assert any(": 1 " in note and "left by the system" in note for note in images.notes)
+        assert any(": 1 " in note and "created by the system" in note for note in images.notes)
 
 
 def test_an_image_in_a_lost_folder_that_a_list_names_by_its_whole_path_counts(tmp_path: Path) -> None:
@@ -59,23 +59,23 @@ def test_clutter_among_annotations(tmp_path: Path, built_in: Facts) -> None:
     (tmp_path / "ILSVRC/Annotations/CLS-LOC/val/._ILSVRC2012_val_00000001.xml").write_bytes(b"\0\5\x16\7")
     found = opened(images)
     assert pairs(found) == [(name, 65)]
-    assert said(found, "left by the system, such as ._ILSVRC2012_val_00000001.xml")
+    assert said(found, "created by the system, such as ._ILSVRC2012_val_00000001.xml")
 
 
 def test_an_image_that_lies_beside_class_folders_does_not_hide_them(tmp_path: Path) -> None:
     loose = "ILSVRC2012_val_00000001.JPEG"
     images = opened(touch(tmp_path / "val", "n01440764/a.JPEG", "n01443537/b.JPEG", loose))
     assert pairs(images) == [("n01440764/a.JPEG", 0), ("n01443537/b.JPEG", 1)]
-    assert said(images, f"1 images in no class folder, such as {loose}, not evaluated")
+    assert said(images, f"1 images outside of class folders, such as {loose}, not evaluated")
     (tmp_path / "names.txt").write_text("cat\ndog\n")
     named = opened(
         touch(tmp_path / "own", "cat/a.jpg", "dog/b.jpg", "logo.png"), class_names=tmp_path / "names.txt", classes=2
     )
     assert pairs(named) == [("cat/a.jpg", 0), ("dog/b.jpg", 1)]
-    assert said(named, "1 images in no class folder, such as logo.png")
+    assert said(named, "1 images outside of class folders, such as logo.png")
     flat = opened(touch(tmp_path / "flat", loose, "ILSVRC2012_val_00000002.JPEG", "256/a.JPEG"))
     assert len(flat.manifest) == 2
-    assert said(flat, "1 folders in it, such as 256, not evaluated")
+    assert said(flat, "1 subfolders, such as 256, not evaluated")
 
 
 @pytest.mark.parametrize(
@@ -136,9 +136,7 @@ def test_results_in_the_cache_of_hugging_face_do_not_count_twice(tmp_path: Path)
 
 
 def test_archives_in_an_archive_or_a_folder_are_named(tmp_path: Path) -> None:
-    with pytest.raises(
-        DatasetError, match=r"no image in the archive, only other archives, such as n01440764\.tar; unpack"
-    ):
+    with pytest.raises(DatasetError, match=r"contains no image, only other archives, such as n01440764\.tar; unpack"):
         opened(add(tmp_path / "train.tar", ("n01440764.tar", b"x"), ("n01443537.tar", b"x")))
     with pytest.raises(DatasetError, match=r"val\.zip: a compressed archive"):
         opened(touch(tmp_path / "zipped", "val.zip", "readme.md"))

@@ -72,4 +72,6 @@ def test_rows_that_a_system_left_behind_are_ignored_with_a_note(tmp_path: Path, 
     assert images.manifest.labels.tolist() == [1, 2]
     assert [images.read(row) for row in range(2)] == [b"1", b"2"]
     assert images.signature(0) != images.signature(1)
-    assert any("3 rows that are not images, left by the system, such as @eaDir/a.jpg" in note for note in images.notes)
+    assert any(
+        "3 rows that are not images, created by the system, such as @eaDir/a.jpg" in note for note in images.notes
+    )

@@ -56,8 +56,8 @@ def test_links_that_lead_to_links(tmp_path: Path) -> None:
         (tarfile.SYMTYPE, "/etc/passwd", "'b.jpg' is a link to '/etc/passwd', which is not a file in the archive"),
         (tarfile.LNKTYPE, "gone.jpg", "'b.jpg' is a link to 'gone.jpg', which is not a file in the archive"),
         (tarfile.SYMTYPE, "b.jpg", "'b.jpg' is a link to 'b.jpg', which is not a file in the archive"),
-        (tarfile.FIFOTYPE, "", "'b.jpg' is no ordinary file"),
-        (tarfile.CHRTYPE, "", "'b.jpg' is no ordinary file"),
+        (tarfile.FIFOTYPE, "", "'b.jpg' is not an ordinary file"),
+        (tarfile.CHRTYPE, "", "'b.jpg' is not an ordinary file"),
     ],
 )
 def test_an_image_that_is_no_file_is_named(tmp_path: Path, kind: bytes, target: str, words: str) -> None:

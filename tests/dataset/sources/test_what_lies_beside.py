@@ -73,7 +73,7 @@ def test_files_and_folders_in_class_folders_that_are_no_images_are_named(tmp_pat
 
 def check_clutter(images: ImageSet, count: int) -> None:
     assert len(images.manifest) == 1
-    assert any(f"{count} " in note and "left by the system" in note for note in images.notes)
+    assert any(f"{count} " in note and "created by the system" in note for note in images.notes)
 
 
 def test_what_systems_leave_behind_is_ignored_with_a_note(tmp_path: Path) -> None:

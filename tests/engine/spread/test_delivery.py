@@ -96,7 +96,7 @@ def test_a_file_that_was_damaged_on_a_node_is_fetched_again(task: ModelTask, nod
 def test_files_that_arrive_damaged_are_refused(task: ModelTask, node: Path) -> None:
     package = dataclasses.replace(delivered(task, node, Store()), fetch=lambda: [b"graph", b"weightz"])
     shutil.rmtree(task.spec.model)
-    with pytest.raises(ModelError, match="ir: its files were damaged on their way"):
+    with pytest.raises(ModelError, match="ir: its files were damaged during the transfer"):
         at_hand(task, package)
 
 
@@ -104,11 +104,11 @@ def test_files_that_arrive_damaged_are_refused(task: ModelTask, node: Path) -> N
 def test_a_file_stays_in_its_folder(task: ModelTask, node: Path, name: str) -> None:
     package = dataclasses.replace(delivered(task, node, Store()), names=(name, "b"))
     shutil.rmtree(task.spec.model)
-    with pytest.raises(ModelError, match="no name of a delivered file"):
+    with pytest.raises(ModelError, match="is not the name of a delivered file"):
         at_hand(task, package)
 
 
 def test_a_model_that_is_too_large_to_travel_has_to_be_there(task: ModelTask) -> None:
     shutil.rmtree(task.spec.model)
-    with pytest.raises(ModelError, match=r"ir: .* is not the same file here, and it is too large to travel"):
+    with pytest.raises(ModelError, match=r"ir: .* is not the same file on this node and is too large to be sent"):
         at_hand(task, None)

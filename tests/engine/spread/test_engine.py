@@ -254,7 +254,9 @@ def test_workers_that_see_other_images_end_the_run(make_work: MakeWork, fake_bac
     running = engine_for(work, InProcess()).run(tasks_of(work))
     listing = work.dataset.path.parent / "images.txt"
     listing.write_text("\n".join(listing.read_text().splitlines()[1:]) + "\n")
-    with pytest.raises(DatasetError, match="lists other images or labels here than where the run was started"):
+    with pytest.raises(
+        DatasetError, match="lists different images or labels here than on the machine that started the run"
+    ):
         list(running)
 
 

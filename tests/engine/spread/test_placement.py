@@ -66,5 +66,5 @@ def test_an_optional_candidate_without_its_device_is_left_out() -> None:
 
 
 def test_a_cluster_without_the_cores_is_refused() -> None:
-    with pytest.raises(ConfigError, match="a worker takes 8 cores, and the largest node of 2 has 4"):
+    with pytest.raises(ConfigError, match="a worker takes 8 cores, but the largest of 2 nodes has 4"):
         place([TF], [Node("a", {"CPU": 2.0}), Node("b", {"CPU": 4.0})], {"CPU": 8}, None)

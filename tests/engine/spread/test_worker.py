@@ -20,7 +20,7 @@ def test_a_worker_with_other_software_refuses(fake_backend: dict[str, Any], make
     answer = Worker(other).ready()
     assert isinstance(answer, Problem)
     assert answer.kind == "ConfigError"
-    assert "the software is not that of the machine that started the run: " in answer.message
+    assert "the software differs from that of the machine that started the run: " in answer.message
     assert f"fake numpy {np.__version__} instead of 0.1" in answer.message
 
 
@@ -48,7 +48,7 @@ def test_answers_to_other_images_are_not_compared_with(fake_backend: dict[str, A
     assert isinstance(handed, Handed)
     answer, _ = taking.evaluate(Job(1, range(4, 8)), handed)
     assert isinstance(answer, Problem)
-    assert "an image has other bytes here than on the node that ran the reference" in answer.message
+    assert "an image has different bytes here than on the node that ran the reference" in answer.message
 
 
 def test_models_are_loaded_ahead_and_a_fault_waits_for_its_job(

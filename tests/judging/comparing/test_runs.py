@@ -104,7 +104,7 @@ def test_models_of_one_run_only_are_named(save: Saver) -> None:
 
 def test_no_model_in_common_is_refused(save: Saver) -> None:
     other: list[Row] = [(name, label, {"onnx": models["tf"], "other": models["tf"]}) for name, label, models in AFTER]
-    with pytest.raises(BaselineError, match="none is in both"):
+    with pytest.raises(BaselineError, match="no model is in both"):
         compare_runs(save("a", BEFORE), save("b", other))
 
 

@@ -32,7 +32,7 @@ def test_among_several_candidates_the_matrix_says_which_may_ship() -> None:
 def test_parity_alone_ships_nothing() -> None:
     run = record()
     run = run.model_copy(update={"config": {**run.config, "only": "parity"}})
-    assert next_step(run, judge(run)) == f"judge the accuracy, too: `harness validate {CONFIG}`"
+    assert next_step(run, judge(run)) == f"judge the accuracy as well: `harness validate {CONFIG}`"
 
 
 def test_a_failure_with_a_known_mend_gives_it_and_several_are_counted() -> None:

@@ -41,3 +41,9 @@ def test_without_layers_there_is_no_chart() -> None:
     assert '<span class="chip pass">clean</span>' in page
     assert "<svg" not in page
     assert "<table" not in page
+
+
+def test_commands_and_keys_are_code() -> None:
+    page = render("x", [candidate(sentence="Run `harness convert`.")])
+    assert "Run <code>harness convert</code>." in page
+    assert "`" not in page.partition("<main")[2].partition("</main>")[0]

@@ -81,8 +81,14 @@ def test_failed_runs_are_marked_in_the_trend(runs: Path) -> None:
     assert trend([], TRENDS[0], "time") is None
 
 
+def test_each_figure_of_a_run_has_its_name_where_the_head_is_hidden(runs: Path) -> None:
+    page = write_index(runs).read_text(encoding="utf-8")
+    for name in ("Top-1 original, %", "Top-1 converted, %", "Top-1 change, pp", "max |Δp|", "images/s", "commit"):
+        assert page.count(f'data-label="{name}"') == page.count('class="choose"') > 0
+
+
 def test_no_run_and_no_folder(tmp_path: Path) -> None:
     page = assert_contained(write_index(tmp_path).read_text(encoding="utf-8"))
-    assert "No run here yet" in page.text
+    assert "No run found" in page.text
     with pytest.raises(RecordError, match="no such folder"):
         write_index(tmp_path / "none")

@@ -62,7 +62,7 @@ def test_a_baseline_of_other_images_is_not_compared_with() -> None:
     other = other.model_copy(update={"fingerprints": other.fingerprints.model_copy(update={"data": "0" * 64})})
     text = pull_request.render(record(), other)
     assert "against the reference" in first_line(text)
-    assert "The baseline says nothing here: " in text
+    assert "The baseline cannot be compared: " in text
     assert "lost 14" not in text  # 600 to 509
 
 

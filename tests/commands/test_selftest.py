@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from harness.commands.selftest import as_markdown, as_text
-from harness.diagnosis.selftest import Finding, SelfTest
+from harness.diagnosis.injecting import Finding
+from harness.diagnosis.selftest import SelfTest
 
 REASON = "m.xml: the output 'Conv' has 9 values per image, but the labels need 5; set `dataset.background_class: false`"
 RESULT = SelfTest(

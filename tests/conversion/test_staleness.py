@@ -61,10 +61,10 @@ def test_another_graph(fresh: Config, graph: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda d: d["candidates"][0]["input"].update(color="RGB"), "color was BGR, is RGB now"),
-        (lambda d: d["candidates"][0]["input"].update(name="pixels"), "input_name was input, is pixels now"),
-        (lambda d: d["candidates"][0].update(output="P"), "output_name was Net/Probabilities, is P now"),
-        (lambda d: d.update(conversion={"weights": "f16"}), "weights was f32, is f16 now"),
+        (lambda d: d["candidates"][0]["input"].update(color="RGB"), "color was BGR and is RGB now"),
+        (lambda d: d["candidates"][0]["input"].update(name="pixels"), "input_name was input and is pixels now"),
+        (lambda d: d["candidates"][0].update(output="P"), "output_name was Net/Probabilities and is P now"),
+        (lambda d: d.update(conversion={"weights": "f16"}), "weights was f32 and is f16 now"),
         (
             lambda d: d["reference"]["input"].update(mean=1.0),
             "mean_inside was [120.0, 110.0, 100.0], is [1.0, 1.0, 1.0]",
@@ -74,7 +74,7 @@ def test_another_graph(fresh: Config, graph: Path) -> None:
             "scale_inside was [60.0, 50.0, 40.0], is [2.0, 2.0, 2.0]",
         ),
         (lambda d: d["reference"].update(output="Net/Softmax"), "source_output was Net/Reshape_1:0, is Net/Softmax:0"),
-        (lambda d: d["dataset"]["preprocess"].update(size=32), "input_shape was 1,16,16,3, is 1,32,32,3 now"),
+        (lambda d: d["dataset"]["preprocess"].update(size=32), "input_shape was 1,16,16,3 and is 1,32,32,3 now"),
     ],
 )
 def test_every_setting_that_decides(

@@ -116,7 +116,7 @@ def test_adapters(part: Callable[[str], Part], adapter: str, output: str | None,
             "2: allow_reshape_input: the harness keeps the size of the network",
         ),
         ("framework: openvino\nmo_flags: [x]\n" + ADAPTER, "2: mo_flags: the IR is converted by"),
-        ("framework: openvino\noutputs: [a, b]\n" + ADAPTER, "2: outputs: several outputs"),
+        ("framework: openvino\noutputs: [a, b]\n" + ADAPTER, "2: outputs: the harness reads only one"),
         ("framework: openvino\ndevise: CPU\n" + ADAPTER, "2: devise: this key is unknown, so its effect"),
         (
             "framework: tf\nmodel: a\ndevice: gpu\n" + ADAPTER,

@@ -64,7 +64,7 @@ def test_only_the_first_images_count_and_bad_ones_do_not() -> None:
     judged = Judged("ir", rows, rows, "f16", 4)
     assert judge_ratio(judged, gate, Yardstick(np.array([1 / 64, 1 / 64]))).verdict == "pass"
     other = judge_ratio(judged, gate, Yardstick(np.array([1 / 64, 1 / 64, 1 / 64])))
-    assert (other.verdict, other.reason) == ("error", "its yardstick has 3 images, and 2 were compared")
+    assert (other.verdict, other.reason) == ("error", "its yardstick has 3 images, but 2 were compared")
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,7 @@ def _answers_to(images: Path, model: Path) -> str:
         (["missing.onnx"], 2, "missing.onnx: does not exist"),
         (["notes.txt"], 2, "not a known kind of model"),
         (["cut.onnx"], 3, "cut.onnx"),
-        (["net.onnx", "net.onnx"], 2, "is named twice"),
+        (["net.onnx", "net.onnx"], 2, "is given twice"),
         (
             ["net.onnx", "-o", "there.yml"],
             2,
@@ -338,6 +338,6 @@ def test_class_names_that_do_not_fit(
     names.write_text("a\nb\n")
     command = ["init", str(model), "--images", str(labelled)]
     assert main([*command, "--class-names", str(names)]) == 2
-    assert "names 2 classes, but the model gives 5 values per image" in capsys.readouterr().err
+    assert "lists 2 classes, but the model gives 5 values per image" in capsys.readouterr().err
     assert main(["init", str(model), "--class-names", str(names)]) == 2
     assert "--class-names needs an image set" in capsys.readouterr().err

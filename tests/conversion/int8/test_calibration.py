@@ -222,17 +222,17 @@ def test_another_content_another_set_or_one_more_evaluated_image_is_a_fault(aski
     write_images(tmp_path / "changed", 8, seed=3)
     config = asking(path="apart", images=4)
     found = chosen(config)
-    assert "0 of its 4 are among the 4 of today" in str(fault(asking(path="changed", images=4), found))
+    assert "0 of its 4 are among the 4 configured now" in str(fault(asking(path="changed", images=4), found))
     used = next(path for path in (tmp_path / "apart").iterdir() if sha256(path) == found.digests[1])
     content = used.read_bytes()
     (tmp_path / "images" / "one more.jpg").write_bytes(content)
     with (tmp_path / "images.txt").open("a") as listing:
         listing.write("one more.jpg 1\n")
-    assert "3 of its 4 are among the 4 of today" in str(fault(config, found))
+    assert "3 of its 4 are among the 4 configured now" in str(fault(config, found))
     (tmp_path / "images" / "one more.jpg").write_bytes(b"another")
     assert fault(config, found) is None
     used.write_bytes(next((tmp_path / "changed").iterdir()).read_bytes())
-    assert "3 of its 4 are among the 4 of today" in str(fault(config, found))
+    assert "3 of its 4 are among the 4 configured now" in str(fault(config, found))
 
 
 def test_where_the_evaluated_images_are_gone_what_was_left_out_is_no_fault(asking: Make, tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_where_the_evaluated_images_are_gone_what_was_left_out_is_no_fault(askin
     assert fault(config, found) is None
     used = next(path for path in (tmp_path / "apart").iterdir() if sha256(path) == found.digests[2])
     used.unlink()
-    assert "5 of its 6 are among the 5 of today" in str(fault(config, found))
+    assert "5 of its 6 are among the 5 configured now" in str(fault(config, found))
 
 
 def test_a_set_of_which_nothing_can_be_used_any_more_is_a_fault(asking: Make, tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_a_set_of_which_nothing_can_be_used_any_more_is_a_fault(asking: Make, tm
     found = chosen(config)
     for path in (tmp_path / "apart").iterdir():
         path.write_bytes(b"no picture")
-    assert "0 of its 4 are among the 0 of today" in str(fault(config, found))
+    assert "0 of its 4 are among the 0 configured now" in str(fault(config, found))
 
 
 def test_where_the_images_are_gone_nothing_can_be_said(asking: Make, tmp_path: Path) -> None:

@@ -110,14 +110,17 @@ def test_converting_twice_gives_the_same_weights(int8: Make) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda d: d["conversion"]["calibration"].update(images=10), "calibration_images was 20, is 10 now"),
-        (lambda d: d["conversion"]["calibration"].update(seed=1), "calibration_seed was 0, is 1 now"),
-        (lambda d: d["conversion"].update(weights="f32"), "weights was int8, is f32 now"),
+        (lambda d: d["conversion"]["calibration"].update(images=10), "calibration_images was 20 and is 10 now"),
+        (lambda d: d["conversion"]["calibration"].update(seed=1), "calibration_seed was 0 and is 1 now"),
+        (lambda d: d["conversion"].update(weights="f32"), "weights was int8 and is f32 now"),
         (
             lambda d: d["dataset"]["preprocess"].update(crop_fraction=0.5),
-            "calibration_preprocess was 0.875, bilinear, exif ignore, is 0.5, bilinear, exif ignore now",
+            "calibration_preprocess was 0.875, bilinear, exif ignore and is 0.5, bilinear, exif ignore now",
         ),
-        (lambda d: d["conversion"]["calibration"].update(path="images2"), "0 of its 20 are among the 20 of today"),
+        (
+            lambda d: d["conversion"]["calibration"].update(path="images2"),
+            "0 of its 20 are among the 20 configured now",
+        ),
     ],
 )
 def test_every_setting_that_decides(
@@ -132,7 +135,7 @@ def test_every_setting_that_decides(
 
 def test_from_f32_to_int8_it_is_stale(int8: Make) -> None:
     converted(int8(lambda data: data["conversion"].update(weights="f32")))
-    assert "weights was f32, is int8 now" in str(why(int8()))
+    assert "weights was f32 and is int8 now" in str(why(int8()))
 
 
 def test_another_nncf_makes_it_stale_and_none_at_all_does_not(int8: Make, monkeypatch: pytest.MonkeyPatch) -> None:

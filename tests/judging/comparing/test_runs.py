@@ -163,7 +163,7 @@ def test_a_table_of_other_types_is_refused(save: Saver, column: str, values: lis
     assert table is not None
     place = table.column_names.index(column)
     write_predictions(other, table.set_column(place, column, pa.array(values)))
-    with pytest.raises(BaselineError, match=f"{column} is of type .*validate again"):
+    with pytest.raises(BaselineError, match=f"{column} is of type .*harness validate"):
         compare_runs(good, other)
 
 

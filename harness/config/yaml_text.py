@@ -34,6 +34,10 @@ _NUMBER = re.compile(
 )
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+")
 
+_HALF = (
+    "half of a character (an escape between \\ud800 and \\udfff) cannot be stored as text; write the character itself"
+)
+
 Fault = tuple[Key, int, str]
 
 
@@ -100,11 +104,17 @@ class YamlText:
                 self.faults.append(((*key, name), line, f"appears twice, first in line {first}; keep one of the two"))
                 continue
             self.lines[(*key, name)] = line
+            if not _is_text(name):
+                self.faults.append(((*key, name), line, _HALF))
+                continue
             values[name] = self._build(value_node, (*key, name), ancestors)
         return values
 
     def _scalar(self, node: yaml.ScalarNode, key: Key) -> Any:
         line = node.start_mark.line + 1
+        if not _is_text(node.value):
+            self.faults.append((key, line, _HALF))
+            return None
         if node.tag in _TEXT and "${" in node.value:
             text = self._substitute(node.value, key, line)
             plain = node.style is None
@@ -169,6 +179,15 @@ def _ambiguous(text: str) -> str:
     plain = digits.replace("_", "").lstrip("0") or "0"
     decimal = f"write {sign}{plain}, or in quotes" if plain.isdecimal() else "write the decimal number, or in quotes"
     return f'{_short(text)} is read as different numbers by different versions of YAML; {decimal} "{text[:60]}" as text'
+
+
+def _is_text(text: str) -> bool:
+    """Tell whether UTF-8 can store a text; only an escape of YAML writes what it cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _short(text: str) -> str:

@@ -276,3 +276,12 @@ def test_a_number_that_yaml_1_1_reads_otherwise_is_refused(text: str, mend: str)
     ((key, line, told),) = reader.faults
     assert (key, line) == (("b",), 2)
     assert told.endswith(f"is read as different numbers by different versions of YAML; {mend}")
+
+
+@pytest.mark.parametrize("half", [r"\ud800", r"\udfff", r"\U0000dc80"])
+@pytest.mark.parametrize("text", ['a: "{}"', 'a: ["x{}y"]', '"{}": 1', 'a: {{"{}": 1}}', '- !!int "{}"'])
+def test_half_of_a_character_is_a_fault(half: str, text: str) -> None:
+    """An escape can write a lone surrogate, which no file, path or record can hold as UTF-8."""
+    (fault,) = faults(text.format(half))
+    assert fault.startswith("half of a character")
+    assert load(text.format(r"\u00e9").replace("!!int ", "")) is not None

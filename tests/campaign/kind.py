@@ -21,7 +21,9 @@ class Kind:
     """``make`` writes a sound folder and returns the file to be mutated; ``use`` reads it as the harness does.
 
     ``use`` may raise HarnessError; anything else that it raises is a bug. ``needs``: modules without which it says
-    nothing. ``share``: how many mutations it gets, as a part of those of a quick kind.
+    nothing. ``share``: how many mutations it gets, as a part of those of a quick kind. ``addresses``: bytes of the
+    address space of a worker, so that more is refused as on a smaller machine; None where V8 draws a chart, which
+    reserves more.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Kind:
     use: Callable[[Path], object]
     needs: tuple[str, ...] = ()
     share: float = 1.0
+    addresses: int | None = 16 * 2**30
 
 
 def command(*arguments: object) -> str:

@@ -27,7 +27,6 @@ from tests.campaign.kind import PROJECT, Kind
 from tests.campaign.kinds import KINDS
 
 HANG = 20  # seconds
-_MEMORY = 16 * 2**30  # bytes of addresses that a worker may have: more is refused, as on a smaller machine
 _PIECE = 200  # mutations behind which the tally is kept
 
 
@@ -102,7 +101,8 @@ def work(kind: Kind, folder: Path, seeds: range) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print does not end up between the lines
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a hang ends the worker, which the parent counts
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    if kind.addresses is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (kind.addresses, kind.addresses))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     own = Path(tempfile.mkdtemp(prefix="kind-", dir=folder))
     path = kind.make(own)

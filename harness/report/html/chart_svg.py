@@ -8,6 +8,8 @@ from xml.etree import ElementTree as ET
 
 from markupsafe import Markup, escape
 
+from harness.errors import ToolError
+
 Spec = dict[str, Any]
 WIDTH = 400
 REFERENCE, CANDIDATE, BAD, GOOD, OTHER = "var(--ref)", "var(--cand)", "var(--bad)", "var(--good)", "var(--other)"
@@ -48,6 +50,7 @@ _KEPT = frozenset((
 ))
 # fmt: on
 _LONGEST_TEXT = 160
+_DIED = "Failed to retrieve conversion result"  # what vl-convert says where its worker ended before it answered
 _LONG_NUMBER = re.compile(r"-?\d*\.\d{2,}(?:e-?\d+)?")
 
 
@@ -55,11 +58,20 @@ def draw(spec: dict[str, Any], label: str, name: str) -> Markup:
     """Return a Vega-Lite chart as an SVG element.
 
     ``label``: what the chart shows, for those who do not see it. ``name``: unique in the page, for references inside.
-    A mark's `description` becomes `data-tip`. Nothing is loaded: the specification carries its own data.
+    A mark's `description` becomes `data-tip`. Nothing is loaded: the specification carries its own data. Raises
+    ToolError where the system refuses Vega what it needs; a specification that it cannot read is a bug.
     """
     import vl_convert
 
-    text = vl_convert.vegalite_to_svg({"config": CONFIG, **_shortened(spec)}, allowed_base_urls=[])
+    try:
+        text = vl_convert.vegalite_to_svg({"config": CONFIG, **_shortened(spec)}, allowed_base_urls=[])
+    except ValueError as error:
+        if _DIED not in str(error):
+            raise
+        raise ToolError(
+            "the charts of report.html cannot be drawn; allow the process more open files (`ulimit -n`) or memory, or "
+            "leave html out: `--format md,junit`"
+        ) from None
     root = ET.fromstring(text)  # noqa: S314  (made by the line above from escaped text)
     width, height = root.get("width", "1"), root.get("height", "1")
     inside = "".join(_markup(child, name) for child in root)

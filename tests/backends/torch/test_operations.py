@@ -205,13 +205,15 @@ class Prints(torch.nn.Module):  # type: ignore[misc, name-defined]
 
 
 def edited(path: Path, old: bytes, new: bytes) -> Path:
-    """Return a copy of an archive with another text in its entries; the text has to be there."""
+    """Return a copy of an archive with another text in its code or JSON; the text has to be there."""
     other, found = path.with_name(f"edited{path.suffix}"), 0
     with zipfile.ZipFile(path) as before, zipfile.ZipFile(other, "w") as after:
         for entry in before.infolist():
             data = before.read(entry)
-            found += old in data
-            after.writestr(entry.filename, data.replace(old, new))
+            if entry.filename.endswith((".py", ".json")):
+                found += old in data
+                data = data.replace(old, new)
+            after.writestr(entry.filename, data)
     assert found
     return other
 

@@ -4,6 +4,9 @@ import re
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import pytest
+
+from harness.errors import ToolError
 from harness.report.html.chart_svg import draw
 
 
@@ -54,3 +57,21 @@ def test_a_very_long_name_is_cut_before_it_is_measured() -> None:
     text = str(draw(_bars(["W" * 100_000, "b"]), "long", "a"))
     assert "W" * 161 not in text
     assert 'data-tip="' + "W" * 160 + "…" in text
+
+
+def test_what_the_system_refuses_is_a_message_and_a_wrong_specification_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `ulimit -n 16`, Vega's worker ends before it answers."""
+    import vl_convert
+
+    def ends(reason: str) -> None:
+        def fails(*_: object, **__: object) -> str:
+            raise ValueError(f"Vega-Lite to SVG conversion failed:\n{reason}")
+
+        monkeypatch.setattr(vl_convert, "vegalite_to_svg", fails)
+
+    ends("Failed to retrieve conversion result: oneshot canceled")
+    with pytest.raises(ToolError, match=r"allow the process more open files \(`ulimit -n`\) or memory"):
+        draw(_bars(["one"]), "a bar", "a")
+    ends("Invalid specification")
+    with pytest.raises(ValueError, match="Invalid specification"):
+        draw(_bars(["one"]), "a bar", "a")

@@ -66,9 +66,8 @@ def explain(
         elif missing:
             parent = model_at(root, key[:-1])
             about = parent.model_fields[str(key[-1])].description if parent else None
-            text = "is missing" + (
-                f": {about}" if about else "; add `version: 1`" if key == ("version",) else "; add it"
-            )
+            mend = "; add `version: 1`" if key == ("version",) else f": {about}" if about else "; add it"
+            text = f"is missing{mend}"
         else:
             text = _wrong(fault, data)
         lines.setdefault((origin.written(key), text), f"{origin.place(key)}: {text}")

@@ -67,13 +67,16 @@ def test_another_graph(fresh: Config, graph: Path) -> None:
         (lambda d: d.update(conversion={"weights": "f16"}), "weights was f32 and is f16 now"),
         (
             lambda d: d["reference"]["input"].update(mean=1.0),
-            "mean_inside was [120.0, 110.0, 100.0], is [1.0, 1.0, 1.0]",
+            "mean_inside was [120.0, 110.0, 100.0] and is [1.0, 1.0, 1.0]",
         ),
         (
             lambda d: d["reference"]["input"].update(scale=2.0),
-            "scale_inside was [60.0, 50.0, 40.0], is [2.0, 2.0, 2.0]",
+            "scale_inside was [60.0, 50.0, 40.0] and is [2.0, 2.0, 2.0]",
         ),
-        (lambda d: d["reference"].update(output="Net/Softmax"), "source_output was Net/Reshape_1:0, is Net/Softmax:0"),
+        (
+            lambda d: d["reference"].update(output="Net/Softmax"),
+            "source_output was Net/Reshape_1:0 and is Net/Softmax:0",
+        ),
         (lambda d: d["dataset"]["preprocess"].update(size=32), "input_shape was 1,16,16,3 and is 1,32,32,3 now"),
     ],
 )

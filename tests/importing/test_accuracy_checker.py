@@ -140,7 +140,7 @@ class TestMetrics:
         [
             ("{type: acuracy}", r"type: 'acuracy' is not a metric of a classifier.*did you mean accuracy\?"),
             ("{type: accuracy, reference: 71.8}", "reference: 71.8 is not a fraction between 0 and 1"),
-            ("{type: accuracy, match: True}", "match: predictions with several labels"),
+            ("{type: accuracy, match: True}", "match: the harness does not compare predictions"),
             ("{type: accuracy, refrence: 0.7}", "refrence: this key is unknown"),
             ("{type: accuracy, abs_threshold: 0.1}", "abs_threshold: set the tolerance in percentage points"),
             ("{type: accuracy, top_k: 1, reference: 0.1}", "states Top-1 a second time"),
@@ -228,7 +228,7 @@ framework: tf
         assert found.model is not None
         assert (found.model.input_name, found.model.input_size) == (None, (224, 256))
         assert [file.sha384 for file in found.model.files] == ["ab" * 48]
-        assert "the preprocessing ends at 224x224, model.yml says 224x256" in found.notes[0].what
+        assert "the preprocessing ends at 224x224, but model.yml says 224x256" in found.notes[0].what
 
     def test_an_unknown_key_is_refused(self, check: Callable[..., Check], minimal: str) -> None:
         with pytest.raises(

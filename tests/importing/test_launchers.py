@@ -106,7 +106,7 @@ def test_adapters(part: Callable[[str], Part], adapter: str, output: str | None,
         ("framework: tf\n" + ADAPTER, "1: the file: has no model: `model` is missing"),
         ("framework: tf\nmodel: a\nsaved_model_dir: b\n" + ADAPTER, "3: saved_model_dir: contradicts `model`"),
         ("framework: openvino\nmodel: a.xml\nweights: b.bin\n" + ADAPTER, "3: weights: the weights are read from"),
-        ("framework: openvino\nmodel: a.blob\n" + ADAPTER, "2: model: a compiled blob"),
+        ("framework: openvino\nmodel: a.blob\n" + ADAPTER, "2: model: the harness cannot read a compiled blob"),
         (
             "framework: openvino\ncpu_extensions: AUTO\n" + ADAPTER,
             "2: cpu_extensions: the harness does not load operations",

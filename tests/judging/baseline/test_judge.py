@@ -74,8 +74,8 @@ NOT_COMPARABLE: list[tuple[dict[str, Any], str]] = [
     ({"fingerprint": "f" * 64}, "different images, labels or order"),
     ({"content_fingerprint": "e" * 64}, "the same image ids, but different image content"),
     ({"config": {**CONFIG, "dataset": {"preprocess": {"size": 192}}}}, "size 224 then, 192 now"),
-    ({"config": {**CONFIG, "reference": {"input": {"color": "BGR"}, "output": "out"}}}, "another reference"),
-    ({"reference": model("tf", model_sha256="9" * 64)}, "another reference"),
+    ({"config": {**CONFIG, "reference": {"input": {"color": "BGR"}, "output": "out"}}}, "a different reference"),
+    ({"reference": model("tf", model_sha256="9" * 64)}, "a different reference"),
 ]
 
 
@@ -90,7 +90,7 @@ def test_what_is_not_comparable_is_an_error_and_exit_4(changes: dict[str, Any], 
 
 def test_a_subset_is_not_comparable_with_the_whole() -> None:
     small = run(model("ir", top1=50, top5=60, total=64), reference=model("tf", top1=50, top5=60, total=64))
-    assert "64 images were evaluated, but 650 then" in judged(small, baseline_of(run()))["ir"].reason
+    assert "64 images were evaluated, but 650 for the baseline" in judged(small, baseline_of(run()))["ir"].reason
 
 
 def test_a_model_missing_from_the_run_is_an_error() -> None:

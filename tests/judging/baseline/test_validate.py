@@ -39,7 +39,7 @@ def test_from_a_missing_baseline_to_a_pass(folder: Path) -> None:
 
     subset = run_harness("validate", "config.yml", "--out", "subset", "--limit", 10, cwd=folder)
     assert subset.returncode == 4
-    assert "10 images were evaluated, but 20 then" in " ".join(subset.stdout.split())
+    assert "10 images were evaluated, but 20 for the baseline" in " ".join(subset.stdout.split())
 
     setting = "dataset.preprocess.crop_fraction=1.0"
     other = run_harness("validate", "config.yml", "--out", "other", "--set", setting, cwd=folder)

@@ -46,7 +46,7 @@ def test_one_row_for_each_candidate_and_run(save: Saver) -> None:
     ("change", "said"),
     [
         ({"capsule": "d" * 64}, "different capsules .sha256 cccccccccccc... and dddddddddddd..."),
-        ({"content_fingerprint": "e" * 64}, "other bytes"),
+        ({"content_fingerprint": "e" * 64}, "different image content"),
     ],
 )
 def test_another_capsule_or_image_set(save: Saver, change: dict[str, Any], said: str) -> None:

@@ -106,7 +106,9 @@ class Loaded:
             and isinstance(self.details, dict)
             and all(isinstance(key, str) for key in self.details)
             and isinstance(self.properties, dict)
-            and all(set(item) == {"requested", "effective"} for item in self.properties.values())
+            and all(
+                isinstance(item, dict) and set(item) == {"requested", "effective"} for item in self.properties.values()
+            )
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -116,6 +118,8 @@ class Loaded:
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> Self:
         """Return what ``to_json`` gave. Raises TypeError or KeyError where it is something else."""
+        if not isinstance(plain["warnings"], list):
+            raise TypeError("warnings: not a list")
         return cls(**{**plain, "warnings": tuple(plain["warnings"])})
 
 

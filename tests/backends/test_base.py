@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -92,3 +95,25 @@ def test_an_answer_of_another_shape_is_refused() -> None:
 def test_an_unknown_backend() -> None:
     with pytest.raises(ConfigError, match=f"no backend 'zzz'; there are {', '.join(backends())}"):
         open_backend("zzz", SPEC)
+
+
+_TYPES: dict[str, type | None] = {"details": dict, "warnings": list, "properties": None}
+_VALUES = [1, 1.5, None, True, "a", [1], {"a": 1}, {"a": None}, {"a": [1]}, {"a": {"requested": 1}}]
+
+
+@pytest.mark.parametrize("value", _VALUES)
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Loaded)])
+def test_a_report_of_other_types_is_never_plausible(name: str, value: Any) -> None:
+    """Whatever JSON a damaged cache or capsule has: documented errors only."""
+    right = _TYPES.get(name, str)
+    report = {**Loaded("fake", "CPU", "a CPU", "f32", "0").to_json(), name: value}
+    try:
+        plausible = Loaded.from_json(report).is_plausible
+    except TypeError:  # as documented
+        plausible = False
+    assert plausible == (right is not None and isinstance(value, right) and value != [1])
+
+
+def test_a_report_with_properties_is_plausible() -> None:
+    report = Loaded("fake", "CPU", "a CPU", "f32", "0", properties={"a": {"requested": 1, "effective": None}})
+    assert Loaded.from_json(report.to_json()).is_plausible

@@ -101,6 +101,9 @@ def open_labelled(wanted: ImageSetRequest) -> Labelled:
         check_against_wnids(table.names, table.classes, table.wnids, source=table.source)
     elif own and table is None and pictures.classes is not None and pictures.wnids:
         check_against_wnids(pictures.names, pictures.classes, pictures.wnids, source=f"{path}: {pictures.label_source}")
+    if found and found.left_out:
+        note = f"{wanted.path}: only {path.relative_to(wanted.path)} is read, not {listed(found.left_out, 'folder')}"
+        pictures = _with_notes(pictures, [note])
     labelled = _joined(form, pictures, table, wanted, str(path))
     strange = [name for name, _ in labelled.pairs if not name.isascii() and not _is_text(name)]
     if strange:

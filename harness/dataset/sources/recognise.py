@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.capsule.opened import is_capsule
@@ -27,10 +27,14 @@ _LISTS = (".csv", ".tsv", ".txt")
 
 @dataclass(frozen=True)
 class Found:
-    """A form, and the path at which it lies: the given one, or a place below it."""
+    """A form, and the path at which it lies: the given one, or a place below it.
+
+    ``left_out``: folders beside that place which are not read, from the given path on.
+    """
 
     form: str
     path: Path
+    left_out: tuple[str, ...] = ()
 
 
 def recognise(path: Path, class_names: Sequence[str] = ()) -> Found:
@@ -130,16 +134,21 @@ def _shards(path: Path, files: list[str]) -> Found | None:
     return None
 
 
+def _one_of(path: Path, chosen: str, folders: list[str]) -> Found:
+    found = _folder(path / chosen)
+    beside = tuple(name for name in folders if name != chosen)
+    return replace(found, left_out=(*beside, *(f"{chosen}/{name}" for name in found.left_out)))
+
+
 def _below(path: Path, files: list[str], folders: list[str]) -> Found:
     versions = [name for name in folders if _VERSION.fullmatch(name)]
     if versions:  # TensorFlow Datasets: name/version/
-        newest = max(versions, key=lambda name: tuple(map(int, name.split("."))))
-        return _folder(path / newest)
+        return _one_of(path, max(versions, key=lambda name: tuple(map(int, name.split(".")))), folders)
     if _are_classes(folders):
         return Found("class_folders", path)
     for name in ("data", "val", "validation", "ILSVRC2012_img_val", "images"):  # the first as Hugging Face has it
         if name in folders:
-            return _folder(path / name)
+            return _one_of(path, name, folders)
     lists = [name for name in files if name.endswith((".csv", ".tsv"))]
     if len(lists) == 1:
         return Found("manifest", path / lists[0])

@@ -137,3 +137,26 @@ def test_names_that_shards_and_rows_use_again(tmp_path: Path) -> None:
     found = opened(tmp_path / "validation.parquet")
     assert pairs(found) == [("validation.parquet:0/image.jpg", 7), ("validation.parquet:1/image.jpg", 8)]
     assert [found.read(row) for row in range(2)] == [b"x", b"y"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "beside"),
+    [
+        ("val", ["test", "train"]),
+        ("validation", ["training"]),
+        ("images", ["masks"]),
+        ("2.0.1", ["1.0.0", "2.0.0", "10"]),
+    ],
+)
+def test_folders_beside_the_one_that_is_read_are_named(tmp_path: Path, chosen: str, beside: list[str]) -> None:
+    """`val` beside `train`, or the newest version: what is left out is said."""
+    touch(tmp_path, f"{chosen}/3/a.jpg", *(f"{name}/4/b.jpg" for name in beside))
+    images = opened(tmp_path)
+    assert pairs(images) == [("3/a.jpg", 3)]
+    (note,) = images.notes
+    assert f"only {chosen} is read, not {len(beside)} folder" in note
+    assert all(name in note for name in beside)
+
+
+def test_a_folder_that_lies_alone_is_read_without_a_note(tmp_path: Path) -> None:
+    assert opened(touch(tmp_path, "val/3/a.jpg", "@eaDir/b.jpg", "readme.md")).notes == ()

@@ -177,7 +177,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(name: str, monkeypatch: pytest.M
 
 def test_the_limit_itself_passes() -> None:
     assert read_header(png(10_000, LARGEST_PIXELS // 10_000)).width == 10_000
-    with pytest.raises(HeaderError, match="absurd"):
+    with pytest.raises(HeaderError, match="implausible dimensions"):
         read_header(png(10_000, LARGEST_PIXELS // 10_000 + 1))
     with pytest.raises(HeaderError, match="implausible dimensions: 0x5"):
         read_header(png(0, 5))

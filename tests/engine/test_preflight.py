@@ -42,7 +42,7 @@ def test_it_is_made_once_and_its_images_are_told(config: Path, capsys: pytest.Ca
     first = run(config, "one")
     assert first.exit_code == 0
     assert any("int8: converted at the start of this run" in warning for warning in first.warnings)
-    assert any("int8: calibrated on 12 images, because" in warning for warning in first.warnings)
+    assert any("int8: calibrated on only 12 of the 20 images" in warning for warning in first.warnings)
     contract = next(model.details["contract"] for model in first.models if model.id == "int8")
     assert contract["calibrated on"].startswith("12 images")
     made = (config.parent / "int8.xml").read_bytes()
@@ -62,7 +62,7 @@ def test_an_image_that_is_evaluated_from_now_on_makes_it_anew(config: Path) -> N
     config.write_text(re.sub(r"  images: \d+\n", "  images: 21\n", config.read_text(), count=1))
     record = run(config, "two")
     assert record.exit_code == 0
-    assert any("calibrated on other images: 11 of its 12 are among the 11" in warning for warning in record.warnings)
+    assert any("calibrated on different images: 11 of its 12 are among the 11" in warning for warning in record.warnings)
 
 
 def test_missing_calibration_images_are_named_where_they_are_needed(

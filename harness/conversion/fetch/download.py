@@ -117,7 +117,10 @@ class ResumingDownload:
                     self._write_notes(url, response)
                 for block in response.raw.stream(_BLOCK, decode_content=False):
                     if stream.tell() + len(block) > self.size:
-                        raise DownloadError(f"{url}: sends more than the {self.size} bytes that `archive.bytes` states")
+                        raise DownloadError(
+                            f"{url}: sends more than the {self.size} bytes that `archive.bytes` "
+                            "states; correct `archive.bytes`"
+                        )
                     stream.write(block)
                     bar.update(len(block))
         except (requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema) as error:
@@ -153,7 +156,10 @@ class ResumingDownload:
                 return False
             total = match[2]
         if total.isdecimal() and int(total) != self.size:
-            raise DownloadError(f"{url}: the file there has {total} bytes, `archive.bytes` states {self.size}")
+            raise DownloadError(
+                f"{url}: the file has {total} bytes, but `archive.bytes` states {self.size}; "
+                "correct `archive.bytes` or `archive.url`"
+            )
         return bool(status == 206)
 
     def _read_notes(self) -> dict[str, str]:

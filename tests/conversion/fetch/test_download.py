@@ -109,7 +109,7 @@ def test_a_part_without_its_notes_or_too_long_is_dropped(site: Any, page: Any, t
 
 
 def test_another_size_is_refused_before_a_byte_is_fetched(site: Any, page: Any, tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match=r"the file there has 300000 bytes, `archive\.bytes` states 299999"):
+    with pytest.raises(DownloadError, match=r"the file has 300000 bytes, but `archive\.bytes` states 299999"):
         run(site, tmp_path, size=299_999)
     assert (tmp_path / "a.tgz.part").stat().st_size == 0
 

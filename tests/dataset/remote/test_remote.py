@@ -159,7 +159,7 @@ def test_an_image_that_went_away_is_a_missing_one(
         ("ftp://host/val", r"ftp://host/val: cannot be read; URLs may begin with s3, gs, https"),
         ("github://org:repo@main/val", "cannot be read; URLs may begin with"),
         ("simplecache::s3://bucket/val", "cannot be read; URLs may begin with"),
-        ("memory://nowhere/val", "nothing found|no file in it"),
+        ("memory://nowhere/val", "nothing found|contains no file"),
     ],
 )
 def test_what_cannot_be_read_is_said(url: str, words: str, memory: Served, cache: RemoteCache) -> None:

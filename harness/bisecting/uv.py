@@ -66,7 +66,7 @@ def releases(package: str, good: str, bad: str, source: Source) -> tuple[str, ..
     Raises ConfigError for a name, a version or a folder that is none or is not there, ToolError where uv fails.
     """
     if not _NAME.fullmatch(package):
-        raise ConfigError(f"--package {printable(package)}: is not the name of a package; give one such as openvino")
+        raise ConfigError(f"--package {printable(package)}: is not a valid package name; give its name on the index")
     for option, version in (("--good", good), ("--bad", bad)):
         if not _VERSION.fullmatch(version):
             raise ConfigError(f"{option} {printable(version)}: is not a version; write one such as 2025.4.0")

@@ -29,7 +29,7 @@ def read_predictions(run: Path) -> pa.Table | None:
         table.validate(full=True)
     except arrow_errors() as error:
         reason = first_line(error)
-        raise RecordError(f"{path}: damaged ({reason}); validate again") from None
+        raise RecordError(f"{path}: damaged ({reason}); run `harness validate` again") from None
     return table
 
 

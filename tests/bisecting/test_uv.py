@@ -39,10 +39,15 @@ def test_an_early_release_only_where_it_is_named(source: Source) -> None:
         ("some-package", "--help", "2.0", "is not a version"),
         ("some-package", "1.0", "1.0; import os", "is not a version"),
         ("some-package", "1.0", "1.*", "is not a version"),
-        ("../wheels", "1.0", "2.0", "is not the name of a package; give one such as openvino"),
-        ("--index-url=http://x", "1.0", "2.0", "is not the name of a package; give one such as openvino"),
-        ("p @ file:///x", "1.0", "2.0", "is not the name of a package; give one such as openvino"),
-        ("p\nq", "1.0", "2.0", "is not the name of a package; give one such as openvino"),
+        ("../wheels", "1.0", "2.0", "is not a valid package name; give its name on the index"),
+        (
+            "--index-url=http://x",
+            "1.0",
+            "2.0",
+            "is not a valid package name; give its name on the index",
+        ),
+        ("p @ file:///x", "1.0", "2.0", "is not a valid package name; give its name on the index"),
+        ("p\nq", "1.0", "2.0", "is not a valid package name; give its name on the index"),
     ],
 )
 def test_refused(source: Source, package: str, good: str, bad: str, said: str) -> None:

@@ -134,8 +134,8 @@ def test_no_permission_on_a_folder_above(example: Example, tmp_path: Path, monke
 
 
 def test_a_name_that_no_file_can_have(example: Example, tmp_path: Path) -> None:
-    config = whole(example, tmp_path, ("build/mobilenet_v2_1.0_224_frozen.pb", '"a\\0b"'))
-    assert "does not exist" in refused(config)
+    with pytest.raises(ConfigError, match=r"c\.yml:12: reference\.model: contains a null byte"):
+        whole(example, tmp_path, ("build/mobilenet_v2_1.0_224_frozen.pb", '"a\\0b"'))
 
 
 def test_calibration_images_are_wanted_for_int8_only(example: Example, tmp_path: Path) -> None:

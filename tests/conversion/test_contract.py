@@ -69,9 +69,9 @@ def test_an_ir_that_says_nothing(tmp_path: Path, faults: Callable[..., list[str]
         (
             "False",
             "BGR",
-            ["without --reverse_input_channels", "wants RGB", "`input.color` is BGR", "write `color: RGB`"],
+            ["without --reverse_input_channels", "expects RGB", "`input.color` is BGR", "write `color: RGB`"],
         ),
-        ("True", "RGB", ["with --reverse_input_channels", "wants BGR", "`input.color` is RGB", "write `color: BGR`"]),
+        ("True", "RGB", ["with --reverse_input_channels", "expects BGR", "`input.color` is RGB", "write `color: BGR`"]),
     ],
 )
 def test_color(faults: Callable[..., list[str]], reverse: str, color: str, expected: list[str]) -> None:

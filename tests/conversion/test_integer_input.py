@@ -178,7 +178,11 @@ def test_an_onnx_file_rounds_and_saturates(
     asked: Callable[..., Config], network: Network, tmp_path: Path, backend: str, kind: str
 ) -> None:
     require("onnxruntime")
-    require("onnxscript" if backend == "torch" else "tf2onnx")
+    if backend == "torch":
+        pytest.importorskip("torch", reason="PyTorch is not installed; it is the extra [torch]")
+        pytest.importorskip("onnxscript", reason="onnxscript is not installed; it is in the extra [torch-to-onnx]")
+    else:
+        require("tf2onnx")
     import onnxruntime as ort
 
     made = {"model": "made.onnx", "backend": "onnxruntime", "conversion": {"to": "onnx"}, "input": {"color": "RGB"}}

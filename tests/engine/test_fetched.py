@@ -96,7 +96,7 @@ def test_a_mirror_is_found_by_the_url_that_a_record_shows(tmp_path: Path, url: s
     (place / "tree" / "val").mkdir(parents=True, mode=0o700)
     (place / "url").write_text(redact(url.rstrip("/")))
     assert mirror.kept(redact(url), cache) == mirror.kept(url, cache) == place / "tree" / "val"
-    with pytest.raises(DatasetError, match=r"https://host/other\?\*\*\*: nothing of it is kept"):
+    with pytest.raises(DatasetError, match=r"https://host/other\?\*\*\*: not in this machine's cache"):
         mirror.kept("https://host/other?sig=abcdefghijklmnop", cache)
 
 

@@ -62,7 +62,9 @@ def test_an_image_that_is_evaluated_from_now_on_makes_it_anew(config: Path) -> N
     config.write_text(re.sub(r"  images: \d+\n", "  images: 21\n", config.read_text(), count=1))
     record = run(config, "two")
     assert record.exit_code == 0
-    assert any("calibrated on different images: 11 of its 12 are among the 11" in warning for warning in record.warnings)
+    assert any(
+        "calibrated on different images: 11 of its 12 are among the 11" in warning for warning in record.warnings
+    )
 
 
 def test_missing_calibration_images_are_named_where_they_are_needed(

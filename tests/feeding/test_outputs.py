@@ -55,7 +55,7 @@ def test_either_width_and_the_element_type() -> None:
 )
 def test_other_shapes_are_refused(shape: tuple[int, ...], layout: Layout | None) -> None:
     text = ",".join(map(str, shape))
-    with pytest.raises(ModelError, match=re.escape(f"[{text}] for 4 images; expected is [4,5]")):
+    with pytest.raises(ModelError, match=re.escape(f"[{text}] for 4 images; [4,5] is expected")):
         as_rows(np.zeros(shape, np.float32), 4, (5,), layout)
 
 

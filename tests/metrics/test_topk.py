@@ -82,7 +82,7 @@ def test_numbers_that_are_not_floating_point_are_refused(dtype: Any) -> None:
     [
         (np.zeros(3, np.float32), "shape"),
         (np.zeros((1, 2, 3), np.float32), "shape"),
-        (np.zeros((3, 0), np.float32), "no class"),
+        (np.zeros((3, 0), np.float32), "without classes"),
         (np.array([[0.5, np.nan]], np.float32), "NaN"),
     ],
 )

@@ -22,6 +22,8 @@ import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.machine.parent import VARIABLE
+
 # No thread or session of a framework is started by importing it, so that a fork is safe.
 PRELOADED = (
     "tensorflow",
@@ -135,6 +137,7 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
+    os.environ.pop(VARIABLE, None)  # its parent is this server, which ends it when its caller has gone
     sys.executable = sys.argv[2]  # what it starts in turn is preloaded, too
     sys.argv[:] = request["arguments"]
     sys.path[0] = request["cwd"]

@@ -133,8 +133,8 @@ class ONNXRuntimeBackend(Backend):
         self._output = port.name
         if port.type not in _REAL:
             raise ModelError(
-                f"{self.spec.model}: the output '{port.name}' has {port.type}, not real numbers; name the one with the "
-                "probabilities"
+                f"{self.spec.model}: the output '{port.name}' has {port.type}, not real numbers; set `output` to "
+                "the one with the probabilities"
             )
         sides = [side if isinstance(side, int) and side > 0 else None for side in port.shape]
         require_width(self.spec, sides, self._shape.batch)

@@ -212,7 +212,7 @@ def test_an_output_of_whole_numbers(network: Network, pixels: Pixels, tmp_path: 
     many = tensor("many", np.array(255, np.float32))
     model = write_onnx(tmp_path / "m.onnx", network, end=end, constants=[many], kind="uint8")
     (tmp_path / "made.xml").unlink(missing_ok=True)
-    assert "name the one with the probabilities" in refused(way, model)
+    assert "set `output` to the one with the probabilities" in refused(way, model)
 
 
 @pytest.mark.parametrize("name", ["input", "pixels", "harness fed: x", "Cast", "Parameter_1", "made:0", "a b", "ü"])

@@ -50,7 +50,9 @@ def test_everything_or_only_what_was_asked_for(tmp_path: Path, folder: Path) -> 
 
 def test_a_missing_member_is_named_with_the_nearest(tmp_path: Path, folder: Path) -> None:
     packed = archive(tmp_path, member("v2/net_frozen.pb"))
-    with pytest.raises(DownloadError, match=r"it does not contain `v2/net_frozn.pb`; did you mean `v2/net_frozen.pb`\?"):
+    with pytest.raises(
+        DownloadError, match=r"it does not contain `v2/net_frozn.pb`; did you mean `v2/net_frozen.pb`\?"
+    ):
         unpack(packed, folder, ["v2/net_frozn.pb"])
     assert files(folder) == []
 

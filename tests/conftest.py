@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import signal
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +26,21 @@ MEAN = (120.0, 110.0, 100.0)  # of R, G, B
 SCALE = (60.0, 50.0, 40.0)
 PROJECT = Path(__file__).resolve().parents[1]
 SHARED = PROJECT.parent / "shared"
+
+_parsing = threading.RLock()
+_parse = ast.parse
+
+
+def _parse_alone(*arguments: Any, **keywords: Any) -> Any:
+    """Parse in one thread at a time: pytest parses what it imports, and the engine imports in several threads.
+
+    CPython 3.11 counts the depth of a tree for all threads together: "AST constructor recursion depth mismatch".
+    """
+    with _parsing:
+        return _parse(*arguments, **keywords)
+
+
+ast.parse = _parse_alone
 
 
 def require(module: str) -> None:

@@ -21,6 +21,7 @@ _RANDOM = frozenset({
 _BROUGHT = frozenset({"ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc"})
 _TRAINS = frozenset({"ai.onnx.training", "ai.onnx.preview.training"})
 _COMPILED = "EPContext"
+_MOST_OPSET = 1000  # ONNX has released fewer than 30 in eight years; OpenVINO tries all those below, one by one
 _INFERENCE_ONLY = 7  # from this opset on, Dropout and BatchNormalization are for inference where nothing else is said
 
 
@@ -41,6 +42,8 @@ def require_known(path: Path) -> None:
 
 def refuse_operations(model: Model, path: object) -> None:
     """Refuse what the outputs of a model need and must not have. ``path``: as messages name it. Raises ModelError."""
+    if not 0 <= model.opset <= _MOST_OPSET:
+        raise ModelError(f"{path}: states ONNX opset {model.opset}, which does not exist; fetch or export it again")
     if endless := _recursive(model):
         raise ModelError(f"{path}: refused: its function '{endless}' calls itself and may never end")
     own = list(every_node(needed(model.graph)))

@@ -249,3 +249,12 @@ def test_nodes_that_no_output_needs_are_not_looked_at(network: Network, pixels: 
     unused: Wrong = {"before": [node("RandomNormalLike", ["x"], "unused"), node("Identity", ["x"], "ready")]}
     model = write_onnx(tmp_path / "m.onnx", network, **unused)
     np.testing.assert_allclose(answers("onnxruntime", model, pixels), network.of_pixels(pixels), atol=1e-5)
+
+
+@pytest.mark.parametrize("opset", [1001, 2**31 - 1, 2**32 - 1, 2**62])
+def test_an_opset_that_cannot_exist_is_refused_before_any_framework_reads_the_file(
+    way: str, network: Network, tmp_path: Path, opset: int
+) -> None:
+    """OpenVINO looks for an operation in one opset after the other: over a minute from 2**32 on down."""
+    said = refused(way, write_onnx(tmp_path / "m.onnx", network, opset=opset))
+    assert f"states ONNX opset {opset}, which does not exist" in said

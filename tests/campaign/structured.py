@@ -145,7 +145,8 @@ def mutate_hdf5(data: bytes, rng: random.Random) -> bytes:
         chance = rng.random()
         if texts and chance < 0.7:
             key = rng.choice(sorted(texts))
-            text = mutate_json(group.attrs[key].encode(), rng) if key != "keras_version" else b"\xff"
+            said = group.attrs[key].encode()  # JSON, or the plain name or version of the software
+            text = mutate_json(said, rng) if said.startswith((b"{", b"[")) else mutate_text(said, rng)
             group.attrs[key] = text.replace(b"\0", b"")  # h5py writes none
         elif len(group) and chance < 0.85:
             del group[rng.choice(sorted(group))]

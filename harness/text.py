@@ -16,6 +16,11 @@ _FIRST_LINE = 300  # characters
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
+def is_storable(text: str) -> bool:
+    """Tell whether UTF-8 can store a text: it has no lone surrogate, which is half of a character."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def visible(text: str) -> str:
     r"""Return ``text`` on one line; a character that is hidden or acts on a terminal is written out: \x1b, \u202e."""
     return text if text.isascii() and text.isprintable() else "".join(_shown(character) for character in text)

@@ -15,6 +15,7 @@ import yaml
 from harness.config.origin import Key, dotted
 from harness.config.secrets import named_like_a_secret, remember, remember_urls
 from harness.errors import nearest
+from harness.text import is_storable
 
 # `$${` is an escape; `${...}` a variable; a `${` that is neither never ends, or holds another one.
 _VARIABLE = re.compile(r"(?P<escape>\$\$\{)|\$\{(?P<inside>[^{}]*)\}|\$\{.*", re.DOTALL)
@@ -104,7 +105,7 @@ class YamlText:
                 self.faults.append(((*key, name), line, f"appears twice, first in line {first}; keep one of the two"))
                 continue
             self.lines[(*key, name)] = line
-            if not _is_text(name):
+            if not is_storable(name):
                 self.faults.append(((*key, name), line, _HALF))
                 continue
             values[name] = self._build(value_node, (*key, name), ancestors)
@@ -112,7 +113,7 @@ class YamlText:
 
     def _scalar(self, node: yaml.ScalarNode, key: Key) -> Any:
         line = node.start_mark.line + 1
-        if not _is_text(node.value):
+        if not is_storable(node.value):
             self.faults.append((key, line, _HALF))
             return None
         if node.tag in _TEXT and "${" in node.value:
@@ -179,15 +180,6 @@ def _ambiguous(text: str) -> str:
     plain = digits.replace("_", "").lstrip("0") or "0"
     decimal = f"write {sign}{plain}, or in quotes" if plain.isdecimal() else "write the decimal number, or in quotes"
     return f'{_short(text)} is read as different numbers by different versions of YAML; {decimal} "{text[:60]}" as text'
-
-
-def _is_text(text: str) -> bool:
-    """Tell whether UTF-8 can store a text; only an escape of YAML writes what it cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _short(text: str) -> str:

@@ -11,7 +11,7 @@ from harness.backends.registry import load_target
 from harness.config import Candidate, Config
 from harness.conversion.converted import Converted
 from harness.errors import HarnessError, ModelError
-from harness.machine.parent import VARIABLE, end_with_parent
+from harness.machine.parent import end_with
 
 
 def convert_apart(config: Config, candidate: Candidate, *, overwrite: bool, seconds: float) -> Converted:
@@ -41,8 +41,7 @@ def convert_apart(config: Config, candidate: Candidate, *, overwrite: bool, seco
 
 
 def _work(pipe: Connection, config: Config, candidate: Candidate, overwrite: bool, parent: int) -> None:
-    os.environ[VARIABLE] = str(parent)
-    end_with_parent()
+    end_with(parent)
     try:
         pipe.send(
             load_target("harness.conversion.convert:convert_here")(config, candidate, overwrite=overwrite, images=None)

@@ -120,13 +120,18 @@ def _is_left(path: Path, process: str | None) -> bool:
         return False
     if int(process) == os.getpid():  # containers number their processes alike
         return lock is not None and made < _STARTED
+    return not may_live(process)
+
+
+def may_live(process: str) -> bool:
+    """Tell whether a process of this number lives, or whether that cannot be known."""
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
         return False
-    return False
+    except (OSError, OverflowError, ValueError):
+        return True
+    return True
 
 
 def remove_temporary_files(parent: Path) -> None:

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from harness.disk.atomic import cannot_write, make_folder, write_atomically
 from harness.disk.checked_table import read_table, write_table
+from harness.disk.leftovers import may_live
 from harness.disk.own_json import read_own_json
 from harness.errors import ConfigError, RecordError
 from harness.record.shard_table import ShardTable
@@ -54,7 +55,8 @@ def point_latest(folder: Path) -> None:
     temporary = folder.parent / f".latest.{os.getpid()}"
     with contextlib.suppress(OSError):
         for left in folder.parent.glob(".latest.*"):
-            if not _lives(left.name.rpartition(".")[2]):
+            process = left.name.rpartition(".")[2]
+            if process == str(os.getpid()) or not may_live(process):
                 left.unlink(missing_ok=True)
         try:
             temporary.symlink_to(folder.name)
@@ -63,19 +65,6 @@ def point_latest(folder: Path) -> None:
         if link.is_symlink() or not link.is_dir():
             os.replace(temporary, link)  # noqa: PTH105
         temporary.unlink(missing_ok=True)
-
-
-def _lives(process: str) -> bool:
-    """Tell whether the number is that of another process that lives, or perhaps does."""
-    try:
-        if int(process) != os.getpid():
-            os.kill(int(process), 0)
-            return True
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError, ValueError):
-        return True
-    return False
 
 
 class RunFolder:

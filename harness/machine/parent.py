@@ -22,8 +22,14 @@ def with_parent(variables: dict[str, str]) -> dict[str, str]:
 def end_with_parent() -> None:
     """End this process with its parent, where that asked for it by its variables. Without effect on Windows."""
     asked = os.environ.pop(VARIABLE, "")  # not for what this process starts
-    if asked.isascii() and asked.isdigit() and hasattr(signal, "SIGTERM") and os.name == "posix":
-        threading.Thread(target=_wait, args=(int(asked),), daemon=True, name="parent").start()
+    if asked.isascii() and asked.isdigit():
+        end_with(int(asked))
+
+
+def end_with(parent: int) -> None:
+    """End this process with the one that started it, which has this number. Without effect on Windows."""
+    if os.name == "posix":
+        threading.Thread(target=_wait, args=(parent,), daemon=True, name="parent").start()
 
 
 def _wait(parent: int) -> None:

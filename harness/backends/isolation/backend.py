@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 import threading
@@ -14,7 +13,6 @@ import numpy as np
 from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities
 from harness.backends.isolation.messages import receive, send, spec_to_json
 from harness.errors import AbsentDeviceError, ConfigError, DeviceError, ModelError
-from harness.machine.parent import with_parent
 
 _LOAD_SECONDS = 600.0
 _START_SECONDS = 60.0  # of a framework, before a model on the CPU is tried
@@ -42,8 +40,7 @@ class IsolatedBackend(Backend):
     def load(self) -> Loaded:
         """Start the child and let it load the model. Raises what the child's backend raises."""
         command = [sys.executable, "-m", "harness.backends.isolation.worker"]
-        variables = with_parent(dict(os.environ))
-        self._child = subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         if self._given_up:  # by another thread, before there was a child
             self._child.kill()
         limit = self._seconds + _START_SECONDS if self.spec.device == "CPU" else max(self._seconds, _LOAD_SECONDS)

@@ -18,7 +18,6 @@ import numpy as np
 from harness.backends.isolation.messages import receive, send, spec_from_json
 from harness.backends.registry import load_target
 from harness.errors import HarnessError
-from harness.machine.parent import end_with_parent
 
 _PATIENCE = 2.0  # seconds that a request may still take when nobody waits for its answer
 
@@ -28,7 +27,6 @@ def main() -> int:
     # Ctrl-C reaches the whole process group; Python's own handler would wait for a plug-in that hangs to return.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # What plug-ins print must not end up between the answers: stdout becomes stderr, the pipe keeps a name of its own.
-    end_with_parent()  # a model in a loop without end would not see that stdin was closed
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     requests = _Requests(sys.stdin.buffer)

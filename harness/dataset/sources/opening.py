@@ -26,6 +26,7 @@ from harness.dataset.sources.tar import open_tar
 from harness.dataset.sources.tfrecord import is_tfrecord_name, open_tfrecord
 from harness.dataset.sources.webdataset import open_webdataset
 from harness.errors import DatasetError
+from harness.text import is_storable
 
 _FOLDERS = ("flat", "list", "devkit", "kaggle")
 
@@ -105,7 +106,7 @@ def open_labelled(wanted: ImageSetRequest) -> Labelled:
         note = f"{wanted.path}: only {path.relative_to(wanted.path)} is read, not {listed(found.left_out, 'folder')}"
         pictures = _with_notes(pictures, [note])
     labelled = _joined(form, pictures, table, wanted, str(path))
-    strange = [name for name, _ in labelled.pairs if not name.isascii() and not _is_text(name)]
+    strange = [name for name, _ in labelled.pairs if not is_storable(name)]
     if strange:
         raise DatasetError(
             f"{path}: {listed(strange, 'name')} not UTF-8; rename the files".encode(errors="backslashreplace").decode()
@@ -130,10 +131,6 @@ def open_unlabelled(wanted: ImageSetRequest) -> Pictures:
     if not path.is_dir():
         raise DatasetError(f"{path}: not a folder of images")
     return open_flat(path, deep=True)
-
-
-def _is_text(name: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _folders_with_list(path: Path, list_file: Path, wanted: ImageSetRequest) -> tuple[str, Pictures, LabelTable | None]:

@@ -44,5 +44,5 @@ def stopped(folder: Path, model: dict[str, Any], dataset: dict[str, Any], **envi
     config_of(folder, model, dataset)
     out = f"run-{len(list(folder.glob('run-*')))}"
     done = run_harness("validate", "config.yml", "--out", out, cwd=folder, **environment)
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stderr

@@ -7,6 +7,7 @@ import re
 from contextlib import AbstractContextManager
 from typing import Any
 
+from harness.backends.importing import IMPORT_FAILS, one_at_a_time
 from harness.backends.native_output import without_lines
 from harness.errors import ModelError
 
@@ -18,11 +19,12 @@ _VERSION = re.compile(r"Didn't find op for builtin opcode '(\w+)' version '(\d+)
 _CODE = re.compile(r"Op builtin_code out of range: (\d+)")
 
 
+@one_at_a_time
 def import_litert() -> Any:
     """Return the module with the class `Interpreter`. Raises ModelError with what to install."""
     try:
         from ai_edge_litert import interpreter
-    except ImportError as error:
+    except IMPORT_FAILS as error:
         raise ModelError(
             f"the backend litert needs LiteRT, which cannot be imported ({error}); "
             "run `pip install 'conversion-accuracy-harness[litert]'`"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from harness.backends.importing import IMPORT_FAILS, one_at_a_time
 from harness.errors import ModelError
 
 _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : (Load model from .* failed:\s*)?")
@@ -16,11 +17,12 @@ _TOO_NEW = {
 }
 
 
+@one_at_a_time
 def import_onnxruntime() -> Any:
     """Import ONNX Runtime; it logs errors only and sends no telemetry. Raises ModelError with what to install."""
     try:
         import onnxruntime
-    except ImportError as error:
+    except IMPORT_FAILS as error:
         raise ModelError(
             f"the backend onnxruntime needs ONNX Runtime, which cannot be imported ({error}); "
             "run `pip install 'conversion-accuracy-harness[onnx]'`"

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from harness.backends.importing import IMPORT_FAILS, one_at_a_time
 from harness.errors import ModelError
 
 _PACKAGE = "openvino_telemetry"
@@ -36,18 +37,20 @@ def without_telemetry() -> Iterator[None]:
             sys.modules[_PACKAGE] = before
 
 
+@one_at_a_time
 def import_openvino() -> Any:
     """Return the ``openvino`` module with its telemetry off, also where somebody else imported it first.
 
-    Raises ModelError where OpenVINO is not installed.
+    Raises ModelError where OpenVINO cannot be imported.
     """
     try:
         with without_telemetry():
             import openvino
             from openvino.tools.ovc import telemetry_stub
-    except ModuleNotFoundError as error:
+    except IMPORT_FAILS as error:
         raise ModelError(
-            f"OpenVINO is not installed ({error}); run `pip install 'conversion-accuracy-harness[openvino]'`"
+            f"the backend openvino needs OpenVINO, which cannot be imported ({error}); "
+            "run `pip install 'conversion-accuracy-harness[openvino]'`"
         ) from None
     for name, module in sys.modules.copy().items():  # at once: another thread may be importing
         if name.startswith(_USERS) and getattr(getattr(module, "tm", None), "__name__", "") == _PACKAGE:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
+from harness.backends.importing import IMPORT_FAILS, one_at_a_time
 from harness.backends.native_output import without_lines
 from harness.disk.parsing import parsing
 from harness.errors import ModelError
@@ -34,6 +35,7 @@ def _without_keras() -> Iterator[None]:
             del sys.modules[name]
 
 
+@one_at_a_time
 def import_tensorflow(backend: str = "tensorflow") -> Any:
     """Import TensorFlow with its chatter off, for a backend of that name. Raises ModelError with what to install."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -42,7 +44,7 @@ def import_tensorflow(backend: str = "tensorflow") -> Any:
     try:
         with without_lines(_BANNER), _without_keras():
             import tensorflow as tf
-    except ImportError as error:
+    except IMPORT_FAILS as error:
         raise ModelError(
             f"the backend {backend} needs TensorFlow, which cannot be imported ({error}); "
             "install it, for instance with `pip install 'conversion-accuracy-harness[tensorflow]'`"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.backends.importing import IMPORT_FAILS, one_at_a_time
 from harness.errors import ModelError
 
 
+@one_at_a_time
 def import_torch() -> Any:
     """Import PyTorch. Raises ModelError with what to install."""
     try:
         import torch
-    except ImportError as error:
+    except IMPORT_FAILS as error:
         raise ModelError(
             f"the backend torch needs PyTorch, which cannot be imported ({error}); "
             "run `pip install 'conversion-accuracy-harness[torch]'`"

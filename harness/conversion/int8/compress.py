@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.backends.importing import IMPORT_FAILS, one_at_a_time
 from harness.backends.openvino.framework import without_telemetry
 from harness.config import Candidate, Config
 from harness.conversion.check import Check, check_quantised, feed
@@ -38,19 +39,20 @@ class _NoTelemetry:
         """Do nothing."""
 
 
+@one_at_a_time
 def import_nncf() -> Any:
     """Return the ``nncf`` module, with its telemetry off also where somebody else imported it first.
 
-    Raises ModelError where NNCF is not installed.
+    Raises ModelError where NNCF cannot be imported.
     """
     logger_class = logging.getLoggerClass()
     try:
         with without_telemetry(), contextlib.redirect_stdout(io.StringIO()):
             import nncf
             from nncf.telemetry import telemetry
-    except ModuleNotFoundError as error:
+    except IMPORT_FAILS as error:
         raise ModelError(
-            f"weights int8 need NNCF, which is not installed ({error}); run "
+            f"weights int8 need NNCF, which cannot be imported ({error}); run "
             "`pip install 'conversion-accuracy-harness[int8]'`"
         ) from None
     finally:

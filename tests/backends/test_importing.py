@@ -1,0 +1,79 @@
+"""A framework that cannot be imported is told in words, from however many threads at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.backends.registry import backends, facts_of
+from tests.conftest import PROJECT
+
+# The package of each importer, and what makes room for a false one.
+PACKAGES = {
+    "keras": "keras",
+    "litert": "ai_edge_litert",
+    "onnxruntime": "onnxruntime",
+    "openvino": "openvino",
+    "saved_model": "tensorflow",
+    "tensorflow": "tensorflow",
+    "tf_checkpoint": "tensorflow",
+    "torch": "torch",
+}
+PROGRAM = """
+import sys, threading
+from harness.backends.registry import load_target
+from harness.errors import ModelError
+
+sys.path.insert(0, {folder!r})
+importer, said, begun = load_target({target!r}), [], threading.Event()
+
+def ask():
+    try:
+        said.append(f"returned {{importer()}}")
+    except ModelError as error:
+        said.append(str(error))
+    except BaseException as error:
+        said.append(f"{{type(error).__name__}}: {{error}}")
+
+threads = [threading.Thread(target=ask) for _ in range(4)]
+threads[0].start()
+begun.wait(60)  # the first one is inside the package
+[each.start() for each in threads[1:]]
+[each.join() for each in threads]
+print(*said, sep="\\n")
+"""
+
+
+def answers(folder: Path, target: str) -> list[str]:
+    """Return what four threads that import at the same time are told, a line each."""
+    program = PROGRAM.format(folder=str(folder), target=target)
+    done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_each_backend_of_the_project_is_tried() -> None:
+    assert {name for name, facts in backends().items() if facts.importer} == set(PACKAGES)
+
+
+@pytest.mark.parametrize("raised", ["ImportError", "ModuleNotFoundError", "OSError"])
+@pytest.mark.parametrize("backend", PACKAGES)
+def test_four_threads_are_told_the_same(backend: str, raised: str, tmp_path: Path) -> None:
+    package = tmp_path / PACKAGES[backend]
+    package.mkdir()
+    # The pause holds the import open until the other threads wait for it.
+    (package / "__init__.py").write_text(
+        "import sys, time\nsys.modules['__main__'].begun.set()\ntime.sleep(0.2)\n"
+        f"raise {raised}('libcore.so.7 is missing')\n"
+    )
+    importer = facts_of(backend).importer
+    assert importer is not None
+    said = answers(tmp_path, importer)
+    assert len(said) == 4
+    for line in said:
+        assert line.startswith(f"the backend {backend} needs ")
+        assert "which cannot be imported (libcore.so.7 is missing)" in line
+        assert f"pip install 'conversion-accuracy-harness[{facts_of(backend).extra}]'" in line

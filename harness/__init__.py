@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is public only when it is asked for: ``harness --help`` pays for none of it."""
+    """Import a public name at its first use, so that ``harness --help`` stays fast."""
     if name == "load_config":
         from harness.config import load_config
 

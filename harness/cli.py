@@ -81,10 +81,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # whatever the command was doing, it was not completed
+    except BrokenPipeError:  # the command was not completed
         _drop_stdout()
         return EXIT_NOT_COMPLETED
-    except Exception as error:  # noqa: BLE001  (whatever else it is, it is a bug, and its traceback is kept)
+    except Exception as error:  # noqa: BLE001  (any other error is a bug, and its traceback is kept)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             _say(f"output cannot be written: {error.strerror}; free some space")
             _drop_stdout()
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refusal(error: Exception) -> str | None:
-    """Return what the system refused and the mend; None for what is a bug of ours."""
+    """Return what the system refused and how to fix it; None for a bug of the harness."""
     if isinstance(error, MemoryError):
         return "not enough memory; allow the process more, or set a smaller `batch`"
     if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
@@ -163,7 +163,7 @@ def _end_at_once() -> None:
 
 
 class _Lossy(io.RawIOBase):
-    """A file descriptor of which nobody needs to know that it cannot be written (full, its reader gone)."""
+    """A file descriptor whose write errors (full, its reader gone) are ignored."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -198,6 +198,6 @@ def _let_stderr_fail() -> None:
 
 
 def _drop_stdout() -> None:
-    """Let the interpreter's last flush go nowhere: whoever read our output has left."""
+    """Discard the interpreter's last flush: the reader of the output is gone."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

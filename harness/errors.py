@@ -67,11 +67,11 @@ class WrongNameError(ModelError):
 
 
 class DeviceError(HarnessError):
-    """A device is absent, or lacks what was asked of it."""
+    """A device is absent, or lacks what was requested."""
 
 
 class AbsentDeviceError(DeviceError):
-    """A device is not there, or lacks the precision: a candidate that is `optional` is then unavailable."""
+    """A device is missing, or lacks the precision: a candidate that is `optional` is then unavailable."""
 
 
 class RecordError(HarnessError):
@@ -83,7 +83,7 @@ class DownloadError(HarnessError):
 
 
 class ToolError(HarnessError):
-    """Another program that a command needs, such as uv or git, is missing, or could not do what it was asked."""
+    """Another program that a command needs, such as uv or git, is missing, or failed."""
 
 
 class TrackingError(HarnessError):

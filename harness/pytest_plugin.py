@@ -4,8 +4,8 @@
         accuracy("configs/x.yml")
 
 Each gate is a subtest (pytest 9 has them built in; with pytest 7 and 8, the plug-in pytest-subtests). Without either
-the test fails once, naming every gate. A gate that does not apply is skipped. The validation runs in a process of its
-own, so that neither its frameworks nor a crash of a device's plug-in touch the test session.
+the test fails once, naming every gate. A gate that does not apply is skipped. The validation runs in a separate
+process, so that neither its frameworks nor a crash of a device's plug-in touch the test session.
 
 This module is imported by every pytest session of an environment with the harness installed: it imports nothing
 but pytest and the standard library until the fixture is used.
@@ -102,7 +102,7 @@ class Accuracy:
         if self.subtests is not None:
             for gate in record.gates:
                 # pytest's JUnit file puts all subtests into the one test case, and a reader may show a case with a
-                # `skipped` in it as skipped, whatever else is in it.
+                # `skipped` in it as skipped, regardless of its other content.
                 if self.writes_junit and gate.verdict == "not_applicable":
                     print(f"{gate.gate} [{gate.model}] does not apply: {printable(gate.reason)}")
                     continue

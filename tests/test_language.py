@@ -1,9 +1,10 @@
-"""Messages, help, templates and docs are plain modern English: wordings that were riddles or archaic stay out."""
+"""Messages, help, templates, docs, docstrings and comments are plain modern English, without archaic wordings."""
 
 from __future__ import annotations
 
 import ast
 import re
+import tokenize
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -92,6 +93,11 @@ def shown_by_sources() -> tuple[tuple[str, str], ...]:
 
 
 @cache
+def read_by_developers() -> tuple[tuple[str, str], ...]:
+    return tuple(_notes())
+
+
+@cache
 def shown_by_pages() -> tuple[tuple[str, str], ...]:
     return tuple(_lines())
 
@@ -105,6 +111,19 @@ def _strings() -> Iterator[tuple[str, str]]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
                 yield f"{file.relative_to(PROJECT).as_posix()}:{node.lineno}", node.value
+
+
+def _notes() -> Iterator[tuple[str, str]]:
+    """Yield (place, text) of every docstring, as one line, and of every comment of the sources."""
+    for file in sorted((PROJECT / "harness").rglob("*.py")):
+        place = file.relative_to(PROJECT).as_posix()
+        text = file.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and (said := ast.get_docstring(node)):
+                yield f"{place}:{node.body[0].lineno}", " ".join(said.split())
+        for token in tokenize.generate_tokens(iter(text.splitlines(keepends=True)).__next__):
+            if token.type == tokenize.COMMENT:
+                yield f"{place}:{token.start[0]}", token.string
 
 
 def _lines() -> Iterator[tuple[str, str]]:
@@ -131,7 +150,8 @@ def found(pattern: str, texts: Iterable[tuple[str, str]]) -> list[str]:
 
 @pytest.mark.parametrize(("pattern", "instead"), BANNED.items())
 def test_banned_wordings_are_gone(pattern: str, instead: str) -> None:
-    places = [*found(pattern, shown_by_sources()), *found(pattern, shown_by_pages())]
+    texts = (*shown_by_sources(), *shown_by_pages(), *read_by_developers())
+    places = found(pattern, texts)
     assert places == [], f"write: {instead}"
 
 
@@ -159,3 +179,10 @@ def test_the_list_finds_what_it_bans() -> None:
     )
     for text in old:
         assert any(re.search(pattern, text) for pattern in BANNED), text
+
+
+def test_docstrings_and_comments_are_read_as_well() -> None:
+    """A wording that spans two lines of a docstring is one text, and a comment at the end of a line is another."""
+    texts = dict(read_by_developers())
+    assert texts["harness/text.py:1"].startswith("Text")
+    assert len(texts) > 3000

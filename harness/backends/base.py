@@ -1,4 +1,4 @@
-"""What every backend offers: a context manager that turns pixels into probabilities."""
+"""The interface of all backends: a context manager that turns pixels into probabilities."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Probabilities = NDArray[np.float32]  # of a backend: what its model gives, perha
 
 
 class CannotEditError(HarnessError):
-    """A model has nothing in which a fault could be planted."""
+    """The model contains nothing that a fault could change."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Loaded:
 
     @property
     def is_plausible(self) -> bool:
-        """Whether every field has its type: what was read from a file may hold anything."""
+        """Whether every field has its type; needed for values that were read from a file."""
         texts = (self.backend, self.device, self.device_name, self.effective_precision, self.model_sha256)
         return (
             all(isinstance(text, str) for text in (*texts, *self.warnings))
@@ -117,7 +117,7 @@ class Loaded:
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> Self:
-        """Return what ``to_json`` gave. Raises TypeError or KeyError where it is something else."""
+        """Return the object from the result of ``to_json``. Raises TypeError or KeyError for other values."""
         if not isinstance(plain["warnings"], list):
             raise TypeError("warnings: not a list")
         return cls(**{**plain, "warnings": tuple(plain["warnings"])})
@@ -148,7 +148,7 @@ class Backend(abc.ABC):
         try:
             self._require_element()
             self.loaded = self.load()
-        except UnicodeDecodeError:  # frameworks decode names only when they are asked for them
+        except UnicodeDecodeError:  # frameworks decode names only at their first use
             self.close()
             raise ModelError(
                 f"{self.spec.model}: damaged: a name in it is not UTF-8; fetch or convert it again"
@@ -164,9 +164,9 @@ class Backend(abc.ABC):
         self.close()
 
     def abandon(self) -> None:
-        """Let what is being inferred end early, from another thread: ModelError, as for every call until ``resume``.
+        """End the current inference from another thread: it and every later call raise ModelError until ``resume``.
 
-        Nothing is killed: a backend that cannot end early goes on to the end of its call.
+        Nothing is killed: a backend that cannot end early finishes its call.
         """
         self._abandoned = True
 
@@ -175,9 +175,9 @@ class Backend(abc.ABC):
         self._abandoned = False
 
     def refuse_abandoned(self) -> None:
-        """Raise ModelError where nobody waits for the answer any more. For subclasses, before each part."""
+        """Raise ModelError after ``abandon``. Subclasses call it before each part of a batch."""
         if self._abandoned:
-            raise ModelError(f"{self.spec.id}: its answer is not needed any more")
+            raise ModelError(f"{self.spec.id}: its result is no longer needed")
 
     def stop(self) -> None:  # noqa: B027  # most backends end by themselves after the part that they are at
         """Cancel a computation from another thread; the call that waits for it raises ModelError."""
@@ -200,9 +200,9 @@ class Backend(abc.ABC):
         """Return the model's output for decoded images, before any activation that is not part of the model.
 
         ``pixels``: uint8 (n, height, width, 3), **BGR** as decoded, 0..255, n >= 0; float32 if the specification is
-        ``floating``. The backend applies the model's colour order, mean and scale. Returns float32 (n, outputs), a
-        new array that the caller owns, with row i for image i. Raises ModelError if the pixels or the model's output
-        have another form.
+        ``floating``. The backend applies the model's colour order, mean and scale. Returns float32 (n, outputs), a new
+        array that the caller owns, with row i for image i. Raises ModelError if the pixels or the model's output have
+        another shape or type.
         """
         (height, width), element = self.spec.sides, np.dtype(self.element).name
         if pixels.dtype != element or pixels.ndim != 4 or pixels.shape[1:] != (height, width, 3):
@@ -244,7 +244,7 @@ class Backend(abc.ABC):
         """Return float32 (n, outputs) for checked pixels."""
 
     def close(self) -> None:  # noqa: B027  (a backend that holds nothing has nothing to free)
-        """Free what ``load`` took."""
+        """Free the resources that ``load`` took."""
 
 
 def size_key(height: int, width: int) -> str:

@@ -16,7 +16,7 @@ def in_batches(
     """Yield (start, count, part) for uint8 (n, h, w, 3) pixels: ``count`` rows from ``start`` on are meant.
 
     ``fixed``: every part has ``batch`` rows, the last one's missing rows being copies of its last. ``latencies`` gets
-    the milliseconds that whoever iterates took for each part.
+    the milliseconds that the caller took for each part.
     """
     for start in range(0, len(pixels), batch):
         part = pixels[start : start + batch]

@@ -1,4 +1,4 @@
-"""What a model's file says of itself: its tensors, and whatever it states of the pixels that it takes."""
+"""What a model's file states: its tensors, and how it expects its pixels."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Tensor:
 
     @property
     def layout(self) -> Layout | None:
-        """The order of the axes of an image input; None where the shape does not tell it."""
+        """The order of the axes of an image input; None if the shape does not determine it."""
         return None if self.shape is None else layout_of(self.shape)
 
     @property

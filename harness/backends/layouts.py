@@ -10,7 +10,7 @@ CHANNELS = 3
 
 
 def layout_of(sides: Sequence[int | None]) -> Layout | None:
-    """Return the layout of an input's shape; None where the shape does not tell it: another rank, or 3 twice or never.
+    """Return the layout of an input's shape; None if it is ambiguous: another rank, or 3 twice or never.
 
     ``sides``: None or a negative number for a free side.
     """

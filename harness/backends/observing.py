@@ -1,6 +1,6 @@
 """A network as a list of operations that every framework can give, and a loaded model that shows what flows in it.
 
-The backend turns its own operations into these few forms; whoever compares two networks needs no framework for it.
+The backend turns its own operations into these few forms; the comparison of two networks needs no framework.
 """
 
 from __future__ import annotations
@@ -117,17 +117,17 @@ class Observer(abc.ABC):
 
     @abc.abstractmethod
     def answers(self, pixels: Pixels) -> Probabilities:
-        """Return what the model gives when nobody looks inside, float32 (n, outputs)."""
+        """Return the model's output without any observation, float32 (n, outputs)."""
 
     @abc.abstractmethod
     def activations(self, pixels: Pixels, names: Sequence[str]) -> dict[str, Floats]:
         """Return what the named operations give, by name, float32 (n, ...) in the model's own layout.
 
-        ``pixels``: as ``Backend.infer`` takes them. That the operations are looked at may change what the model gives.
+        ``pixels``: as for ``Backend.infer``. Observing the operations may change the model's output.
         """
 
     def parts(self, pixels: Pixels, fed: Mapping[str, Floats]) -> dict[str, Floats]:
-        """Return what each operation named in ``fed`` gives when whatever takes from one of them takes the fed values.
+        """Return the output of each operation in ``fed``, while its consumers get the fed values instead.
 
         ``fed``: float32 (n, ...) by the operation's name, of the shape that ``activations`` returns.
         """
@@ -142,7 +142,7 @@ Verb = Literal["add", "subtract", "multiply", "divide", "minimum", "maximum"]
 
 
 def arithmetic(verb: Verb, constant: Floats, place: int) -> dict[str, Any] | None:
-    """Return what an operation with one constant does, as fields of an elementwise operation; None for another one.
+    """Return an operation with one constant as fields of an elementwise operation; None for another one.
 
     ``constant``: (1,) or (channels,); ``place``: which operand it is, 0 or 1.
     """
@@ -161,10 +161,10 @@ def arithmetic(verb: Verb, constant: Floats, place: int) -> dict[str, Any] | Non
 
 
 def per_channel(values: Any, rank: int | None, axis: int | None = None) -> Floats | None:
-    """Return a constant operand as (1,) or (channels,); None where it is something else.
+    """Return a constant operand as (1,) or (channels,); None for another shape.
 
     ``rank``: of the tensor that it meets, where known: what has one long axis holds a value for each channel only if
-    that axis is the channels' (``axis``, counted from the end, negative; None: whichever it is).
+    that axis is the channels' (``axis``, counted from the end, negative; None: any axis).
     """
     array = np.asarray(values, np.float32)
     long = [place - array.ndim for place, side in enumerate(array.shape) if side != 1]

@@ -57,7 +57,8 @@ class BackendFacts:
     * ``importer``: ``() -> module``, imports the framework, or raises ModelError that says what to install;
     * ``recogniser``: ``(path) -> bool``, decides by content, where other backends have the same suffixes or markers; it
       gets only paths that exist and match, and must not import the framework;
-    * ``files``: ``(path) -> files``, the files of a model where suffixes do not tell them, the named one first. Files
+    * ``files``: ``(path) -> files``, the files of a model if their suffixes do not identify them, the named one first.
+    Files
       that are missing are returned, too; a model that cannot be read gives itself alone. It must not import the
       framework;
     * ``reader``: reads what a file says of its own input;
@@ -135,7 +136,7 @@ class BackendFacts:
 
     @property
     def forms(self) -> str:
-        """The forms of models that this backend runs, in words."""
+        """A description of the model formats that this backend runs."""
         suffixes = [suffix for facts in self.readable for suffix in facts.suffixes]
         return ", ".join((*suffixes, *(f"a folder with {marker}" for marker in self.folder_markers)))
 
@@ -247,7 +248,7 @@ _added: dict[str, BackendFacts] = {}
 
 
 def register(facts: BackendFacts) -> None:
-    """Add a backend, or put it in the place of one of the same name."""
+    """Add a backend; it replaces one of the same name."""
     _added[facts.name] = facts
 
 
@@ -308,7 +309,7 @@ def recognise(path: Path) -> BackendFacts | None:
 
 
 def is_folder(path: Path) -> bool:
-    """Return whether the path is a folder; False also where nobody may look, which `Path.is_dir` answers by raising."""
+    """Return whether the path is a folder; False if it is not accessible, where `Path.is_dir` raises."""
     try:
         return path.is_dir()
     except OSError:

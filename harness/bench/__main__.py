@@ -1,4 +1,4 @@
-"""`python -m harness.bench CONFIG`: all scenarios, each in a process of its own; table, JSON and plot."""
+"""`python -m harness.bench CONFIG`: all scenarios, each in a separate process; table, JSON and plot."""
 
 from __future__ import annotations
 

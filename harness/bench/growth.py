@@ -25,7 +25,7 @@ _WHOLE = {"candidates": (1, 2, 4, 8, 12), "images": (1_000, 10_000, 50_000)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure each combination in a process of its own, print the table as it grows; return the exit code."""
+    """Measure each combination in a separate process, print the table as it grows; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m harness.bench.growth", description=__doc__)
     parser.add_argument("config", metavar="CONFIG", type=Path)
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides")

@@ -21,7 +21,7 @@ _LEAST = 0.1  # of the start-up, which varies by that much from run to run
 
 
 def measure(command: str, config: Config, images: ImageSet, count: int) -> list[dict[str, Any]]:
-    """Run the command on the first ``count`` images of a set, each model in a process of its own; return the figures.
+    """Run the command on the first ``count`` images of a set, each model in a separate process; return the figures.
 
     Seconds are those of the whole process; start-up is that of a run on one image and is taken off for images/s: None
     where the images took too little time beside it. Raises ConfigError where the command fails, with its last lines.

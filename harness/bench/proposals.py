@@ -59,7 +59,7 @@ def row(path: Path, images: Path, labels: str | None) -> str:
 
 
 def state(found: Measured) -> str:
-    """Return whether a contract was found, in words."""
+    """Return a description of whether a contract was found."""
     return "found" if found.is_found else "no clear margin" if found.reached else "not found"
 
 

@@ -1,4 +1,4 @@
-"""One scenario in a process of its own: start-up, stages alone, the pipeline, the stages again, peak memory."""
+"""One scenario in a separate process: start-up, stages alone, the pipeline, the stages again, peak memory."""
 
 from __future__ import annotations
 

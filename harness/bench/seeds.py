@@ -1,6 +1,7 @@
 """`python -m harness.bench.seeds CONFIG`: how often candidates pass parity and stability, over random images.
 
-With `--kept FILE` each seed's verdicts are kept as soon as they are there, and a later call goes on with the next seed.
+With `--kept FILE`, each seed's verdicts are saved as soon as they are known, and a later call continues with the next
+seed.
 """
 
 from __future__ import annotations

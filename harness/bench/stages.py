@@ -27,8 +27,8 @@ class Costs:
     """What `decode`, `resize` and each lane, by its id, cost an image when they run alone.
 
     ``core``: core-seconds, t * cores for a stage that runs for t seconds on all cores; ``processor``: the processor
-    seconds that it used, which other processes disturb less. Of three measurements the cheapest counts: whatever else
-    the machine did meanwhile only ever adds.
+    seconds that it used, which other processes disturb less. Of three measurements the cheapest counts: other work of
+    the machine can only add to it.
     """
 
     core: dict[str, float] = field(default_factory=dict)

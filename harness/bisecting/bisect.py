@@ -125,7 +125,7 @@ class Bisection:
 
 @dataclass
 class Bisecting:
-    """A bisection while it runs. ``folder``: of all runs; ``progress``: is told of each version.
+    """A bisection while it runs. ``folder``: of all runs; ``progress``: is called with each version.
 
     ``every``: try every version, and not only those that the searches need.
     """

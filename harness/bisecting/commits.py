@@ -109,7 +109,7 @@ class Commits:
 
 
 def commits(repository: Repository, wanted: str) -> Commits:
-    """Return the commits of ``A..B``. Raises ConfigError where that is none, or A is no ancestor of B."""
+    """Return the commits of ``A..B``. Raises ConfigError if it is not such a range, or if A is not an ancestor of B."""
     good, dots, bad = wanted.partition("..")
     if not dots or not good or not bad or bad.startswith("."):
         raise ConfigError(f"--commits {printable(wanted)[:200]}: write GOOD..BAD, such as v1.0..main")
@@ -126,7 +126,7 @@ def commits(repository: Repository, wanted: str) -> Commits:
 
 @contextlib.contextmanager
 def checked_out(repository: Repository, commit: str, cache: Path) -> Iterator[Path]:
-    """Check a commit out into a folder of its own below ``cache``, and remove it afterwards.
+    """Check a commit out into a new folder below ``cache``, and remove it afterwards.
 
     Raises ToolError where none can be kept there, CannotBuildError where git cannot check it out.
     """

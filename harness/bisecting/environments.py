@@ -46,7 +46,7 @@ class CannotBuildError(HarnessError):
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment. ``versions``: of everything that was installed into it; ``note``: what differs besides."""
+    """An environment. ``versions``: of everything that was installed into it; ``note``: what else differs."""
 
     folder: Path
     versions: dict[str, str]
@@ -66,7 +66,8 @@ class Environment:
 class Environments:
     """The environments of a package. ``folder``: where they are kept, with those of other packages.
 
-    ``most_bytes``: of all in the folder; those that were not used for longest are removed; ``say``: is told of it.
+    ``most_bytes``: of all in the folder; the least recently used are removed; ``say``: is called with a message about
+    it.
     """
 
     folder: Path
@@ -86,7 +87,7 @@ class Environments:
         place = self.folder / self._key(version)
         try:
             make_private(self.folder)
-            with try_lock(self.folder / f".{place.name}.lock", _PATIENCE):  # without locks, nobody else is expected
+            with try_lock(self.folder / f".{place.name}.lock", _PATIENCE):  # not an error without locks
                 found = _whole(place, self.package, version)
                 if found is None:
                     found = self._make(place, version)
@@ -97,7 +98,7 @@ class Environments:
             raise ToolError(f"{place}: cannot be written: {error.strerror or error}; set HARNESS_CACHE") from None
 
     def _trim(self, kept: Path) -> None:
-        """Remove environments, the one that was not used for longest first, until all are within the limit.
+        """Remove the least recently used environments until all are within the limit.
 
         ``kept`` stays, as do those that are in use.
         """
@@ -175,7 +176,7 @@ class Environments:
         return Environment(place, versions, note)
 
     def _differing(self, versions: dict[str, str], here: dict[str, str]) -> str | None:
-        """Return which packages, besides the one in question, are other versions than in this process."""
+        """Return which other packages have different versions than in this process."""
         same = {_normal(name): own for name, own in here.items() if _normal(name) != _normal(self.package)}
         known = [(name, own, same[_normal(name)]) for name, own in versions.items() if _normal(name) in same]
         others = [f"{name} {own} (here {now})" for name, own, now in sorted(known) if own != now]

@@ -12,7 +12,7 @@ class History(Protocol):
 
     @property
     def good(self) -> str:
-        """The version that all others are held against."""
+        """The version that all others are compared with."""
         ...
 
     @property
@@ -62,8 +62,8 @@ class Releases:
 class Found:
     """What a search came to. ``first``: the first changed version; None: nothing changed from good to bad.
 
-    ``suspects``: versions that could not be tried and may be the first changed one as well; ``comparable``: False where
-    the bad version has nothing that could be held against the good one.
+    ``suspects``: versions that could not be tried and may be the first changed one as well; ``comparable``: False if
+    the bad version has nothing to compare with the good one.
     """
 
     first: str | None

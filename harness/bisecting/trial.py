@@ -1,4 +1,4 @@
-"""One version tried: the capsule validated in a process of its own, and what came of it."""
+"""One tried version: the capsule validated in a separate process, and the result."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Trying:
         settings: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> Trial:
-        """Validate with an interpreter into a folder of its own; what it wrote is kept beside it, as ``.log``.
+        """Validate with an interpreter into a new folder; its output is kept next to it, as ``.log``.
 
         A version with which the harness does not even begin is skipped. Raises KeyboardInterrupt where the validation
         was interrupted.
@@ -143,8 +143,8 @@ def answers_apart(good: Path, other: Path) -> dict[str, tuple[float, int]]:
     """Return, by model, how far a run's answers are from another's, and how many images have another Top-1 class.
 
     How far: the largest change, on any image, of the label's probability, of the highest probability, or of the largest
-    difference from the reference. The last one can only move where a probability moves at least as far, whichever it
-    is. NaN, against a number, is infinitely far. Raises BaselineError or RecordError where a run has no such table.
+    difference from the reference. The last one can only move where a probability moves at least as far, of any class.
+    NaN, against a number, is infinitely far. Raises BaselineError or RecordError where a run has no such table.
     """
     record_a, record_b = read_sound_record(good), read_sound_record(other)
     a, b = table_of(good, record_a), table_of(other, record_b)

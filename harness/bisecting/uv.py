@@ -1,4 +1,4 @@
-"""The program uv: finding it, asking it for releases, and what it is told of where they come from."""
+"""The program uv: finding it, listing releases with it, and the options for their source."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _SECONDS = 600
 class Source:
     """Where releases come from.
 
-    ``find_links``: a folder with wheels, besides the package index; ``offline``: no network: that folder alone, or
-    without one what uv keeps in its cache.
+    ``find_links``: a folder with wheels, in addition to the package index; ``offline``: no network: that folder alone,
+    or without one what uv keeps in its cache.
     """
 
     find_links: Path | None = None
@@ -63,7 +63,7 @@ def run_uv(*arguments: str, given: str = "") -> Ended:
 def releases(package: str, good: str, bad: str, source: Source) -> tuple[str, ...]:
     """Return the releases from ``good`` to ``bad``, both included, that can be installed here; either may be the newer.
 
-    Raises ConfigError for a name, a version or a folder that is none or is not there, ToolError where uv fails.
+    Raises ConfigError for an invalid name or version and a missing folder, ToolError if uv fails.
     """
     if not _NAME.fullmatch(package):
         raise ConfigError(f"--package {printable(package)}: is not a valid package name; give its name on the index")

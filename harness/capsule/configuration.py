@@ -71,7 +71,7 @@ def _below_common_folder(candidates: Sequence[Candidate]) -> dict[str, str]:
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Config:
-    """Return the configuration of a YAML file or of a capsule, whichever it is. Raises ConfigError or DatasetError."""
+    """Return the configuration of a YAML file or of a capsule. Raises ConfigError or DatasetError."""
     return load_capsule(path, overrides) if is_capsule(path) else load_config(path, overrides)
 
 
@@ -93,7 +93,7 @@ def load_capsule(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 
 def _foreign(values: dict[str, Any]) -> Iterator[str]:
-    """Yield what a configuration must not have that somebody else may have written."""
+    """Yield what an untrusted configuration must not have."""
     for key in sorted(set(values) - {*_KEPT, "dataset", "reference", "candidates"}):
         yield f"has the key `{key}`"
     dataset, reference, candidates = (values.get(name) for name in ("dataset", "reference", "candidates"))

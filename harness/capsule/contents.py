@@ -73,10 +73,10 @@ class Prepared(_Part):
 
 
 class ReferenceAnswers(_Part):
-    """Whose answers they are. ``contract``: what they depend on besides the images, as the configuration says it.
+    """Whose answers they are.
 
-    ``loaded``: what the model reported of itself; ``applied``: what makes probabilities of the answers;
-    ``outputs``: values an image.
+    ``contract``: what they depend on in addition to the images, as the configuration says it. ``loaded``: what the
+    model reported of itself; ``applied``: what makes probabilities of the answers; ``outputs``: values an image.
     """
 
     sha256: Sha256

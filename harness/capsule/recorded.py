@@ -1,4 +1,4 @@
-"""The answers of a reference that were recorded in a capsule, held against what the configuration says of it now."""
+"""The recorded predictions of a capsule's reference, checked against the current configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.errors import ConfigError
 
 
 def contract_of(config: Config) -> dict[str, Any]:
-    """Return what the reference's answers depend on besides images and file, as JSON values."""
+    """Return what the reference's predictions depend on, except images and file, as JSON values."""
     reference = config.original
     plain = config.resolved()["reference"]
     return {

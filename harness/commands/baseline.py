@@ -142,7 +142,7 @@ def _as_text(gates: list[GatePart]) -> str:
 
 
 def _changes(before: Baseline | None, after: Baseline) -> list[str]:
-    """Return one line a model: its counts, and what they were."""
+    """Return one line per model: its counts, and the previous ones."""
     rows = before.models if before else {}
     lines = [f"{name}: {_counts(row, rows.get(name))}" for name, row in after.models.items()]
     lines += [f"{name}: no longer in the baseline" for name in rows if name not in after.models]

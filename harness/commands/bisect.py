@@ -102,7 +102,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 class _Plan(NamedTuple):
     history: History
     try_one: Try
-    facts: dict[str, Any]  # of the document, besides the findings
+    facts: dict[str, Any]  # of the document, in addition to the findings
 
 
 def run(options: argparse.Namespace) -> Result:

@@ -49,7 +49,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Result:
-    """Compare two runs: agreement, flips, drop and what changed; or bring many together, one row a candidate."""
+    """Compare two runs: agreement, flips, drop and what changed; or many, with one row per candidate."""
     from harness.judging.comparing import compare_boards, compare_runs
 
     pair = [run for run in (options.run_a, options.run_b) if run is not None]
@@ -245,7 +245,7 @@ def boards_as_json(boards: Boards) -> dict[str, Any]:
 
 
 def boards_as_text(boards: Boards) -> str:
-    """Return runs brought together as a table for the terminal, one row a candidate."""
+    """Return many runs as one table for the terminal, with one row per candidate."""
     from harness.report.facts import numbers
     from harness.report.terminal.boards import boards_table
 

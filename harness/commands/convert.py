@@ -39,7 +39,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Result:
-    """Convert the models of all convertible candidates, or of those asked for; the result lists what was checked."""
+    """Convert the models of all convertible candidates, or of the requested ones; the result lists the checks."""
     from harness.config import load_config, require_calibration, require_files
     from harness.disk.beginnings import CAPSULE, begins_with
     from harness.engine.fetched import with_reference_fetched

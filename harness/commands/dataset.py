@@ -1,4 +1,4 @@
-"""`harness dataset inspect` and `harness dataset index`: what lies at a path, before anything is measured."""
+"""`harness dataset inspect` and `harness dataset index`: the content of a path, before anything is measured."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> Result:
 
 
 def _fetch(options: argparse.Namespace) -> None:
-    """Put paths on disk in the place of URLs, as a run does. Raises ConfigError or DatasetError."""
+    """Replace URLs by paths on disk, as a run does. Raises ConfigError or DatasetError."""
     if not any(path is not None and url_of(path) for path in (options.path, options.labels, options.class_names)):
         return
     from harness.config import Dataset

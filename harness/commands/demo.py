@@ -1,4 +1,4 @@
-"""`harness demo`: the embedded demo, in a folder of its own, wherever the command is typed.
+"""`harness demo`: the embedded demo, in a new folder, anywhere.
 
 The folder is laid out as the project's checkout is (``configs/``, ``datasets/demo/``), so that one configuration serves
 both. An installed wheel carries the files in ``harness/demo_data``, put there when it is built (``setup.py``); a

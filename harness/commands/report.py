@@ -53,7 +53,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Result:
-    """Write the reports that were asked for beside the record, or the index; the result lists their paths."""
+    """Write the requested reports next to the record, or the index; the result lists their paths."""
     if options.index is not None:
         return _index(options)
     if options.folder is None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Result(NamedTuple):
     """What a command came to: its exit code, and what the shell prints to stdout.
 
-    ``text``: printed as it is; ``document``: printed as one JSON document, in place of a text; ``error``: a message
-    for stderr, where something is to be printed although the command could not be completed.
+    ``text``: printed as it is; ``document``: printed as one JSON document, instead of a text; ``error``: a message for
+    stderr, where something is to be printed although the command could not be completed.
     """
 
     exit_code: int = EXIT_OK
@@ -29,8 +29,8 @@ class Result(NamedTuple):
 class Command(Protocol):
     """A module of this package that is a command: found by its NAME, listed with its HELP.
 
-    Its module imports only the standard library, ``harness.errors`` and its neighbours here; whatever is heavy is
-    imported by ``run``, so that `harness --help` costs nothing.
+    Its module imports only the standard library, ``harness.errors`` and its neighbours here; ``run`` imports everything
+    heavy, so that `harness --help` stays fast.
     """
 
     NAME: str
@@ -40,7 +40,7 @@ class Command(Protocol):
         """Add the command's arguments and options to its parser."""
 
     def run(self, options: argparse.Namespace) -> Result:
-        """Do what was asked for. Raises HarnessError where it cannot be done."""
+        """Run the command. Raises HarnessError if it fails."""
 
 
 class Screen(io.StringIO):

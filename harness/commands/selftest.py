@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> Result:
 
 
 def bad_model(result: SelfTest, failed: Sequence[GatePart], config: str) -> str:
-    """Return that the candidate itself is wrong, so that no fault can be told from it, and what to run."""
+    """Return that the candidate itself is wrong, which would mask every fault, and what to run."""
     command = shlex.join(["harness", "diagnose", config, "--candidate", result.candidate])
     reasons = [f"  {gate.gate}: {gate.reason}" for gate in failed]
     lead = f"FAIL: {result.candidate} is wrong without any injected fault, so the gates cannot be tested with it"

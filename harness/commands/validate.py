@@ -142,7 +142,7 @@ def _explain() -> Explain:
 
 
 def _page(folder: Path) -> list[Path]:
-    """Write the HTML report in a process of its own: where drawing its charts ends by a signal, the verdict stands.
+    """Write the HTML report in a separate process: if drawing its charts crashes, the verdict stands.
 
     It does, for instance, where the address space is limited (`ulimit -v`).
     """

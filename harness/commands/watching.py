@@ -1,7 +1,7 @@
 """`harness validate --watch FOLDER`: validate again whenever a file in a folder of models changed.
 
 Polling, because it works on every file system, network shares and container mounts included. Every validation is a
-process of its own, so that neither a crash of a framework nor what it keeps in memory touches the watching.
+separate process, so that neither a crash of a framework nor what it keeps in memory touches the watching.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def snapshot(folder: Path) -> Snapshot:
     """Return the state of every file below a folder; hidden ones are left out.
 
     Size and time of change alone miss a file of the same size that keeps its date, as `cp -p` and `mv` leave it: its
-    inode or its time of status change is another one.
+    inode or its time of status change differs.
     """
     return dict(_files(folder))
 

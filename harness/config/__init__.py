@@ -1,6 +1,6 @@
 """The YAML configuration: schema, loading, and the files that it names.
 
-What is public is imported when it is asked for: the command line needs ``config.secrets`` alone, and no pydantic.
+A public name is imported at its first use: the command line needs ``config.secrets`` alone, and no pydantic.
 """
 
 from __future__ import annotations

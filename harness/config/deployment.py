@@ -14,7 +14,7 @@ SUFFIX = "-deployment"
 def add_deployments(data: dict[str, Any], origin: Origin | None = None) -> None:
     """Append to ``data["candidates"]`` what each `deployment` there stands for.
 
-    A candidate that is listed under such an id stands in its place. What breaks the schema is left for it to tell.
+    A candidate that is listed under such an id replaces it. What breaks the schema is left for it to tell.
     """
     candidates = data.get("candidates")
     if not isinstance(candidates, list):

@@ -1,4 +1,4 @@
-"""Schema faults in the user's words: the key, what is wrong with it, the near-miss, and the mend."""
+"""Schema faults in the user's words: the key, what is wrong with it, the near-miss, and the fix."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _existing(location: tuple[str | int, ...], data: Any, missing: bool) -> Key:
 def explain(
     error: ValidationError, data: Any, origin: Origin, root: type[BaseModel], already: frozenset[Key] = frozenset()
 ) -> list[str]:
-    """Return one line a fault: ``file:line: key: what is wrong; the mend``, but none for keys ``already`` explained."""
+    """Return one line per fault, ``file:line: key: what is wrong; the fix``, except for keys ``already`` explained."""
     lines: dict[tuple[Key, str], str] = {}
     for fault in error.errors():
         missing = fault["type"] == "missing"

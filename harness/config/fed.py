@@ -1,4 +1,4 @@
-"""The part of a configuration that says what models are fed: no backend, no model file and no data set is asked for."""
+"""The part of a configuration that says what models are fed: no backend, no model file and no data set is needed."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ class Fed(_Part):
 def load_fed(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Fed:
     """Read what the models of a configuration are fed.
 
-    Backends need not exist here, the reference may be null, and paths may hold unset variables. Raises ConfigError
-    that lists every fault with file, line, key and the mend.
+    Backends need not exist here, the reference may be null, and paths may hold unset variables. Raises ConfigError that
+    lists every fault with file, line, key and the fix.
     """
     file = Path(path)
     data, origin, unreadable, misused = read_values(file, overrides)

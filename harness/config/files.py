@@ -1,4 +1,4 @@
-"""The files that a configuration names: refused before any model loads, with the near-miss and the mend."""
+"""The files that a configuration names: refused before any model loads, with the near-miss and the fix."""
 
 from __future__ import annotations
 

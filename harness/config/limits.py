@@ -1,4 +1,4 @@
-"""Limits of gates that no accuracy can exceed: such a gate passes whatever the model does."""
+"""Limits of gates that no accuracy can exceed: such a gate always passes."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def load_config(
     override against the current folder. ``environment`` replaces the process's own for ``${VARIABLE}``.
     ``without_dataset``: for what needs no images; a path in `dataset` with an unset variable is then no fault.
 
-    Raises ConfigError that lists every fault with file, line, key and the mend.
+    Raises ConfigError that lists every fault with file, line, key and the fix.
     """
     file = Path(path)
     data, origin, unreadable, misused = read_values(file, overrides, environment)
@@ -181,8 +181,8 @@ def _read(file: Path) -> str:
 def read_text(file: Path, *, largest: int, kind: str, missing: Callable[[], str], folder: Callable[[], str]) -> str:
     """Return the text of a YAML file of at most ``largest`` bytes.
 
-    ``kind``: what it should be, in words; ``missing``, ``folder``: what is said where there is none, or a folder.
-    Raises ConfigError.
+    ``kind``: a name for what it should be; ``missing``, ``folder``: the message for a missing file, or a folder. Raises
+    ConfigError.
     """
     try:
         with file.open("rb") as stream:
@@ -268,7 +268,7 @@ def repeated_ids(data: dict[str, Any], origin: Origin) -> list[str]:
 
 
 def _may_be_url(key: Key) -> bool:
-    """Tell whether a key may name what lies in a store: images, labels and models, which are read and never written."""
+    """Return whether a key may be a URL: images, labels and models, which are read and never written."""
     return key[0] == "dataset" or key[-1] == "model"
 
 
@@ -293,4 +293,4 @@ def _resolve_paths(data: dict[str, Any], file: Path, origin: Origin) -> None:
         if is_url(value) and _may_be_url(key):
             continue
         base = Path.cwd() if origin.is_overridden(key) else file.absolute().parent
-        parent[key[-1]] = os.path.normpath(base / os.path.expanduser(value))  # noqa: PTH111  (a ~nobody stays as it is)
+        parent[key[-1]] = os.path.normpath(base / os.path.expanduser(value))  # noqa: PTH111  (keeps an unknown ~user)

@@ -111,8 +111,8 @@ class Cell:
 def expand(data: dict[str, Any], origin: Origin | None = None) -> list[str]:
     """Append to ``data["candidates"]`` what ``data["matrix"]`` stands for; return what is wrong with it.
 
-    A candidate that is listed under the id of a combination stands in its place. Where the matrix itself breaks the
-    schema nothing is done: the schema tells it.
+    A candidate that is listed under the id of a combination replaces it. Where the matrix itself breaks the schema
+    nothing is done: the schema tells it.
     """
     listed = data.get("candidates")
     listed = [] if listed is None else listed
@@ -203,7 +203,7 @@ def _matches(
 
 
 def _repeated(axes: list[Axis]) -> Iterator[tuple[Key, str]]:
-    """Yield what stands twice on an axis: its candidates would have the same ids."""
+    """Yield what is listed twice on an axis: its candidates would have the same ids."""
     models, devices, precisions = axes
     for named, mend in (
         ([(key, str(part["id"])) for key, part in models], "give each model its own `id`"),

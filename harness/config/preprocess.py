@@ -42,7 +42,7 @@ def _known_preset(name: str) -> str:
 
 
 class _NamesInSchema:
-    """Lists the names in the JSON Schema; the file of presets is read only where one is asked for."""
+    """Lists the names in the JSON Schema; the file of presets is read only if a preset is used."""
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         return {"type": "string", "enum": list(presets())}
@@ -105,7 +105,7 @@ class Preprocess(Strict):
 
     @property
     def resolved_steps(self) -> tuple[Step, ...]:
-        """The steps of whatever form, with nothing left open."""
+        """The steps, with every default filled in."""
         if self.is_short:
             height, width = height_and_width(self.size)
             return (
@@ -139,7 +139,7 @@ class Preprocess(Strict):
 
     @property
     def pixels_key(self) -> tuple[Any, ...]:
-        """What decides on the pixels: equal keys give equal pixels, in whatever form they are written."""
+        """What determines the pixels: equal keys give equal pixels, regardless of how the steps are written."""
         return (*self.decoding, self.resolved_steps)
 
     @property

@@ -181,7 +181,7 @@ class Config(Strict):
         return self
 
     def gates_for(self, candidate: Candidate | None) -> Gates:
-        """Return the gates with a candidate's overrides laid over them (None: the reference's)."""
+        """Return the gates with a candidate's overrides (None: the reference's)."""
         overrides = candidate.gates if candidate else None
         return _laid_over(self.gates, overrides) if overrides else self.gates
 
@@ -290,11 +290,11 @@ class Config(Strict):
 
     @property
     def urls(self) -> Mapping[str, str]:
-        """The URLs in the place of which paths on disk stand, by path."""
+        """The URLs that were replaced by paths on disk, by path."""
         return self._urls
 
     def with_urls(self, urls: Mapping[str, str], **changes: Any) -> Config:
-        """Return a configuration in which paths stand in the place of URLs, which a record goes on to show."""
+        """Return a configuration in which paths replace URLs; records still show the URLs."""
         changed = self.model_copy(update=changes)
         changed._urls = {**self._urls, **urls}  # noqa: SLF001  (our own class)
         return changed

@@ -1,10 +1,9 @@
 """Secrets that a configuration may hold, kept out of records and messages.
 
 Secret are: the value of a ``${VARIABLE}`` that is named like a secret (TOKEN, PASSWORD, API_KEY, ...), the value of a
-key that is named so, and user info and query of a URL, also where they stand in its
-fragment. Whoever reads one tells it to :func:`remember` or
-:func:`remember_urls`; whoever writes a record or a message passes it through :func:`redact`. Nothing here is written
-anywhere; what is remembered lasts as long as the process.
+key with such a name, and user info and query of a URL, also in its fragment. Code that reads one passes it to
+:func:`remember` or :func:`remember_urls`; code that writes a record or a message passes the text through
+:func:`redact`. Nothing is written to disk; what is remembered lasts as long as the process.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote, unquote
 
 SHOWN = "***"
-_SHORTEST = 4  # characters: what is shorter stands in half of all words, and protects nothing
-_OPAQUE = 16  # characters from which a parameter of a URL counts as a secret, whatever its name
+_SHORTEST = 4  # characters: a shorter value occurs in many words, and protects nothing
+_OPAQUE = 16  # characters from which any parameter of a URL counts as a secret
 _WORDS = re.compile(
     "TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PASS|PW|PAT|KEY|APIKEY|CREDENTIAL|CRED|AUTH|AUTHORIZATION|BEARER|SIG|"
     "SIGNATURE|COOKIE|SESSION|SAS|JWT|DSN|WEBHOOK|CSRF|XSRF|OTP|PWD|CONNECTIONSTRING"

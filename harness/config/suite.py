@@ -75,8 +75,8 @@ class Suite(Strict):
 class PlannedRun:
     """One run: a configuration with what the suite changes.
 
-    ``overrides``: as after `--set`, where relative paths begin at the suite's folder; ``place``: where the run stands
-    in the file; ``places``: where each overridden key was written, "file:line: key".
+    ``overrides``: as after `--set`, where relative paths begin at the suite's folder; ``place``: where the run is
+    written in the file; ``places``: where each overridden key was written, "file:line: key".
     """
 
     id: str
@@ -106,7 +106,7 @@ class LoadedSuite:
 def load_suite(path: str | os.PathLike[str], environment: Mapping[str, str] | None = None) -> LoadedSuite:
     """Read a suite file. Relative paths begin at its folder. The configurations are not read.
 
-    Raises ConfigError that lists every fault with file, line, key and the mend.
+    Raises ConfigError that lists every fault with file, line, key and the fix.
     """
     file = Path(path)
     data, origin, unread, _ = read_values(file, (), environment)
@@ -200,7 +200,7 @@ def _setting(key: str, value: Any) -> str:
 def _repeated(runs: Sequence[PlannedRun]) -> Iterator[str]:
     seen: dict[str, PlannedRun] = {}
     for run in runs:
-        folded = run.id.casefold()  # two folders of a file system that does not tell them apart
+        folded = run.id.casefold()  # two folders that some file systems treat as one
         if folded in seen:
             yield f"{run.place}: the id '{run.id}' is already that of {seen[folded].place}; give each run its own `id`"
         seen.setdefault(folded, run)
@@ -208,7 +208,7 @@ def _repeated(runs: Sequence[PlannedRun]) -> Iterator[str]:
 
 @contextlib.contextmanager
 def told_where(run: PlannedRun) -> Iterator[None]:
-    """Let a ConfigError about a key that the suite sets name the line of the suite, in the place of `--set`."""
+    """Let a ConfigError about a key that the suite sets name the line of the suite, instead of `--set`."""
     try:
         yield
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""URLs where a configuration may name files in an object store or on a server, in the place of a path.
+"""URLs where a configuration may name files in an object store or on a server, instead of a path.
 
 A ``Path`` keeps one slash of two, ``s3:/bucket/val``; :func:`url_of` gives the URL back.
 """
@@ -14,7 +14,7 @@ _KEPT = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):/+(.+)", re.DOTALL)
 
 
 def is_url(text: str) -> bool:
-    """Tell whether a value is written as a URL, of whatever scheme."""
+    """Return whether a value is written as a URL, of any scheme."""
     return bool(_ANY.match(text))
 
 

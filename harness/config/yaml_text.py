@@ -130,7 +130,7 @@ class YamlText:
             return self._refuse_tag(node, key)
         try:
             value = self._loader.construct_object(node)
-        except (yaml.YAMLError, ValueError, LookupError):  # `!!int` on text that is none raises any of them
+        except (yaml.YAMLError, ValueError, LookupError):  # `!!int` on other text raises any of them
             kind = node.tag.removeprefix(_YAML)
             self.faults.append((key, line, f"{_short(node.value)} cannot be read as {kind}; write a plain value"))
             return None

@@ -1,4 +1,4 @@
-"""A conversion in a process of its own, with a time limit: the check runs the model, whose loop may never end."""
+"""A conversion in a separate process, with a time limit: the check runs the model, whose loop may never end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was written, read back and held against the unprocessed graph, by numbers."""
+"""Reads the written file back and compares it numerically with the unprocessed graph."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _F32 = {"INFERENCE_PRECISION_HINT": "f32"}
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was checked, what was found, and what it was held against."""
+    """One check: what was checked, found and expected."""
 
     name: str
     found: str
@@ -41,15 +41,15 @@ class Check:
 def check(
     ov: Any, xml: Path, original: Any, config: Config, candidate: Candidate, step: float = 0.0
 ) -> tuple[Check, ...]:
-    """Read an IR back, compile it on the CPU at f32, and hold it against the unprocessed graph.
+    """Read an IR back, compile it on the CPU at f32, and compare it with the unprocessed graph.
 
-    ``ov``: the openvino module. ``original``: the converted graph (ov.Model) before anything was put into it, input
-    f32 (1, height, width, 3) in the reference's own colour order after its mean and scale; for INT8 the quantised
-    graph, so that what is judged here is the preprocessing (``check_quantised`` judges INT8). ``step``: the distance of
-    two values of a quantised output: a probability may differ by one more step, and be off by half of it. Where the
-    network's own rounding (f16, fake quantisation) moves its answer, it may differ by four times as much besides.
-    Names, shape, layout and type; then, with red and blue pictures: probabilities, agreement, colour order.
-    Raises ModelError that names the first check that fails.
+    ``ov``: the openvino module. ``original``: the converted graph (ov.Model) before anything was put into it, input f32
+    (1, height, width, 3) in the reference's own colour order after its mean and scale; for INT8 the quantised graph, so
+    that what is judged here is the preprocessing (``check_quantised`` judges INT8). ``step``: the distance of two
+    values of a quantised output: a probability may differ by one more step, and be off by half of it. Where the
+    network's own rounding (f16, fake quantisation) moves its answer, it may differ by four times as much in addition.
+    Names, shape, layout and type; then, with red and blue pictures: probabilities, agreement, colour order. Raises
+    ModelError that names the first check that fails.
     """
     core = ov.Core()
     model = core.read_model(str(xml))
@@ -90,7 +90,7 @@ def check_quantised(ov: Any, quantised: Any, original: Any, images: Prepared, co
     """Hold an INT8 graph against the one it was made of, on the images that it was calibrated on.
 
     ``quantised``, ``original``: ov.Model of the same input contract; ``images``: (n, height, width, 3) BGR, of which
-    the first 64 are looked at. Pictures of one colour alone lie outside what was calibrated, where faithful INT8
+    the first 64 are looked at. Pictures of a single colour are not like the calibration images, where faithful INT8
     differs by up to 0.4 of a probability; so it is the mean over real images of the largest difference that is judged.
     Raises ModelError where it is beyond ``IMAGE_LIMIT``, or no number.
     """

@@ -35,12 +35,12 @@ def convert(
 ) -> Converted:
     """Write a candidate's file (``candidate.model``) from ``config.original.model``, and check it.
 
-    Of an IR, with its .bin: the input is f32 (1, height, width, 3) NHWC in the candidate's colour order; whatever of
-    the reference's mean and scale the candidate's contract leaves out goes inside. The output is f32 (1,
+    Of an IR, with its .bin: the input is f32 (1, height, width, 3) NHWC in the candidate's colour order; the part of
+    the reference's mean and scale that the candidate's contract leaves out goes inside. The output is f32 (1,
     dataset.outputs), probabilities, and has the candidate's output name beside the original's own. TensorFlow is not
     needed, unless the reference's backend needs it to give what OpenVINO reads. Both files appear only after every
-    check passed. A file that the harness did not write is replaced only with ``overwrite``.
-    ``images``: the evaluated images, where they are open already; INT8 is calibrated on others.
+    check passed. A file that the harness did not write is replaced only with ``overwrite``. ``images``: the evaluated
+    images, where they are open already; INT8 is calibrated on others.
 
     Raises ConfigError where the configuration asks for what cannot be converted; ModelError where the graph or one of
     its names is wrong, NNCF is missing, the file cannot be written, or a check fails; DatasetError where INT8 has no
@@ -55,7 +55,7 @@ def convert(
 
 
 def convert_here(config: Config, candidate: Candidate, *, overwrite: bool, images: ImageSet | None) -> Converted:
-    """Convert in this process, whatever the model has in it; otherwise as ``convert``."""
+    """Convert in this process, even a model with loops; otherwise as ``convert``."""
     with other_programs_temporary("convert"):
         return _convert(config, candidate, overwrite=overwrite, images=images)
 

@@ -70,7 +70,7 @@ class ModelFiles:
         return self._digest(*paths)[2]
 
     def forget(self, *paths: Path) -> None:
-        """Forget files that were written anew."""
+        """Forget files that were written again."""
         for path in paths:
             self._contents.pop(path, None)
             self._contracts.pop(path, None)

@@ -90,7 +90,7 @@ def settings(config: Config, candidate: Candidate, source_sha256: str) -> dict[s
 
 
 def _converter(target: str, backend: str) -> dict[str, str]:
-    """Return what decides besides the original: the format, where it is no IR, and the version of the converter."""
+    """Return what else determines the result: the format, unless it is an IR, and the converter's version."""
     packages = {"openvino": ("openvino",), "onnx": ("tf2onnx", "onnx"), "litert": ("tensorflow-cpu", "tensorflow")}
     used = ("torch", "onnxscript") if (backend, target) == ("torch", "onnx") else packages[target]
     versions = {f"{name.removesuffix('-cpu')}_version": _version(name) for name in used if _version(name)}
@@ -100,7 +100,7 @@ def _converter(target: str, backend: str) -> dict[str, str]:
 
 
 def _calibration(config: Config, candidate: Candidate) -> dict[str, str]:
-    """Return what decides how INT8 comes out besides: NNCF, the choice of images, and how they become pixels."""
+    """Return what also determines an INT8 model: NNCF, the choice of images, and how they become pixels."""
     calibration = config.conversion_for(candidate).calibration
     preprocess = config.preprocess_for(candidate)
     return {

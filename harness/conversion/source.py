@@ -1,4 +1,4 @@
-"""The reference as OpenVINO reads it, whatever its format: one f32 NHWC input, one f32 output, real values."""
+"""The reference as OpenVINO reads it, from any format: one f32 NHWC input, one f32 output, real values."""
 
 from __future__ import annotations
 

@@ -20,11 +20,10 @@ def staleness(
     """Say why a candidate's IR is not what ``convert`` would write now; None where it is exactly that.
 
     It is, where it was made from a graph of the same sha256, with the same settings and OpenVINO version, and its .bin
-    has the sha256 that was written down; INT8 besides with the same NNCF (where one is installed) and on the very
-    images that would be chosen now (where there are any to choose from). ``files``: what was read of model files
-    already; ``images``: the evaluated images, where they are open already. Raises ModelError where the reference's
-    graph cannot be read, ConfigError where the candidate cannot be converted at all, DatasetError where an image set is
-    unreadable.
+    has the recorded sha256; INT8 also with the same NNCF (where one is installed) and on the very images that would be
+    chosen now (where there are any to choose from). ``files``: what was read of model files already; ``images``: the
+    evaluated images, where they are open already. Raises ModelError where the reference's graph cannot be read,
+    ConfigError where the candidate cannot be converted at all, DatasetError where an image set is unreadable.
     """
     require_convertible(config, candidate)
     xml = candidate.model
@@ -61,7 +60,7 @@ _CONVERTERS |= {"onnxscript": "onnxscript"}
 def _difference(config: Config, candidate: Candidate, contract: IrContract, source_sha256: str) -> str | None:
     written = contract.parameters
     now = settings(config, candidate, source_sha256)
-    if now.get("nncf_version") == "":  # it runs without NNCF, and could not be made anew here
+    if now.get("nncf_version") == "":  # it runs without NNCF, and could not be converted again here
         del now["nncf_version"]
     changed = {key: (written.get(key, "nothing"), value) for key, value in now.items() if written.get(key) != value}
     if not changed:
@@ -90,7 +89,7 @@ def _difference(config: Config, candidate: Candidate, contract: IrContract, sour
 
 
 def is_foreign(candidate: Candidate, files: ModelFiles) -> bool:
-    """Return whether a whole IR of another tool lies there: it is never replaced without being asked for."""
+    """Return whether a whole IR of another tool lies there: it is never replaced without an explicit option."""
     if not candidate.model.exists():
         return False
     return not files.weights_fault(candidate.model) and files.contract(candidate.model).source != "harness"

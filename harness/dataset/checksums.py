@@ -1,4 +1,4 @@
-"""A `sha256sum` list held against the files it names: whatever is missing or altered is said by name."""
+"""Compares a `sha256sum` list with its files: each missing or altered file is named."""
 
 from __future__ import annotations
 

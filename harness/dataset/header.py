@@ -72,7 +72,7 @@ def read_header(data: bytes) -> Header:
 
 
 def without_names(data: bytes) -> bytes:
-    """Return a PNG without the chunks whose names libpng repeats in warnings on stderr, as they stand in the file.
+    """Return a PNG without the chunks whose names libpng repeats in warnings on stderr, as they are in the file.
 
     They hold a colour profile, palettes to choose from and scales, of which no pixel depends. ``data``: of an image of
     any format, whose header was read.

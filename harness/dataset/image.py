@@ -35,7 +35,7 @@ def opencv() -> Any:
 
 
 def decoder_version() -> str:
-    """Return the decoder's name and version, as it stands in the record."""
+    """Return the decoder's name and version, for the record."""
     return f"opencv {opencv().__version__}"
 
 

@@ -18,7 +18,7 @@ class ImageSet:
     """``read(row)`` returns a row's encoded bytes; ``signature(row)`` its size and times of change as text.
 
     Both may be called from many threads and raise OSError. ``cut_from``: how many images are listed, where the manifest
-    has only some of them. ``source``: where the labels come from; ``notes``: whatever was odd, in sentences;
+    has only some of them. ``source``: where the labels come from; ``notes``: sentences about unusual content;
     ``chosen_from``: the set that `dataset.subset` was chosen from; ``carried``: what a capsule has of its images.
     """
 

@@ -1,4 +1,4 @@
-"""What a diagnosis answers: a verdict, a cause from a documented list, one sentence with evidence, and the mend."""
+"""What a diagnosis answers: a verdict, a cause from a documented list, one sentence with evidence, and the fix."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Diagnosis:
 
 
 def finite(value: Any) -> Any:
-    """Return plain values in which what is no number is None, as JSON needs it."""
+    """Return plain values with None for numbers that are not finite, as JSON needs it."""
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -185,8 +185,8 @@ class Bench:
     ) -> list[Read]:
         """Return what comes out of each way of reading the candidate's outputs, the configured one first.
 
-        ``reference``: probabilities of all images that they are held against, where it is not those of the reference as
-        configured.
+        ``reference``: probabilities of all images that they are compared with, if not those of the configured
+        reference.
         """
         reference = self.reference_rows if reference is None else reference
         reference = reference if rows is None else reference[rows]
@@ -229,5 +229,5 @@ class Bench:
 
 
 def key_of(model: Reference | Candidate) -> str:
-    """Return where a model's settings stand in the configuration."""
+    """Return the key of a model's settings in the configuration."""
     return "reference" if isinstance(model, Reference) else f"candidates.{model.id}"

@@ -1,4 +1,4 @@
-"""A change of feeding or reading besides weights that are rounded or changed: there is no parity to be restored."""
+"""A change of input or output in addition to weights that are rounded or changed: there is no parity to be restored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.diagnosis.explanations import Tried
 from harness.diagnosis.search import CLEAR, Search
 from harness.diagnosis.trials import Trial
 
-_ALIKE = 1.2  # times the least difference: what is no better than that is not told apart, and the first one is named
+_ALIKE = 1.2  # times the least difference: smaller improvements are not distinguished, and the first one is named
 _WITHIN = 0.25  # of a probability: what other weights may move while the order of classes is looked at
 _CONFIRMED = 4  # ways of feeding that are looked at on all images
 

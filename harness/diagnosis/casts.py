@@ -1,7 +1,7 @@
 """A candidate whose values are cast to whole numbers after mean and scale.
 
-Nothing that it is fed takes that back. But it answers the same for values that were cast before, and the reference,
-fed what the candidate sees, answers as the candidate does.
+Nothing that it is fed takes that back. But it answers the same for values that were cast before, and the reference, fed
+what the candidate sees, predicts the same as the candidate.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _explained(search: Search, seen: Iterator[Seen]) -> Iterator[Tried]:
 
 
 def _reads(search: Search, rows: Rows, limit: float) -> list[Read]:
-    """Return what the candidate gives as it is, held against the reference that is fed otherwise."""
+    """Return the candidate's unchanged predictions, compared with those of the reference for other input."""
     return search.bench.read(search.unchanged(), search.spec, limit=limit, reference=rows)
 
 
@@ -108,7 +108,7 @@ def _orders(bench: Bench, seen: Affine) -> list[Affine]:
 def _hides(search: Search, cast: Cast, pixels: Array, known: set[bytes]) -> bool:
     """Return whether the candidate answers the same for two arrays that the cast makes the same values of.
 
-    ``known``: what was asked already, which is not asked again.
+    ``known``: earlier results, which are not computed again.
     """
     bench = search.bench
     one, other = (bench.own.of_ordered(values) for values in cast.alike(pixels))

@@ -1,7 +1,7 @@
 """The one list of changes: what can be different between how a model is fed or read and how it has to be.
 
 The self-test makes each of them on purpose; the diagnosis undoes each of them and looks whether that explains what is
-seen. A change of the normalisation says what the network sees in place of the reference's ``(x - mean) / scale``.
+seen. A change of the normalisation says what the network sees instead of the reference's ``(x - mean) / scale``.
 """
 
 from __future__ import annotations

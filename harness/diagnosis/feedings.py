@@ -121,7 +121,7 @@ class Feeding:
 
     @property
     def words(self) -> str:
-        """Colour order and normalisation in words."""
+        """A description of colour order and normalisation."""
         return f"{self.color} as {self.formula}"
 
 

@@ -21,7 +21,7 @@ _COARSE = 1024.0  # a scale from which pixels lose ten bits beside their mean
 
 
 def search_forward(search: Search) -> Tried | None:
-    """Return the mean and scale, out of those that cannot be taken back, by which the reference answers as it does."""
+    """Return the mean and scale, out of those that cannot be taken back, with which the reference predicts the same."""
     search.progress("the reference, fed what the candidate would see")
     bench, few = search.bench, search.few[:FEWEST]
     in_rgb = bench.wanted.affine.ordered(bench.wanted.color, "RGB")
@@ -50,7 +50,7 @@ def search_forward(search: Search) -> Tried | None:
 
 
 def _reads(search: Search, reference: Rows, images: NDArray[np.int64]) -> list[Read]:
-    """Return what the candidate gives as it is for some images, held against the reference that is fed otherwise."""
+    """Return the candidate's unchanged predictions for some images, compared with the reference's for other input."""
     bench = search.bench
     whole = bench.reference_rows.copy()
     whole[images] = reference

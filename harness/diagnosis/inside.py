@@ -22,7 +22,7 @@ _WORDS = {"fp16-weights": "FP16", "bf16-weights": "BF16", "int8-weights": "8 bit
 
 
 def search_inside(search: Search) -> Diagnosis | None:
-    """Return what is wrong inside the candidate's file; None where nothing is, or nobody can tell.
+    """Return what is wrong inside the candidate's file; None if nothing is, or it is unknown.
 
     Rounded weights are the cause where nothing else is wrong in any layer. Images are those that differ most.
     """
@@ -97,7 +97,7 @@ def is_certain(inside: Diagnosis) -> bool:
 
 
 def _both(search: Search, beside: Tried, finding: LayerFinding, cause: str) -> Diagnosis:
-    """Return the diagnosis of a change of feeding or reading besides what is inside the file."""
+    """Return the diagnosis of a change of input or output in addition to what is inside the file."""
     found, mend = answer(search, beside), _mend(search, cause)
     return dataclasses.replace(
         found,

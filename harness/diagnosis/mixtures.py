@@ -34,7 +34,7 @@ def mixtures(mean: Triple, scale: Triple) -> Iterator[Change]:
 
 
 def cause_of(own: Affine, seen: Affine) -> str:
-    """Return the cause where a network sees one mean and scale in the place of another."""
+    """Return the cause if a network sees one mean and scale instead of another."""
     if seen.scale == own.scale:
         return "other-mean"
     return "other-scale" if seen.mean == own.mean else "other-mean-and-scale"

@@ -1,4 +1,4 @@
-"""Faults of the catalogue planted into a candidate, one or several, so that the diagnosis can be asked for them."""
+"""Faults of the catalogue planted into a candidate, one or several, so that the diagnosis can be tested on them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OF_PIXELS, _OF_VALUES = 1e-3, 1e-6  # what f32 may have lost of a pixel, and of
 
 @dataclass(frozen=True)
 class Planted:
-    """A configuration whose candidate has the faults, and what cannot stand in a configuration."""
+    """A configuration whose candidate has the faults, and what a configuration cannot express."""
 
     config: Config
     tamper: Tamper
@@ -49,7 +49,7 @@ def plant(config: Config, candidate: Candidate, faults: Sequence[Fault], folder:
 
 
 def _configured(config: Config, candidate: Candidate, fault: Fault, folder: Path) -> Candidate:
-    """Return the candidate with what of a fault can stand in a configuration or a file."""
+    """Return the candidate with the part of a fault that a configuration or a file can express."""
     if fault.preprocess:
         wrong = with_fault(config.preprocess_for(candidate), fault.preprocess)
         candidate = candidate.model_copy(update={"preprocess": wrong})

@@ -35,7 +35,7 @@ class Row:
 
 
 class KeptRows:
-    """A file with one line a planting, below a line that says of which table they are. ``path`` None: nothing is kept.
+    """A file with one line per planted fault, below a line that names their table. ``path`` None: nothing is kept.
 
     Raises ConfigError where the file is of another table.
     """

@@ -1,4 +1,4 @@
-"""Faults of preprocessing, in whatever form it is configured: another filter, or no crop."""
+"""Faults of preprocessing, in any form of its configuration: another filter, or no crop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quick look after a failed gate: the cheap hypotheses on a few images, with what the run has at hand."""
+"""The quick look after a failed gate: the cheap hypotheses on a few images, with data that the run already has."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ _SURE = 1e-6  # of a logarithm of a probability, which is at most 0
 class Reading:
     """One way of reading, and what it came to.
 
-    ``cause``: its documented identifier, empty: as configured; ``words``: what the output is so; ``activation``: what
-    `output.activation` has to say for it, None where no setting mends it; ``order``: for each class of the reference
+    ``cause``: its documented identifier, empty: as configured; ``words``: what the output is so; ``activation``: the
+    value of `output.activation` that corrects it, None if no setting does; ``order``: for each class of the reference
     the class of the candidate that it is, None where they are the same.
     """
 
@@ -33,11 +33,11 @@ class Reading:
 
 
 AS_CONFIGURED = Reading("", "as configured")
-Difference = NDArray[np.float64]  # (n,): the largest difference of a probability, infinite where one is no number
+Difference = NDArray[np.float64]  # (n,): the largest difference of a probability, infinite for NaN
 
 
 def difference(found: Rows, reference: Rows) -> Difference:
-    """Return the largest absolute difference of each image's probabilities; infinite where it is no number."""
+    """Return the largest absolute difference of each image's probabilities; infinite for NaN."""
     if found.shape != reference.shape:
         return np.full(len(reference), np.inf)
     largest = np.abs(found.astype(np.float64) - reference).max(axis=1, initial=0)
@@ -84,7 +84,7 @@ def _before_softmax(raw: Rows) -> Rows:
 
 
 def may_be_reordered(found: Rows, reference: Rows, limit: float) -> bool:
-    """Return whether each image has the same probabilities in both, in whatever order of the classes."""
+    """Return whether each image has the same probabilities in both, in any order of the classes."""
     if found.shape != reference.shape:
         return False
     return bool(difference(np.sort(found, axis=1), np.sort(reference, axis=1)).max(initial=0) <= limit)

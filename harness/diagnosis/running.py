@@ -112,7 +112,7 @@ def of_output(search: Search, name: str) -> Around:
 
 
 def other_outputs(bench: Bench) -> list[str]:
-    """Return the names of the outputs that the candidate's file has besides the configured one."""
+    """Return the names of the other outputs of the candidate's file."""
     try:
         outputs = facts_of(bench.candidate.backend).describe(bench.candidate.model).outputs
     except HarnessError:

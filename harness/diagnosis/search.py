@@ -19,7 +19,7 @@ from harness.errors import DatasetError
 
 FEW = 8  # images of a first look
 FEWEST = 2  # where there are hundreds of ways: each fails on almost every image
-CLEAR = 4.0  # times that a difference has to fall to be explained, besides falling to parity
+CLEAR = 4.0  # factor by which a difference has to fall to be explained, in addition to falling to parity
 _ROUGH = 1e-4  # an explanation by a mean or scale that leaves more than this may be that of a neighbour
 NOISE = 2e-5  # of rounding in another order; two explanations that come to less are equally good
 
@@ -65,7 +65,7 @@ class Search:
         return read.largest <= self.limit and read.largest * CLEAR <= self.before.largest
 
     def unchanged(self) -> Rows:
-        """Return what the subject gives for all images as the candidate is fed; asked for once."""
+        """Return the subject's predictions for all images as the candidate is fed; computed once."""
         if self._unchanged is None or self._unchanged[0] is not self.subject:
             self._unchanged = self.subject, self.bench.answer(self.subject, self.bench.values(self.bench.own))
         return self._unchanged[1]

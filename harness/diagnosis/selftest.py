@@ -54,7 +54,7 @@ def selftest(
     progress("the faithful candidate")
     bench.evaluate_faithful()
     false_alarms = tuple(gate for gate in bench.judge_faithful() if gate.verdict == "fail")
-    if of_candidate_alone(candidate.id, false_alarms):  # with a wrong model, no fault can be told from its own
+    if of_candidate_alone(candidate.id, false_alarms):  # a wrong model's own fault masks all others
         reason = f"{candidate.id} fails without any fault"
         return SelfTest(
             candidate.id,
@@ -76,7 +76,7 @@ def of_candidate_alone(candidate: str, failed: Sequence[GatePart]) -> tuple[Gate
 
 
 def _choose(config: Config, wanted: str | None) -> Candidate:
-    """Return the candidate asked for, else the first whose backend edits graphs and that runs on the CPU."""
+    """Return the requested candidate, else the first whose backend edits graphs and that runs on the CPU."""
     known = [item for item in config.candidates if wanted in (None, item.id)]
     if not known:
         raise ConfigError(f"there is no candidate {wanted or ''} to inject faults into")

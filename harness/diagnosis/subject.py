@@ -1,4 +1,4 @@
-"""One model that is opened once and then takes whatever values: what enters its file, with nothing done before."""
+"""One model that is opened once and then takes any values: they enter its file without preprocessing."""
 
 from __future__ import annotations
 

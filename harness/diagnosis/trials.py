@@ -94,7 +94,7 @@ def _normalisations(candidate: Feeding, reference: Feeding) -> Iterator[tuple[Ch
 
 
 def _cause_of(own: Feeding, fed: Feeding, reference: Feeding) -> str:
-    """Return the cause where a candidate has to be fed another mean and scale, of whatever family."""
+    """Return the cause if a candidate needs another mean and scale, of any family."""
     seen = own.affine.then(fed.affine.inverse()).ordered(own.color, reference.color).then(reference.affine)
     cause = cause_of(reference.affine.rounded(), seen.rounded())
     return "input-range" if cause == "other-mean-and-scale" else cause

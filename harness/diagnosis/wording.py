@@ -1,4 +1,4 @@
-"""The sentences of a diagnosis: what the candidate does, what was done otherwise, and how to mend it."""
+"""The sentences of a diagnosis: what the candidate does, what was changed, and how to fix it."""
 
 from __future__ import annotations
 

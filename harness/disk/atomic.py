@@ -20,9 +20,9 @@ os.umask(_UMASK)
 def write_atomically(path: Path, data: bytes, *, private: bool = False, named_by: str | None = None) -> None:
     """Write ``data`` so that a reader sees either the old file or the whole new one, even after a power cut.
 
-    ``private``: only this user may read and write the file, whatever the umask allows others; ``named_by``: the option
-    that names the file, as ``cannot_write`` has it. Raises RecordError with the reason (no permission, no space) and
-    leaves no temporary file behind.
+    ``private``: only this user may read and write the file, regardless of the umask; ``named_by``: the option that
+    names the file, as ``cannot_write`` has it. Raises RecordError with the reason (no permission, no space) and leaves
+    no temporary file behind.
     """
     with replacing(path, private=private, named_by=named_by) as stream:
         stream.write(data)

@@ -1,4 +1,4 @@
-"""How files of ours begin, so that they are recognised whatever they are called."""
+"""The first bytes of the harness's own files, by which they are recognised under any name."""
 
 from __future__ import annotations
 

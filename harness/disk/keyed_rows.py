@@ -93,8 +93,8 @@ def write_keyed_rows(path: Path, keys: Sequence[bytes], rows: Rows, notes: Any) 
 def read_keyed_rows(path: Path) -> KeyedRows | None:
     """Read the index of such a file; None where it is missing, cut off, of another form, or differs from its checksum.
 
-    A checksum proves that nothing was damaged, not who wrote it: lengths are held against the file's size before
-    anything is taken from it.
+    A checksum proves that nothing was damaged, not who wrote it: lengths are compared with the file's size before
+    anything is read.
     """
     try:
         with path.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""A lock between processes that never keeps anybody waiting for ever, and never fails where there are no locks."""
+"""A lock between processes that never blocks forever, and never fails on file systems without locks."""
 
 from __future__ import annotations
 

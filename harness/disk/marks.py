@@ -9,7 +9,7 @@ from harness.errors import ConfigError
 
 
 def write_between(page: Path, begin: str, end: str, text: str) -> None:
-    """Put whole lines between two marks of a page, each a line of its own, in the place of what stands there.
+    """Replace the text between two marks of a page, each on a separate line, by whole lines.
 
     Raises ConfigError where the page cannot be read or has no such marks, RecordError where it cannot be written.
     """

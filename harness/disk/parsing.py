@@ -1,4 +1,4 @@
-"""Libraries that read files of strangers: whatever they raise for a damaged file becomes one refusal that names it."""
+"""Libraries that read untrusted files: any error for a damaged file becomes one refusal that names it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def parsing(
     what: str = "cannot be read",
     say: Callable[[Exception], str] = first_line,
 ) -> Iterator[None]:
-    """Raise ``refused`` for whatever a library raises inside the block: "PATH: WHAT: reason; MEND".
+    """Raise ``refused`` for any error of a library inside the block: "PATH: WHAT: reason; MEND".
 
     Parsers document few of the exceptions that they raise for a damaged file. Inside stands what calls the library, and
     no code of ours that could have a bug of its own. Our own errors and a lack of memory pass; an error of the system

@@ -16,7 +16,7 @@ def make_private(folder: Path) -> None:
 
 
 def foreign(path: Path, stop: Path | None = None) -> str | None:
-    """Say why a file or folder cannot be believed; None where only this user writes to it, or where it is missing.
+    """Return why a file or folder cannot be trusted; None if only this user writes to it, or if it is missing.
 
     Looked at are the path and the folders above it up to ``stop``, itself included (None: the path alone). Not known
     on Windows, where it is always None.

@@ -1,7 +1,7 @@
 """The file beside a target in which it is written, and those that killed processes left there.
 
 A writer holds a lock (``flock``) on its temporary file until that has become the target; the system lets it go when the
-process ends, however that ends. So a file of this kind that can be locked is of nobody any more.
+process ends, however that ends. So a temporary file that can be locked is abandoned.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 from harness.disk.flock import InUseError, lock_descriptor
 
 _NAME = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}\.tmp", re.DOTALL)  # as ``mkstemp`` calls it below
-_OLD = 24 * 3600  # seconds without a write; where files cannot be locked, nothing else tells that nobody writes
-_FEW = 1000  # entries of a folder that is looked through at every write, and not once only
+_OLD = 24 * 3600  # seconds without a write; where files cannot be locked, only this shows that the writer is gone
+_FEW = 1000  # entries of a folder that is scanned at every write, instead of only once
 
 
 @dataclass
@@ -45,7 +45,7 @@ class TemporaryFile:
             os.close(handle)  # between the two, another process took it for a leftover
 
     def close(self) -> None:
-        """Let the lock go. The stream that was made of ``handle`` is closed by whoever made it."""
+        """Release the lock. The caller closes the stream that it made of ``handle``."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -67,7 +67,7 @@ def remove_left(target: Path, *, every: bool = False) -> None:
     """Remove the temporary files of ``target`` that no living process writes to, without ever failing.
 
     ``every``: those of all targets in its folder, for a folder that is the harness's own. A folder of thousands of
-    files is looked through once in a process.
+    files is scanned once per process.
     """
     folder = str(target.parent)
     with _looking:

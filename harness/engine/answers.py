@@ -26,7 +26,7 @@ def settled(
     """Return what is applied to each model's output, as far as it can be said: what is ``known``, then the rest.
 
     ``raw``: (n, classes) by id, the first answers of a run. A model that states no activation has the reference's, so
-    that a candidate which lost its softmax is not mended in silence; the reference itself, and every model of a run
+    that a candidate which lost its softmax is not corrected silently; the reference itself, and every model of a run
     without one (``reference``: None), is recognised by its own values. Models without any row are left open.
     """
     found = dict(known)

@@ -1,8 +1,8 @@
 """The probability cache: a model's probabilities by image, under everything that can change them.
 
 An entry's key is a digest of the model's own key (file, input contract, framework version, processor, switches,
-preprocessing, decoder) and the sha256 of the image's encoded bytes, so that an image is found in whatever order, subset
-or form of image set it comes. The images of one ``put`` lie in one file; a damaged file is computed again.
+preprocessing, decoder) and the sha256 of the image's encoded bytes, so that an image is found in any order, subset and
+form of image set. The images of one ``put`` lie in one file; a damaged file is computed again.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class _Index:
 
 
 class ProbabilityCache:
-    """Entries of one model, in a folder of its own below ``folder``; may be asked from several threads.
+    """Entries of one model, in a separate folder below ``folder``; several threads may use it.
 
     ``model_key``: JSON values that fix everything but the images. Folders and files that another user owns or that
     others may write to are not used.
@@ -156,7 +156,7 @@ class ProbabilityCache:
             for name in sorted({path.name for path in self.folder.glob(f"*{SUFFIX}")} - index.names):
                 path = self.folder / name
                 if foreign(path):
-                    changed = -1  # looked at again: its mode may be mended, which does not change the folder
+                    changed = -1  # checked again: its mode may be corrected, which does not change the folder
                     continue
                 index.names.add(name)
                 rows = read_keyed_rows(path)
@@ -165,7 +165,7 @@ class ProbabilityCache:
             index.scanned = changed
 
     def put(self, image_digests: tuple[bytes, ...], probabilities: Probabilities, loaded: Loaded) -> None:
-        """Keep probabilities, float32 (n, classes). A cache that cannot be written is not used; the run goes on."""
+        """Keep probabilities, float32 (n, classes). A cache that cannot be written is not used; the run continues."""
         first = {digest: row for row, digest in reversed(list(enumerate(image_digests))) if len(digest) == KEY_BYTES}
         keys = sorted(first, key=first.__getitem__)
         if not keys or foreign(self.folder, self._root):
@@ -209,7 +209,7 @@ def trim(folder: Path, max_bytes: int) -> int:
     """Delete the least recently used files of a cache until the rest fits ``max_bytes``; return what is left.
 
     ``folder``: the cache folder; probabilities, compiled models, and models that were delivered to this node count.
-    What killed writes left there goes, whatever fits. Delivered models go as a whole, not while a process uses them.
+    Leftovers of killed writes are always removed. Delivered models go as a whole, not while a process uses them.
     Entries by shard, which an older version wrote, go before all others, and whenever they were not used for a week.
     """
     entries = []

@@ -1,7 +1,7 @@
 """The probability cache as one file that travels: from a machine that has it to others of the same processor family.
 
-A tar of the cache's own files. What is read from one is checked as if anybody had written it: names, sizes, checksums
-and numbers; whether the answers are those of the model, nothing can tell.
+A tar of the cache's own files. The content of an archive is checked as untrusted: names, sizes, checksums and numbers;
+whether the answers are those of the model, nothing can tell.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def export_cache(folder: Path, file: Path, max_bytes: int) -> Moved:
 
 
 def import_cache(folder: Path, file: Path, max_bytes: int) -> Moved:
-    """Put the probabilities of such a file into a cache folder; what is there already stays.
+    """Put the probabilities of such a file into a cache folder; existing entries stay.
 
-    ``max_bytes``: more than this is not taken. Raises RecordError where the file is none, or nothing can be written.
+    ``max_bytes``: no more than this is added. Raises RecordError where the file is none, or nothing can be written.
     """
     root = folder / "probabilities"
     fault = foreign(root)

@@ -32,12 +32,12 @@ class CachePart:
 
 
 def contents(folder: Path) -> list[CachePart]:
-    """Return what lies in a cache folder; files without content (images that were not read yet) do not count."""
+    """Return the content of a cache folder; files without content (images that were not read yet) do not count."""
     return [_part(name, limit, folder.glob(pattern)) for name, pattern, limit in _PARTS]
 
 
 def trim_all(folder: Path, max_bytes: int, remote_bytes: int) -> list[CachePart]:
-    """Remove what was not used for longest beyond each limit, but for what a process uses; return what is left."""
+    """Remove the least recently used entries beyond each limit, except those in use; return what is left."""
     trim(folder, max_bytes)
     empty(RemoteCache(folder, remote_bytes), remote_bytes)
     return contents(folder)

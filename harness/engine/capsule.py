@@ -138,7 +138,7 @@ class _Made:
             for index, decoded in enumerate(self._decoded()):
                 self.bad |= decoded.bad
                 if len(self.bad) > limit:
-                    continue  # the others are looked through, so that all bad images are named
+                    continue  # the others are scanned, so that all bad images are named
                 if keeping:
                     progress.add(self._answer(ShardTask(index, decoded.rows, work), models, decoded, keeping[0]))
                 self._write_images(writer, index, decoded)
@@ -255,7 +255,7 @@ class _Keeping:
         """Take what the model gave, and hand it on."""
         if self._found is None:
             self.taken = probabilities
-        else:  # the model was asked for what was not known
+        else:  # the model computed what was not known
             self.taken = self._found.probabilities.copy()
             self.taken[~self._found.known] = probabilities
         if self._inner is not None:

@@ -22,7 +22,7 @@ class FirstImages:
     def of(self, lane: Lane, count: int, *others: Preprocess) -> Decoded:
         """Return the first ``count`` images as a model's preprocessing makes them, bad ones among them.
 
-        ``others``: preprocessing that is asked for next; it is made in the same pass, each image decoded once.
+        ``others``: preprocessing that is needed next; it is applied in the same pass, each image decoded once.
         """
         own = self._run.preprocess_of(lane)
         self._decode([own, *others], count)

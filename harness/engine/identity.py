@@ -60,7 +60,7 @@ class PlannedModel:
     def key(self, config: Config) -> dict[str, Any]:
         """Return everything, but the images, that can change this model's probabilities.
 
-        Of the processor that is its family: what its own name adds is told in docs/engine.md.
+        Of the processor that is its family: docs/engine.md describes the influence of its exact name.
         """
         return {
             "harness": __version__,
@@ -149,7 +149,7 @@ def pixels_key(config: Config) -> dict[str, Any]:
 
 
 def pixel_store(config: Config, folder: Path | None, max_gb: float) -> PixelStore | None:
-    """Return where the decoded images of a run are kept for others; None where nobody asks for it."""
+    """Return where the decoded images of a run are kept for others; None if that is off."""
     return None if folder is None else PixelStore(folder, pixels_key(config), int(max_gb * 1e9))
 
 
@@ -208,7 +208,7 @@ def _size(preprocess: Preprocess) -> int | tuple[int, int]:
 
 
 def _isolation(model: Reference | Candidate) -> dict[str, Any]:
-    """Return how a model is run; one that may never end runs in a separate process, whatever `isolate` says."""
+    """Return how a model is run; one that may never end runs in a separate process, even with `isolate: false`."""
     device = model.device if isinstance(model, Candidate) else "CPU"
     asked = device != "CPU" if model.isolate is None else model.isolate
     isolate = asked or facts_of(model.backend).has_loops(model.model)

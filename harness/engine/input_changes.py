@@ -1,8 +1,8 @@
 """Known changes of what a candidate is fed that would take its error away: a fault smaller than the rounding itself.
 
-The candidate's own network without any rounding has the same conversion fault as the candidate, and less
-noise. Its error against the reference is projected onto what a change of the input does to its answers: the share of
-the change that is in the error is 1 where the change mends it, and 0, give or take the noise, where nothing is wrong.
+The candidate's own network without any rounding has the same conversion fault as the candidate, and less noise. Its
+error against the reference is projected onto what a change of the input does to its answers: the share of the change
+that is in the error is 1 if the change corrects it, and 0, plus or minus the noise, if nothing is wrong.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ from harness.record.schema import Role
 class Answer:
     """What a model gave for a shard's good images, (n, classes), and the seconds that took.
 
-    ``reported``: what the model says of itself now; ``inferred``: how many images it was asked for, the others being
-    cached; ``latencies``: of each request, in milliseconds, where the backend measures them.
+    ``reported``: what the model says of itself now; ``inferred``: how many images it inferred, the others being cached;
+    ``latencies``: of each request, in milliseconds, where the backend measures them.
     """
 
     raw: Probabilities
@@ -69,8 +69,8 @@ class Lane:
 
     ``calibrated_on``: sha256 digests of the images that an INT8 model says it was calibrated on. ``optional``: its
     device may be absent. ``files``: its files as they were digested; where they are other ones once the model is loaded
-    or has answered, the model fails, because nobody could say which of them answered. ``preprocess``: its own, None:
-    the data set's. ``applied``: what makes probabilities of its answers, None until the first shard decides.
+    or has answered, the model fails, because it is unknown which of them was used. ``preprocess``: its own, None: the
+    data set's. ``applied``: what makes probabilities of its answers, None until the first shard decides.
     """
 
     spec: ModelSpec
@@ -119,7 +119,7 @@ class Lane:
             raise ModelError(f"{self.spec.id}: was unloaded, because the run was stopped")
 
     def _import(self) -> None:
-        """Import the framework; where that fails, opening the backend says so in words."""
+        """Import the framework; if that fails, opening the backend reports it."""
         importer = facts_of(self.backend).importer
         if importer and not self.spec.isolate:
             with contextlib.suppress(HarnessError):
@@ -178,7 +178,7 @@ class Lane:
         seconds, latencies = backend.infer_seconds, tuple(backend.take_latencies())
         answer = Answer(raw, self._loaded, seconds, len(asked), cached=False, latencies=latencies)
         if begins and not _in_whole_batches(len(asked), self._loaded):
-            return answer  # and the shard is asked for as if this had not been
+            return answer  # and the shard is inferred as a whole
         if self.cache:
             self.cache.put(tuple(image_digests[row] for row in asked), found, self._loaded)
         if begins:
@@ -186,7 +186,7 @@ class Lane:
         return answer if head is None else head.answer.and_then(answer)
 
     def begin_shard(self) -> None:
-        """Say that the images of the next ``answer`` are the first of a shard, which is asked for after them.
+        """Announce that the images of the next ``answer`` are the first of a shard, which is inferred after them.
 
         They are not inferred again then, and its answer is that of the whole shard, to the last bit: where these images
         do not fill whole batches, they are inferred twice.
@@ -236,7 +236,7 @@ class Lane:
             self._opening.stop()
 
     def abandon(self) -> None:
-        """Let what the model is computing end early: nobody waits for it. The model stays loaded."""
+        """End the model's current computation early. The model stays loaded."""
         if self._backend is not None:
             self._backend.abandon()
 

@@ -76,7 +76,7 @@ def _load(run: Run, lanes: Sequence[Lane], without_framework: set[str], pool: Th
 
 
 def _load_quietly(lane: Lane) -> None:
-    """Load a model; whoever asks it for an answer gets the error."""
+    """Load a model; the first request for its predictions raises the error."""
     with contextlib.suppress(HarnessError):
         lane.load()
 

@@ -39,10 +39,10 @@ class Engine(Protocol):
 class LocalEngine:
     """Evaluates shards in this process.
 
-    ``threads``: how many images are decoded at once; ``bad_limit``: with more bad images than this, nothing is inferred
-    any more and only the scan goes on; ``bad``: how many are known already; ``without``: models that take no part;
-    ``ahead``: shards that are decoded ahead. ``first_rows``: so many images of the set are evaluated before the rest
-    of their shard is waited for, and ``on_first`` gets their table, in a thread; the shard's own table is the same.
+    ``threads``: how many images are decoded at once; ``bad_limit``: with more bad images than this, inference stops and
+    only the scan continues; ``bad``: how many are known already; ``without``: models that take no part; ``ahead``:
+    shards that are decoded ahead. ``first_rows``: so many images of the set are evaluated before the rest of their
+    shard is waited for, and ``on_first`` gets their table, in a thread; the shard's own table is the same.
     """
 
     models: Models

@@ -1,4 +1,4 @@
-"""The answers of a reference from a capsule, in the place of its probability cache: nothing is loaded or computed."""
+"""The reference's predictions from a capsule, instead of its probability cache: nothing is loaded or computed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class RecordedAnswers:
     def get(self, image_digests: tuple[bytes, ...], outputs: int) -> Entry:
         """Return the answers to these images, in their order. Raises ModelError where one of them has none.
 
-        Of images whose bytes stand in the capsule several times, the row after that of the image before is taken.
+        For bytes that the capsule has several times, the row after that of the previous image is used.
         """
         reference, answers = self._capsule.contents.reference, self._capsule.answers
         if reference is None or answers is None or reference.outputs != outputs:

@@ -148,7 +148,7 @@ class RunFolder:
             self.folder.parent.rmdir()  # of this configuration's name, where it holds nothing else
 
     def identify(self, identity: dict[str, Any]) -> None:
-        """Keep what this evaluation is, or hold it against what is kept. Raises ConfigError when they differ."""
+        """Save the identity of this evaluation, or compare it with the saved one. Raises ConfigError if they differ."""
         path = self.shards / _IDENTITY
         plain = json.loads(json.dumps(identity))
         if path.exists():

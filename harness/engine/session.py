@@ -181,7 +181,7 @@ def _is_finished(folder: Path) -> bool:
 
 
 def _evaluate(run: Run, run_folder: RunFolder, work: Work, place: Place) -> None:
-    """Fill ``run.tables``: what is there already, then what is missing."""
+    """Fill ``run.tables``: first the existing tables, then the missing ones."""
     tasks = [ShardTask(index, rows, work) for index, rows in enumerate(run.images.manifest.shards())]
     if not tasks:
         return

@@ -31,7 +31,7 @@ class Models:
     """The opened image set and the models of a run in one process, the reference first, if there is one.
 
     ``in_turns``: one model infers at a time, with all cores; otherwise all at the same time. ``pixels``: where decoded
-    shards are kept for other runs. ``abandoned``: nobody waits for the shards that are being evaluated. Use as a
+    shards are kept for other runs. ``abandoned``: the results of the current shards are no longer needed. Use as a
     context manager: leaving it frees the models.
     """
 
@@ -58,7 +58,7 @@ class Models:
         return all(lane.applied for lane in self.lanes if lane.spec.id not in without)
 
     def abandon(self) -> None:
-        """Let the shards that are being evaluated end early, whatever they give; no model is killed for it."""
+        """End the evaluation of the current shards early, regardless of their results; no model is killed for it."""
         self.abandoned = True
         for lane in self.lanes:
             lane.abandon()
@@ -102,7 +102,7 @@ def evaluate_shard(
 
     def ask(lane: Lane) -> Answer | Failure:
         if models.abandoned:
-            return failure_of(ModelError(f"{lane.spec.id}: its answer is not needed any more"))
+            return failure_of(ModelError(f"{lane.spec.id}: its result is no longer needed"))
         overlap = calibration_overlap(lane, manifest, decoded.rows, decoded.image_digests)
         if overlap:
             return failure_of(overlap)
@@ -116,7 +116,7 @@ def evaluate_shard(
             return failure_of(error, optional=lane.optional)
 
     asked = [lane for lane in _in_turn(models.lanes, task.index) if lane.spec.id not in without]
-    if task.index == 0:  # who has to be loaded yet, or asked of the cache, keeps nobody waiting
+    if task.index == 0:  # a model that is still loading, or reading the cache, delays no other
         asked.sort(key=lambda lane: not lane.is_loaded)
     # Read while the models still have their turn on the shard before; of the first one, a part may be answered already.
     known = {lane.spec.id: lane.look_up(digests) for lane in asked if task.index}

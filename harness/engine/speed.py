@@ -25,7 +25,7 @@ ROUNDS = 9  # the second and the eighth of nine hold the median in 96 of 100 ser
 IMAGES = 64
 _SECONDS = 0.4  # of throughput in a round
 _REQUESTS = 32  # one after the other in a round
-_MOST = 200  # times that the images are asked for in a round
+_MOST = 200  # times that the images are inferred in a round
 
 
 @dataclass

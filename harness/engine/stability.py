@@ -27,8 +27,8 @@ _OTHER_BATCH = 4
 def measure_stability(run: Run, first: FirstImages) -> tuple[StabilityPart, ...]:
     """Ask each candidate whose gate `stability` is on for its first images several times; return what changed.
 
-    Each is loaded anew, alone, so that its first answers are first ones. A candidate that took no part in the run has
-    none here either.
+    Each is loaded again, alone, so that its first predictions are really its first. A candidate that took no part in
+    the run has none here either.
     """
     found = []
     for candidate in run.config.candidates:
@@ -85,7 +85,7 @@ def _in_another_batch(
 ) -> StabilityPass:
     """Ask the model with another batch size, also where its file fixes one, as far as its backend can change that.
 
-    Of a larger batch that cannot be changed, each image is asked for alone: its neighbours are copies of it then.
+    Of a larger batch that cannot be changed, each image is inferred alone: its neighbours are copies of it then.
     """
     other = 1 if at_once > 1 else _OTHER_BATCH
     spec = dataclasses.replace(lane.spec, batch=other, rebatch=True)
@@ -112,7 +112,7 @@ def _batch_of(loaded: Loaded) -> int:
 
 
 def _answers(lane: Lane, backend: Backend, pixels: Pixels, at_once: int) -> Probabilities:
-    """Return probabilities (n, outputs), asked for ``at_once`` images a call."""
+    """Return probabilities (n, outputs), inferred with ``at_once`` images per call."""
     parts = [backend.infer(pixels[start : start + at_once]) for start in range(0, len(pixels), at_once)]
     with np.errstate(invalid="ignore", over="ignore"):
         return probabilities(np.concatenate(parts), lane.applied or "none")
@@ -137,7 +137,7 @@ def _compared(
 
 
 def _moved(first: Probabilities, answers: Probabilities) -> NDArray[np.float64]:
-    """Return float64 (n,): the largest difference of each image; NaN where an answer is no number."""
+    """Return float64 (n,): the largest difference of each image; NaN if a prediction is NaN."""
     difference: NDArray[np.float64] = np.abs(answers.astype(np.float64) - first.astype(np.float64)).max(axis=1)
     return difference
 

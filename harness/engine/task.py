@@ -84,7 +84,7 @@ class Work:
     remote: RemoteCache | None = None
 
     def open_images(self) -> ImageSet:
-        """Open the image set in the run's order. Raises DatasetError where it is another one than the run's."""
+        """Open the image set in the run's order. Raises DatasetError if it is not the run's."""
         dataset = local_dataset(self.given, self.remote) if self.given and self.remote else self.dataset
         images = ordered(open_image_set(dataset), self.certify, self.limit)
         if images.manifest.fingerprint() != self.fingerprint:

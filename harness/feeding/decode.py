@@ -1,4 +1,4 @@
-"""Decoding ahead in threads: each image is read, digested and decoded once a decoder, whatever the number of models."""
+"""Decoding ahead in threads: each image is read, digested and decoded once per decoder, for any number of models."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def joined(first: Decoded, rest: Decoded) -> Decoded:
 
 
 class Decoder:
-    """Decodes shards in order, a bounded number ahead of whoever takes them.
+    """Decodes shards in order, a bounded number ahead of their consumer.
 
     ``preprocesses``: for each distinct one there are pixels, the first one's first; ``ahead``: how many shards may be
     in work or waiting; ``threads``: how many images at once; ``store``: where decoded shards are kept and taken from.
@@ -131,7 +131,7 @@ class Decoder:
         return False
 
     def _from_store(self, store: PixelStore, index: int, rows: range) -> Decoded | None:
-        """Return a shard as it was decoded before; None where it is not there."""
+        """Return a shard that was decoded before; None if it was not."""
         ids = self._images.manifest.image_ids[rows.start : rows.stop]
         try:
             signatures = [self._images.signature(row) for row in rows]

@@ -1,4 +1,4 @@
-"""The same preprocessing with another filter in its last resize, in whatever form it is configured."""
+"""The same preprocessing with another filter in its last resize, in any form of its configuration."""
 
 from __future__ import annotations
 

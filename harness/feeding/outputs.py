@@ -16,7 +16,7 @@ from harness.errors import ModelError
 Applied = Literal["none", "softmax", "sigmoid"]
 Layout = OutputLayout
 
-VALUE_TOLERANCE = 1e-3  # how far a probability may lie outside [0, 1]
+VALUE_TOLERANCE = 1e-3  # how far a probability may be outside [0, 1]
 SUM_TOLERANCE = 0.02  # how far a sum of probabilities may be off 1: bf16 has 8 bits, so its values are 0.4 % off
 
 

@@ -35,7 +35,7 @@ def decode_with(library: Library, data: bytes, *, exif: bool) -> Decoded:
 
 
 def library_version(library: Library) -> str:
-    """Return a library's name and version, as it stands in the record."""
+    """Return a library's name and version, for the record."""
     if library == "opencv":
         return decoder_version()
     import PIL

@@ -32,7 +32,7 @@ _MARK = ".here"
 
 @dataclass(frozen=True)
 class StoredShard:
-    """What is kept of a shard: one row an image, in order. ``bad``: reasons, None where the image is sound.
+    """The kept data of a shard: one row per image, in order. ``bad``: reasons, None where the image is sound.
 
     ``pixels``: (n, height, width, 3) of each preprocessing, in the run's order, uint8 or float32.
     """
@@ -87,7 +87,7 @@ class PixelStore:
         return found
 
     def put(self, shard: StoredShard) -> None:
-        """Keep a shard, written while the caller goes on; one is written at a time. Its arrays must not change."""
+        """Keep a shard, written in the background; one is written at a time. Its arrays must not change."""
         if not shard.ids or not all(shard.signatures):
             return
         if self._writing is not None:

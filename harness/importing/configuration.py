@@ -20,7 +20,7 @@ def write_configuration(
 ) -> str:
     """Return the text of the configuration.
 
-    ``images``, ``models``: where they lie; without them ``${IMAGENET_VAL}`` and ``build``. ``out``: the file that the
+    ``images``, ``models``: their places; without them ``${IMAGENET_VAL}`` and ``build``. ``out``: the file that the
     text is meant for, so that relative paths are written relative to its folder.
     """
     lines = YamlLines()
@@ -181,7 +181,7 @@ def _archive(check: Check, model: ModelYml, lines: YamlLines, where: Places) -> 
     chosen = model.archive
     reference = check.reference
     wanted = reference.runner.model if reference is not None else None
-    # What the conversion made (`$conv_dir`) is in no archive.
+    # The conversion's output (`$conv_dir`) is not in an archive.
     if chosen is not None and model.is_downloaded and wanted is not None and reference is not None:
         lines.put("archive")
         _download(chosen, lines, 2)

@@ -1,6 +1,6 @@
 """Accuracy Checker's data sets: which images, which labels, whether class 0 is background.
 
-An entry of the configuration is laid over the one of the same name in ``dataset_definitions.yml`` key by key, as
+An entry of the configuration overrides the one of the same name in ``dataset_definitions.yml`` key by key, as
 ``config/config_reader.py`` does. Sources of the keys: ``dataset.py`` and ``annotation_converters/imagenet.py``.
 """
 
@@ -69,7 +69,7 @@ def find_definitions(document: Document, named: Path | None) -> Part | None:
 
 
 def defined(part: Part, name: str, identifier: str, definitions: Part | None) -> Part:
-    """Return the part laid over the definition of the same identifier, where there is one."""
+    """Return the part merged over the definition of the same identifier, if there is one."""
     wanted = part.values.get(identifier)
     for other in definitions.parts(name) if definitions is not None else []:
         if wanted is not None and other.values.get(identifier) == wanted:
@@ -78,7 +78,7 @@ def defined(part: Part, name: str, identifier: str, definitions: Part | None) ->
 
 
 def read_image_set(part: Part, definitions: Part | None) -> tuple[ImageSet, Part]:
-    """Read a data set's entry; return it, and its part laid over its definition. Faults are collected."""
+    """Read a data set's entry; return it, and its part merged over its definition. Faults are collected."""
     dataset = defined(part, "datasets", "name", definitions)
     name = dataset.text("name") or ""
     if dataset.base is None and name in _KNOWN and "annotation_conversion" not in dataset:

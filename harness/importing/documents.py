@@ -1,7 +1,7 @@
 """YAML files of other tools: read safely, each key with its line, and no key forgotten.
 
-A ``Part`` is a mapping of such a file. Whoever reads it takes its keys one by one; ``finish`` turns every key that
-nobody took into a fault. Faults are collected, so that one run names all of them.
+A ``Part`` is a mapping of such a file. Whoever reads it takes its keys one by one; ``finish`` turns every unread key
+into a fault. Faults are collected, so that one run names all of them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Document:
     """One YAML file with a mapping at its top."""
 
     def __init__(self, file: Path, faults: Faults) -> None:
-        """Read the file. Raises ConfigError where it is no file, too large, no UTF-8 text, or no YAML mapping."""
+        """Read the file. Raises ConfigError if it is missing, too large, not UTF-8 text, or not a YAML mapping."""
         self.file = file
         self.faults = faults
         text = _read(file)
@@ -93,7 +93,7 @@ class Document:
 
 
 class Part:
-    """A mapping of a document, laid over that of another one (``base``), key by key."""
+    """A mapping of a document, merged over that of another one (``base``), key by key."""
 
     def __init__(self, document: Document, key: Key, values: dict[str, Any], base: Part | None = None) -> None:
         self.document = document
@@ -111,7 +111,7 @@ class Part:
         return name in self.values or (self.base is not None and name in self.base)
 
     def owner(self, name: str) -> Part:
-        """Return the part that states a key: this one, or the one that it is laid over."""
+        """Return the part that states a key: this one, or the one that it overrides."""
         return self if name in self.values or self.base is None or name not in self.base else self.base.owner(name)
 
     def place(self, name: str | None = None) -> str:
@@ -149,7 +149,7 @@ class Part:
         self.faults.notes.append(Note(self.at(name), self.place(name), what))
 
     def raw(self, name: str) -> Any:
-        """Take a value as it is; None where the key is not there."""
+        """Take a value as it is; None if the key is missing."""
         self._taken.add(name)
         owner = self.owner(name)
         return owner.values.get(name)

@@ -1,4 +1,4 @@
-"""The other way: a model of the harness as OpenVINO's Accuracy Checker is told of it, for a comparison."""
+"""The reverse: a configuration of OpenVINO's Accuracy Checker for a model of the harness, for a comparison."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def can_be_told(model: Model) -> bool:
 
 
 def accuracy_checker(config: Config, model: Model, folder: Path) -> Mapping[str, Any]:
-    """Return what Accuracy Checker is told: the same preprocessing, colour order, mean and scale.
+    """Return the settings for Accuracy Checker: the same preprocessing, colour order, mean and scale.
 
     ``folder``: has `images` and `list.txt`, names with 0-based classes.
     """

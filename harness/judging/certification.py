@@ -47,7 +47,7 @@ class Decision:
 class Certification:
     """What a certification found. ``confidence`` is a fraction; the drops are in pp, positive is a loss.
 
-    ``images``: evaluated, ``bad`` ones that count as wrong among them; ``left_out``: bad ones besides. ``drop_pp``: on
+    ``images``: evaluated, ``bad`` ones that count as wrong among them; ``left_out``: further bad ones. ``drop_pp``: on
     the images evaluated; ``at_least_pp`` and ``at_most_pp``: one-sided bounds of the drop on all images of the
     population that can be read, each at ``confidence`` at all times; None where no model saw an image.
     """

@@ -59,7 +59,7 @@ class Certifying:
         self._next = 0
 
     def take(self, table: ShardTable) -> bool:
-        """Take a finished shard, whichever comes first; return whether every candidate in it is decided."""
+        """Take a finished shard, in any order; return whether every candidate in it is decided."""
         self._waiting[table.index] = table
         while self._next in self._waiting:
             self._add(self._waiting.pop(self._next))

@@ -10,7 +10,7 @@ from harness.record.schema import GatePart, ModelPart, RunRecord
 
 GATE = "chance"
 SIGNIFICANCE = 0.01  # one-sided, of each of the two tests
-MARGIN = 0.02  # of the way from guessing to always right: a network fed wrongly still gets a little more than nothing
+MARGIN = 0.02  # of the way from guessing to always right: wrong input still gives a little more
 FAR = 0.5  # of the published accuracy
 
 Fault = tuple[ModelPart, str]
@@ -19,7 +19,7 @@ Fault = tuple[ModelPart, str]
 def chance_fault(
     model: str, role: str, correct: int, total: int, classes: int, published_percent: float | None
 ) -> str | None:
-    """Return in one sentence why a model's accuracy makes it no yardstick; None where it is one, or nothing is known.
+    """Return one sentence on why a model's accuracy is too low for a reference; None if it is not, or it is unknown.
 
     ``correct`` of ``total`` images by Top-1, bad images being wrong; ``classes``: without background. An exact binomial
     test has to reject "at most the guessing accuracy 1 / classes, and 2 % of the way from there to 1", or half of the
@@ -45,7 +45,7 @@ def chance_fault(
 
 
 def chance_faults(models: Sequence[ModelPart], config: RecordedConfig, *, good: int) -> list[Fault]:
-    """Return why the reference is no yardstick, by its counts; without a reference, every candidate that is none.
+    """Return why the reference cannot be used, by its counts; without a reference, why each such candidate cannot.
 
     ``good``: how many of the evaluated images could be read. Empty where none could, and where nothing says among how
     many classes the models choose.
@@ -81,7 +81,7 @@ def without_passes(gates: Sequence[GatePart], faults: Sequence[Fault]) -> tuple[
 
 
 def passes_on_chance(record: RunRecord) -> Iterator[str]:
-    """Yield what is wrong with a finished record in which a gate passed on a model that is no yardstick."""
+    """Yield what is wrong with a finished record in which a gate passed on an unusable reference."""
     for part, fault in faults_of_record(record):
         if any(gate.verdict == "pass" and _rests_on(gate, part) for gate in record.gates):
             yield f"a gate passed, but {fault}"

@@ -1,4 +1,4 @@
-"""From shard tables to counts: exact sums over rows, whichever way the tables were made."""
+"""From shard tables to counts: exact sums over rows, regardless of how the tables were made."""
 
 from __future__ import annotations
 

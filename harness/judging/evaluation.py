@@ -61,7 +61,7 @@ class ImageFacts:
     """The image set: its form, how many images its list names, and the rows to evaluate, in order.
 
     ``capsule``: sha256 of the capsule that they come from. ``libraries``: those that made each model's pixels, by its
-    id; a model that is not there has those of this machine.
+    id; a missing model has those of this machine.
     """
 
     form: str
@@ -76,9 +76,9 @@ class Evaluation:
     """Everything that a verdict rests on.
 
     ``models``: in the configuration's order, the reference first. ``tables``: the finished shards, in any order.
-    ``bad``: the reason of each bad image by its row, besides those that the tables name. ``certified``: the verdict
-    of the gate `certify` by candidate; None where nothing is certified. ``stability``, ``yardsticks``: what was
-    measured, by candidate.
+    ``bad``: the reason of each bad image by its row, in addition to those in the tables. ``certified``: the verdict of
+    the gate `certify` by candidate; None where nothing is certified. ``stability``, ``yardsticks``: what was measured,
+    by candidate.
     """
 
     config: Config

@@ -16,7 +16,7 @@ def exit_code(gates: Iterable[GatePart], *, evaluated: int) -> int:
         return EXIT_NOT_COMPLETED
     if "fail" in verdicts:
         return EXIT_GATE_FAILED
-    if ("error", True) in found:  # below a failed gate, which stands whatever a baseline might say; docs/baselines.md
+    if ("error", True) in found:  # below a failed gate, which no baseline can change; docs/baselines.md
         return EXIT_BASELINE
     if evaluated == 0 or "inconclusive" in verdicts or "pass" not in verdicts:
         return EXIT_NOTHING_DECIDED

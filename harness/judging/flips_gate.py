@@ -1,4 +1,4 @@
-"""The gate `flips`: how many images a candidate breaks, near-ties of the reference told apart from real changes."""
+"""The gate `flips`: how many images a candidate breaks, near-ties of the reference separated from real changes."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Sample:
     declared: bool
 
     def is_exact(self, limit_percent: float) -> bool:
-        """Whether counts decide: the whole set was seen, or nobody would call so few images one."""
+        """Whether counts decide: the whole set was evaluated, or so few images that they cannot be one."""
         return self.total >= self.whole_set and (self.declared or not one_weighs_more(self.total, limit_percent))
 
 
 @dataclass(frozen=True)
 class Share:
-    """``count`` of the sample's images, and the limit of that in percent; ``name``: of what, in words."""
+    """``count`` of the sample's images, and its limit in percent; ``name``: a description of what is counted."""
 
     name: str
     count: int
@@ -47,7 +47,7 @@ class Share:
 
     @property
     def verdict(self) -> Verdict:
-        """Exact counts on the whole set; on a subset the Wilson 95 % interval, where it lies on one side."""
+        """Exact counts on the whole set; on a subset the Wilson 95 % interval, if it is on one side."""
         if self.sample.is_exact(self.most):
             return "pass" if Fraction(100 * self.count, self.sample.total) <= as_written(self.most) else "fail"
         low, high = self.interval

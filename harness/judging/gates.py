@@ -195,7 +195,7 @@ def _out_of_reach(drops: Sequence[_DropOfOneK]) -> str | None:
 
 
 def _on_unknown_part(drops: Sequence[_DropOfOneK], verdict: Verdict) -> str:
-    """Return one sentence on images of which nobody said that they are the whole set: judged as any sample is."""
+    """Return one sentence on images that are not declared as the whole set: they are judged as a sample."""
     hardest = min(drops, key=lambda item: item.most)
     low, high = hardest.interval
     reason = f"Top-{hardest.k} drop: paired 95 % interval [{low:+.3f}, {high:+.3f}] pp on {hardest.total:,} images"
@@ -220,7 +220,7 @@ class _DropOfOneK:
         return "pass" if Fraction(100 * (self.broken - self.fixed), self.total) <= as_written(self.most) else "fail"
 
     def on_subset(self) -> Verdict:
-        """Judge the paired 95 % interval: it decides where it lies on one side of the limit."""
+        """Judge the paired 95 % interval: it decides if it is on one side of the limit."""
         low, high = self.interval
         return "pass" if high <= self.most else "fail" if low > self.most else "inconclusive"
 

@@ -29,7 +29,7 @@ class Judged:
     declared: bool = True
 
     def weighs_too_much(self, limit_pp: float) -> bool:
-        """Whether nobody said that these images are the whole set, and one of them weighs more than a limit in pp."""
+        """Whether these images are not declared as the whole set, and one of them weighs more than a limit in pp."""
         return not self.declared and one_weighs_more(len(self.outcome), limit_pp)
 
 

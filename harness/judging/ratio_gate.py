@@ -124,7 +124,7 @@ def mending_change(changes: Sequence[InputChange]) -> InputChange | None:
 
 
 def verdict_of(found: list[float], most: float, mending: InputChange | None = None) -> Verdict:
-    """Return whether each ratio is within the limit, the boundary included, and no change of the input mends it."""
+    """Return whether each ratio is within the limit or equal to it, and no change of the input explains the error."""
     return "pass" if mending is None and all(value <= most for value in found) else "fail"
 
 

@@ -1,4 +1,4 @@
-"""What in a record cannot be true together, whatever the images were. Pure functions of the record, without numpy."""
+"""Finds contradictions in a record that no images could explain. Pure functions of the record, without numpy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate `stability`: the first answers to some images against later ones, whatever changed in between."""
+"""The gate `stability`: compares the first predictions for some images with later ones, after several changes."""
 
 from __future__ import annotations
 

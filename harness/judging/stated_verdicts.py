@@ -79,7 +79,7 @@ def _same(one: object, other: object) -> bool:
 
 
 def _set_faults(record: RunRecord, rules: Rules) -> Iterator[str]:
-    """Yield gates that the configuration asks for and that are missing, or that are there without being asked for."""
+    """Yield configured gates that are missing, and gates that are not configured."""
     asked = {("target", name) for name in rules.models}
     asked |= {(gate, name) for name in rules.candidates for gate in ("parity", "drop")}
     asked |= {(gate, name) for name in rules.candidates for gate in rules.gates[name].added}
@@ -279,7 +279,7 @@ class _Stated:
             return ("error",)
         limit = wanted.top1_max_drop_pp
         if high <= limit:
-            return ("pass", "inconclusive")  # the second: of a small set that nobody called the whole
+            return ("pass", "inconclusive")  # the second: of a small set that is not declared as the whole
         return ("fail",) if low > limit else ("inconclusive", "not_applicable")
 
     def _baseline(self) -> tuple[Verdict, ...]:

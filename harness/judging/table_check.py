@@ -72,7 +72,7 @@ def judged_again(record: RunRecord, table: pa.Table, rules: Rules | None) -> Run
 
 
 def _rows(record: RunRecord, table: pa.Table, rules: Rules | None) -> _Rows:
-    """Read a table as arrays. Raises DisagreementError where it is none of this run, or lacks what is needed."""
+    """Read a table as arrays. Raises DisagreementError if it is not of this run, or lacks columns."""
     if fault := column_fault(table):
         raise DisagreementError(f"predictions.parquet is not a per-image table of a run: {fault}")
     evaluated = [part.id for part in record.models if part.top1 is not None]

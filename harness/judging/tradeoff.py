@@ -1,7 +1,7 @@
 """Which candidates may ship, and which of them is the best trade-off: a pure function of what was measured and judged.
 
-Gates say what is acceptable, so speed is compared only among candidates that passed them. Speeds are measured in
-passing, while decoding ran, so those near the fastest count as equal. docs/reports.md: what was rejected.
+Gates say what is acceptable, so speed is compared only among candidates that passed them. Speeds are measured during
+the run, while images are decoded, so those near the fastest count as equal. docs/reports.md: what was rejected.
 """
 
 from __future__ import annotations

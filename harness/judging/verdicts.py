@@ -54,8 +54,8 @@ def verdicts(
 ) -> tuple[GatePart, ...]:
     """Return every verdict: those of each model with `certify` beside its drop, then those of baselines.
 
-    ``certified``: the gate `certify` by candidate, None where nothing is certified; ``guessing``: models that are no
-    yardstick. The gate `chance` says so first, and no gate passes that rests on one.
+    ``certified``: the gate `certify` by candidate, None where nothing is certified; ``guessing``: models that cannot be
+    a reference. The gate `chance` says so first, and no gate passes that rests on one.
     """
     gates = tuple(part for model in counted.models for part in _gates_of(model, counted))
     if certified is not None:
@@ -130,7 +130,7 @@ def _with_certified(
 
 
 def _certified(part: GatePart, counted: Counted) -> GatePart:
-    """Return a certified drop, which is no pass where a small set that nobody called whole was exhausted."""
+    """Return a certified drop, which does not pass if a small set that is not declared as whole was exhausted."""
     wanted, total = counted.rules.certify, counted.evaluated
     if wanted is None or part.verdict != "pass" or total != counted.whole_set or counted.rules.images is not None:
         return part

@@ -56,7 +56,7 @@ def claim_cores(count: int) -> tuple[int, ...]:
 
 
 def _bind(cores: Collection[int]) -> None:
-    """Bind every thread of this process; one that is started meanwhile has the affinity of whoever starts it."""
+    """Bind every thread of this process; one that is started meanwhile inherits the affinity of its parent thread."""
     os.sched_setaffinity(0, cores)
     bound: set[str] = set()
     with contextlib.suppress(FileNotFoundError):  # no /proc

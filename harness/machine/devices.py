@@ -37,7 +37,7 @@ class VirtualDevice:
 
 @dataclass(frozen=True)
 class AbsentDevice:
-    """A device that one might look for, and why it is not there."""
+    """A device that a user might expect, and why it is missing."""
 
     name: str
     reason: str

@@ -26,7 +26,7 @@ class Digested:
         return tuple(map(_signature, self.paths))
 
     def touched_since(self, before: tuple[str, ...]) -> Path | None:
-        """Return the first file that was touched since ``now`` gave ``before``, whatever its bytes are."""
+        """Return the first file that was touched since ``now`` gave ``before``, even with the same bytes."""
         pairs = zip(self.paths, before, self.now(), strict=True)
         return next((path for path, was, is_now in pairs if was != is_now), None)
 
@@ -46,8 +46,8 @@ def digested(
 ) -> tuple[Digested, tuple[str, ...], int]:
     """Read every file once; return the files, the sha256 of each one, and their bytes together.
 
-    ``looked_for``: what ``contains`` will be asked for afterwards, by the suffix of the file, so that it need not read
-    the file again.
+    ``looked_for``: the later arguments of ``contains``, by the suffix of the file, so that it need not read the file
+    again.
 
     Raises ModelError where one is unreadable.
     """

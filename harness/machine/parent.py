@@ -20,7 +20,7 @@ def with_parent(variables: dict[str, str]) -> dict[str, str]:
 
 
 def end_with_parent() -> None:
-    """End this process with its parent, where that asked for it by its variables. Without effect on Windows."""
+    """End this process with its parent, if the parent's environment variables request it. Without effect on Windows."""
     asked = os.environ.pop(VARIABLE, "")  # not for what this process starts
     if asked.isascii() and asked.isdigit():
         end_with(int(asked))
@@ -36,5 +36,5 @@ def _wait(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_LOOK)
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(_PATIENCE)  # whoever handles it may have children and files to leave in order
+    time.sleep(_PATIENCE)  # its handler may have children and files to clean up
     os._exit(EXIT_INTERRUPTED)

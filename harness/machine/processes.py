@@ -25,7 +25,7 @@ class Ended:
 
     @property
     def how(self) -> str:
-        """The end in words."""
+        """A description of the end."""
         if self.code is None:
             return "did not end in time"
         return f"ended by signal {-self.code}" if self.code < 0 else f"ended with exit code {self.code}"
@@ -45,7 +45,7 @@ class Terminated(KeyboardInterrupt):
 def interrupted_by_sigterm() -> Iterator[None]:
     """Let SIGTERM interrupt the block as Ctrl-C does, for a process whose children would be left behind by its death.
 
-    Only in the main thread, which alone gets signals, and where nobody else handles it.
+    Only in the main thread, which alone gets signals, and if it has no other handler.
     """
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LARGEST_MARGIN = 0.1  # beyond this the reference has decided, whatever the candidate moves
+LARGEST_MARGIN = 0.1  # beyond this, the reference's prediction is clear
 _SHARE = 95  # percent of the images that move by no more than what counts as usual
 
 

@@ -1,4 +1,4 @@
-"""What one model gave for a run of images: one row an image, small enough to keep for a whole validation set."""
+"""What one model gave for a run of images: one row per image, small enough to keep for a whole validation set."""
 
 from __future__ import annotations
 

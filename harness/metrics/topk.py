@@ -11,7 +11,7 @@ TOP = 5
 def top_k(probabilities: NDArray[np.float32], k: int = TOP) -> NDArray[np.int32]:
     """Return int32 (n, k): the classes with the k largest of float32 (n, classes), best first.
 
-    A network with fewer than k classes is filled up with -1, which is no class. Raises ValueError for k < 1, for NaN
+    A network with fewer than k classes is filled up with -1, which is not a class. Raises ValueError for k < 1, for NaN
     and for numbers that are not floating-point (negating unsigned ones would turn their order around).
     """
     _check(probabilities)

@@ -17,15 +17,15 @@ _USUAL_FILES = ("classes.txt", "class_names.txt", "names.txt", "labels.txt")
 
 @dataclass(frozen=True)
 class ClassNames:
-    """A file with one class name a line, in the network's order, and why this one."""
+    """A file with one class name per line, in the network's order, and why it was chosen."""
 
     file: Stated[Path]
     names: tuple[str, ...]
 
     def leaves_background(self, width: int) -> bool:
-        """Whether a network with ``width`` values has a background class besides the named ones.
+        """Whether a network with ``width`` values has a background class in addition to the named ones.
 
-        Raises ConfigError where the numbers do not fit.
+        Raises ConfigError if the numbers do not match.
         """
         if width - len(self.names) not in (0, 1):
             raise ConfigError(

@@ -22,8 +22,8 @@ _AT_ONCE = 64  # images as floating values: 38 MB of 224x224 pixels
 class Probe:
     """Runs one model; a context manager.
 
-    A backend that takes floating pixels is loaded once, for plain pixels, and is fed what each contract makes of them.
-    Any other is loaded anew for each contract, and the last one stays loaded.
+    A backend that takes floating pixels is loaded once, for plain pixels, and gets the pixels of each contract. Any
+    other is loaded again for each contract, and the last one stays loaded.
     """
 
     def __init__(self, model: FoundModel, size: tuple[int, int], width: int) -> None:

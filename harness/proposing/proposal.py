@@ -183,7 +183,7 @@ def _source(decision: Decision[T], words: Callable[[T], str]) -> str:
 
 
 def contract_words(contract: Contract) -> str:
-    """Return mean and scale in words."""
+    """Return a description of mean and scale."""
     return f"mean {_numbers(contract.mean)} and scale {_numbers(contract.scale)}"
 
 
@@ -193,7 +193,7 @@ def _numbers(values: Triple) -> str:
 
 
 def summary(proposal: Proposal) -> list[str]:
-    """Return one line a model on what was measured, and lines on what the images did not decide."""
+    """Return one line per model on what was measured, and lines on what the images did not decide."""
     lines = []
     for model in proposal.models:
         found = proposal.measured.get(model.id)
@@ -216,7 +216,7 @@ def summary(proposal: Proposal) -> list[str]:
 
 
 def _open_questions(found: Measured) -> list[tuple[str, str]]:
-    """Return what the images did not decide, in words."""
+    """Return a description of what the images did not decide."""
     open_ones = []
     if not found.color.is_clear:
         open_ones.append(("colour", _source(found.color, lambda each: each.color)))

@@ -14,7 +14,7 @@ from harness.config import Preprocess
 
 _BEFORE_A_CROP = 256 / 224
 _LIBRARIES = {"opencv": "OpenCV", "pillow": "Pillow"}
-# The most usual first; the first one is what the published numbers of the mission were measured with.
+# The most usual first; the first one is that of the published numbers of mobilenet-v2-1.0-224.
 _CROPS = {
     "central": "central 0.875 of each side",
     "short_side": "short side 8/7 of the input, then its centre",
@@ -45,12 +45,12 @@ class Protocol:
 
     @property
     def crop_name(self) -> str:
-        """The crop in words."""
+        """A description of the crop."""
         return _CROPS[self.crop]
 
     @property
     def filter_name(self) -> str:
-        """The filter in words."""
+        """A description of the filter."""
         return f"{self.filter} of {_LIBRARIES[self.library]}"
 
     @property

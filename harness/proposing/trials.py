@@ -69,7 +69,7 @@ class Trials:
         self._right[way] = np.concatenate([self._right[way], right]) if done else right
 
     def _pixels_of(self, protocol: Protocol, stop: int) -> NDArray[np.uint8]:
-        """Return the pixels of one protocol, kept until another one is asked for."""
+        """Return the pixels of one protocol, kept until another one is needed."""
         kept = self._pixels[1] if self._pixels is not None and self._pixels[0] == protocol else None
         done = 0 if kept is None else len(kept)
         if kept is None or done < stop:

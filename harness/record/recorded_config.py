@@ -12,7 +12,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class RecordedDataset:
-    """``raw``: the part as it is recorded, for whoever validates it as a whole. ``classes``: without background.
+    """``raw``: the part as it is recorded, for validation as a whole. ``classes``: without background.
 
     ``declares_size``: the size of the whole set was stated; of records that do not say it is taken for granted.
     """
@@ -58,7 +58,7 @@ class RecordedPublished:
 
 @dataclass(frozen=True)
 class RecordedBaselineGate:
-    """Limits of the gate `baseline` as they are recorded, in pp; whoever uses them checks them."""
+    """Limits of the gate `baseline` as they are recorded, in pp, not checked."""
 
     top1_max_drop_pp: Any = None
     top5_max_drop_pp: Any = None

@@ -234,7 +234,7 @@ class Figure(_Part):
 
     @property
     def is_setting(self) -> bool:
-        """Whether it is only asked for and never measured, as a confidence is; it has no key in `measured`."""
+        """Whether it is only a setting and never measured, such as a confidence; it has no key in `measured`."""
         return self.value is None and self.direction is None and self.unit != "images"
 
     @property
@@ -413,7 +413,7 @@ class RunRecord(_Part):
         return known
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return the per-image table, one row an image, with the columns of ``predictions.parquet``.
+        """Return the per-image table, one row per image, with the columns of ``predictions.parquet``.
 
         Raises RecordError where the run has no such table.
         """

@@ -46,11 +46,11 @@ class ShardTable:
 
     ``image_digests``: the sha256 of every image's bytes (empty where it could not be read); ``signatures``: size and
     modification time, which tell cheaply that a file was not touched; ``bad``: the reason of each bad image by its row
-    in the manifest; ``seconds``: time of inference by model; ``inferred``: images that it was asked for in that time,
-    where a cache may have had others; ``cached``: models of which all probabilities came from a cache; ``latencies``:
-    of each request in milliseconds, by model; ``failures``: models that gave nothing, and why;
-    ``reported``: what each model says of itself after the shard, as JSON values; ``not_decoded``: how many images came
-    from a store of pixels, which a file does not say.
+    in the manifest; ``seconds``: time of inference by model; ``inferred``: images that it inferred in that time, while
+    a cache may have had others; ``cached``: models of which all probabilities came from a cache; ``latencies``: of each
+    request in milliseconds, by model; ``failures``: models that gave nothing, and why; ``reported``: what each model
+    says of itself after the shard, as JSON values; ``not_decoded``: how many images came from a store of pixels, which
+    a file does not say.
     """
 
     index: int
@@ -230,6 +230,6 @@ def _is_failure(failure: Failure) -> bool:
 
 
 def merge_outcomes(tables: Sequence[ShardTable], model: str) -> Outcome:
-    """Return a model's rows over all shards, in manifest order whatever the order of ``tables``."""
+    """Return a model's rows over all shards, in manifest order, regardless of the order of ``tables``."""
     ordered = sorted(tables, key=lambda table: table.rows.start)
     return Outcome.concatenate([table.outcomes[model] for table in ordered])

@@ -45,7 +45,7 @@ class _Speeds(BaseModel):
 
 
 def read_speeds(folder: Path) -> tuple[Speed, ...]:
-    """Return the speeds of the last runs, the last one first; none where the file is missing or cannot be believed."""
+    """Return the speeds of the last runs, the last one first; none if the file is missing or implausible."""
     path = folder / _FILE
     if foreign(path):
         return ()

@@ -1,7 +1,7 @@
 """`badge.svg`: verdict and accuracy on one small picture, for a README or a dashboard. Drawn here, nothing is loaded.
 
 The picture is self-contained: no script, no font file, no link. Widths are those of DejaVu Sans at 11 px, rounded up,
-and the text is stretched to them, so that it fits whatever font the reader has.
+and the text is stretched to them, so that it fits with any font.
 """
 
 from __future__ import annotations

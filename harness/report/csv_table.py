@@ -2,8 +2,8 @@
 
 Text is always quoted. A text that a spreadsheet would take for a formula (it begins with = + - @, tab, CR, LF or NUL)
 gets a leading `'`; so does one that begins with `'`, so that taking one leading `'` off always restores the original.
-The Top-5 lists are joined by spaces; their fill (a network of fewer than five classes, a bad image) is left out. What
-is no number (a bad image's probabilities) is an empty cell.
+The Top-5 lists are joined by spaces; their fill (a network of fewer than five classes, a bad image) is left out. NaN (a
+bad image's probabilities) is an empty cell.
 """
 
 from __future__ import annotations

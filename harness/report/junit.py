@@ -1,4 +1,4 @@
-"""`junit.xml`: what Jenkins, GitLab and their like show of a run: one suite a model, one test case a gate.
+"""`junit.xml`: what Jenkins, GitLab and similar tools show of a run: one suite per model, one test case per gate.
 
 `fail` is a `failure`: the assertion was evaluated and does not hold. `error` is an `error`: it could not be evaluated.
 `inconclusive` is an `error` of type `inconclusive`, because no verdict was reached: `skipped` would show as green
@@ -7,7 +7,7 @@ although the run ends with exit code 5, and `failure` would claim a loss that wa
 
 A suite `run` comes first. Its one test case, `evaluation`, is an `error` where the run did not complete or decided
 nothing, so that a file without a red gate never stands for a run without a verdict; and an `error` of type `chance`
-where the reference is no better than guessing, so that this comes before whatever its gates say.
+where the reference is no better than guessing, so that this comes before the results of its gates.
 """
 
 from __future__ import annotations

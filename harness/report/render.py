@@ -1,4 +1,4 @@
-"""The forms of a report: which there are, the files that they go to, and writing them."""
+"""The formats of a report, their files, and writing them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Suites: many configurations one after the other, each in a process of its own, with one result over all."""
+"""Suites: many configurations one after the other, each in a separate process, with one result over all."""

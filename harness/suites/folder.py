@@ -1,4 +1,4 @@
-"""Where a suite's runs go: a folder of its own, or the one that is gone on with."""
+"""The folder of a suite's runs: a new one, or the one that is continued."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.text import printable
 
 
 def suite_folder(suite: LoadedSuite, out: Path | None, *, resume: bool, reports: Path = Path("reports")) -> Path:
-    """Return the folder of a suite. Raises ConfigError where there is none to go on with, or it is used already."""
+    """Return the folder of a suite. Raises ConfigError if there is none to continue, or it is already used."""
     if resume:
         folder = out or _latest(reports / suite.name)
         if not (folder / SUITE_FILE).is_file():

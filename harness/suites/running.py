@@ -1,4 +1,4 @@
-"""Running a suite: one run after the other, in a process of its own; what one does leaves the others alone."""
+"""Running a suite: one run after the other, each in a separate process, so that none affects another."""
 
 from __future__ import annotations
 
@@ -54,17 +54,18 @@ SEVERITY = (
 
 
 def most_serious(codes: Sequence[int]) -> int:
-    """Return the exit code of a suite: the most serious of its runs'; one that nobody knows is a failure to end."""
+    """Return the exit code of a suite, the most serious of its runs'; an unknown one counts as not completed."""
     known = [code if code in SEVERITY else EXIT_NOT_COMPLETED for code in codes]
     return min(known, key=SEVERITY.index, default=EXIT_NOTHING_DECIDED)
 
 
 @dataclass
 class RunningSuite:
-    """A suite while it runs. ``folder``: of all runs, each in one called as its id; ``resume``: go on with those there.
+    """A suite while it runs.
 
-    ``engine``: what evaluates the shards of all runs; None: as each configures it.
-    ``progress``: is told of each run; ``echo``: of each line that a run writes to stderr.
+    ``folder``: of all runs, each in one called as its id; ``resume``: continue with the existing ones. ``engine``: what
+    evaluates the shards of all runs; None: as each configures it. ``progress``: is called with each run; ``echo``: with
+    each line that a run writes to stderr.
     """
 
     suite: LoadedSuite

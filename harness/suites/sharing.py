@@ -54,5 +54,5 @@ def groups(runs: Sequence[CheckedRun]) -> list[list[CheckedRun]]:
 
 
 def pixels_folder(folder: Path, group: Sequence[CheckedRun], *, share: bool) -> Path | None:
-    """Return where a group's decoded images are kept while it runs; None where nobody would take them."""
+    """Return where a group's decoded images are kept while it runs; None if no run would use them."""
     return folder / ".pixels" if share and len(group) > 1 else None

@@ -1,4 +1,4 @@
-"""What a tracker is told of a run: a plain value, made from the record alone."""
+"""The data that a tracker gets about a run: a plain value, made from the record alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Entry:
 
 
 def entry_of(record: RunRecord) -> Entry:
-    """Return what a tracker is told of a record that was read from its folder."""
+    """Return the data for a tracker from a record that was read from its folder."""
     folder = record.stored_in
     return Entry(
         project=_name(record.name),

@@ -1,4 +1,4 @@
-"""The trackers that a run can be sent to; each is an extra of its own, imported only when it is asked for."""
+"""The trackers that a run can be sent to; each is a separate extra, imported only when it is used."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FILE_STORE = "MLFLOW_ALLOW_FILE_STORE"  # named by MLflow 3.17 when it refuses 
 
 @dataclass(frozen=True)
 class Target:
-    """Where an entry goes. ``project``: MLflow's experiment, W&B's project, in place of the configuration's name.
+    """Where an entry goes. ``project``: MLflow's experiment, W&B's project, instead of the configuration's name.
 
     ``uri``: MLflow's tracking server or database (None: MLflow's own setting); ``offline``: W&B writes into ``folder``,
     to be sent later, and nothing goes over the network.
@@ -59,7 +59,7 @@ def _import(module: str, extra: str) -> Any:
 
 
 def _mlflow(entry: Entry, target: Target) -> str:
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # the user asked for the tracker, not for its statistics
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # the user wants the tracker, not its statistics
     client_of = _import("mlflow", "mlflow").MlflowClient
     entities = _import("mlflow.entities", "mlflow")
     client = client_of(tracking_uri=target.uri)
@@ -105,7 +105,7 @@ def _wandb(entry: Entry, target: Target) -> str:
         run.finish(exit_code=1)
         raise
     run.finish(exit_code=0 if entry.completed else 1)
-    if run.offline:  # asked for by --offline, by WANDB_MODE or by `wandb offline`
+    if run.offline:  # requested by --offline, by WANDB_MODE or by `wandb offline`
         return f"wandb: offline, project {project}, run {run.id}; send it with: wandb sync {Path(run.dir).parent}"
     return f"wandb: project {project}, run {run.url or run.id}"
 

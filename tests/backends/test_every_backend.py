@@ -88,10 +88,10 @@ def test_an_answer_that_nobody_waits_for_ends_after_the_part_that_was_begun(
                 backend.abandon()
 
         monkeypatch.setattr(runner, "in_batches", given_up_after_the_first)
-        with pytest.raises(ModelError, match="its answer is not needed any more"):
+        with pytest.raises(ModelError, match="its result is no longer needed"):
             backend.infer(pixels)
         assert len(backend.take_latencies()) == 1
-        with pytest.raises(ModelError, match="its answer is not needed any more"):
+        with pytest.raises(ModelError, match="its result is no longer needed"):
             backend.infer(pixels)
         monkeypatch.undo()
         backend.resume()

@@ -1,1 +1,1 @@
-"""A backend in a process of its own."""
+"""A backend in a separate process."""

@@ -1,4 +1,4 @@
-"""A backend in a process of its own, with a time limit: a plug-in that crashes or hangs costs only its model."""
+"""A backend in a separate process, with a time limit: a plug-in that crashes or hangs affects only its model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class IsolatedBackend(Backend):
     the CPU a minute more than a shard (a model with a loop is tried when it is loaded).
     """
 
-    takes_floating = True  # the backend in the child says what it takes
+    takes_floating = True  # the backend in the child process checks its input
 
     def __init__(self, spec: ModelSpec, runner: str, seconds: float) -> None:
         super().__init__(spec)
@@ -97,7 +97,7 @@ class IsolatedBackend(Backend):
         return ModelError(f"{self.spec.id}: the process that ran {device} died ({how}); its message, if any, is above")
 
     def stop(self) -> None:
-        """Kill the child, whatever it is at; one that is started later, too."""
+        """Kill the child process, and any that is started later."""
         self._given_up = True
         if self._child is not None:
             self._child.kill()

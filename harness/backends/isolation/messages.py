@@ -1,4 +1,4 @@
-"""Messages between a backend in a process of its own and the process that asks.
+"""Messages between a backend in a separate process and its caller.
 
 A 4-byte length, a JSON header, and as many raw bytes as the header says. Nothing is ever unpickled.
 """
@@ -28,7 +28,7 @@ def receive(stream: IO[bytes]) -> tuple[dict[str, Any], bytearray]:
     """Read one message. Raises EOFError where the other end is gone."""
     (length,) = struct.unpack("<I", _exactly(stream, 4))
     if length > _LARGEST_HEADER:
-        raise EOFError("no message of ours")
+        raise EOFError("not a message of the harness")
     header: dict[str, Any] = json.loads(bytes(_exactly(stream, length)))
     return header, _exactly(stream, int(header["bytes"]))
 

@@ -1,7 +1,7 @@
 """The other end of an isolated backend: reads requests from stdin, runs the model, answers on stdout.
 
-A thread reads the requests, so that the process ends at once when whoever asks has gone, however that came, also in the
-middle of a model that never ends.
+A thread reads the requests, so that the process ends at once when the caller is gone, even while a model runs
+endlessly.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.backends.isolation.messages import receive, send, spec_from_json
 from harness.backends.registry import load_target
 from harness.errors import HarnessError
 
-_PATIENCE = 2.0  # seconds that a request may still take when nobody waits for its answer
+_PATIENCE = 2.0  # seconds that a request may still take after the caller is gone
 
 
 def main() -> int:
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 class _Requests:
-    """The requests, read by a thread that ends the process where nobody waits for an answer any more."""
+    """The requests, read by a thread that ends the process as soon as the caller is gone."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -80,7 +80,7 @@ class _Requests:
                 request = receive(self._stream)
                 self._given += 1
                 self._read.put(request)
-        except Exception:  # noqa: BLE001  (whatever it was, no request follows)
+        except Exception:  # noqa: BLE001  (after any error, no request follows)
             with self._changed:
                 idle = self._changed.wait_for(lambda: self._asked > self._given, _PATIENCE)
             if not idle:

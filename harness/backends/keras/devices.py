@@ -11,7 +11,7 @@ from harness.machine.devices import Devices
 
 
 def find_devices() -> Devices:
-    """Return the processor, with the backend that Keras is told to take, without importing Keras."""
+    """Return the processor, with the backend that Keras is set to use, without importing Keras."""
     found = of_processor(FACTS)
     asked = os.environ.get("KERAS_BACKEND", "tensorflow")
     remark = f"KERAS_BACKEND is {asked}" + (

@@ -43,7 +43,7 @@ class Described:
 
 
 def require_harmless(path: Path) -> None:
-    """Refuse a file that is no Keras model, or one that holds more than layers and weights. Raises ModelError."""
+    """Refuse a file that is not a Keras model, or that contains more than layers and weights. Raises ModelError."""
     described(path)
 
 

@@ -50,7 +50,7 @@ class Operation:
 
 
 def require_known(path: Path) -> None:
-    """Refuse a file that is none, and one with operations with which it cannot be validated.
+    """Refuse a file that is not a LiteRT model, or has operations that cannot be validated.
 
     Raises ModelError that names the operation.
     """

@@ -1,6 +1,6 @@
-"""Options that a candidate asks LiteRT's interpreter and its delegate for. LiteRT tells none of them back.
+"""Options that a candidate asks LiteRT's interpreter and its delegate for. LiteRT does not report their values.
 
-No delegate is loaded from a library that a configuration names: that would run whatever lies there.
+No delegate is loaded from a library that a configuration names: that would run foreign code.
 """
 
 from __future__ import annotations

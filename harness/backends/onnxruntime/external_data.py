@@ -65,9 +65,9 @@ def require_inside(model: Path) -> None:
 
 @contextlib.contextmanager
 def private_copy(model: Path) -> Iterator[Path]:
-    """Give a copy of a model and its external data to which nobody else writes; the file itself where it has none.
+    """Yield a private copy of a model and its external data; the file itself if it has none.
 
-    Raises ModelError where there is no room for the copy.
+    Raises ModelError if there is no space for the copy.
     """
     files = files_of(model)
     if len(files) == 1:

@@ -39,7 +39,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked for, sorted by where it is set; ``attributes`` with values as ONNX Runtime takes them."""
+    """The requested properties, by where they are set; ``attributes`` with values as ONNX Runtime takes them."""
 
     attributes: Mapping[str, Any] = field(default_factory=dict)
     entries: Mapping[str, str] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Asked:
 def asked(ort: Any, spec: ModelSpec, pinned: Mapping[str, str]) -> Asked:
     """Sort a candidate's properties. ``pinned``: options of the provider that device and precision decide.
 
-    Raises ConfigError for a value of another type, a name that is none, and what is not set this way.
+    Raises ConfigError for a value of another type, an unknown name, and a property that cannot be set this way.
     """
     attributes: dict[str, Any] = {}
     entries: dict[str, str] = {}
@@ -97,7 +97,7 @@ def read_back(spec: ModelSpec, options: Any, wanted: Asked, taken: Mapping[str, 
 
 @lru_cache(maxsize=2)
 def session_entries(library: Path) -> tuple[str, ...]:
-    """Return the names of configuration entries that stand in ONNX Runtime's library; it takes any name in silence."""
+    """Return the configuration entries that ONNX Runtime's library knows; it accepts unknown names silently."""
     found = {match.decode() for match in _ENTRY.findall(library.read_bytes())}
     return tuple(sorted(name for name in found if not _FILES.search(name)))
 

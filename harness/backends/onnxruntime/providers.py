@@ -1,7 +1,7 @@
 """Devices of ONNX Runtime: its execution providers, each called by its own name without `ExecutionProvider`.
 
 `CPU`, `CUDA`, `CUDA.1` (the second one), `OpenVINO` (OpenVINO's CPU), `OpenVINO:GPU` (a device of OpenVINO) ... Upper
-and lower case do not count. At `precision: f32` a provider that would compute in less by itself is told not to.
+and lower case do not count. `precision: f32` turns off the lower precision that a provider would use by default.
 """
 
 from __future__ import annotations

@@ -29,11 +29,11 @@ _PATIENCE = 120.0  # seconds that another process may compile the same model; th
 
 @contextlib.contextmanager
 def checked(folder: Path | None, warn: Callable[[str], None] | None = None) -> Iterator[str | None]:
-    """Give the folder where OpenVINO may keep what it compiles inside the block; None where it may not.
+    """Yield the folder in which OpenVINO may keep compiled models; None if it may not keep any.
 
-    What cannot be believed there is removed before; what was compiled is listed after. It may not where there is no
-    folder, another user owns it, others may write there, or it cannot be written. One process compiles at a time; where
-    the folder cannot be locked, or another process holds it too long, ``warn`` is told why the cache is not used.
+    Untrusted files in it are removed first; new ones are listed afterwards. It may not where there is no folder,
+    another user owns it, others may write there, or it cannot be written. One process compiles at a time; where the
+    folder cannot be locked, or another process holds it too long, ``warn`` gets the reason.
     """
     if folder is None or not _made(folder):
         yield None
@@ -67,9 +67,9 @@ def _cleaned(folder: Path) -> bool:
 
 
 def _keep_digests(folder: Path) -> None:
-    """Write the digests of what OpenVINO compiled into a folder; what cannot be listed is compiled anew next time.
+    """Write the digests of compiled models into a folder; a file that cannot be listed is compiled again next time.
 
-    OpenVINO writes with the process's umask; only this user's files are believed.
+    OpenVINO writes with the process's umask; only this user's files are trusted.
     """
     with contextlib.suppress(OSError, HarnessError):
         compiled = [path for path in sorted(folder.iterdir()) if path.name not in _OURS]

@@ -78,7 +78,7 @@ def _from_harness(content: IrXml, ours: Mapping[str, str]) -> IrContract:
     found = with_written(_common(content, "harness", tool="", parameters=ours), ours)
     return replace(
         found,
-        # in a small network the scales take more bytes than the weights, so what was asked decides
+        # in a small network the scales take more bytes than the weights, so the requested precision decides
         weights="int8" if ours.get("weights") == "int8" and integer_bytes(content) else found.weights,
     )
 

@@ -1,4 +1,4 @@
-"""The devices of this machine, asked for in a process of its own: loading a broken plug-in may crash or hang it."""
+"""The devices of this machine, queried in a separate process, which a broken plug-in may crash or block."""
 
 from __future__ import annotations
 

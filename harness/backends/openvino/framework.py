@@ -39,7 +39,7 @@ def without_telemetry() -> Iterator[None]:
 
 @one_at_a_time
 def import_openvino() -> Any:
-    """Return the ``openvino`` module with its telemetry off, also where somebody else imported it first.
+    """Return the ``openvino`` module with its telemetry off, even if it was imported before.
 
     Raises ModelError where OpenVINO cannot be imported.
     """

@@ -25,8 +25,8 @@ def weights_file_fault(xml: Path) -> str | None:
 def weights_fault(xml: Path, content: IrXml, weights_sha256: Callable[[], str]) -> str | None:
     """Say what is wrong with the .bin of an .xml that was read already; None where it fits.
 
-    Its size is compared with the constants in the .xml, its sha256 (hex, asked for only where it is needed) with the
-    one that the harness writes when it converts.
+    Its size is compared with the constants in the .xml, its sha256 (hex, computed only if needed) with the one that the
+    harness writes when it converts.
     """
     weights = xml.with_suffix(".bin")
     try:

@@ -45,7 +45,7 @@ class IrXml:
     loops: bool = False
 
     def section(self, name: str) -> dict[str, str]:
-        """Return what lies below ``name/`` in ``rt_info``, without that prefix."""
+        """Return the entries below ``name/`` in ``rt_info``, without that prefix."""
         prefix = f"{name}/"
         return {key[len(prefix) :]: value for key, value in self.rt_info.items() if key.startswith(prefix)}
 

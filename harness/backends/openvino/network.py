@@ -72,7 +72,7 @@ class _Constants:
         return self._known[name]
 
     def value(self, port: Any) -> Any:
-        """Return the value of an output of such a node, real numbers as float32; None where nobody knows."""
+        """Return the value of an output of such a node, real numbers as float32; None if unknown."""
         node = port.get_node()
         name = node.get_friendly_name()
         key = f"{name}:{port.get_index()}"

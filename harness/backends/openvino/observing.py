@@ -27,7 +27,7 @@ def observe(backend: Backend) -> Observer:
 
 
 class ModelObserver(Observer):
-    """A model that is compiled anew, on the same device at the same precision, for each set of operations."""
+    """A model that is compiled again for each set of operations, on the same device at the same precision."""
 
     cuts = True
 

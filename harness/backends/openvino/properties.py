@@ -101,7 +101,7 @@ def _text(value: Any) -> str:
 
 
 def deviating(properties: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return a sentence for each property that became another than was asked."""
+    """Return a sentence for each property whose effective value is not the requested one."""
     return [
         f"{name}: {pair['requested']} was requested, but the compiled model reports {pair['effective']}"
         for name, pair in properties.items()

@@ -16,7 +16,7 @@ _MULTIPLYING = frozenset({"Convolution", "GroupConvolution", "Deconvolution", "F
 
 @dataclass(frozen=True)
 class Request:
-    """How images are asked for: ``batch`` images each, so many ``requests`` in flight.
+    """How images are inferred: ``batch`` images per request, ``requests`` in flight.
 
     ``input_shape``: the model's own; ``fixed``: whether a free dimension of it was fixed to run.
     """
@@ -81,7 +81,7 @@ def after_a_change(before: Loaded, now: Loaded, model: str) -> Loaded:
 
 
 def execution_devices(compiled: Any, configured: str) -> list[str]:
-    """Return the devices that really run the model; a device in brackets stands in for one that is still loading."""
+    """Return the devices that really run the model; a device in brackets replaces one that is still loading."""
     try:
         executed = compiled.get_property("EXECUTION_DEVICES")
     except RuntimeError:
@@ -90,7 +90,7 @@ def execution_devices(compiled: Any, configured: str) -> list[str]:
 
 
 def _read(compiled: Any, devices: list[str], name: str) -> Any:
-    """Read a property of the compiled model; a virtual device is asked for that of the first device under it."""
+    """Read a property of the compiled model; for a virtual device, that of the first device under it."""
     try:
         return compiled.get_property(name)
     except RuntimeError:
@@ -198,7 +198,7 @@ class Observed:
 
 
 def deviations(spec: ModelSpec, observed: Observed) -> list[str]:
-    """Return a sentence for whatever a reader of the figures would take for something else."""
+    """Return a sentence for each setting that a reader of the figures could misread."""
     sentences = []
     floating = observed.precision.removeprefix(f"{INT8}+")
     if spec.precision not in (floating, "device_default"):

@@ -31,7 +31,7 @@ _FRACTION = {"f16": 10, "bf16": 7}  # bits after the leading one: IEEE 754 binar
 _LEAST = {"f16": -14, "bf16": -126}  # exponent of the least number with that many bits; below, steps stay as they are
 _F32 = 23
 _LEVELS = 255  # steps of 8 bits
-_FINE = 256  # steps in the place of one, where a quantised activation is not to be rounded and cannot be left out
+_FINE = 256  # steps that replace one, for a quantised activation that is not rounded and cannot be left out
 _HALF = 127  # steps of signed weights on either side of zero
 
 
@@ -158,7 +158,7 @@ def _makes_real(node: Any) -> bool:
 
 
 def _unrounded(ov: Any, node: Any) -> Any:
-    """Return what stands in the place of a FakeQuantize: its input, or where it changes the scale, the same scale."""
+    """Return the replacement of a FakeQuantize: its input, or where it changes the scale, the same scale."""
     limits = [node.input_value(place).get_node() for place in range(1, 5)]
     if all(limit.get_type_name() == "Constant" for limit in limits):
         low, high, low_out, high_out = (np.asarray(limit.data, np.float32) for limit in limits)

@@ -101,7 +101,7 @@ class OpenVINOBackend(Backend):
         return model, source, shape
 
     def _require_device(self, core: Any) -> None:
-        """Refuse a device that is not there, and a precision that it does not list."""
+        """Refuse a missing device, and a precision that it does not list."""
         base, _, below = self.spec.device.partition(":")
         virtual = base in ("AUTO", "HETERO", "BATCH", "MULTI")
         parts = [part for part in below.split(",") if not part.startswith("-")]  # `AUTO:-GPU` leaves the GPU out
@@ -116,10 +116,10 @@ class OpenVINOBackend(Backend):
                 )
 
     def _capabilities(self, core: Any, name: str) -> list[str]:
-        """Ask a device that is there what it can do.
+        """Return the properties of an existing device.
 
-        Only its own plug-in is loaded, since another one may crash; all are where the device is not there, to say what
-        is. A plug-in tells what its devices could do even without any device.
+        Only its own plug-in is loaded, because others may crash; if the device is missing, all are, to list what
+        exists. A plug-in reports properties even without any device.
         """
         base, _, number = name.partition(".")
         why: Exception | None = None

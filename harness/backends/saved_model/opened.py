@@ -1,7 +1,8 @@
 """A SavedModel as a frozen graph: one signature of it, with the variables' values as constants.
 
-TensorFlow's own loader runs the operations that initialise a model, whatever they do. Here the file is read, the part
-that the signature needs is checked, and the variables' values are read from the folder; nothing of the graph is run.
+TensorFlow's own loader runs the operations that initialise a model, without any restriction. Here the file is read, the
+part that the signature needs is checked, and the variables' values are read from the folder; nothing of the graph is
+run.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def _read(folder: Path) -> Any:
 
 
 def _signature(meta: Any, folder: Path, asked: str | None) -> str:
-    """Return the name of the signature: the one asked for, else the only one or TensorFlow's default."""
+    """Return the name of the signature: the requested one, else the only one or TensorFlow's default."""
     known: dict[str, str] = {name: name for name in sorted(meta.signature_def) if not name.startswith(_INTERNAL)}
     if asked is not None:
         return find_by_name(asked, known, what="signature", model=str(folder))

@@ -20,10 +20,9 @@ _DEFAULT = "serving_default"
 
 
 def refuse_training_of(path: Path) -> None:
-    """Refuse a SavedModel's file whose signature normalises by the batch, whatever runs it.
+    """Refuse a SavedModel's file whose signature normalises by the batch.
 
-    Looked at is the signature that serves; a file that cannot be read is left to the caller that opens it. Raises
-    ModelError.
+    Only the serving signature is checked; an unreadable file is left to the code that opens it. Raises ModelError.
     """
     try:
         metas = list(_parts(memoryview(path.read_bytes()), _META_GRAPH))

@@ -68,5 +68,5 @@ def reason(error: Exception) -> str:
 
 
 def loading(path: object) -> AbstractContextManager[None]:
-    """Raise ModelError for whatever TensorFlow raises inside the block for a graph that it does not take."""
+    """Raise ModelError for any error of TensorFlow inside the block, for a graph that it does not accept."""
     return parsing(str(path), ModelError, "fetch or freeze it again", what="the graph cannot be loaded", say=reason)

@@ -94,7 +94,7 @@ def _stated_shape(tf: Any, node: Any, path: object) -> Any:
 
 
 def _with_constants(graph_def: Any, values: Mapping[str, Any], path: Path) -> Any:
-    """Let TensorFlow put constants in the place of variables, in functions, too."""
+    """Let TensorFlow replace variables by constants, in functions, too."""
     from tensorflow.python.framework import convert_to_constants as convert
 
     class Values(convert._ConverterData):  # type: ignore[misc]  # noqa: SLF001  # its public ways run the graph

@@ -1,8 +1,8 @@
 """The nodes of a frozen TensorFlow graph (.pb), read without TensorFlow.
 
 Only the wire format of the few fields that are needed is read: ``GraphDef.node`` (1) and of each node ``name`` (1),
-``op`` (2) and ``input`` (3), as in tensorflow/core/framework/graph.proto and node_def.proto. That is enough to answer a
-wrong name with the nearest one, and to tell a cut-off file from one that is no graph, before any framework loads.
+``op`` (2) and ``input`` (3), as in tensorflow/core/framework/graph.proto and node_def.proto. That is enough to suggest
+the nearest name, and to distinguish a cut-off file from one that is not a graph, before any framework loads.
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ def _read_attribute(data: memoryview, start: int, end: int) -> tuple[str, set[st
 
 
 def _require_whole(nodes: dict[str, Node]) -> None:
-    """Recognise a file that is cut between two nodes: it is well-formed, but some node reads one that is not there."""
+    """Recognise a file that is cut between two nodes: it is well-formed, but some node reads a missing one."""
     for node in nodes.values():
         for name in node.inputs:
             if name not in nodes:

@@ -1,4 +1,4 @@
-"""What each operation of a TensorFlow graph gives: one session that is asked for many tensors."""
+"""The outputs of the operations of a TensorFlow graph: one session that computes many tensors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.errors import ModelError
 
 
 def observe(backend: Backend) -> Observer:
-    """Return the observer of a loaded model that runs as a TensorFlow graph, whatever format it came in."""
+    """Return the observer of a loaded model of any format that runs as a TensorFlow graph."""
     if not isinstance(backend, TensorFlowBackend):
         raise TypeError(f"{type(backend).__name__} does not run a TensorFlow graph")
     return GraphObserver(backend)
@@ -69,7 +69,7 @@ class GraphObserver(Observer):
 
 
 def _inlined(tf: Any, graph_def: Any, tensors: Sequence[str]) -> Any:
-    """Return a graph without calls of functions, so that every operation has a name that can be asked for."""
+    """Return a graph without calls of functions, so that every operation has a name."""
     if not graph_def.library.function:
         return graph_def
     from tensorflow.core.protobuf import meta_graph_pb2, rewriter_config_pb2

@@ -60,7 +60,7 @@ class Operations:
             yield from nodes
 
     def recursive(self) -> str | None:
-        """Return a function that calls itself, by whatever way; None where there is none."""
+        """Return a function that calls itself, directly or through others; None if there is none."""
         called = {
             name: {other for node in nodes for other in (node.op, *node.calls) if other in self.functions}
             for name, nodes in self.functions.items()
@@ -83,8 +83,8 @@ def _operation(node: Any) -> Operation:
 def refuse_operations(found: Operations, path: object, allow: frozenset[str] = frozenset()) -> None:
     """Refuse a graph that has an operation which is not known to do nothing but compute, or calls itself without end.
 
-    ``path``: named in the message; ``allow``: types of operations that are allowed besides. The library of functions is
-    looked at, too. Raises ModelError that names the node and its operation.
+    ``path``: named in the message; ``allow``: further types of operations that are allowed. The library of functions is
+    checked, too. Raises ModelError that names the node and its operation.
     """
     if endless := found.recursive():
         raise ModelError(f"{path}: refused: its function '{endless}' calls itself and may never end")

@@ -106,7 +106,7 @@ class TensorFlowBackend(Backend):
         )
 
     def _imported(self) -> Any:
-        """Import TensorFlow, and what the model needs besides. Raises ModelError with what to install."""
+        """Import TensorFlow, and the model's other dependencies. Raises ModelError with what to install."""
         return import_tensorflow(self.facts.name)
 
     def _framework(self, tf: Any) -> str:
@@ -203,7 +203,7 @@ class TensorFlowBackend(Backend):
             raise ModelError(f"{self.spec.model}: TensorFlow failed: {reason(error)}") from None
 
     def _check_width(self, tensor: Any) -> None:
-        """Compare the values of an image, whatever axes of length 1 the output has, with what the labels need."""
+        """Compare the number of values per image, without axes of length 1, with what the labels need."""
         require_width(self.spec, tensor.shape.as_list() if tensor.shape.rank else [], self._fixed)
         if not tensor.dtype.is_floating:
             raise ModelError(

@@ -107,7 +107,7 @@ def _ends_first(nodes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_placeholder(tf: Any, graph_def: Any, node: Any, path: Path) -> None:
-    """Put a placeholder in the place of a node that gives the images, so that what feeds it is not needed."""
+    """Replace a node that gives the images by a placeholder, so that its inputs are not needed."""
     graph = _imported(tf, graph_def, path)
     with loading(path):
         tensor = graph.get_tensor_by_name(tensor_name(node.name))

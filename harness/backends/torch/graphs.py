@@ -18,7 +18,7 @@ SHAPES = frozenset({"size", "sym_size", "numel", "sym_numel", "dim", "len", "pri
 
 
 class Flow(str):
-    """The name of an operation whose result depends on the input, in the place of an argument."""
+    """Stands for an argument: the name of an operation whose result depends on the input."""
 
     __slots__ = ()
 
@@ -60,7 +60,7 @@ class Graph(abc.ABC):
 
     @abc.abstractmethod
     def run(self, given: Any, wanted: Sequence[str], fed: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the wanted nodes compute for a tensor, where whatever takes from a fed node takes the fed tensor.
+        """Return the outputs of the wanted nodes for a tensor; consumers of fed nodes get the fed tensors instead.
 
         Raises RuntimeError where PyTorch fails.
         """
@@ -163,7 +163,7 @@ def _kind(target: Any) -> str:
 
 
 class ScriptGraph(Graph):
-    """TorchScript, frozen, so that its constants stand in one graph; nothing is folded or fused."""
+    """TorchScript, frozen, so that one graph has all constants; nothing is folded or fused."""
 
     def __init__(self, torch: Any, opened: Opened, output: int) -> None:
         self._torch = torch

@@ -99,7 +99,7 @@ def _sides(value: Any) -> tuple[int | None, ...] | None:
 
 def _script(torch: Any, model: str, device: str) -> Opened:
     module = torch.jit.load(model, map_location=device).eval()
-    arguments = module.forward.schema.arguments[1:]  # the first is the module itself, whatever the code calls it
+    arguments = module.forward.schema.arguments[1:]  # the first is the module itself, under any name
     needed = tuple(each.name for each in arguments if not each.has_default_value())
     answers = next(iter(module.graph.outputs())).type()
     width = len(answers.elements()) if answers.kind() == "TupleType" else 1

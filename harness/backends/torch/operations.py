@@ -64,7 +64,7 @@ def _of_program(program: Any) -> Iterator[Call]:
 def _of_script(torch: Any, module: Any) -> Iterator[Call]:
     """Yield the calls of TorchScript that inference reaches: freezing leaves out what only training does."""
     try:
-        # `torch.jit.freeze` does this, warns that it will go, and rewrites numerics besides.
+        # `torch.jit.freeze` does this, warns that it is deprecated, and also rewrites numerics.
         graph = torch._C._freeze_module(module._c)._get_method("forward").inlined_graph  # noqa: SLF001
     except RuntimeError:  # frozen already, or it changes an attribute of its own
         graph = module.inlined_graph

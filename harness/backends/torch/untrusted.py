@@ -201,9 +201,9 @@ def _check_field(path: Path, key: str, value: Any) -> None:
 
 
 def may_loop(model: Path) -> bool:
-    """Return whether TorchScript's code has a loop, whatever its name; a program of ``torch.export`` has none.
+    """Return whether TorchScript's code has a loop; a program of ``torch.export`` has none.
 
-    False for a file that cannot be read: that is said when it is loaded.
+    False for an unreadable file: loading it reports the error.
     """
     try:
         with zipfile.ZipFile(model) as archive:

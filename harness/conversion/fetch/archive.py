@@ -28,8 +28,8 @@ _ADD = """add to the configuration
 def fetch(config: Config, *, quiet: bool = False) -> list[Path]:
     """Download ``config.archive`` from its URL or the first mirror that has it, verify and unpack it; return the files.
 
-    An archive that is there with the right size and sha384 is not asked for again: then no network is used. A broken
-    download goes on where it stopped. Progress is shown on stderr where that is a terminal, unless ``quiet``.
+    An existing archive with the right size and sha384 is not downloaded again, and no network is used. A broken
+    download continues where it stopped. Progress is shown on stderr where that is a terminal, unless ``quiet``.
 
     Raises ConfigError where the configuration names no archive; DownloadError where it cannot be fetched, is not the
     archive that was stated, or must not be unpacked.

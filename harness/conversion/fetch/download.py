@@ -1,4 +1,4 @@
-"""A download that can be taken up again: the part that arrived is kept, and only the rest is asked for.
+"""A download that can be continued: the received part is kept, and only the rest is requested.
 
 pooch verifies and places the file, but always starts from zero; this is its ``downloader``.
 """
@@ -140,7 +140,10 @@ class ResumingDownload:
         return {"Range": f"bytes={have}-", **({"If-Range": validator} if validator else {})}
 
     def _goes_on(self, url: str, response: Any, have: int) -> bool:
-        """Tell whether this answer goes on after ``have`` bytes. Raises where it is none, or of another file."""
+        """Return whether this response continues after ``have`` bytes.
+
+        Raises for an invalid one, or one of another file.
+        """
         status = response.status_code
         if status in _PASSING:
             raise _TryAgainError(f"the server answered {status} {response.reason}")
@@ -188,7 +191,7 @@ def _alone(part: Path) -> Iterator[IO[bytes]]:
 
 
 def _reason(error: BaseException) -> str:
-    """Return what happened to a connection, in words, without addresses of Python objects."""
+    """Return a description of a connection's failure, without addresses of Python objects."""
     import requests
     import urllib3
 

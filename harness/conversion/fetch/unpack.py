@@ -32,7 +32,7 @@ def unpack(archive: Path, folder: Path, members: Sequence[str] = ()) -> list[Pat
         with tarfile.open(archive) as tar, contextlib.ExitStack() as stack:
             wanted = _choose(archive, _listed(archive, tar), members)
             targets = {name: _target(archive, folder, name) for name in wanted}
-            folder.stat()  # a folder that is not there is an error, and is not made
+            folder.stat()  # a missing folder is an error, and is not created
             staging = stack.enter_context(work_folder(folder, "unpack"))
             for member in wanted.values():
                 _ask_python(archive, member, staging)

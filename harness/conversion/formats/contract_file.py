@@ -25,7 +25,7 @@ def contract_text(parameters: Mapping[str, str]) -> str:
 
 
 def read_contract_file(model: Path) -> IrContract:
-    """Return the contract of a model; its ``source`` is None where nobody wrote one down.
+    """Return the contract of a model; its ``source`` is None if there is no contract file.
 
     Raises ModelError where the contract file is no such file.
     """

@@ -39,7 +39,7 @@ class Calibration:
 
     @property
     def summary(self) -> str:
-        """How many images were taken, from how many, and which ones were left out, in words."""
+        """A sentence: how many images were used, of how many, and which ones were left out."""
         left = "".join(f", {count} left out ({reason})" for reason, count in self.left_out.items())
         return f"{len(self.digests)} of the {self.listed} that are there{left}"
 

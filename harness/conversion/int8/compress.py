@@ -41,7 +41,7 @@ class _NoTelemetry:
 
 @one_at_a_time
 def import_nncf() -> Any:
-    """Return the ``nncf`` module, with its telemetry off also where somebody else imported it first.
+    """Return the ``nncf`` module, with its telemetry off, even if it was imported before.
 
     Raises ModelError where NNCF cannot be imported.
     """

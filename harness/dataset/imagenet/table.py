@@ -77,7 +77,7 @@ def classes_in_devkit_order() -> NDArray[np.int32]:
 
 
 def number_of(name: str) -> int | None:
-    """Return the number 1..50000 of a validation image, wherever `ILSVRC2012_val_` stands in its name; or None."""
+    """Return the number 1..50000 of a validation image, from `ILSVRC2012_val_` anywhere in its name; or None."""
     found = _NUMBER.search(name)
     number = int(found[1]) if found else 0
     return number if 1 <= number <= IMAGES else None

@@ -1,4 +1,4 @@
-"""The labels held against the reference's answers on the first images.
+"""Compares the labels with the reference's predictions for the first images.
 
 Numbers alone cannot tell 1-based labels of a part of the classes from right ones; a network can that is right far more
 often once every label is shifted.

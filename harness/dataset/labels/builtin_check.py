@@ -1,4 +1,4 @@
-"""Labels of images with official names, held against the built-in ones: what is wrong is then certain, and can be said.
+"""Compares labels of images with official names with the built-in ones, so that every error is certain.
 
 Also the reasons for labels that are wrong in a known way, which the check on the reference's answers shares.
 """

@@ -1,4 +1,4 @@
-"""Which labels belong to images that carry none: those that were named, or whatever lies beside the images."""
+"""Finds labels for images without any: the configured ones, or those next to the images."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def _class_first(path: Path, lines: Sequence[tuple[int, str]], by_name: ByName) 
 
 
 def _unknown_header(path: Path, lines: Sequence[tuple[int, str]], by_name: ByName) -> list[Line] | None:
-    """Read a table whose first line names columns that are not known: by what stands in the columns."""
+    """Read a table whose first line names columns that are not known: by the values in the columns."""
     if len(lines) < 2 or has_header(lines[0][1]):
         return None
     for separator in _SEPARATORS:

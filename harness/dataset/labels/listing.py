@@ -1,7 +1,7 @@
 r"""Lists of images and classes as people write them: `name class`, tabs, commas, a header, quoted names.
 
 A line is a name, a separator (white space, tab, comma or semicolon) and a class: a number from 0, a WordNet id, or a
-class name of `dataset.class_names`. With a header, whose column names are known, columns may stand in any order.
+class name of `dataset.class_names`. With a header, whose column names are known, columns may have any order.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _header(line: str) -> _Header | None:
 
 
 def has_header(line: str) -> bool:
-    """Tell whether the first line of a list names its columns in words that are known."""
+    """Return whether the first line of a list has known column names."""
     return _header(line) is not None
 
 
@@ -219,7 +219,7 @@ def outside(name: str, place: str) -> DatasetError:
 def classes_of(path: Path, lines: Sequence[Line], names: Sequence[str] | None = None) -> list[int]:
     """Return the 0-based class of every line. ``names``: the data set's class names, where it has its own.
 
-    Raises DatasetError with file and line for the first class that is none.
+    Raises DatasetError with file and line for the first invalid class.
     """
     by_name = classes_by_name(names)
     return [class_of(line.label, by_name, f"{path}:{line.number}") for line in lines]
@@ -233,7 +233,7 @@ def is_class(text: str, by_name: ByName) -> bool:
 def class_of(text: str, by_name: ByName, place: str) -> int:
     """Return the 0-based class that a text stands for: a number, a class name, or a WordNet id of ILSVRC2012.
 
-    Raises DatasetError where it is none of them, or a name of two classes.
+    Raises DatasetError for anything else, and for a name of two classes.
     """
     if text in by_name:
         if len(by_name[text]) > 1:

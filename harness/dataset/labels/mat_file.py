@@ -115,7 +115,7 @@ def _structs(
 
 
 def _value(kind: int, data: memoryview) -> Value:
-    """Return a scalar or a text; None for whatever else."""
+    """Return a scalar or a text; None for anything else."""
     if kind != _MATRIX or not len(data):
         return None
     inner = _Reader(data)

@@ -21,7 +21,7 @@ class LabelTable:
     """0-based classes by image name, in the table's order.
 
     ``source``: where it was read from; ``whole``: it describes a whole published set, of which the images may be a part
-    (otherwise every named image has to be there). ``notes``: whatever was odd, in sentences. ``by_order``: it has no
+    (otherwise every named image has to be there). ``notes``: sentences about unusual content. ``by_order``: it has no
     names, and its classes are those of the images in the order of their names. ``lines``: where in ``source`` each name
     stands, counted from 1, where that is known. ``wnids``: the WordNet id that stands beside each class, if any does.
     """
@@ -49,8 +49,8 @@ def join(images: Sequence[str], table: LabelTable, *, place: str) -> Joined:
     """Join images with a table by name: exactly, or else as `matching.match` finds them.
 
     The order is the table's, or the images' where the table is a whole published set. ``place`` names the images.
-    Raises DatasetError for names that stand twice or fit two images, for labels without image (not in a table that is
-    ``whole``), and for images without label (there a list may leave images out, which is noted).
+    Raises DatasetError for names that are listed twice or fit two images, for labels without image (not in a table that
+    is ``whole``), and for images without label (there a list may leave images out, which is noted).
     """
     table = without_clutter(with_names(images, table, place=place))
     rows = matched(images, table, place=place)

@@ -1,8 +1,8 @@
-"""A mirror: what lies at a URL as a tree of files on disk, which are empty until they are read.
+"""A mirror: the files at a URL as a tree on disk, which are empty until they are read.
 
 So every form of image set is recognised, indexed and read as if it lay on disk. Small files that are no images (lists,
-labels) are fetched when the mirror is opened; images and shards when they are first read. What was not used for longest
-is emptied again beyond a limit.
+labels) are fetched when the mirror is opened; images and shards when they are first read. Beyond a limit, the least
+recently used files are emptied again.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _BESIDE = (  # what is looked for beside the images, as it would be on disk
 )
 _SHARD = re.compile(r"\.(tar|parquet|arrow)$|(^|[.-])tfrecords?($|[.-])|-[0-9]{5}-of-[0-9]{5}", re.IGNORECASE)
 _LARGEST_OTHER = 1 << 28  # bytes of a file that is neither image nor shard
-_MANY = 4096  # files besides images and shards: a folder of labels, and no data set with one file a row
+_MANY = 4096  # files other than images and shards: a folder of labels, and no data set with one file a row
 _LEFT = 0.9  # of the limit, after files were emptied
-_LOOK = 0.05  # of the limit, that may be added before what lies there is counted again
+_LOOK = 0.05  # of the limit, that may be added before the files are counted again
 _LOCKS = 64
 _OF_URLS = "/:%@;=+,!$&()*~"  # letters that mean something in a URL, and stay
 _SHOWN = "url"  # a file that says which URL a mirror is of, without secrets
@@ -70,7 +70,7 @@ class Mirror:
     entries: dict[str, Entry] = field(default_factory=dict)
     whole: bool = False
     unmarked: set[str] = field(default_factory=set)
-    _room: int | None = None  # bytes that may still be added before what lies there is counted again
+    _room: int | None = None  # bytes that may still be added before the files are counted again
     _locks: list[threading.Lock] = field(default_factory=lambda: [threading.Lock() for _ in range(_LOCKS)])
     _emptying: threading.Lock = field(default_factory=threading.Lock)
 
@@ -111,7 +111,7 @@ class Mirror:
             raise DatasetError(f"{path}: cannot be cached: {error}; set cache.folder to another folder") from None
 
     def _make_room(self, size: int) -> None:
-        """Empty what was not used for longest, now and then, so that the limit holds for all mirrors together."""
+        """From time to time, empty the least recently used files, so that the limit holds for all mirrors together."""
         with self._emptying:
             self._room = 0 if self._room is None else self._room - size
             if self._room <= 0:
@@ -128,7 +128,7 @@ _open: dict[str, Mirror] = {}
 
 
 def mirrored(url: str, cache: RemoteCache, names: Callable[[], Sequence[str]] = tuple, *, whole: bool = False) -> Path:
-    """Return the path at which what lies at a URL can be opened. Raises ConfigError or DatasetError.
+    """Return the local path at which the content of a URL can be opened. Raises ConfigError or DatasetError.
 
     ``names``: gives those of files that are there, where a server cannot list them; ``whole``: every
     file is fetched now and stays, as those of a model.
@@ -165,9 +165,9 @@ def mirrored(url: str, cache: RemoteCache, names: Callable[[], Sequence[str]] = 
 
 
 def kept(url: str, cache: RemoteCache) -> Path:
-    """Return where a mirror of an earlier run has what lies at a URL; nothing is asked for. Raises DatasetError.
+    """Return the path of a URL's content in the mirror of an earlier run, without any network access.
 
-    ``url``: as a record shows it, perhaps with ``***`` in the place of secrets.
+    Raises DatasetError. ``url``: as a record shows it, perhaps with ``***`` instead of secrets.
     """
     url = url.rstrip("/")
     place = cache.folder / "remote" / _place_of(url)
@@ -305,7 +305,7 @@ def _inside(tree: Path, name: str) -> Path:
 
 
 def _placeholder(path: Path) -> None:
-    """Put an empty file in the place of whatever is there: who has that open or mapped keeps it."""
+    """Replace the file by an empty one; a process that has it open or mapped keeps the content."""
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -317,7 +317,7 @@ def _is_lazy(name: str) -> bool:
 
 
 def empty(cache: RemoteCache, max_bytes: int) -> None:
-    """Empty the images and shards, and remove the models, that were not used for longest, until the rest fits."""
+    """Empty the least recently used images and shards, and remove such models, until the rest fits."""
     kept = []
     for folder, _, files in os.walk(cache.folder / "remote"):
         parts = Path(folder).relative_to(cache.folder).parts

@@ -1,4 +1,4 @@
-"""A store behind a URL: what lies there, and the bytes of one file. Nothing from a store is believed or executed."""
+"""A store behind a URL: its list of files, and the bytes of one file. Nothing from a store is trusted or executed."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Store:
             )
         with _in_words(self.url):
             root = self.root + "/" if self.is_http else self.root
-            # Without this a part that cannot be listed would be left out in silence.
+            # Without this, a part that cannot be listed would be left out silently.
             strict = {"on_error": "raise"} if self.scheme not in _EXTRA else {}
             found = _again(lambda: self._files.find(root, detail=True, **strict))
         if len(found) > _MOST:
@@ -177,7 +177,7 @@ class Store:
 
 
 class NotThereError(DatasetError):
-    """A file is not there."""
+    """A file is missing."""
 
 
 def _is_there(module: str) -> bool:
@@ -202,7 +202,7 @@ def _is_safe(name: str) -> bool:
 
 
 def _again(ask: Callable[[], T]) -> T:
-    """Ask several times: a store may be busy. That a file is not there is an answer."""
+    """Try several times: a store may be busy. A missing file is not tried again."""
     for wait in _WAITS:
         try:
             return ask()
@@ -217,7 +217,7 @@ def _again(ask: Callable[[], T]) -> T:
 
 @contextlib.contextmanager
 def _in_words(place: str) -> Iterator[None]:
-    """Raise DatasetError for whatever a store raises, without secrets."""
+    """Raise DatasetError for any error of a store, without secrets."""
     try:
         yield
     except (DatasetError, ConfigError, GeneratorExit):

@@ -1,4 +1,4 @@
-"""Which files of a store without a suffix are images: their first bytes are asked for, once a version."""
+"""Which files of a store without a suffix are images: their first bytes are read, once per version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which columns of an Arrow table hold images and labels, and what stands in their rows."""
+"""Finds the columns of an Arrow table that hold images and labels, and reads their rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LABELS = ("label", "labels", "fine_label", "class", "cls", "target", "synset", 
 class ImageColumn:
     """A column of encoded images: plain bytes, or structs with `bytes` and perhaps `path`.
 
-    Bytes may also stand in lists of uint8, or be encoded by a dictionary.
+    Bytes may also be lists of uint8, or be encoded by a dictionary.
     """
 
     name: str
@@ -32,7 +32,7 @@ class ImageColumn:
 def image_column(schema: Any, path: Path) -> ImageColumn | None:
     """Return the column of images, or None.
 
-    Raises DatasetError where it stands twice, holds no bytes, or one of several cannot be chosen.
+    Raises DatasetError if it appears twice, has no bytes, or one of several cannot be chosen.
     """
     import pyarrow as pa
 
@@ -63,7 +63,7 @@ def image_column(schema: Any, path: Path) -> ImageColumn | None:
 
 
 def label_column(schema: Any, path: Path) -> str | None:
-    """Return the name of the column of labels, or None. Raises DatasetError where it stands twice."""
+    """Return the name of the column of labels, or None. Raises DatasetError if it appears twice."""
     name = next((name for name in _LABELS if name in schema.names), None)
     if name:
         _once(schema, name, path)

@@ -1,4 +1,4 @@
-"""What a capsule carries of its images besides encoded bytes and labels."""
+"""What a capsule contains of its images in addition to encoded bytes and labels."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def _content(folder: Path) -> tuple[list[str], list[str], list[str]]:
 
 
 def _entries(folder: Path) -> list[tuple[str, bool]]:
-    """Return (name, whether it is a folder) of what lies in a folder."""
+    """Return (name, whether it is a folder) of each entry of a folder."""
     try:
         return entries_of(folder)
     except OSError as error:

@@ -134,9 +134,9 @@ def _fields(window: Window, start: int, end: int) -> Iterator[tuple[int, int, in
 
 
 def records(window: Window) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of every record of a TFRecord file; the checksum of each length is held against it.
+    """Yield (start, end) of every record of a TFRecord file; the checksum of each length is verified.
 
-    Raises WireError where the file is none, is cut off, or is damaged there.
+    Raises WireError if the file is not one, is cut off, or is damaged there.
     """
     place = 0
     while place < window.size:

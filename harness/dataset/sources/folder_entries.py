@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def entries_of(folder: Path) -> list[tuple[str, bool]]:
-    """Return (name, whether it is a folder) of what lies in ``folder``, in any order. Raises OSError."""
+    """Return (name, whether it is a folder) of each entry of ``folder``, in any order. Raises OSError."""
     with os.scandir(folder) as entries:
         return [(entry.name, _is_folder(entry)) for entry in entries]
 

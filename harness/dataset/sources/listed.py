@@ -37,7 +37,7 @@ def find_list(folder: Path) -> Path | None:
 def open_listed(folder: Path, table: LabelTable, *, may_miss: bool = False) -> tuple[Pictures, LabelTable]:
     """Return the images that ``table`` names, in its order, and the table with their names.
 
-    Raises DatasetError where one is not there, with the near-miss; if they ``may_miss``, only where all are not.
+    Raises DatasetError, with the near-miss, if one is missing; if they ``may_miss``, only if all are.
     """
     table, missing = resolve(folder, table)
     if missing and not (may_miss and len(missing) < len(table.names)):
@@ -91,7 +91,7 @@ def _below(folder: Path, before: str, depth: int = 0) -> list[str]:
 
 
 def _beside(folder: Path, table: LabelTable) -> tuple[str, ...]:
-    """Return notes on what lies where the listed images lie, and is not listed."""
+    """Return notes on unlisted files next to the listed images."""
     listed = set(table.names)
     found = {name.rpartition("/")[0] for name in table.names}
     there = [f"{below}/{file}" if below else file for below in found for file in _files(folder / below, folders=True)]
@@ -122,7 +122,7 @@ def _has_images(folder: Path) -> bool:
 
 
 def _files(folder: Path, *, folders: bool = False) -> frozenset[str]:
-    """Return what lies in a folder, by one listing instead of one look-up an image."""
+    """Return the entries of a folder, by one listing instead of one look-up per image."""
     try:
         return frozenset(name for name, is_folder in entries_of(folder) if folders or not is_folder)
     except OSError:

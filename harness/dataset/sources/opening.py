@@ -35,8 +35,8 @@ _FOLDERS = ("flat", "list", "devkit", "kaggle")
 class ImageSetRequest:
     """What the configuration says of an image set.
 
-    ``labels``: `auto`, or a file or folder; ``trust``: they are not held against the built-in ones; ``may_miss``:
-    listed images that are not there are bad images, and no reason to stop.
+    ``labels``: `auto`, or a file or folder; ``trust``: they are not compared with the built-in ones; ``may_miss``:
+    missing listed images are bad images, and no reason to stop.
     """
 
     path: Path
@@ -63,7 +63,7 @@ class Labelled:
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
-    """Read a file with one class name a line, in the network's order. Raises DatasetError where it has none.
+    """Read a file with one class name per line, in the network's order. Raises DatasetError where it has none.
 
     Names may repeat, as `crane` and `maillot` do in ImageNet's own list; labels then have to be numbers for them.
     """

@@ -22,8 +22,8 @@ class Pictures:
 
     ``read(row)`` returns a row's encoded bytes and ``signature(row)`` what tells cheaply that they did not change; both
     may be called from many threads and raise OSError. ``classes``: 0-based class of each image where the form carries
-    labels; ``label_source`` says from where. ``notes``: whatever was odd, in sentences. ``carried``: what a capsule
-    has besides. ``wnids``: the WordNet id that stands beside each class, where the form has it.
+    labels; ``label_source`` says from where. ``notes``: sentences about unusual content. ``carried``: what a capsule
+    has in addition. ``wnids``: the WordNet id next to each class, where the form has it.
     """
 
     form: str

@@ -38,11 +38,11 @@ class Found:
 
 
 def recognise(path: Path, class_names: Sequence[str] = ()) -> Found:
-    """Return the form of what lies at ``path``. Raises DatasetError where it is none that is known.
+    """Return the form of the content of ``path``. Raises DatasetError if it is not a known one.
 
-    ``class_names``: what folders of classes may be called besides WordNet ids and numbers.
+    ``class_names``: names that folders of classes may have, in addition to WordNet ids and numbers.
 
-    ``flat`` stands for any folder of image files; where its labels come from is told later.
+    ``flat`` stands for any folder of image files; the source of its labels is found later.
     """
     if path.is_dir():
         return _folder(path, frozenset(class_names))

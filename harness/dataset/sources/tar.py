@@ -1,4 +1,4 @@
-"""`ILSVRC2012_img_val.tar` as it is downloaded: images are read where they lie in the archive."""
+"""`ILSVRC2012_img_val.tar` as it is downloaded: images are read inside the archive."""
 
 from __future__ import annotations
 

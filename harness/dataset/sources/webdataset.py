@@ -147,7 +147,7 @@ def _text(paths: Sequence[str], place: Slice, where: str) -> str:
 
 
 def _written(value: object, where: str) -> str:
-    """Return a class of JSON as a list would write it. Raises DatasetError where it is no number and no text."""
+    """Return a class of JSON as a list would write it. Raises DatasetError if it is neither a number nor text."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, (str, int)):

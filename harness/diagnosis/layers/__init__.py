@@ -1,1 +1,1 @@
-"""Which layer of a converted model is wrong: its operations held against the original's, by weights and by values."""
+"""Finds the wrong layer of a converted model: compares its operations with the original's, by weights and by values."""

@@ -154,7 +154,7 @@ _APART = 20.0  # dB below the middle of all layers
 
 
 def diverging(profile: Profile, kind: str) -> int | None:
-    """Return the first row that computes something else than the original's; None where none does, or nobody can tell.
+    """Return the first row that computes something else than the original's; None if none does, or it is unknown.
 
     ``kind``: f32, narrow (f16, bf16, or weights that were) or int. Other layers' noise is the measure where rounding
     makes some. Without parts, a layer diverges where the noise rises far above that of all layers before it.

@@ -11,7 +11,7 @@ from harness.backends.observing import Floats, Observer
 
 
 class Remembered(Observer):
-    """Another observer, and what it gave for the images that it was asked for last. It is closed by its owner."""
+    """Wraps an observer, and keeps its results for the last images. The owner closes the observer."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer, self.network = observer, observer.network
@@ -31,7 +31,7 @@ class Remembered(Observer):
         return self._answers
 
     def activations(self, pixels: Pixels, names: Sequence[str]) -> dict[str, Floats]:
-        """Return what the named operations give; only those that were not asked for before are run for."""
+        """Return the outputs of the named operations; only those that are not kept are computed."""
         self._begin(pixels)
         missing = [name for name in names if name not in self._known]
         if missing:

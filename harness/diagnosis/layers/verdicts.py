@@ -14,7 +14,7 @@ from harness.diagnosis.layers.layer import Doubles
 from harness.diagnosis.layers.weights import LayerWeights, WeightsComparison, compared_weights
 from harness.text import printable
 
-_ENOUGH = 3  # layers of a network that can be told from another
+_ENOUGH = 3  # layers of a network that can be distinguished from another
 _AGREE = 1e-3  # of a probability: the parity gate's usual limit
 
 

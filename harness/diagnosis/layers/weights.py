@@ -1,6 +1,6 @@
-"""Constants of two networks held against each other, layer by layer, without running anything.
+"""Compares the constants of two networks, layer by layer, without running anything.
 
-What rounding to f16, bf16 or 8 bits does to a weight is known exactly, so it is told from a change.
+What rounding to f16, bf16 or 8 bits does to a weight is known exactly, so it is distinguished from a change.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ DTYPES: Mapping[str, type[np.generic]] = {"u1": np.uint8, "i4": np.int32, "i8": 
 class PartsKind:
     """A kind of such a file, for messages. ``name``: "parity capsule"; ``magic``: 16 bytes; ``newest``: version.
 
-    ``mend``: what to do where the file is another one or damaged.
+    ``mend``: what to do if the file is of another kind or damaged.
     """
 
     name: str

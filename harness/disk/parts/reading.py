@@ -34,7 +34,7 @@ class Parts:
 
     ``sha256`` (hex): of head and index, which has those of all parts.
 
-    What is read later is refused where the file is another one than the one that was checked.
+    Later reads are refused if the file is no longer the checked one.
     """
 
     path: Path
@@ -151,7 +151,7 @@ def _head(path: Path, kind: PartsKind, head: bytes) -> int:
 
 
 def _index(path: Path, kind: PartsKind, stream: IO[bytes], head: bytes, size: int) -> tuple[bytes, str]:
-    """Return the index as it stands in the file, and the sha256 (hex) over head and index."""
+    """Return the index as it is in the file, and the sha256 (hex) over head and index."""
     if size < HEAD.size + TAIL.size:
         raise kind.refuse(path, "is cut off")
     stream.seek(size - TAIL.size)

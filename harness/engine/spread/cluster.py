@@ -13,7 +13,7 @@ Ticket = Any  # an answer that is awaited; hashable
 
 
 class WorkerLostError(Exception):
-    """A worker ended before it answered. ``with_node``: because its node left, which is nobody's fault."""
+    """A worker ended before it answered. ``with_node``: because its node left, which does not count as a failure."""
 
     def __init__(self, reason: str, *, with_node: bool = False) -> None:
         self.reason, self.with_node = reason, with_node
@@ -40,11 +40,11 @@ class Cluster(Protocol):
         ...
 
     def warm(self, worker: Handle) -> None:
-        """Let a worker load its models; nobody waits for that."""
+        """Let a worker load its models, without waiting for it."""
         ...
 
     def ask(self, worker: Handle, job: Job, handed: Any) -> tuple[Ticket, Any]:
-        """Give a worker a job; return the ticket of its table, and what stands for that which it hands on."""
+        """Give a worker a job; return the ticket of its table, and a handle to the predictions that it hands on."""
         ...
 
     def wait(self, tickets: Sequence[Ticket], seconds: float) -> list[Ticket]:
@@ -56,7 +56,7 @@ class Cluster(Protocol):
         ...
 
     def end(self, worker: Handle) -> None:
-        """End a worker, whatever it is at."""
+        """End a worker, even while it evaluates."""
         ...
 
 

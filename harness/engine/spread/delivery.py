@@ -1,4 +1,4 @@
-"""Model files for nodes that do not see them: they travel once a node, and are believed by their digest alone."""
+"""Model files for nodes that do not see them: they are sent once per node, and trusted only by their digest."""
 
 from __future__ import annotations
 

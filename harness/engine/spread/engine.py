@@ -1,4 +1,4 @@
-"""The spreading engine: shards to workers wherever they are, their tables back, whoever was lost on the way.
+"""The spreading engine: sends shards to workers and collects their tables, even if workers are lost.
 
 It waits for tables and hands out jobs; it evaluates nothing. What it holds is bounded by the number of workers, not by
 that of shards: a shard is opened only where a worker is about to be free.
@@ -112,7 +112,7 @@ class _Running:
             self.staff.queue(Part(task.index, 0))
 
     def _job(self, part: Part) -> tuple[Job, Any] | None:
-        """Return what a worker is asked for a part of a shard, as things stand now, and what it is handed for it.
+        """Return the current task of a worker for a part of a shard, and the predictions that it needs.
 
         None where the part is no longer wanted.
         """
@@ -135,7 +135,7 @@ class _Running:
         return job, shard.handed if part.group else None
 
     def _others(self) -> list[int]:
-        """Return the groups besides the first that still have a model."""
+        """Return the groups after the first that still have a model."""
         groups = enumerate(self._engine.placement.groups)
         return [place for place, group in groups if place and set(group.models) - self._known_failed]
 

@@ -41,7 +41,7 @@ def connected(address: str) -> Iterator[RayCluster]:
     """
     require_ray()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its makers
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # its coming default, asked for without a warning
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # its future default, set to avoid a warning
     import ray
 
     logging.getLogger(_TOKENS).setLevel(logging.ERROR)  # that a cluster started here is not open to others is expected

@@ -15,9 +15,9 @@ from harness.engine.spread.worker import Job, Problem, Ready, Setup
 from harness.errors import DeviceError, ModelError
 
 AT_ONCE = 2  # jobs that a worker has: one decodes while the other infers
-TRIES = 3  # of a shard, the last one with every model in a process of its own
+TRIES = 3  # of a shard, the last one with every model in a separate process
 _MOVES = 20  # of a shard from nodes that leave, before that counts against the shard all the same
-_SHARE = 0.8  # of the time limit that the models have together where each has a process of its own
+_SHARE = 0.8  # of the time limit that the models have together if each has a separate process
 
 
 JobOf = Callable[["Part"], tuple[Job, Any] | None]  # None where the part is no longer wanted
@@ -46,9 +46,9 @@ class Asked:
 
 @dataclass
 class Staffed:
-    """A worker. ``careful``: it runs each model in a process of its own, for one job; ``since``: of what it is at.
+    """A worker. ``careful``: it runs each model in a separate process, for one job; ``since``: of what it is at.
 
-    ``first``: it was started with the run, and not in the place of another.
+    ``first``: it was started with the run, not to replace another.
     """
 
     handle: Handle
@@ -72,7 +72,7 @@ class Staffed:
 
 
 class Staff:
-    """Starts workers, gives them jobs, and starts others in the place of those that were lost."""
+    """Starts workers, gives them jobs, and replaces those that were lost."""
 
     def __init__(
         self, cluster: Cluster, setup: Setup, groups: Sequence[Group], timeout_seconds: float, shards: int
@@ -142,7 +142,7 @@ class Staff:
     def wait(self, seconds: float) -> list[Ticket]:
         """Return the tickets that were answered."""
         if not self._by_ticket:
-            time.sleep(min(seconds, 0.01))  # nobody is asked anything
+            time.sleep(min(seconds, 0.01))  # no worker is contacted
             return []
         return self._cluster.wait(list(self._by_ticket), seconds)
 
@@ -157,7 +157,7 @@ class Staff:
         self._by_ticket.pop(worker.start)
         self._lost_at_start[worker.group] = 0
         worker.ready, worker.node = True, answer.node
-        if worker.first:  # once only: a model that ends whoever loads it is found out by the first shard's tries
+        if worker.first:  # once only: the first shard's tries reveal a model that kills every worker that loads it
             self._cluster.warm(worker.handle)
         self._cpus.add(answer.cpu)
 

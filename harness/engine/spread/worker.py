@@ -43,8 +43,8 @@ class Setup:
     ``models``: ids of those that it asks; ``cores``: how many it has; ``software``: what the driver computes with, to
     be equal here; ``switches``: environment variables that change what frameworks compute; ``cpu``: the driver's
     processor; ``cache_bytes``: how much a node may keep; ``registered``: backends that did not come with the harness;
-    ``alone_seconds``: each model runs in a process of its own that may take so long for a shard, None: here;
-    ``deliveries``: model files for nodes that do not see them, by model; ``pixels``: decoded images of other runs.
+    ``alone_seconds``: each model runs in a separate process with this time limit per shard, None: here; ``deliveries``:
+    model files for nodes that do not see them, by model; ``pixels``: decoded images of other runs.
     """
 
     work: Work
@@ -220,7 +220,7 @@ class Worker:
                 (decoded,) = decoder.shards([(job.index, job.rows)])
             table = scanned(decoded) if job.scan else evaluate_shard(task, models, decoded, without)
             if store is not None:
-                store.flush()  # written by now, and whoever ends this worker with its last table ends no writing
+                store.flush()  # written by now, so that ending this worker after its last table interrupts no writing
             if job.scan:
                 return table, None
         except HarnessError as error:
@@ -235,7 +235,7 @@ class Worker:
 
 @dataclass
 class _Asked(Models):
-    """Models that are asked for one job; ``first``: what the first one of the run gave."""
+    """The models of one job; ``first``: what the first one of the run gave."""
 
     first: Answer | None = None
 
@@ -254,7 +254,7 @@ def _answered(lane: Lane, handed: Handed) -> Lane:
 
 
 class _HandedAnswers:
-    """The answers that another worker gave, in the place of a cache."""
+    """The predictions of another worker, instead of a cache."""
 
     def __init__(self, handed: Handed) -> None:
         self._handed = handed

@@ -91,7 +91,7 @@ def judge_baseline(
 
 
 def _differences(run: FinishedRun, baseline: Baseline) -> Iterator[str]:
-    """Yield what makes the run and the baseline incomparable, in words."""
+    """Yield sentences on what makes the run and the baseline incomparable."""
     now, then = fingerprints_of(run), baseline.fingerprints
     if run.dataset.evaluated != baseline.images:
         yield f"{run.dataset.evaluated:,} images were evaluated, but {baseline.images:,} for the baseline"

@@ -40,7 +40,7 @@ class Fingerprints(_Part):
 class ModelRow(_Part):
     """One model's exact counts. ``broken``, ``fixed``: its Top-1 flips against the reference (null for itself).
 
-    ``preprocess``: sha256 (hex) of its preprocessing where that is another one than the fingerprints are of.
+    ``preprocess``: sha256 (hex) of its preprocessing if it is not the one of the fingerprints.
     """
 
     role: str

@@ -1,7 +1,7 @@
-"""Many runs of the same images against the same reference, brought together: one row for each candidate on its device.
+"""Many runs of the same images against the same reference, as one table: one row for each candidate on its device.
 
-It judges nothing anew: verdicts and figures are those of the records. What it decides is whether they may stand side by
-side, and it refuses runs of other images, labels, capsules or references.
+It judges nothing again: verdicts and figures are those of the records. What it decides is whether they may stand side
+by side, and it refuses runs of other images, labels, capsules or references.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def largest_losses(
 ) -> tuple[list[Flip], int] | None:
     """Return the flips with the largest loss, worst first, and the number of all flips.
 
-    Ties keep the table's order; a loss that is no number comes last. None: the table lacks one of the two models.
+    Ties keep the table's order; a loss that is NaN comes last. None: the table lacks one of the two models.
     """
     import numpy as np
 
@@ -76,7 +76,7 @@ def largest_losses(
 
 
 def _near_ties(table: pa.Table, reference: str, candidate: str) -> Any:
-    """Return bool (n,): near-ties of the reference; none where an old table does not tell."""
+    """Return bool (n,): near-ties of the reference; none if an old table lacks them."""
     import numpy as np
 
     best, moved = f"{reference}.top5_probabilities", f"{candidate}.max_abs_diff"

@@ -1,4 +1,4 @@
-"""What a gate measured and its limit, in words; units and directions are those of its typed figures."""
+"""Describes what a gate measured, and its limit; units and directions are those of its typed figures."""
 
 from __future__ import annotations
 

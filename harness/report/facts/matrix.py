@@ -66,7 +66,7 @@ class PairCell:
 class Matrix:
     """All candidates that ran or failed, in order; ``failures``: (candidate, word, reason) of those that failed.
 
-    ``absent``: one line a device that this machine lacks, with the reason and the candidates that need it.
+    ``absent``: one line per device that this machine lacks, with the reason and the candidates that need it.
     ``agreement``: for each of ``names`` the cells with the names before it, a lower triangle; empty without pairs.
     ``speeds``: how speeds were measured.
     """
@@ -111,7 +111,7 @@ def comparison_matrix(record: RunRecord, summary: Summary) -> Matrix | None:
 
 
 def _how_measured(record: RunRecord) -> str:
-    """Return how speeds were measured, in words."""
+    """Return a description of how speeds were measured."""
     parts = [part for part in record.models if part.role == "candidate" and part.rate is not None]
     alone = [part.speed.rounds for part in parts if part.speed]
     if not alone:

@@ -49,7 +49,7 @@ def model_facts(record: RunRecord) -> list[tuple[str, ...]]:
 
 
 def _details(part: ModelPart) -> Iterator[tuple[str, Any]]:
-    """Yield what the backend says of itself, and the properties that were asked of it with what they became."""
+    """Yield what the backend reports, and the requested properties with their effective values."""
     yield from _leaves(part.details)
     if part.hints != "pinned":
         yield "hints", part.hints

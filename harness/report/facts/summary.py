@@ -60,7 +60,7 @@ class ModelRow:
 class ComparisonRow:
     """A candidate against the reference.
 
-    Drops in words, in pp ("lost 0.154"); their paired 95 % intervals as numbers, a loss positive.
+    Drops as text, in pp ("lost 0.154"); their paired 95 % intervals as numbers, a loss positive.
     """
 
     reference: str
@@ -273,7 +273,7 @@ def _comparison(part: ComparisonPart) -> ComparisonRow:
 
 
 def gate_row(part: GatePart) -> GateRow:
-    """Return a gate's verdict in words."""
+    """Return a gate's verdict as text."""
     return GateRow(
         gate=visible(part.gate),
         model=visible(part.model),

@@ -1,1 +1,1 @@
-"""`report.html` and `index.html`: self-contained pages, rendered from records alone. Loaded only when asked for."""
+"""`report.html` and `index.html`: self-contained pages, rendered from records alone. Loaded only when needed."""

@@ -154,7 +154,7 @@ def _webp(pixels: Any, quality: int) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Return an error's first line, in words that may stand in a page."""
+    """Return an error's first line, as text that is safe in a page."""
     from pydantic import ValidationError
 
     if isinstance(error, ValidationError):

@@ -9,7 +9,7 @@ from harness.record.schema import GatePart
 from harness.report.facts import gates
 from harness.report.facts.gates import Measurement
 
-_SMALLEST = 1e-9  # what lies below, 0 above all, stands at the left end of a logarithmic scale
+_SMALLEST = 1e-9  # smaller values, 0 above all, are drawn at the left end of a logarithmic scale
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,7 @@ def timing(record: RunRecord) -> list[tuple[str, str, float]]:
 
 
 def input_contracts(record: RunRecord) -> dict[str, str]:
-    """Return the input of each model in words, by model id, as far as the record's configuration has it."""
+    """Return a description of each model's input, by model id, as far as the record's configuration has it."""
     return {model.id: _contract(model.input) for model in record.recorded_config.models if model.input}
 
 

@@ -128,7 +128,7 @@ def _run(run: Callable[[argparse.Namespace], Result], options: argparse.Namespac
 
 
 def _say(message: str) -> None:
-    """Print a message of ours to stderr: no secret in it, and nothing that a terminal or GitHub's runner acts on."""
+    """Print a message to stderr, without secrets and anything that a terminal or GitHub's runner acts on."""
     from harness.config.secrets import redact
 
     with contextlib.suppress(BrokenPipeError):
@@ -173,7 +173,7 @@ class _Lossy(io.RawIOBase):
         return self._number
 
     def isatty(self) -> bool:
-        """Tell whether it is a terminal."""
+        """Return whether it is a terminal."""
         return os.isatty(self._number)
 
     def writable(self) -> bool:

@@ -51,7 +51,7 @@ class ModelError(HarnessError):
 
 
 class WrongWidthError(ModelError):
-    """An output cannot hold the labels. ``width``: how many values it has for an image, None where that is unknown."""
+    """An output cannot hold the labels. ``width``: how many values it has for an image, None if that is unknown."""
 
     width: int | None = None
 

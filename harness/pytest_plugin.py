@@ -1,4 +1,4 @@
-"""A pytest plug-in: one test validates a conversion, and every gate is a test result of its own.
+"""A pytest plug-in: one test validates a conversion, and every gate is its own test result.
 
     def test_conversion(accuracy):
         accuracy("configs/x.yml")

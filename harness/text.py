@@ -17,7 +17,7 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def is_storable(text: str) -> bool:
-    """Tell whether UTF-8 can store a text: it has no lone surrogate, which is half of a character."""
+    """Return whether UTF-8 can store a text: it has no lone surrogate, which is half of a character."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 

@@ -22,7 +22,7 @@ _LAYOUTS: tuple[Layout, ...] = ("NHWC", "NCHW")
 
 @dataclass(frozen=True)
 class InputShape:
-    """What an input's shape says: ``layout``, and ``batch``, None where it is free."""
+    """What an input's shape says: ``layout``, and ``batch``, None if it is free."""
 
     layout: Layout
     batch: int | None
@@ -31,8 +31,8 @@ class InputShape:
 def input_shape(spec: ModelSpec, sides: Sequence[int | None]) -> InputShape:
     """Return what the shape of the input says; None stands for a free side. No sides: the rank is free, too.
 
-    The layout is the configured one where the shape allows it, else NCHW where only that fits. Raises ModelError where
-    it does not hold (n, height, width, 3) or (n, 3, height, width), or another layout is configured.
+    The layout is the configured one where the shape allows it, else NCHW where only that fits. Raises ModelError if it
+    does not hold (n, height, width, 3) or (n, 3, height, width), or another layout is configured.
     """
     height, width = spec.sides
     wanted = spec.input.layout
@@ -130,9 +130,9 @@ def rows_of(spec: ModelSpec, answer: NDArray[Any], count: int) -> Probabilities:
 
 
 def require_width(spec: ModelSpec, sides: Sequence[int | None], batch: int | None) -> None:
-    """Raise ModelError where the shape of an output says already that it cannot hold the labels.
+    """Raise ModelError if the shape of an output says already that it cannot hold the labels.
 
-    None stands for a free side; ``batch``: the fixed number of images, None where it is free.
+    None stands for a free side; ``batch``: the fixed number of images, None if it is free.
     """
     known = [side for side in sides if side is not None]
     free = len(sides) - len(known)

@@ -1,7 +1,7 @@
 """What makes an answer depend on chance, on the other images of its batch, or on what ran before.
 
-Such a model cannot be validated: what it answers for an image is no property of the image. Each backend looks for it in
-its own files; what is said of it, and the trial by numbers, are here.
+Such a model cannot be validated: what it answers for an image is not a property of the image. Each backend looks for it
+in its own files; what is said of it, and the trial by numbers, are here.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def refuse_dependence(
 
     A normalisation over the batch, or a dropout, may be built of any operations. ``run``: gives the output for pixels
     (n, height, width, 3), as ``Backend.infer`` takes them, or raises ModelError; ``batch``: the number of images that
-    the model insists on, None where it takes any. Raises ModelError, but not for an output of another shape, which
+    the model insists on, None if it takes any. Raises ModelError, but not for an output of another shape, which
     ``infer`` names.
     """
     import numpy as np

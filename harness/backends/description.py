@@ -29,7 +29,7 @@ class Tensor:
 
     ``shape``: None for a free side; None for the whole where even the rank is free. ``dtype``: as numpy names it.
     ``quantization``: scale and zero point of the whole tensor: real value = scale * (stored value - zero point).
-    ``operation``: what computes an output, as its framework names it, such as ``Softmax``; empty where unknown.
+    ``operation``: what computes an output, as its framework names it, such as ``Softmax``; empty if unknown.
     ``aliases``: other names that it has in the file.
     """
 
@@ -53,14 +53,14 @@ class Tensor:
 
     @property
     def sides(self) -> tuple[int | None, int | None]:
-        """Height and width of an image input in pixels, None where free or unknown."""
+        """Height and width of an image input in pixels, None if free or unknown."""
         if self.shape is None or len(self.shape) != 4:
             return None, None
         return (self.shape[2], self.shape[3]) if self.layout == "NCHW" else (self.shape[1], self.shape[2])
 
     @property
     def width(self) -> int | None:
-        """Values an image of an output `[N,C]`, `[C]`, `[N,C,1,1]` or `[N,1,C]`; None where it cannot be one of these.
+        """Values an image of an output `[N,C]`, `[C]`, `[N,C,1,1]` or `[N,1,C]`; None if it cannot be one of these.
 
         The first axis counts the images, but where it is the only one.
         """
@@ -79,7 +79,7 @@ class ModelDescription:
 
     ``inputs``, ``outputs``: in the file's order. ``source``: where they were read, for comments. ``derivation``: how
     far the file is from what was trained. ``color``, ``mean``, ``scale``: of the pixels that it is to be **fed**, mean
-    and scale in the order of its colour channels; None where the file says nothing. ``inside``: sentences on what the
+    and scale in the order of its colour channels; None if the file says nothing. ``inside``: sentences on what the
     model does to its pixels itself. ``classes``: names of its classes, in order.
     """
 
@@ -106,7 +106,7 @@ def shape_words(shape: tuple[int | None, ...] | None) -> str:
 
 
 def unquantised_pixels(tensor: Tensor) -> tuple[float, float] | None:
-    """Return the mean and scale with which a quantised input stores each pixel value as it is; None where it is none.
+    """Return the mean and scale with which a quantised input stores each pixel value as it is; None if it is none.
 
     ``(x - mean) / scale`` then is ``quantization scale * (stored - zero point)`` for the stored value x of uint8, and
     x - 128 of int8. Source: https://ai.google.dev/edge/litert/models/quantization_spec

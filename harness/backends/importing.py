@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-# What an import raises: of a package that is absent or unfit, or of a library beside it that the system does not load.
+# What an import raises: of a package that is absent or unfit, or of a library next to it that the system does not load.
 IMPORT_FAILS = (ImportError, OSError)
 
 P = ParamSpec("P")

@@ -36,7 +36,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation; constants are no operations, and what computes constants alone is none either.
+    """One operation; constants are not operations, and what computes constants alone is none either.
 
     ``name``: unique in the network, as the framework has it; ``type``: the framework's word; ``inputs``: names of the
     operations whose result it takes. ``form``:
@@ -47,7 +47,7 @@ class Operation:
     * pad: the same values with zeros around; order: the channels in another ``order``;
     * other: anything else.
 
-    ``factor`` and ``offset``: float32 (1,) or (channels,); ``low`` and ``high``: of the clip, None where there is none.
+    ``factor`` and ``offset``: float32 (1,) or (channels,); ``low`` and ``high``: of the clip, None if there is none.
     ``attributes``: of a convolution, what else decides on its result: strides, dilations, pads (top, left, bottom,
     right).
     """

@@ -19,7 +19,7 @@ def open_rounded(spec: ModelSpec, precision: str, draw: int) -> Backend:
     """Return the network of a specification with weights and activations rounded to a precision, not yet loaded.
 
     It runs on the CPU, in f32, regardless of the specification's backend, device and precision. ``draw``: which of the
-    random roundings; 0: none. Raises ModelError where no backend can round what its file holds.
+    random roundings; 0: none. Raises ModelError if no backend can round what its file holds.
     """
     able = [facts for facts in backends().values() if facts.rounder]
     model = Path(spec.model)

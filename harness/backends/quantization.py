@@ -41,7 +41,7 @@ class Quantization:
 
 
 def quantization_of(details: Mapping[str, Any]) -> Quantization | None:
-    """Return what an interpreter's details of a tensor say; None where it has no scale, or one for each channel."""
+    """Return what an interpreter's details of a tensor say; None if it has no scale, or one for each channel."""
     parameters = details["quantization_parameters"]
     dtype = np.dtype(details["dtype"])
     if (

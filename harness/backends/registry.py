@@ -202,7 +202,7 @@ class BackendFacts:
     def describe(self, model: Path) -> Any:
         """Return the ``ModelDescription`` of a model that this backend runs, checked to be harmless first.
 
-        Raises ModelError where it cannot be read, or its backend describes no models.
+        Raises ModelError if it cannot be read, or its backend describes no models.
         """
         native = self.format_of(model)
         if native.describer is None:
@@ -300,7 +300,7 @@ def facts_of(name: str) -> BackendFacts:
 
 
 def recognise(path: Path) -> BackendFacts | None:
-    """Return the first backend that recognises a model's file or folder; None where none does.
+    """Return the first backend that recognises a model's file or folder; None if none does.
 
     Backends with a ``recogniser`` are asked first, because they look at the content.
     """

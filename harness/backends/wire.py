@@ -14,7 +14,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 def fields(message: memoryview) -> Iterator[tuple[int, memoryview | int | None]]:
     """Yield (field number, value) of a message: bytes, a whole number, None for a number of fixed size.
 
-    Raises ValueError where it is none.
+    Raises ValueError if it is none.
     """
     at, end = 0, len(message)
     while at < end:
@@ -39,7 +39,7 @@ def fields(message: memoryview) -> Iterator[tuple[int, memoryview | int | None]]
 
 
 def varint(message: memoryview, at: int) -> tuple[int, int]:
-    """Return the whole number at a place, and the place behind it. Raises ValueError where there is none."""
+    """Return the whole number at a place, and the place behind it. Raises ValueError if there is none."""
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(message):

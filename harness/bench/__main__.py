@@ -96,7 +96,7 @@ def _incumbent(options: argparse.Namespace, config: Config) -> list[dict[str, An
 
 
 def _against_history(options: argparse.Namespace, name: str, results: list[dict[str, Any]]) -> int:
-    """Say what became slower, add this benchmark to the history, and return 1 where a quiet one lost more than 5 %."""
+    """Print what became slower, add this benchmark to the history, and return 1 if a quiet one lost more than 5 %."""
     path = options.history or options.out / "history.jsonl"
     new = [
         {

@@ -24,7 +24,7 @@ def measure(command: str, config: Config, images: ImageSet, count: int) -> list[
     """Run the command on the first ``count`` images of a set, each model in a separate process; return the figures.
 
     Seconds are those of the whole process; start-up is that of a run on one image and is taken off for images/s: None
-    where the images took too little time beside it. Raises ConfigError where the command fails, with its last lines.
+    if the images took too little time next to it. Raises ConfigError if the command fails, with its last lines.
     """
     results = []
     for model in config.models:

@@ -1,4 +1,4 @@
-"""The benchmark as a picture: the stages' cost stacked, beside what the pipeline took. Plain SVG, no library."""
+"""The benchmark as a picture: the stages' cost stacked, next to what the pipeline took. Plain SVG, no library."""
 
 from __future__ import annotations
 

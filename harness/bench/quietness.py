@@ -41,7 +41,7 @@ class Others:
     _own: float = field(default_factory=own_seconds)
 
     def share(self) -> float | None:
-        """Return the share of all processors, 0 to 1, that other processes had; None where it is not known.
+        """Return the share of all processors, 0 to 1, that other processes had; None if it is not known.
 
         Processes that this one started count as its own once they have ended.
         """

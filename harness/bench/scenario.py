@@ -33,7 +33,7 @@ def run_scenario(
     """Run one scenario on ``rows`` images and return its figures (seconds, images per second, bytes).
 
     The stages are measured before and after the pipeline, and the cheaper of the two counts: the harder bound to reach.
-    ``stages`` off: only the pipeline, for its memory. ``candidates``: how many times the first one, beside a cached
+    ``stages`` off: only the pipeline, for its memory. ``candidates``: how many times the first one, next to a cached
     reference.
     """
     started = time.perf_counter() - process_age()

@@ -35,7 +35,7 @@ _HEAD = (
 
 @dataclass
 class Seen:
-    """What became of one candidate's gates: of each its verdicts, and the ratios where there are some."""
+    """The result of one candidate's gates: of each its verdicts, and the ratios where there are some."""
 
     verdicts: dict[str, list[str]] = field(default_factory=dict)
     ratios: dict[str, list[float]] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Kept:
     config: Config
 
     def read(self) -> dict[int, tuple[GatePart, ...]]:
-        """Return the gates of each seed. Raises RecordError where the file is not one of these."""
+        """Return the gates of each seed. Raises RecordError if the file is not one of these."""
         if self.path is None or not self.path.exists():
             return {}
         try:
@@ -126,7 +126,7 @@ def gates_over(kept: Kept, seeds: Sequence[int], at_once: int | None = None) -> 
 
 
 def seen_of(found: dict[int, tuple[GatePart, ...]]) -> dict[str, Seen]:
-    """Return what became of each candidate's gates over all seeds."""
+    """Return the result of each candidate's gates over all seeds."""
     seen: dict[str, Seen] = {}
     for _, gates in sorted(found.items()):
         for gate in gates:

@@ -74,7 +74,7 @@ class OfCommits:
 
 
 def package_of(config: Config) -> str:
-    """Return the package that runs all candidates. Raises ConfigError where there are several."""
+    """Return the package that runs all candidates. Raises ConfigError if there are several."""
     found = dict.fromkeys(facts_of(candidate.backend).distributions[0] for candidate in config.candidates)
     if len(found) > 1:
         raise ConfigError(f"the candidates run on {', '.join(found)}; choose one with --package")
@@ -139,7 +139,7 @@ class Bisecting:
     _trials: dict[str, Trial] = field(default_factory=dict)
 
     def run(self) -> Bisection:
-        """Bisect. Raises ConfigError or ToolError where the good or the bad version cannot be tried."""
+        """Bisect. Raises ConfigError or ToolError if the good or the bad version cannot be tried."""
         versions = tuple(self.history.versions())
         good = self._end(self.history.good)
         if not good.has_answers:

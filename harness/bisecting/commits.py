@@ -34,7 +34,7 @@ class Repository:
     top: Path
 
     def git(self, *arguments: str) -> Ended:
-        """Run git in it; it asks for nothing. Raises ToolError where git is not installed."""
+        """Run git in it; it asks for nothing. Raises ToolError if git is not installed."""
         program = shutil.which("git")
         if program is None:
             raise ToolError("the program git, which lists the commits, is not installed; install it")
@@ -45,7 +45,7 @@ class Repository:
         )
 
     def commit(self, reference: str) -> str:
-        """Return the commit that a branch, tag or digest stands for. Raises ConfigError where it stands for none."""
+        """Return the commit that a branch, tag or digest stands for. Raises ConfigError if it stands for none."""
         if not _REFERENCE.fullmatch(reference) or ".." in reference:
             raise ConfigError(
                 f"--commits: {printable(reference)[:100]!r} is not the name of a commit; give a branch, tag or hash"
@@ -69,7 +69,7 @@ class Repository:
 
 
 def open_repository(folder: Path) -> Repository:
-    """Return the repository around a folder. Raises ConfigError where there is none."""
+    """Return the repository around a folder. Raises ConfigError if there is none."""
     inside = Repository(folder).git("rev-parse", "--show-toplevel")
     if inside.code == 0 and inside.out.strip():
         return Repository(Path(inside.out.rstrip("\n")))
@@ -128,7 +128,7 @@ def commits(repository: Repository, wanted: str) -> Commits:
 def checked_out(repository: Repository, commit: str, cache: Path) -> Iterator[Path]:
     """Check a commit out into a new folder below ``cache``, and remove it afterwards.
 
-    Raises ToolError where none can be kept there, CannotBuildError where git cannot check it out.
+    Raises ToolError if none can be kept there, CannotBuildError if git cannot check it out.
     """
     fault = foreign(cache)
     if fault:
@@ -162,7 +162,7 @@ class Convert:
     timeout: float | None = None
 
     def run(self, tree: Path, commit: str, log: Path) -> Path:
-        """Make the model and return its file or folder. Raises CannotBuildError where the command makes none."""
+        """Make the model and return its file or folder. Raises CannotBuildError if the command makes none."""
         left_out = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
         environment = {name: value for name, value in os.environ.items() if name not in left_out}
         shell = ["cmd", "/c", self.command] if os.name == "nt" else ["/bin/sh", "-c", self.command]

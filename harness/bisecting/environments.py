@@ -79,7 +79,7 @@ class Environments:
     def of(self, version: str) -> Environment:
         """Return the environment with a release, made where there is no whole one.
 
-        Raises CannotBuildError where the release cannot be installed here, ToolError where no environment can be kept.
+        Raises CannotBuildError if the release cannot be installed here, ToolError if no environment can be kept.
         """
         fault = foreign(self.folder)
         if fault:
@@ -205,7 +205,7 @@ def _why(ended: Ended) -> str:
 
 
 def _whole(place: Path, package: str, version: str) -> Environment | None:
-    """Return an environment that is there, whole and unchanged; None where there is none."""
+    """Return an environment that is there, whole and unchanged; None if there is none."""
     if foreign(place) or foreign(place / _MARK):
         return None
     mark = read_own_json(place / _MARK)
@@ -228,7 +228,7 @@ print(found.version if own else "")
 
 
 def _probe(place: Path, package: str) -> str | None:
-    """Return the version of the package that the environment itself has; None where it has none."""
+    """Return the version of the package that the environment itself has; None if it has none."""
     command = [str(_python_of(place)), "-P", "-c", _PROBE, package, str(_packages_of(place))]
     try:
         ended = run_to_end(command, environment=environment_variables(), timeout=_SECONDS)

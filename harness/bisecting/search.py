@@ -60,7 +60,7 @@ class Releases:
 
 @dataclass(frozen=True)
 class Found:
-    """What a search came to. ``first``: the first changed version; None: nothing changed from good to bad.
+    """The result of a search. ``first``: the first changed version; None: nothing changed from good to bad.
 
     ``suspects``: versions that could not be tried and may be the first changed one as well; ``comparable``: False if
     the bad version has nothing to compare with the good one.
@@ -72,7 +72,7 @@ class Found:
 
 
 def first_changed(history: History, is_changed: Callable[[str], bool | None]) -> Found:
-    """Find the first changed version. ``is_changed``: None where a version cannot be tried, which skips it.
+    """Find the first changed version. ``is_changed``: None if a version cannot be tried, which skips it.
 
     The bad version is tried first. A change that was taken back in between is not looked for.
     """

@@ -25,7 +25,7 @@ class Candidate:
     """A candidate in a trial. ``max_abs_diff``: from the reference, largest of any probability; Top-1 in percent.
 
     ``moved``: how far its answers are from those of the good version, see ``answers_apart``; ``other_top1``: images
-    with another Top-1 class than there. None where there is nothing to compare.
+    with another Top-1 class than there. None if there is nothing to compare.
     """
 
     id: str
@@ -37,7 +37,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Trial:
-    """A version and what it gave. ``folder``: the run's; None where the version could not be tried, and ``note`` why.
+    """A version and what it gave. ``folder``: the run's; None if the version could not be tried, and ``note`` why.
 
     ``exit_code``, ``gates``: the verdict, by gate and model; ``verdict``: in one word.
     """
@@ -65,7 +65,7 @@ class Trial:
         return self.exit_code == other.exit_code and dict(self.gates) == dict(other.gates)
 
     def same_answers(self, tolerance: float) -> bool | None:
-        """Return whether every candidate answers as with the good version; None where there is nothing to compare.
+        """Return whether every candidate answers as with the good version; None if there is nothing to compare.
 
         ``tolerance``: how far a probability may move.
         """
@@ -144,7 +144,7 @@ def answers_apart(good: Path, other: Path) -> dict[str, tuple[float, int]]:
 
     How far: the largest change, on any image, of the label's probability, of the highest probability, or of the largest
     difference from the reference. The last one can only move where a probability moves at least as far, of any class.
-    NaN, against a number, is infinitely far. Raises BaselineError or RecordError where a run has no such table.
+    NaN, against a number, is infinitely far. Raises BaselineError or RecordError if a run has no such table.
     """
     record_a, record_b = read_sound_record(good), read_sound_record(other)
     a, b = table_of(good, record_a), table_of(other, record_b)

@@ -41,7 +41,7 @@ class Source:
 
 @lru_cache(maxsize=1)
 def uv_program() -> str:
-    """Return the path of uv. Raises ToolError where it is not installed."""
+    """Return the path of uv. Raises ToolError if it is not installed."""
     found = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
     if found is None:
         raise ToolError(
@@ -52,7 +52,7 @@ def uv_program() -> str:
 
 
 def run_uv(*arguments: str, given: str = "") -> Ended:
-    """Run uv; it downloads no Python. Raises ToolError where it cannot be run."""
+    """Run uv; it downloads no Python. Raises ToolError if it cannot be run."""
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
     try:
         return run_to_end([uv_program(), *arguments], environment=environment, timeout=_SECONDS, given=given)
@@ -97,7 +97,7 @@ class _Listing:
     early: bool
 
     def newest(self, constraint: str) -> str | None:
-        """Return the newest release under a constraint that this Python can install; None where there is none."""
+        """Return the newest release under a constraint that this Python can install; None if there is none."""
         options = ["--no-deps", "--no-header", "--no-annotate", "--quiet", "--python", sys.executable]
         early = ["--prerelease", "allow"] if self.early else []
         asked = f"{self.package}{constraint}\n"
@@ -112,7 +112,7 @@ class _Listing:
         raise ToolError(f"uv cannot list the releases of {self.package}: {_reason(ended)}")
 
     def exact(self, option: str, version: str) -> str:
-        """Return a release as uv writes it. Raises ConfigError where there is none, with the nearest one."""
+        """Return a release as uv writes it. Raises ConfigError if there is none, with the nearest one."""
         found = self.newest(f"=={version}")
         if found is not None:
             return found

@@ -78,7 +78,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
 def load_capsule(path: Path, overrides: Sequence[str] = ()) -> Config:
     """Return the configuration of a capsule: images and the reference's answers come from it.
 
-    ``overrides``: as ``load_config`` takes them. Models are looked for beside the capsule. Raises DatasetError for a
+    ``overrides``: as ``load_config`` takes them. Models are looked for next to the capsule. Raises DatasetError for a
     damaged capsule, ConfigError for overrides that do not fit.
     """
     capsule = open_capsule(path)
@@ -142,9 +142,9 @@ def _named_files(model: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def require_fitting(config: Config) -> Capsule | None:
-    """Return the capsule that has the images of a configuration; None where they come from elsewhere.
+    """Return the capsule that has the images of a configuration; None if they come from elsewhere.
 
-    Raises ConfigError where a model is to be fed pixels that the capsule does not have, or a certification wants other
+    Raises ConfigError if a model is to be fed pixels that the capsule does not have, or a certification wants other
     images than it has.
     """
     capsule = capsule_at(config.dataset.path)

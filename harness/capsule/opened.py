@@ -53,14 +53,14 @@ class Capsule:
         return preprocess.pixels_key in self._keys
 
     def libraries(self, preprocess: Preprocess) -> tuple[str, ...] | None:
-        """Return the libraries that made the pixels; None where they are made on this machine."""
+        """Return the libraries that made the pixels; None if they are made on this machine."""
         place = self._keys.get(preprocess.pixels_key)
         return None if place is None else self.contents.prepared[place].libraries
 
     def pixels(self, row: int, preprocess: Preprocess) -> NDArray[Any]:
         """Return a row's pixels, (height, width, 3) in BGR.
 
-        Raises OSError where it has none of this preprocessing, or the file was changed meanwhile.
+        Raises OSError if it has none of this preprocessing, or the file was changed meanwhile.
         """
         if not self.has_pixels(preprocess):
             raise OSError("this capsule has no pixels of that preprocessing")
@@ -71,7 +71,7 @@ class Capsule:
         return self.parts.array("sizes", "i8", (len(self.image_ids),))
 
     def encoded(self, row: int) -> bytes:
-        """Return a row's encoded bytes. Raises OSError where it has none, or the file was changed meanwhile."""
+        """Return a row's encoded bytes. Raises OSError if it has none, or the file was changed meanwhile."""
         if not self.contents.encoded:
             raise OSError("this capsule has decoded pixels, but no encoded images")
         if self.digests[row] == b"":
@@ -83,7 +83,7 @@ class Capsule:
 
     @cached_property
     def answers(self) -> NDArray[np.float32] | None:
-        """What the reference gave, float32 (n, outputs); None where there is none."""
+        """What the reference gave, float32 (n, outputs); None if there is none."""
         reference = self.contents.reference
         return (
             None if reference is None else self.parts.array("answers", "f4", (len(self.image_ids), reference.outputs))
@@ -96,12 +96,12 @@ def is_capsule(path: Path) -> bool:
 
 
 def open_capsule(path: Path) -> Capsule:
-    """Open a capsule and check all of it. Raises DatasetError where it is damaged, newer or holds what cannot be."""
+    """Open a capsule and check all of it. Raises DatasetError if it is damaged, newer or holds what cannot be."""
     return _check(open_parts(path, KIND))
 
 
 def capsule_at(path: Path) -> Capsule | None:
-    """Return the capsule at a path; None where something else is there. Raises DatasetError for a damaged one."""
+    """Return the capsule at a path; None if something else is there. Raises DatasetError for a damaged one."""
     return open_capsule(path) if is_capsule(path) else None
 
 

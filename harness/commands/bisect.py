@@ -135,7 +135,7 @@ def run(options: argparse.Namespace) -> Result:
 
 
 def _refuse_mixed(options: argparse.Namespace) -> None:
-    """Raise ConfigError where options of releases and of commits are mixed, or one is missing."""
+    """Raise ConfigError if options of releases and of commits are mixed, or one is missing."""
     own, other = (_COMMITS_ONLY, _RELEASES_ONLY) if options.commits else (_RELEASES_ONLY, _COMMITS_ONLY)
     for name in other:
         if getattr(options, name):

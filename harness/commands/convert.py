@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> Result:
     config = with_reference_fetched(config)
     if config.reference is None and options.if_needed:
         return Result(text=f"{printable(str(options.config))}: nothing to convert, `reference` is null\n")
-    _ = config.original  # raises ConfigError where there is none
+    _ = config.original  # raises ConfigError if there is none
     chosen, added = _chosen(config, options.candidate), None
     if not chosen:
         from harness.conversion.formats.target import MEND, NOTHING
@@ -116,7 +116,7 @@ def _with_weights(
 
 
 def _needed(config: Config, candidate: Candidate, lines: list[str]) -> bool:
-    """Tell whether a candidate's file has to be made, and add to ``lines`` why or why not."""
+    """Return whether a candidate's file has to be made, and add to ``lines`` why or why not."""
     from harness.conversion.model_files import ModelFiles
     from harness.conversion.staleness import is_foreign, staleness
 

@@ -215,7 +215,7 @@ def index(options: argparse.Namespace) -> Result:
 
 
 def _read_back(options: argparse.Namespace, text: str, labelled: Labelled) -> None:
-    """Read a list as a run would read it. Raises DatasetError where that gives other images or classes."""
+    """Read a list as a run would read it. Raises DatasetError if that gives other images or classes."""
     from harness.dataset.labels.find import read_labels
     from harness.dataset.sources.opening import read_class_names
 

@@ -73,8 +73,8 @@ def _next(out: Path, config: Path) -> str:
 def prepare(wanted: Path | None) -> Path:
     """Return a folder with the demo's files: ``wanted``, else one here, else one among the temporary files.
 
-    Files that are there already stay as they are. Raises RecordError where nothing can be written, ConfigError
-    where the folder holds something else.
+    Files that are there already stay as they are. Raises RecordError if nothing can be written, ConfigError if the
+    folder holds something else.
     """
     if wanted is not None:
         return _lay_out(wanted)

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> Result:
 
 
 def _write_page(path: Path, name: str, found: tuple[Diagnosis, ...]) -> None:
-    """Write the page. Raises RecordError where the file cannot be written."""
+    """Write the page. Raises RecordError if the file cannot be written."""
     from harness.disk.atomic import write_atomically
     from harness.report.html.diagnosis_page import render
 

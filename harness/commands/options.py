@@ -108,7 +108,7 @@ def add_set(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def add_run(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
-    """Add RUN: ``options.folder``, a path, or None where it is ``optional`` and not given."""
+    """Add RUN: ``options.folder``, a path, or None if it is ``optional`` and not given."""
     help_text = "the folder of a run, or its run.json"
     parser.add_argument("folder", metavar="RUN", type=Path, nargs="?" if optional else None, help=help_text)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Result(NamedTuple):
-    """What a command came to: its exit code, and what the shell prints to stdout.
+    """The result of a command: its exit code, and what the shell prints to stdout.
 
     ``text``: printed as it is; ``document``: printed as one JSON document, instead of a text; ``error``: a message for
     stderr, where something is to be printed although the command could not be completed.
@@ -52,7 +52,7 @@ class Screen(io.StringIO):
         return getattr(sys.stdout, "encoding", None) or "utf-8"
 
     def isatty(self) -> bool:
-        """Tell whether stdout is a terminal."""
+        """Return whether stdout is a terminal."""
         return sys.stdout is not None and sys.stdout.isatty()
 
     def console(self, width: int) -> Console:

@@ -85,7 +85,7 @@ def as_markdown(result: SelfTest) -> str:
 
 
 def _row(*cells: str) -> str:
-    """Return one row of a Markdown table; a pipe within a cell is no border."""
+    """Return one row of a Markdown table; a pipe within a cell is not a border."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

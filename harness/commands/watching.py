@@ -58,8 +58,8 @@ def watch(folder: Path, arguments: Sequence[str], own: frozenset[Path] = frozens
     """Validate now and after every change in ``folder``, until Ctrl-C (KeyboardInterrupt).
 
     ``arguments``: those of `harness validate`, without the option. ``own``: what a validation writes itself: folders
-    (reports), and files without their ending (converted models); what it changes there is no change. Raises
-    ConfigError where the folder is none.
+    (reports), and files without their ending (converted models); what it changes there is no change. Raises ConfigError
+    if the folder is none.
     """
     if not folder.is_dir():
         raise ConfigError(f"--watch {printable(str(folder))}: there is no such folder")

@@ -13,7 +13,7 @@ from harness.errors import nearest
 
 
 def model_at(root: type[BaseModel], key: Key) -> type[BaseModel] | None:
-    """Return the schema class of the mapping at ``key``, or None where there is none."""
+    """Return the schema class of the mapping at ``key``, or None if there is none."""
     current: Any = root
     for part in key:
         if isinstance(part, int):

@@ -97,7 +97,7 @@ def _model_faults(config: Config, key: str, model: Path, facts: BackendFacts, me
 
 
 def _folder_faults(config: Config, key: str, model: Path, facts: BackendFacts) -> list[str]:
-    """Return why a folder is no model of this backend, and else the first file in it that cannot be read."""
+    """Return why a folder is not a model of this backend, and else the first file in it that cannot be read."""
     markers = facts.folder_markers
     if not markers:
         return [f"{config.where(key)}: {model} is a folder; name the file in it"]

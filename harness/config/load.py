@@ -116,8 +116,8 @@ def read_values(
 ) -> tuple[dict[str, Any], Origin, list[Fault], list[str]]:
     """Return a file's values before the schema: paths resolved, overrides applied, the matrix written out.
 
-    With them where each was written, the faults of the text (by key and line) and those of overrides and matrix.
-    Raises ConfigError where the file is no YAML mapping.
+    With them where each was written, the faults of the text (by key and line) and those of overrides and matrix. Raises
+    ConfigError if the file is not a YAML mapping.
     """
     text = _read(file)
     reader = YamlText(environment)

@@ -292,7 +292,7 @@ class Model(Strict):
 
     @property
     def named_output(self) -> str:
-        """Name of the output, for what cannot go without. Raises ConfigError where none is stated."""
+        """Name of the output, for what cannot go without. Raises ConfigError if none is stated."""
         name = self.output_name
         if name is None:
             raise ConfigError(f"{self.id}: a conversion needs the name of the output; add `output: NAME`")

@@ -36,7 +36,7 @@ class Origin:
     sources: dict[Key, tuple[Key, ...]] = field(default_factory=dict)
 
     def is_overridden(self, key: Key) -> bool:
-        """Tell whether the key, or a mapping that holds it, came from ``--set``."""
+        """Return whether the key, or a mapping that holds it, came from ``--set``."""
         return any(key[:length] in self.overridden for length in range(1, len(key) + 1))
 
     def written(self, key: Key) -> Key:

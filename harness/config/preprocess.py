@@ -124,7 +124,7 @@ class Preprocess(Strict):
 
     @property
     def output_size(self) -> tuple[int, int]:
-        """Height and width of the pixels. Raises ValueError where they would differ from image to image."""
+        """Height and width of the pixels. Raises ValueError if they would differ from image to image."""
         return _output_size(self.resolved_steps, may_exceed=self.preset is None)
 
     @property

@@ -1,4 +1,4 @@
-"""Published preprocessing protocols by name; the file beside this one has each with its source."""
+"""Published preprocessing protocols by name; the file next to this one has each with its source."""
 
 from __future__ import annotations
 

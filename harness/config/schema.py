@@ -235,7 +235,7 @@ class Config(Strict):
 
     @property
     def original(self) -> Reference:
-        """The reference, for what cannot be done without one. Raises ConfigError where there is none."""
+        """The reference, for what cannot be done without one. Raises ConfigError if there is none."""
         if self.reference is None:
             raise ConfigError(
                 f"{self.where('reference')}: is null, but this command needs the original model; set `reference`"

@@ -51,7 +51,7 @@ T = TypeVar("T")
 
 
 def named_like_a_secret(name: str) -> bool:
-    """Tell whether a variable, key or parameter of this name holds a secret."""
+    """Return whether a variable, key or parameter of this name holds a secret."""
     if name.upper() in _FOLDERS:
         return False
     whole = name.upper().replace("CONNECTION_STRING", "CONNECTIONSTRING")

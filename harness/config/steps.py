@@ -11,7 +11,7 @@ Where libraries and protocols round differently, a step has a `rounding`:
   / 2)`` pixels at each edge (``tf.image.central_crop``), and with a `size` it is ``floor`` (TF-Slim's
   ``_central_crop``).
 * of a crop larger than the image: ``floor`` enlarges the image until it covers the crop (Accuracy Checker with OpenCV);
-  ``half_even`` has black beside it, from the same offset on (Accuracy Checker with Pillow); ``center_crop`` is
+  ``half_even`` has black next to it, from the same offset on (Accuracy Checker with Pillow); ``center_crop`` is
   ``half_even`` but for the offset in such a border, ``(crop - side) // 2``; ``tf_slim`` refuses the image, as its
   source does.
 """

@@ -19,7 +19,7 @@ def is_url(text: str) -> bool:
 
 
 def url_of(path: Path | str) -> str | None:
-    """Return the URL that a path stands for; None where it is an ordinary path."""
+    """Return the URL that a path stands for; None if it is an ordinary path."""
     found = _KEPT.fullmatch(str(path))
     if not found or found[1].lower() not in (*SCHEMES, *_REFUSED):
         return None

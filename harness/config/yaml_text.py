@@ -64,7 +64,7 @@ class YamlText:
     def load(self, text: str, at: Key = ()) -> Any:
         """Return the document's values; ``at`` is the key that they belong to.
 
-        Raises yaml.YAMLError where the text is no YAML.
+        Raises yaml.YAMLError if the text is not YAML.
         """
         try:
             node = yaml.compose(text, Loader=_Loader)

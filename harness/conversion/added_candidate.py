@@ -1,4 +1,4 @@
-"""One more candidate: the same model with other weights, beside the one that a configuration has."""
+"""One more candidate: the same model with other weights, next to the one that a configuration has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.config.schema import Conversion
 
 
 def with_added_candidate(config: Config, candidate: Candidate, weights: str) -> tuple[Config, Candidate]:
-    """Return the configuration with one more candidate, and that one: ``<stem>-<weights>.xml`` beside the given one's.
+    """Return the configuration with one more candidate, and that one: ``<stem>-<weights>.xml`` next to the given one's.
 
     The file is never the given candidate's own; whether a third one wants it differently is the conversion's question.
     """

@@ -15,7 +15,7 @@ from harness.machine.parent import end_with
 
 
 def convert_apart(config: Config, candidate: Candidate, *, overwrite: bool, seconds: float) -> Converted:
-    """Convert as ``harness.conversion.convert.convert`` does. Raises ModelError where it takes longer."""
+    """Convert as ``harness.conversion.convert.convert`` does. Raises ModelError if it takes longer."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(there, config, candidate, overwrite, os.getpid()), daemon=True)

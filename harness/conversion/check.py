@@ -92,7 +92,7 @@ def check_quantised(ov: Any, quantised: Any, original: Any, images: Prepared, co
     ``quantised``, ``original``: ov.Model of the same input contract; ``images``: (n, height, width, 3) BGR, of which
     the first 64 are looked at. Pictures of a single colour are not like the calibration images, where faithful INT8
     differs by up to 0.4 of a probability; so it is the mean over real images of the largest difference that is judged.
-    Raises ModelError where it is beyond ``IMAGE_LIMIT``, or no number.
+    Raises ModelError if it is beyond ``IMAGE_LIMIT``, or no number.
     """
     core = ov.Core()
     coarse = core.compile_model(quantised, "CPU", _F32)
@@ -175,7 +175,7 @@ def _listed(names: set[str]) -> str:
 
 
 def require_probabilities(values: Floats, what: str, color: str, key: str, tolerance: float = _SUM_TOLERANCE) -> None:
-    """Raise ModelError where a model's answer to one picture is no probabilities; ``key`` names the output to mend."""
+    """Raise ModelError if a model's result for one picture is not probabilities; ``key`` names the output to fix."""
     if not np.isfinite(values).all():
         raise ModelError(f"check of the written IR failed: {what} is not finite for a {color} picture")
     low, high, total = float(values.min()), float(values.max()), float(values.sum(dtype=np.float64))
@@ -201,7 +201,7 @@ def _clear(difference: float) -> float:
 
 
 def require_color_order(difference: float, swapped: float) -> None:
-    """Raise ModelError where swapping red and blue changes no probability clearly more than ``difference``."""
+    """Raise ModelError if swapping red and blue changes no probability clearly more than ``difference``."""
     if swapped <= _clear(difference):
         raise ModelError(
             f"check of the written IR failed: colour order: with red and blue swapped a probability differs by "

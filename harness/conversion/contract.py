@@ -14,7 +14,7 @@ def contract_contradictions(config: Config, candidate: Candidate, contract: IrCo
     """Return one sentence for each way in which the candidate's IR contradicts the configuration; empty: none is known.
 
     An IR that carries no contract is contradicted by nothing but its shape: what it computes is left to the parity
-    gate. ``contract``: where it was read already. Raises ModelError where the .xml cannot be read.
+    gate. ``contract``: where it was read already. Raises ModelError if the .xml cannot be read.
     """
     contract = contract or read_contract(candidate.model)
     found = [*_shape_fault(contract, config, candidate), *_color_fault(contract, config, candidate)]

@@ -37,14 +37,14 @@ def convert(
 
     Of an IR, with its .bin: the input is f32 (1, height, width, 3) NHWC in the candidate's colour order; the part of
     the reference's mean and scale that the candidate's contract leaves out goes inside. The output is f32 (1,
-    dataset.outputs), probabilities, and has the candidate's output name beside the original's own. TensorFlow is not
+    dataset.outputs), probabilities, and has the candidate's output name next to the original's own. TensorFlow is not
     needed, unless the reference's backend needs it to give what OpenVINO reads. Both files appear only after every
     check passed. A file that the harness did not write is replaced only with ``overwrite``. ``images``: the evaluated
     images, where they are open already; INT8 is calibrated on others.
 
-    Raises ConfigError where the configuration asks for what cannot be converted; ModelError where the graph or one of
-    its names is wrong, NNCF is missing, the file cannot be written, or a check fails; DatasetError where INT8 has no
-    images to calibrate on.
+    Raises ConfigError if the configuration asks for what cannot be converted; ModelError if the graph or one of its
+    names is wrong, NNCF is missing, the file cannot be written, or a check fails; DatasetError if INT8 has no images to
+    calibrate on.
     """
     reference = config.original
     if facts_of(reference.backend).has_loops(reference.model):
@@ -151,7 +151,7 @@ def _with_contract(
 def _write(
     ov: Any, config: Config, candidate: Candidate, model: Any, twin: Any, step: float, refuse: Callable[[], None]
 ) -> tuple[Check, ...]:
-    """Write both files beside their place, check them, and only then put them there.
+    """Write both files next to their place, check them, and only then put them there.
 
     ``twin``: what the IR has to compute, without the preprocessing: the unprocessed graph, or INT8 made of it;
     ``step``: the distance of two values of a quantised output; ``refuse``: raises where the source was replaced.

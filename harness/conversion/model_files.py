@@ -21,9 +21,9 @@ class ModelFiles:
         self._digests: dict[tuple[Path, ...], tuple[Digested, tuple[str, ...], int]] = {}
 
     def contract(self, xml: Path) -> IrContract:
-        """Return the contract that an IR carries, or that lies beside a model of another format.
+        """Return the contract that an IR carries, or that is next to a model of another format.
 
-        Raises ModelError where the .xml is missing, cut off, or no IR, or where the contract file is none.
+        Raises ModelError if the .xml is missing, cut off, or no IR, or where the contract file is none.
         """
         if xml not in self._contracts:
             of_ir = xml.suffix == ".xml"
@@ -32,16 +32,16 @@ class ModelFiles:
         return self._contracts[xml]
 
     def contract_file(self, model: Path) -> Digested | None:
-        """Return the contract file beside a model as it was digested; None for an IR, and where there is none."""
+        """Return the contract file next to a model as it was digested; None for an IR, and where there is none."""
         path = contract_file(model)
         if model.suffix == ".xml" or ((path,) not in self._digests and not path.exists()):
             return None
         return self.digested(path)
 
     def weights_fault(self, xml: Path) -> str | None:
-        """Say what is wrong with the .bin beside an IR's .xml, or with a model that is not that of its contract file.
+        """Return why the .bin next to an IR's .xml is wrong, or a model is not that of its contract file.
 
-        None where they fit. Raises as ``contract`` does.
+        None if they fit. Raises as ``contract`` does.
         """
         if xml.suffix != ".xml":
             return self._foreign_content(xml)

@@ -30,8 +30,8 @@ class PreparedModel:
     """A model of the configuration whose files were read.
 
     ``files``: those that it consists of, as they were digested; ``model_bytes``: their size; ``contract``: what the
-    file says of its own input, as rows to be shown, None where it says nothing; ``calibrated_on``: sha256 digests of
-    the images that an INT8 model says it was calibrated on; ``recorded``: its answers in a capsule, which stand for the
+    file says of its own input, as rows to be shown, None if it says nothing; ``calibrated_on``: sha256 digests of the
+    images that an INT8 model says it was calibrated on; ``recorded``: its answers in a capsule, which stand for the
     model, so that it has no files here; ``contract_file``: the contract file of a model of another format than the IR,
     as it was digested.
     """
@@ -67,8 +67,8 @@ def prepare_models(config: Config, *, images: ImageSet | None = None, quiet: boo
     """Make every IR that the configuration lets the harness make and that is missing or stale; read and check them all.
 
     Files are read once, however many candidates share them. ``images``: the evaluated images, where they are open
-    already; ``quiet``: no word on conversions. Raises ConfigError for missing files, ModelError where files do not
-    belong together or a conversion fails.
+    already; ``quiet``: no word on conversions. Raises ConfigError for missing files, ModelError if files do not belong
+    together or a conversion fails.
     """
     files = ModelFiles()
     carrying = [item for item in config.candidates if _carries_a_contract(config, item)]
@@ -85,7 +85,7 @@ def prepare_models(config: Config, *, images: ImageSet | None = None, quiet: boo
 
 
 def refuse_replaced_contract(model: PreparedModel) -> None:
-    """Raise ModelError where the contract file beside a model has other bytes now than those that were read."""
+    """Raise ModelError if the contract file next to a model has other bytes now than those that were read."""
     path = model.contract_file and model.contract_file.replaced()
     if path:
         raise ModelError(
@@ -95,7 +95,7 @@ def refuse_replaced_contract(model: PreparedModel) -> None:
 
 
 def read_models(config: Config) -> Prepared:
-    """Read the models' files as they are, unchecked. Raises ModelError where one is unreadable."""
+    """Read the models' files as they are, unchecked. Raises ModelError if one is unreadable."""
     files = ModelFiles()
     return Prepared(tuple(_prepared(config, model, files, None) for model in config.models))
 

@@ -136,7 +136,7 @@ def in_words(preprocess: Preprocess) -> str:
 
 
 def openvino_version() -> str:
-    """Return the version of the installed OpenVINO without importing it; empty where there is none."""
+    """Return the version of the installed OpenVINO without importing it; empty if there is none."""
     return _version("openvino")
 
 
@@ -148,12 +148,12 @@ def _version(package: str) -> str:
 
 
 def is_convertible(config: Config, candidate: Candidate) -> bool:
-    """Tell whether a candidate's file is one that the harness can write, not one that its backend only reads."""
+    """Return whether a candidate's file is one that the harness can write, not one that its backend only reads."""
     return target_of(config, candidate) is not None
 
 
 def require_convertible(config: Config, candidate: Candidate) -> str:
-    """Return what a candidate is converted to. Raises ConfigError where no conversion could write it."""
+    """Return what a candidate is converted to. Raises ConfigError if no conversion could write it."""
     target = target_of(config, candidate)
     if target is None:
         raise ConfigError(
@@ -172,7 +172,7 @@ def require_convertible(config: Config, candidate: Candidate) -> str:
 
 
 def _require_one_wish(config: Config, candidate: Candidate, target: str) -> None:
-    """Raise ConfigError where another candidate wants the same file converted differently."""
+    """Raise ConfigError if another candidate wants the same file converted differently."""
     mine = settings(config, candidate, "")
     for other in config.candidates:
         if other.model != candidate.model or other.id == candidate.id or target_of(config, other) != target:

@@ -50,7 +50,7 @@ class Source:
 def require_source(config: Config) -> Graph | None:
     """Check the reference before any framework loads; return the nodes of a frozen graph, None for other formats.
 
-    Raises ModelError where the file is missing, cut off or harmful, or where a name is wrong.
+    Raises ModelError if the file is missing, cut off or harmful, or where a name is wrong.
     """
     reference = config.original
     facts = facts_of(reference.backend)
@@ -280,7 +280,7 @@ def with_output(ov: Any, config: Config, candidate: Candidate, source: Source) -
     """Return a copy of the original whose output carries the candidate's output name.
 
     Where that name is another node of a frozen graph (a softmax before a reshape), that node becomes the output, and
-    the check by numbers decides whether it is the same; where it is no node, it is given to the reference's output.
+    the check by numbers decides whether it is the same; where it is not a node, it is given to the reference's output.
     """
     name = tensor_name(candidate.named_output)
     nodes = source.graph.nodes if source.graph else {}

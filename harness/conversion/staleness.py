@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 def staleness(
     config: Config, candidate: Candidate, files: ModelFiles | None = None, images: ImageSet | None = None
 ) -> str | None:
-    """Say why a candidate's IR is not what ``convert`` would write now; None where it is exactly that.
+    """Return why a candidate's IR is not what ``convert`` would write now; None if it is exactly that.
 
     It is, where it was made from a graph of the same sha256, with the same settings and OpenVINO version, and its .bin
     has the recorded sha256; INT8 also with the same NNCF (where one is installed) and on the very images that would be
     chosen now (where there are any to choose from). ``files``: what was read of model files already; ``images``: the
-    evaluated images, where they are open already. Raises ModelError where the reference's graph cannot be read,
-    ConfigError where the candidate cannot be converted at all, DatasetError where an image set is unreadable.
+    evaluated images, where they are open already. Raises ModelError if the reference's graph cannot be read,
+    ConfigError if the candidate cannot be converted at all, DatasetError if an image set is unreadable.
     """
     require_convertible(config, candidate)
     xml = candidate.model

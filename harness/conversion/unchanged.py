@@ -20,7 +20,7 @@ class SourceFiles:
     before: dict[Path, str]
 
     def refuse_replaced(self, sha256: str) -> None:
-        """Raise ModelError where a file came, went or was touched since, or the bytes are not those of ``sha256``."""
+        """Raise ModelError if a file came, went or was touched since, or the bytes are not those of ``sha256``."""
         now = _signatures(self.config)
         touched = sorted(path for path in self.before.keys() | now.keys() if self.before.get(path) != now.get(path))
         if not touched and file_sha256(*now) != sha256:

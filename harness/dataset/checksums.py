@@ -15,7 +15,7 @@ _SHOWN = 10
 def verify_checksums(file: Path) -> int:
     """Check every file of a `sha256sum` list, names relative to its folder; return how many there are.
 
-    Raises DatasetError that names the files that are missing or altered, or the line that is no checksum.
+    Raises DatasetError that names the files that are missing or altered, or the line that is not a checksum.
     """
     try:
         lines = file.read_text(encoding="utf-8").splitlines()

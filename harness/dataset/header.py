@@ -39,8 +39,8 @@ class HeaderError(ValueError):
 class Header:
     """Format, pixels, and what kind of pixels: `grey`, `RGB`, `CMYK`, `palette`, ..., with more than 8 bits said.
 
-    ``adobe``: of a JPEG of four channels, the transform of its Adobe marker, None where it has none. ``frames``: more
-    than one for animations, as far as the header tells.
+    ``adobe``: of a JPEG of four channels, the transform of its Adobe marker, None if it has none. ``frames``: more than
+    one for animations, as far as the header tells.
     """
 
     format: str
@@ -317,7 +317,7 @@ _NOT_DECODED = frozenset({b"heic", b"heix", b"hevc", b"mif1", b"msf1"})  # brand
 
 
 def begins_as_image(start: bytes) -> bool:
-    """Tell whether the first 16 bytes of a file are those of an image, of a format that is decoded or of HEIF."""
+    """Return whether the first 16 bytes of a file are those of an image, of a format that is decoded or of HEIF."""
     if start.startswith(b"BM"):
         return start[6:10] == bytes(4)  # two letters alone may be text
     if start.startswith(b"RIFF"):

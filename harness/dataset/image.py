@@ -63,7 +63,7 @@ def decode_with_pillow(data: bytes, *, exif: bool = False) -> Image:
     Raises BadImageError with the reason.
     """
     _check(data)
-    from PIL import Image as pillow  # noqa: N813  (a module, and no class of ours)
+    from PIL import Image as pillow  # noqa: N813  (a module, and not a class of the harness)
     from PIL import ImageOps
 
     pillow.MAX_IMAGE_PIXELS = LARGEST_PIXELS  # above it, Pillow warns on stderr; twice as many are an error to it

@@ -56,7 +56,7 @@ class ImageSet:
 def open_image_set(dataset: Dataset) -> ImageSet:
     """Open the configured image set.
 
-    Raises DatasetError where labels and images do not belong together, or the set is larger than it is declared.
+    Raises DatasetError if labels and images do not belong together, or the set is larger than it is declared.
     """
     opened = open_labelled(_wanted(dataset))
     pairs, source = opened.pairs, opened.label_source

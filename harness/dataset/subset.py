@@ -14,7 +14,7 @@ def choose(names: Sequence[str], classes: Sequence[int], *, images: int, seed: i
 
     Images are ranked by sha256 of seed and name; the name is the image's own (folders and suffix away) where that tells
     all images apart, so that it does not matter which form the set has. ``stratified``: every class gives as many
-    images as any other, or one less; where a class has too few, the others give more. Raises DatasetError where the set
+    images as any other, or one less; where a class has too few, the others give more. Raises DatasetError if the set
     has fewer images.
     """
     if images > len(names):

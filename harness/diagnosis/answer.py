@@ -78,7 +78,7 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The answer for one candidate. ``cause``: None where nothing is wrong or nothing explains it.
+    """The answer for one candidate. ``cause``: None if nothing is wrong or nothing explains it.
 
     ``profile``: a table in text of what was seen along the network, where that was looked at; its figures are in the
     evidence.

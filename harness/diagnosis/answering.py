@@ -123,7 +123,7 @@ def nothing_explains(search: Search) -> Diagnosis:
 
 
 def untold(search: Search) -> str:
-    """Return what cannot be looked at, as a sentence; empty where everything can be."""
+    """Return what cannot be looked at, as a sentence; empty if everything can be."""
     bench = search.bench
     if bench.reference.recorded is None:
         return ""

@@ -1,4 +1,4 @@
-"""A candidate beside its reference on a few images: both as configured, and the candidate fed otherwise."""
+"""A candidate next to its reference on a few images: both as configured, and the candidate fed otherwise."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Bench:
         self.loaded: Loaded  # of the candidate, once it ran
         self._stack = ExitStack()
         self._reference_subject: Subject | None = None
-        self.dropped = 0  # leading classes of the candidate that are no classes of the reference
+        self.dropped = 0  # leading classes of the candidate that are not classes of the reference
 
     def __enter__(self) -> Self:
         return self
@@ -98,7 +98,7 @@ class Bench:
         return self._digests
 
     def _sound_rows(self, count: int) -> NDArray[np.int64]:
-        """Return the first rows whose images can be read. Raises DatasetError where there is none."""
+        """Return the first rows whose images can be read. Raises DatasetError if there is none."""
         preprocess = self.config.preprocess_for(self.reference)
         own = self.config.preprocess_for(self.candidate)
         with Decoder(
@@ -115,7 +115,7 @@ class Bench:
     def pixels(self, preprocess: Preprocess) -> Prepared:
         """Return (count, height, width, 3) BGR by a preprocessing; made once.
 
-        Raises DatasetError where an image cannot be prepared so, such as one of a capsule without such pixels.
+        Raises DatasetError if an image cannot be prepared so, such as one of a capsule without such pixels.
         """
         key = preprocess.pixels_key
         if key not in self._pixels:
@@ -151,7 +151,7 @@ class Bench:
             lane.close()
 
     def run_candidate(self) -> Rows:
-        """Run the candidate as configured; return its outputs. Raises ModelError where it cannot be loaded so."""
+        """Run the candidate as configured; return its outputs. Raises ModelError if it cannot be loaded so."""
         if self._tamper.values or self._tamper.outputs:
             with Subject(self.candidate.backend, self.spec) as subject:
                 self.loaded = subject.loaded

@@ -28,7 +28,7 @@ Seen = tuple[tuple[Change, ...], Rows]  # the changes, the cast last, and what t
 
 
 def search_cast(search: Search) -> Tried | None:
-    """Return the cast that explains the candidate's answers, with every way of reading them; None where none does."""
+    """Return the cast that explains the candidate's answers, with every way of reading them; None if none does."""
     search.progress("values cast to whole numbers")
     return search.best(list(_explained(search, _seen(search, otherwise=False))))
 

@@ -73,7 +73,7 @@ def transposed_classes(probabilities: Array) -> Array:
 
 
 def transposed_order(classes: int) -> NDArray[np.int64]:
-    """Return which class stands at each place after ``transposed_classes``."""
+    """Return which class is at each place after ``transposed_classes``."""
     rows = next((number for number in range(int(classes**0.5), 1, -1) if classes % number == 0), 1)
     numbers = np.arange(classes)
     return numbers[::-1] if rows == 1 else numbers.reshape(rows, -1).T.reshape(-1)

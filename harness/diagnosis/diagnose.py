@@ -70,9 +70,9 @@ def diagnose(
     ``tamper``: a fault that is planted around its file; ``known``: the reference's answers by the images' digests, as
     far as the caller has them, added to here.
 
-    Raises ConfigError without a reference or for an unknown id, HarnessError where a model cannot be run at all.
+    Raises ConfigError without a reference or for an unknown id, HarnessError if a model cannot be run at all.
     """
-    _ = config.original  # raises ConfigError where there is none
+    _ = config.original  # raises ConfigError if there is none
     config = fetched(config)
     candidates = chosen(config, candidate_id)
     planned = {item.model.id: item for item in plan_models(config)}

@@ -44,7 +44,7 @@ class Direction:
 
 
 def direction(reference: Rows, before: Rows, after: Rows) -> Direction | None:
-    """Return what comes of probabilities, float32 (n, classes) each; None where the way of feeding changes nothing."""
+    """Return what comes of probabilities, float32 (n, classes) each; None if the way of feeding changes nothing."""
     wanted, fed, otherwise = (_logarithms(rows) for rows in (reference, before, after))
     apart, moved = fed - wanted, fed - otherwise
     both, alone = (apart * moved).sum(axis=1), (moved * moved).sum(axis=1)

@@ -1,4 +1,4 @@
-"""What is tried: one explanation and what it came to, and changes of how a candidate is run."""
+"""What is tried: one explanation and its result, and changes of how a candidate is run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.diagnosis.trials import Trial
 
 @dataclass(frozen=True)
 class Tried:
-    """One way of feeding and reading, and what it came to on so many images.
+    """One way of feeding and reading, and its result on so many images.
 
     ``direction``: where it is known by that, and not by parity.
     """

@@ -36,7 +36,7 @@ class Cast:
     division: Division = "exact"
 
     def of(self, pixels: Array) -> NDArray[np.float64]:
-        """Return float64 pixels (..., 3), which may lie between whole ones and outside of 0..255."""
+        """Return float64 pixels (..., 3), which may be between whole ones and outside of 0..255."""
         return self._as_pixels(self.cast_values(pixels))
 
     def cast_values(self, pixels: Array) -> Array:

@@ -17,7 +17,7 @@ from harness.diagnosis.subject import CannotFeedError
 from harness.diagnosis.trials import Trial, sees
 
 _SATURATED = 0.99  # of a probability: an answer from there on is the same for many inputs
-_COARSE = 1024.0  # a scale from which pixels lose ten bits beside their mean
+_COARSE = 1024.0  # a scale from which pixels lose ten bits next to their mean
 
 
 def search_forward(search: Search) -> Tried | None:

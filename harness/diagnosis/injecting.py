@@ -43,9 +43,9 @@ _SHARD = 256
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one fault.
+    """The result of one fault.
 
-    ``caught``: None where it cannot be injected on this machine (``reason`` says why); ``gate``: which one caught it,
+    ``caught``: None if it cannot be injected on this machine (``reason`` says why); ``gate``: which one caught it,
     `refused` where the model was not even accepted; ``images``: after how many; ``measured``: by the gate's own units.
     """
 
@@ -264,7 +264,7 @@ class FaultBench:
         return fault.probabilities(probabilities) if fault.probabilities else probabilities, beside
 
     def _refuse_missing(self, preprocess: Preprocess, wrong: object) -> None:
-        """Raise CannotEditError where a capsule has no pixels that were made so."""
+        """Raise CannotEditError if a capsule has no pixels that were made so."""
         capsule = capsule_at(self._config.dataset.path)
         if capsule is not None and not capsule.contents.encoded and not capsule.has_pixels(preprocess):
             raise CannotEditError(f"{capsule.path} has no pixels with {wrong}; make the capsule with --encoded")
@@ -283,7 +283,7 @@ class FaultBench:
             return backend.infer(pixels)
 
     def _pixels(self, preprocess: Preprocess, count: int) -> Prepared:
-        """Return (count, height, width, 3) BGR of the first images. Raises DatasetError where one is bad."""
+        """Return (count, height, width, 3) BGR of the first images. Raises DatasetError if one is bad."""
         return pixels_of_first(self._images, preprocess, count, "the self-test")
 
 

@@ -33,7 +33,7 @@ def search_inside(search: Search) -> Diagnosis | None:
     config = bench.config
     own, wanted = (config.preprocess_for(model) for model in (bench.candidate, bench.reference))
     if own.is_float == wanted.is_float and own.output_size == wanted.output_size:
-        own = wanted  # the same pixels for both: another crop or filter is no layer
+        own = wanted  # the same pixels for both: another crop or filter is not a layer
     finding = find_layer(
         Side(bench.reference.backend, bench.reference_spec, _pixels(search, wanted)),
         Side(bench.candidate.backend, search.spec, _pixels(search, own)),

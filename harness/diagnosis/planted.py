@@ -35,7 +35,7 @@ class Planted:
 def plant(config: Config, candidate: Candidate, faults: Sequence[Fault], folder: Path) -> Planted:
     """Plant faults into a candidate; edited files go to ``folder``.
 
-    Raises CannotEditError where one cannot be planted, or where two change the same part.
+    Raises CannotEditError if one cannot be planted, or where two change the same part.
     """
     parts = ("preprocess", "pixels", "normalisation", "cast", "edit", "precision", "probabilities", "label_shift")
     for name in parts:

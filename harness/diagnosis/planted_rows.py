@@ -1,4 +1,4 @@
-"""What became of plantings, kept line by line in a file, so that a long table can be made in pieces."""
+"""The results of planted faults, kept line by line in a file, so that a long table can be made in pieces."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIGURES = ("images", "max_abs_diff_before", "max_abs_diff_after")  # of the evi
 
 @dataclass(frozen=True)
 class Row:
-    """One planting. ``answer``: None where it could not be planted or run, ``reason`` says why."""
+    """One planting. ``answer``: None if it could not be planted or run, ``reason`` says why."""
 
     faults: tuple[Fault, ...]
     answer: Diagnosis | None
@@ -37,7 +37,7 @@ class Row:
 class KeptRows:
     """A file with one line per planted fault, below a line that names their table. ``path`` None: nothing is kept.
 
-    Raises ConfigError where the file is of another table.
+    Raises ConfigError if the file is of another table.
     """
 
     def __init__(self, path: Path | None, table: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ def with_fault(preprocess: Preprocess, wrong: dict[str, Any]) -> Preprocess:
     """Return a preprocessing with keys of the short form changed, or with what they mean in its steps.
 
     ``wrong``: `interpolation` changes the filter of the last resize; `crop_fraction` 1.0 leaves the crops out, and the
-    last resize then makes the final size. Raises CannotEditError where that changes nothing or there is no such step.
+    last resize then makes the final size. Raises CannotEditError if that changes nothing or there is no such step.
     """
     if "interpolation" in wrong:
         found = with_filter(preprocess, wrong["interpolation"])

@@ -19,11 +19,11 @@ _SURE = 1e-6  # of a logarithm of a probability, which is at most 0
 
 @dataclass(frozen=True)
 class Reading:
-    """One way of reading, and what it came to.
+    """One way of reading, and its result.
 
     ``cause``: its documented identifier, empty: as configured; ``words``: what the output is so; ``activation``: the
     value of `output.activation` that corrects it, None if no setting does; ``order``: for each class of the reference
-    the class of the candidate that it is, None where they are the same.
+    the class of the candidate that it is, None if they are the same.
     """
 
     cause: str
@@ -141,9 +141,9 @@ def _known_orders(classes: int, *, background: bool) -> Iterator[tuple[str, NDAr
 
 @dataclass(frozen=True)
 class Read:
-    """What one output came to by one way of reading it: ``rows`` (n, classes), and how far each image is off.
+    """The result of reading one output in one way: ``rows`` (n, classes), and how far each image is off.
 
-    ``agreeing``: images with the reference's Top-1 answer, None where the two do not have the same classes.
+    ``agreeing``: images with the reference's Top-1 answer, None if the two do not have the same classes.
     """
 
     reading: Reading

@@ -71,11 +71,11 @@ class Search:
         return self._unchanged[1]
 
     def as_fed(self) -> Tried | None:
-        """Return what comes of the subject as the candidate is fed, read in every way; None where nothing explains."""
+        """Return what comes of the subject as the candidate is fed, read in every way; None if nothing explains."""
         return self.best(self.confirm(Trial((), self.bench.own)))
 
     def look(self, trials: Iterable[Trial], reference: Rows | None = None, *, quick: bool = False) -> list[Tried]:
-        """Try ways of feeding on few images, and those that restore parity there on all; return what they came to.
+        """Try ways of feeding on few images, and those that restore parity there on all; return their results.
 
         ``reference``: as ``Bench.read``; ``quick``: on even fewer images first, which most ways fail on.
         """

@@ -1,4 +1,4 @@
-"""The proof that the gates bite: every known fault is injected into a faithful candidate, and the gates judge it."""
+"""Tests the gates: injects every known fault into a faithful candidate, and lets the gates judge it."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def selftest(
 ) -> SelfTest:
     """Inject ``faults`` one by one into a candidate (None: one whose graph can be edited, if any) and judge each.
 
-    ``progress`` is called with the name of what is being tried. Raises HarnessError where the faithful candidate itself
+    ``progress`` is called with the name of what is being tried. Raises HarnessError if the faithful candidate itself
     cannot be evaluated.
     """
-    _ = config.original  # raises ConfigError where there is none
+    _ = config.original  # raises ConfigError if there is none
     config = fetched(config)
     candidate = _choose(config, candidate_id)
     planned = {item.model.id: item for item in plan_models(config)}

@@ -79,7 +79,7 @@ class Subject:
         return None
 
     def answer(self, values: Values) -> NDArray[np.float32]:
-        """Return the output, float32 (n, outputs). Raises CannotFeedError where the file cannot take such values."""
+        """Return the output, float32 (n, outputs). Raises CannotFeedError if the file cannot take such values."""
         if self._backend.spec.floating:
             return self._backend.infer(values)
         whole: NDArray[Any] = np.rint(values)

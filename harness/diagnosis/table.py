@@ -71,7 +71,7 @@ def as_markdown(found: Sequence[Row]) -> str:
 
 
 def _right(row: Row) -> str:
-    """Return yes or no; a planting that leaves the candidate as it was is no fault."""
+    """Return yes or no; a planted change without effect on the candidate is not a fault."""
     if row.answer is not None and row.answer.verdict == "clean":
         return "changes nothing here"
     return "yes" if row.is_right else "no"

@@ -21,7 +21,7 @@ from harness.errors import DeviceError, ModelError, WrongWidthError
 
 
 def of_another_width(search: Search, error: WrongWidthError) -> Diagnosis | None:
-    """Return what is wrong with an output of another width; None where only its feeding is wrong, too.
+    """Return what is wrong with an output of another width; None if only its feeding is wrong, too.
 
     The search is then set to read the output as its width says. Raises ``error`` where nothing is known of the width.
     """

@@ -25,7 +25,7 @@ def claim(change: Change | PixelChange, trial: Trial) -> str:
 
 
 def done(change: Change | PixelChange, own: Feeding, trial: Trial) -> str:
-    """Return what was done otherwise in the trial; empty where a cast behind it says that."""
+    """Return what was done otherwise in the trial; empty if a cast behind it says that."""
     if isinstance(change, PixelChange):
         return "fed the reference's pixels" if change.cause == "preprocess" else f"fed with {change.wanted}"
     if change is COLOR_ORDER:

@@ -76,7 +76,7 @@ def cannot_write(path: Path, error: OSError, named_by: str | None = None) -> Rec
 
 
 def is_full(error: OSError) -> bool:
-    """Tell whether there was no room: on the disk, or within what the user may have of it."""
+    """Return whether there was no room: on the disk, or within what the user may have of it."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 

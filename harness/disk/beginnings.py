@@ -8,7 +8,7 @@ CAPSULE = b"harness capsule\n"
 
 
 def begins_with(path: Path, beginning: bytes) -> bool:
-    """Return whether an ordinary file begins with these bytes; False where it cannot be read."""
+    """Return whether an ordinary file begins with these bytes; False if it cannot be read."""
     try:
         if not path.is_file():
             return False

@@ -23,7 +23,7 @@ def write_table(path: Path, table: pa.Table, *, private: bool = False) -> None:
 
 
 def read_table(path: Path) -> pa.Table | None:
-    """Read such a table; None where the file is missing, cut off, differs from its checksum, or is no valid Arrow data.
+    """Read such a table; None if the file is missing, cut off, differs from its checksum, or is not valid Arrow data.
 
     A checksum proves that nothing was damaged, not who wrote it: the data are validated in full before they are used.
     """

@@ -12,7 +12,7 @@ class InUseError(Exception):
 def lock_descriptor(descriptor: int) -> int | None:
     """Lock what is open at a descriptor; return another descriptor that holds the lock until both are closed.
 
-    None where there are no such locks: on Windows, and on some network file systems. Raises InUseError.
+    None if there are no such locks: on Windows, and on some network file systems. Raises InUseError.
     """
     try:
         import fcntl

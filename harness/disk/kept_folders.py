@@ -48,7 +48,7 @@ def release_all() -> None:
 
 
 def kept_folder(path: Path) -> KeptFolder | None:
-    """Return what is known of a folder; None where it is none."""
+    """Return what is known of a folder; None if it is none."""
     try:
         status = path.lstat()
     except OSError:

@@ -47,7 +47,7 @@ class KeyedRows:
     def read(self, places: Sequence[int]) -> Rows | None:
         """Return rows, float32 (len(places), width), in the order of ``places``.
 
-        None where one of them is missing or differs from its checksum.
+        None if one of them is missing or differs from its checksum.
         """
         found = np.empty((len(places), self.width), "<f4")
         size = 4 * self.width
@@ -76,7 +76,7 @@ class KeyedRows:
 def write_keyed_rows(path: Path, keys: Sequence[bytes], rows: Rows, notes: Any) -> None:
     """Write a file for this user alone; a reader sees the whole file or none. ``rows``: (len(keys), width).
 
-    Raises RecordError where it cannot be written.
+    Raises RecordError if it cannot be written.
     """
     plain = np.ascontiguousarray(rows, "<f4")
     text = json.dumps(notes).encode()
@@ -91,7 +91,7 @@ def write_keyed_rows(path: Path, keys: Sequence[bytes], rows: Rows, notes: Any) 
 
 
 def read_keyed_rows(path: Path) -> KeyedRows | None:
-    """Read the index of such a file; None where it is missing, cut off, of another form, or differs from its checksum.
+    """Read the index of such a file; None if it is missing, cut off, of another form, or differs from its checksum.
 
     A checksum proves that nothing was damaged, not who wrote it: lengths are compared with the file's size before
     anything is read.

@@ -21,7 +21,7 @@ _OLD = 24 * 3600  # seconds; another machine may share the folder, and its proce
 def work_folder(parent: Path, kind: str) -> Iterator[Path]:
     """Make a folder ``.<kind>-<process>-...`` in ``parent`` and remove it afterwards, with those that were left there.
 
-    Raises OSError where it cannot be made.
+    Raises OSError if it cannot be made.
     """
     parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(parent, kind)
@@ -77,7 +77,7 @@ def remove_leftovers(parent: Path, kind: str) -> None:
 
 
 def _locked_folder(parent: Path, kind: str) -> tuple[Path, int | None]:
-    """Make a folder and lock it, which the system undoes when the process ends; None where it cannot be locked."""
+    """Make a folder and lock it, which the system undoes when the process ends; None if it cannot be locked."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=f".{kind}-{os.getpid()}-", dir=parent))
         with contextlib.suppress(InUseError):
@@ -90,9 +90,9 @@ def _locked_folder(parent: Path, kind: str) -> tuple[Path, int | None]:
 
 
 def _lock(folder: Path) -> int | None:
-    """Return the descriptor that holds the lock of a folder; None where folders cannot be locked here.
+    """Return the descriptor that holds the lock of a folder; None if folders cannot be locked here.
 
-    Raises InUseError where another process holds it.
+    Raises InUseError if another process holds it.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -124,7 +124,7 @@ def _is_left(path: Path, process: str | None) -> bool:
 
 
 def may_live(process: str) -> bool:
-    """Tell whether a process of this number lives, or whether that cannot be known."""
+    """Return whether a process of this number lives, or whether that cannot be known."""
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:

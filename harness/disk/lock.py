@@ -47,7 +47,7 @@ def in_use(path: Path) -> Iterator[None]:
 
 
 def is_in_use(path: Path) -> bool:
-    """Return whether this or another process holds a file by ``in_use``; False where that cannot be known."""
+    """Return whether this or another process holds a file by ``in_use``; False if that cannot be known."""
     try:
         descriptor = _flocked(path, exclusive=True)
     except BlockingIOError:
@@ -58,7 +58,7 @@ def is_in_use(path: Path) -> bool:
 
 
 def _flocked(path: Path, *, exclusive: bool) -> int | None:
-    """Return the descriptor that holds the lock; None where it cannot be had. Raises BlockingIOError."""
+    """Return the descriptor that holds the lock; None if it cannot be had. Raises BlockingIOError."""
     try:
         import fcntl
     except ImportError:  # Windows

@@ -11,7 +11,7 @@ from harness.errors import ConfigError
 def write_between(page: Path, begin: str, end: str, text: str) -> None:
     """Replace the text between two marks of a page, each on a separate line, by whole lines.
 
-    Raises ConfigError where the page cannot be read or has no such marks, RecordError where it cannot be written.
+    Raises ConfigError if the page cannot be read or has no such marks, RecordError if it cannot be written.
     """
     try:
         whole = page.read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def read_own_json(path: Path) -> dict[str, Any] | None:
-    """Return a file of ours that is made again where it is missing, damaged, or no object of JSON: None then."""
+    """Return a file of the harness that is made again where it is missing, damaged, or no object of JSON: None then."""
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

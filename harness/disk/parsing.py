@@ -22,8 +22,8 @@ def parsing(
     """Raise ``refused`` for any error of a library inside the block: "PATH: WHAT: reason; MEND".
 
     Parsers document few of the exceptions that they raise for a damaged file. Inside stands what calls the library, and
-    no code of ours that could have a bug of its own. Our own errors and a lack of memory pass; an error of the system
-    says what the system says. ``say``: finds the reason in the library's message.
+    no code of the harness that could have a bug of its own. Our own errors and a lack of memory pass; an error of the
+    system says what the system says. ``say``: finds the reason in the library's message.
     """
     try:
         yield

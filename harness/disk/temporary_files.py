@@ -1,4 +1,4 @@
-"""The file beside a target in which it is written, and those that killed processes left there.
+"""The file next to a target in which it is written, and those that killed processes left there.
 
 A writer holds a lock (``flock``) on its temporary file until that has become the target; the system lets it go when the
 process ends, however that ends. So a temporary file that can be locked is abandoned.
@@ -53,7 +53,7 @@ class TemporaryFile:
 
 @dataclass
 class _Seen:
-    """What lay in a folder when it was looked through. ``left``: paths by the name of their target."""
+    """The content of a folder when it was scanned. ``left``: paths by the name of their target."""
 
     many: bool = False
     left: dict[str, list[str]] = field(default_factory=dict)
@@ -101,7 +101,7 @@ def _look(folder: str) -> _Seen:
 
 
 def _remove(path: str) -> None:
-    """Remove a file that no process has locked. Raises OSError or InUseError where it is not ours to remove."""
+    """Remove a file that no process has locked. Raises OSError or InUseError if it is not ours to remove."""
     status = os.lstat(path)
     if not stat.S_ISREG(status.st_mode) or (hasattr(os, "getuid") and status.st_uid != os.getuid()):
         return

@@ -73,7 +73,7 @@ def _parsed(path: Path, text: str, kind: FileKind) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """Return JSON values. Raises ValueError for what is no JSON and for a repeated key, RecursionError for depth."""
+    """Return JSON values. Raises ValueError for what is not JSON and for a repeated key, RecursionError for depth."""
     return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unrepeated)
 
 

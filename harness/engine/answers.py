@@ -51,7 +51,7 @@ def with_applied(reported: Loaded, applied: Applied | None) -> Loaded:
 
 
 def applied_in(reported: Mapping[str, Any]) -> Applied | None:
-    """Return what a finished shard says was applied to a model's output; None where it says nothing known."""
+    """Return what a finished shard says was applied to a model's output; None if it says nothing known."""
     details = reported.get("details")
     value = details.get(_KEY) if isinstance(details, Mapping) else None
     return value if value in get_args(Applied) else None

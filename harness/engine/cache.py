@@ -2,7 +2,7 @@
 
 An entry's key is a digest of the model's own key (file, input contract, framework version, processor, switches,
 preprocessing, decoder) and the sha256 of the image's encoded bytes, so that an image is found in any order, subset and
-form of image set. The images of one ``put`` lie in one file; a damaged file is computed again.
+form of image set. The images of one ``put`` are in one file; a damaged file is computed again.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ class Answers(Protocol):
     """Where a lane looks for a model's probabilities before it loads the model, and where it leaves them."""
 
     def has_any(self) -> bool:
-        """Tell whether there is any entry of this model, sound or not."""
+        """Return whether there is any entry of this model, sound or not."""
         ...
 
     def get(self, image_digests: tuple[bytes, ...], outputs: int) -> Entry | None:
-        """Return what is known of these images (sha256 of each one's bytes, in order); None where nothing is."""
+        """Return what is known of these images (sha256 of each one's bytes, in order); None if nothing is."""
         ...
 
     def put(self, image_digests: tuple[bytes, ...], probabilities: Probabilities, loaded: Loaded) -> None:
@@ -103,11 +103,11 @@ class ProbabilityCache:
         self._lock = threading.Lock()
 
     def has_any(self) -> bool:
-        """Tell whether there is any entry of this model, sound or not."""
+        """Return whether there is any entry of this model, sound or not."""
         return foreign(self.folder, self._root) is None and next(self.folder.glob(f"*{SUFFIX}"), None) is not None
 
     def get(self, image_digests: tuple[bytes, ...], outputs: int) -> Entry | None:
-        """Return what is known of these images (sha256 of each one's bytes, in order); None where nothing is."""
+        """Return what is known of these images (sha256 of each one's bytes, in order); None if nothing is."""
         with self._lock:
             if foreign(self.folder, self._root):
                 return None
@@ -130,7 +130,7 @@ class ProbabilityCache:
             return None if loaded is None else Entry(probabilities, known, loaded)
 
     def _read(self, number: int, places: list[int], outputs: int) -> Probabilities | None:
-        """Return rows of one file; None where they cannot be used, and a damaged file is removed."""
+        """Return rows of one file; None if they cannot be used, and a damaged file is removed."""
         rows, _ = self._index.files[number]
         if rows.width != outputs or foreign(rows.path):
             return None
@@ -181,7 +181,7 @@ class ProbabilityCache:
 
 @lru_cache(maxsize=16)
 def loaded_in(notes: bytes) -> Loaded | None:
-    """Return what a model reported of itself, from a file's notes; None where that is not stated.
+    """Return what a model reported of itself, from a file's notes; None if that is not stated.
 
     A warning says where another processor of the same family computed it.
     """

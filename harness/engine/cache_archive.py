@@ -37,7 +37,7 @@ class Moved:
 def export_cache(folder: Path, file: Path, max_bytes: int) -> Moved:
     """Write the probabilities of a cache folder to a file, the last used ones first, up to ``max_bytes``.
 
-    Raises RecordError where the file cannot be written.
+    Raises RecordError if the file cannot be written.
     """
     root = folder / "probabilities"
     found = []
@@ -62,7 +62,7 @@ def export_cache(folder: Path, file: Path, max_bytes: int) -> Moved:
 def import_cache(folder: Path, file: Path, max_bytes: int) -> Moved:
     """Put the probabilities of such a file into a cache folder; existing entries stay.
 
-    ``max_bytes``: no more than this is added. Raises RecordError where the file is none, or nothing can be written.
+    ``max_bytes``: no more than this is added. Raises RecordError if the file is none, or nothing can be written.
     """
     root = folder / "probabilities"
     fault = foreign(root)
@@ -94,7 +94,7 @@ def import_cache(folder: Path, file: Path, max_bytes: int) -> Moved:
 
 
 def _taken(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> int | None:
-    """Write one file and return its images; None where it is damaged, and then it is not kept."""
+    """Write one file and return its images; None if it is damaged, and then it is not kept."""
     source = archive.extractfile(member)
     if source is None:
         return None

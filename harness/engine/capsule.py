@@ -241,7 +241,7 @@ class _Keeping:
         self.taken: Probabilities = np.empty((0, 0), np.float32)
 
     def has_any(self) -> bool:
-        """Tell whether the model need not be loaded before the first image."""
+        """Return whether the model need not be loaded before the first image."""
         return self._inner is not None and self._inner.has_any()
 
     def get(self, image_digests: tuple[bytes, ...], outputs: int) -> Entry | None:

@@ -16,7 +16,7 @@ from harness.record.shard_table import Failure, ShardTable
 
 
 def refuse_suspect_labels(config: Config, manifest: Manifest, source: str, table: ShardTable) -> None:
-    """Raise DatasetError where the first shard's answers say that the labels of ``manifest`` are wrong in a known way.
+    """Raise DatasetError if the first shard's answers say that the labels of ``manifest`` are wrong in a known way.
 
     Does nothing for the other shards, and where `labels: {trust: true}` is configured. ``source``: of the labels.
     """
@@ -71,7 +71,7 @@ def too_many_bad_images(config: Config, manifest: Manifest, bad: Mapping[int, st
 def finished_tables(images: ImageSet, folder: RunFolder, shards: Sequence[tuple[int, range]]) -> list[ShardTable]:
     """Return the tables of an interrupted run that still hold: sound ones, whose images are the same bytes.
 
-    Raises ConfigError where an image changed since its shard was made.
+    Raises ConfigError if an image changed since its shard was made.
     """
     tables = []
     for index, rows in shards:
@@ -89,7 +89,7 @@ def finished_tables(images: ImageSet, folder: RunFolder, shards: Sequence[tuple[
 
 
 def _same(images: ImageSet, row: int, signature: str, digest: bytes) -> bool:
-    """Tell whether a row's image is the same: by size and time of change, and by its bytes where those differ."""
+    """Return whether a row's image is the same: by size and time of change, and by its bytes where those differ."""
     try:
         if images.signature(row) == signature:
             return True

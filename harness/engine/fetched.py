@@ -1,4 +1,4 @@
-"""A configuration whose images and models lie at URLs, with paths on disk in their place."""
+"""A configuration whose images and models are at URLs, with paths on disk in their place."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def remote_cache(config: Config) -> RemoteCache:
 
 
 def has_urls(config: Config) -> bool:
-    """Tell whether images, labels or models lie at URLs."""
+    """Return whether images, labels or models are at URLs."""
     dataset = config.dataset
     places = [dataset.path, dataset.label_source, dataset.class_names or "", *(item.model for item in config.models)]
     return any(url_of(str(place)) for place in places)
@@ -29,7 +29,7 @@ def has_urls(config: Config) -> bool:
 def fetched(config: Config) -> Config:
     """Return a configuration that needs no URL any more: models are fetched, images when they are read.
 
-    Raises ConfigError, DatasetError or ModelError where one cannot be read.
+    Raises ConfigError, DatasetError or ModelError if one cannot be read.
     """
     if not has_urls(config):
         return config

@@ -96,7 +96,7 @@ def pixel_libraries(config: Config, preprocess: Preprocess) -> tuple[str, ...]:
 
 
 def carried_pixels(config: Config) -> str | None:
-    """Return the sha256 of the capsule that the pixels come from; None where they are made from encoded images."""
+    """Return the sha256 of the capsule that the pixels come from; None if they are made from encoded images."""
     capsule = capsule_at(config.dataset.path)
     return capsule.sha256 if capsule and not capsule.contents.encoded else None
 

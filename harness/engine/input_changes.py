@@ -54,8 +54,8 @@ def share_of(as_fed: Probabilities, changed: Probabilities, reference: Probabili
     """Return how much of a change, done to the input, would take the error away, and the standard error of that.
 
     Weighted least squares over images and classes, each weighted by the variance of a proportion, p (1 - p); the
-    standard error is that of a ratio estimator over images (W. G. Cochran, Sampling Techniques, 1977, chapter 6).
-    None where it cannot be told: of one image, or where the change moves nothing.
+    standard error is that of a ratio estimator over images (W. G. Cochran, Sampling Techniques, 1977, chapter 6). None
+    if it cannot be told: of one image, or where the change moves nothing.
     """
     expected = np.asarray(reference, np.float64)
     weights = 1 / np.maximum(expected * (1 - expected), _LEAST)

@@ -143,7 +143,7 @@ class Lane:
         return self._backend is not None
 
     def look_up(self, image_digests: tuple[bytes, ...]) -> Entry | None:
-        """Return what the cache has of these images, where it has all of them; may be called beside an ``answer``."""
+        """Return what the cache has of these images, where it has all of them; may be called next to an ``answer``."""
         entry = self.cache.get(image_digests, self.spec.outputs) if self.cache else None
         return entry if entry is not None and entry.known.all() else None
 
@@ -152,7 +152,7 @@ class Lane:
 
         ``known``: what ``look_up`` found before; the cache is asked again where that is None.
 
-        Raises ModelError where the model fails or gives a number that is not finite.
+        Raises ModelError if the model fails or gives a number that is not finite.
         """
         begins, self._begins = self._begins, False
         head, self._head = self._head, None
@@ -206,7 +206,7 @@ class Lane:
         return entry
 
     def refuse_replaced_files(self) -> None:
-        """Raise ModelError where a file of the model was replaced or changed since it was digested."""
+        """Raise ModelError if a file of the model was replaced or changed since it was digested."""
         self._refuse(self.files.replaced() if self.files else None)
 
     def _other_file(self) -> Path | None:

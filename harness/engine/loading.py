@@ -1,4 +1,4 @@
-"""Loading the models of a run: what is quick before the first image, the reference beside the first images."""
+"""Loading the models of a run: what is quick before the first image, the reference next to the first images."""
 
 from __future__ import annotations
 

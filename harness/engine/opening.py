@@ -26,7 +26,7 @@ from harness.record.shard_table import Failure
 
 
 def with_engine(config: Config, name: str | None) -> Config:
-    """Return a configuration with another engine (None: its own). Raises ConfigError where it cannot run here."""
+    """Return a configuration with another engine (None: its own). Raises ConfigError if it cannot run here."""
     known = typing.get_args(EngineKind)
     if name is not None and name not in known:
         close = nearest(name, known)
@@ -59,7 +59,7 @@ class Place(Protocol):
 def opened_place(config: Config) -> Iterator[Place]:
     """Yield where a configuration's shards are evaluated.
 
-    Raises ConfigError where there is no cluster, AbsentDeviceError where a candidate's device is nowhere in it.
+    Raises ConfigError if there is no cluster, AbsentDeviceError if a candidate's device is nowhere in it.
     """
     settings = config.engine
     if settings.kind == "local":

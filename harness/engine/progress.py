@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar with every model's running Top-1, or plain lines where stderr is no terminal."""
+"""Progress on stderr: a bar with every model's running Top-1, or plain lines where stderr is not a terminal."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class RecordedAnswers:
         return True
 
     def get(self, image_digests: tuple[bytes, ...], outputs: int) -> Entry:
-        """Return the answers to these images, in their order. Raises ModelError where one of them has none.
+        """Return the answers to these images, in their order. Raises ModelError if one of them has none.
 
         For bytes that the capsule has several times, the row after that of the previous image is used.
         """

@@ -87,7 +87,7 @@ class Run:
 
     @property
     def reference(self) -> str | None:
-        """The reference's id; None where there is none."""
+        """The reference's id; None if there is none."""
         return self.config.reference.id if self.config.reference else None
 
     @property
@@ -101,7 +101,7 @@ class Run:
         return {model: failure for model, failure in self.failures.items() if failure.unavailable}
 
     def is_whole(self, table: ShardTable) -> bool:
-        """Tell whether a table has every model that takes part; a candidate without a device is missing from none."""
+        """Return whether a table has every model that takes part; a candidate without a device is missing from none."""
         absent = {model for model, failure in table.failures.items() if failure.unavailable}
         if any(lane.is_loaded or lane.spec.id in self.failures for lane in self.models.lanes):
             absent = set()  # what is there today was found out by loading

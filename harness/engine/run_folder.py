@@ -50,7 +50,7 @@ def new_run_folder(root: Path, name: str, now: datetime | None = None) -> Path:
 
 
 def point_latest(folder: Path) -> None:
-    """Let ``latest`` beside the run's folder point at it; a file system without links gets a text file."""
+    """Let ``latest`` next to the run's folder point at it; a file system without links gets a text file."""
     link = folder.parent / "latest"
     temporary = folder.parent / f".latest.{os.getpid()}"
     with contextlib.suppress(OSError):
@@ -178,7 +178,7 @@ class RunFolder:
         write_table(self._table_path(shard.index), shard.to_arrow())
 
     def load(self, index: int, rows: range) -> ShardTable | None:
-        """Read a shard's table; None where it is missing, damaged, or of other rows: then it is computed again."""
+        """Read a shard's table; None if it is missing, damaged, or of other rows: then it is computed again."""
         table = read_table(self._table_path(index))
         if table is None:
             return None

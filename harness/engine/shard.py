@@ -158,7 +158,7 @@ def scanned(decoded: Decoded) -> ShardTable:
 
 
 def reference_of(lanes: Sequence[Lane]) -> str | None:
-    """Return the id of the reference; None where a run has none."""
+    """Return the id of the reference; None if a run has none."""
     return next((lane.spec.id for lane in lanes if lane.role == "reference"), None)
 
 
@@ -208,7 +208,7 @@ def _in_turn(lanes: Sequence[Lane], shard: int) -> list[Lane]:
 def calibration_overlap(
     lane: Lane, manifest: Manifest, rows: Sequence[int], image_digests: Sequence[bytes]
 ) -> ModelError | None:
-    """Return why a candidate must not go on; None where it was calibrated on none of these images.
+    """Return why a candidate must not go on; None if it was calibrated on none of these images.
 
     ``rows``: those of the manifest that were read; ``image_digests``: sha256 of each one's bytes, so that a renamed
     copy is noticed, too.

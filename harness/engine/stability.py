@@ -130,7 +130,7 @@ def _compared(
         worst=tuple(
             Moved(image=names[row], max_abs_diff=float(moved[row]) if np.isfinite(moved[row]) else None)
             for row in worst.tolist()
-            if moved[row] != 0  # NaN is no zero
+            if moved[row] != 0  # NaN is not a zero
         ),
         became=became,
     )

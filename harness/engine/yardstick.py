@@ -118,7 +118,7 @@ def rounding_errors(
     """Return how far rounding moves each image's probabilities, as their mean absolute difference.
 
     It is the root mean square over the ``DRAWS`` of a precision. ``pixels``: (n, height, width, 3) as the model takes
-    them. Raises ModelError where the network cannot be rounded, or gives a number that is not finite.
+    them. Raises ModelError if the network cannot be rounded, or gives a number that is not finite.
     """
     if not len(pixels):
         return Rounding(np.empty(0))

@@ -24,7 +24,7 @@ def pixel_table(contract: Input) -> NDArray[np.float32]:
     """Return float32 (3, 256): what each pixel value becomes, by channel in the model's own colour order.
 
     Computed as the published preprocessing does, in float32: ``(value - mean) / scale``; then as ``element_type`` holds
-    it. Raises ModelError where an integer type cannot hold it.
+    it. Raises ModelError if an integer type cannot hold it.
     """
     values = np.arange(256, dtype=np.float32)
     mean = np.asarray(contract.mean_per_channel, np.float32)[:, None]
@@ -35,14 +35,14 @@ def pixel_table(contract: Input) -> NDArray[np.float32]:
 def normalised(contract: Input, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return float32 pixels (..., 3) in the model's own colour order, after its mean and scale, as it is fed.
 
-    Raises ModelError where ``element_type`` is an integer type, which cannot hold them.
+    Raises ModelError if ``element_type`` is an integer type, which cannot hold them.
     """
     mean, scale = np.array((contract.mean_per_channel, contract.scale_per_channel), np.float32)
     return as_element((pixels - mean) / scale, contract.element_type)
 
 
 def as_element(values: NDArray[np.float32], element: ElementType | None) -> NDArray[np.float32]:
-    """Return values as an element type holds them, in float32. Raises ModelError where an integer type cannot."""
+    """Return values as an element type holds them, in float32. Raises ModelError if an integer type cannot."""
     if element is None or element == "f32":
         return values
     if element == "f16":
@@ -68,7 +68,7 @@ def holds(dtype: Any, values: NDArray[np.float32]) -> bool:
 def limits_of(dtype: Any) -> tuple[float, float]:
     """Return the least and the greatest float32 that an integer type of numpy holds.
 
-    2147483647 is no float32; the nearest one is 2147483648, which int32 does not hold.
+    2147483647 is not a float32; the nearest one is 2147483648, which int32 does not hold.
     """
     limits = np.iinfo(dtype)
     high = np.float32(limits.max)

@@ -231,14 +231,14 @@ class _Taken:
     found: Future[Decoded | None]
 
     def finish(self) -> Decoded | None:
-        """Return it; None where it cannot be taken after all."""
+        """Return it; None if it cannot be taken after all."""
         return self.found.result()
 
 
 def pixels_of_first(images: ImageSet, preprocess: Preprocess, count: int, need: str) -> Prepared:
     """Return the pixels of the first ``count`` images: (count, height, width, 3) BGR, all in memory.
 
-    ``need``: what needs them, for the message. Raises DatasetError where one of them is unusable.
+    ``need``: what needs them, for the message. Raises DatasetError if one of them is unusable.
     """
     pixels = _black(preprocess, count)
     starts = range(0, count, _AT_ONCE)

@@ -9,7 +9,7 @@ _IN_STEPS = {"cubic": "bicubic"}  # the steps' word for it
 
 
 def with_filter(preprocess: Preprocess, name: str) -> Preprocess | None:
-    """Return the preprocessing with the last resize by the filter ``name``; None where there is no resize."""
+    """Return the preprocessing with the last resize by the filter ``name``; None if there is no resize."""
     if preprocess.is_short:
         return preprocess.model_copy(update={"interpolation": name})
     steps = [step.model_dump(mode="json", exclude_none=True) for step in preprocess.written_steps]

@@ -63,7 +63,7 @@ def run_steps(decoded: Decoded, preprocess: Preprocess) -> Pixels:
 def steps_of_each(data: bytes, preprocesses: Sequence[Preprocess]) -> list[Pixels]:
     """Return what ``run_steps`` gives for each preprocessing; the image is decoded once a library.
 
-    Raises BadImageError where it is unusable for one of them.
+    Raises BadImageError if it is unusable for one of them.
     """
     decoded: dict[tuple[Library, bool], Decoded] = {}
     found: list[Pixels] = []

@@ -32,7 +32,7 @@ _MARK = ".here"
 
 @dataclass(frozen=True)
 class StoredShard:
-    """The kept data of a shard: one row per image, in order. ``bad``: reasons, None where the image is sound.
+    """The kept data of a shard: one row per image, in order. ``bad``: reasons, None if the image is sound.
 
     ``pixels``: (n, height, width, 3) of each preprocessing, in the run's order, uint8 or float32.
     """
@@ -61,13 +61,13 @@ class PixelStore:
     _writing: Future[None] | None = None
 
     def has(self, first_id: str, first_signature: str) -> bool:
-        """Tell whether there is a file whose first image this is, sound or not."""
+        """Return whether there is a file whose first image this is, sound or not."""
         return self._path([first_id], [first_signature]).exists()
 
     def get(
         self, ids: Sequence[str], signatures: Sequence[str], shapes: Sequence[tuple[tuple[int, int], np.dtype[Any]]]
     ) -> StoredShard | None:
-        """Return the wanted rows; None where they are not kept, damaged, or of images that were changed since.
+        """Return the wanted rows; None if they are not kept, damaged, or of images that were changed since.
 
         ``shapes``: height, width and type of each preprocessing's pixels.
         """
@@ -104,7 +104,7 @@ class PixelStore:
         self._writer.shutdown(wait=True)
 
     def shared(self, writers: int) -> SharedPixels | None:
-        """Return the store as plain data for other processes; None where the folder cannot be used."""
+        """Return the store as plain data for other processes; None if the folder cannot be used."""
         mark = f"{uuid.uuid4().hex}{_MARK}"
         try:
             make_private(self.folder)

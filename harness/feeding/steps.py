@@ -55,7 +55,7 @@ def _pillow_filters() -> dict[Filter, Any]:
 def resized_size(step: ResizeStep, height: int, width: int) -> tuple[int, int]:
     """Return the height and width that a resize gives an image of this height and width, in pixels.
 
-    Raises BadImageError where the other side would have no pixel, or more than an image can have.
+    Raises BadImageError if the other side would have no pixel, or more than an image can have.
     """
     if step.to == "size":
         return step.height, step.width
@@ -111,8 +111,8 @@ def _corner_weights(old: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.in
 def crop_box(step: CropStep, height: int, width: int) -> tuple[int, int, int, int]:
     """Return top, left, height and width of a crop of an image of this height and width, in pixels.
 
-    Top and left are negative where the crop is larger and has a border. Raises BadImageError where nothing is left, or
-    the image is smaller than a crop that refuses that.
+    Top and left are negative where the crop is larger and has a border. Raises BadImageError if nothing is left, or the
+    image is smaller than a crop that refuses that.
     """
     lengths = step.size or (crop_length(height, step), crop_length(width, step))
     if min(lengths) < 1:
@@ -148,7 +148,7 @@ def crop(step: CropStep, image: Pixels) -> Pixels:
 def _covering(image: Pixels, height: int, width: int) -> Pixels:
     """Return the image enlarged by OpenCV, bilinearly and in its ratio, until both sides are long enough.
 
-    Source: Accuracy Checker's ``crop``: the width first, then the height, both rounded up. Raises BadImageError where a
+    Source: Accuracy Checker's ``crop``: the width first, then the height, both rounded up. Raises BadImageError if a
     side would be longer than image files allow.
     """
     sides = np.array([image.shape[1], image.shape[0]], np.float64)

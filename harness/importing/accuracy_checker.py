@@ -1,8 +1,8 @@
-"""An ``accuracy-check.yml`` of Accuracy Checker, with the ``model.yml`` beside it, as a configuration of the harness.
+"""An ``accuracy-check.yml`` of Accuracy Checker, with the ``model.yml`` next to it, as a configuration of the harness.
 
 The reader follows Accuracy Checker's grammar: its keys, aliases and defaults. A key that changes what is fed, computed
 or counted, and that has no counterpart here, is an error with file, line and consequence; what no prediction depends on
-(a metric that is no accuracy) is a note.
+(a metric that is not an accuracy) is a note.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Check:
 
     @property
     def reference(self) -> Entry | None:
-        """The first entry whose model is not the converted one; None where it would be the only model."""
+        """The first entry whose model is not the converted one; None if it would be the only model."""
         others = [entry for entry in self.entries if not entry.runner.is_converted]
         return others[0] if others and len(self.entries) > 1 else None
 

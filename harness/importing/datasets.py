@@ -48,7 +48,7 @@ class ImageSet:
     labels_place: str
 
     def same_as(self, other: ImageSet) -> bool:
-        """Tell whether both are the same images with the same labels."""
+        """Return whether both are the same images with the same labels."""
         mine = (self.converter, self.background, self.labels, self.is_imagenet or self.name)
         return mine == (other.converter, other.background, other.labels, other.is_imagenet or other.name)
 

@@ -77,7 +77,7 @@ class Runner:
 
 
 def read_runner(launcher: Part, *, several: bool) -> Runner | None:
-    """Read one launcher; None where its framework cannot be run. ``several``: there are other entries to import."""
+    """Read one launcher; None if its framework cannot be run. ``several``: there are other entries to import."""
     framework = launcher.text("framework")
     if framework is None:
         launcher.refuse_missing("framework", "it is unknown what runs the model")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from harness.errors import nearest
 from harness.importing.documents import Part, number_in, shown
 
-# Metrics of classifiers that are no share of correct predictions: named in a note, since no gate judges them.
+# Metrics of classifiers other than the share of correct predictions: named in a note, since no gate judges them.
 _NO_ACCURACY = frozenset(
     {
         "accuracy_per_class",
@@ -47,7 +47,7 @@ class Published:
     places: dict[int, str] = field(default_factory=dict)
 
     def same_as(self, other: Published) -> bool:
-        """Tell whether both state the same accuracy."""
+        """Return whether both state the same accuracy."""
         return self.percent == other.percent
 
 

@@ -1,4 +1,4 @@
-"""What `model.yml` beside a configuration says: files with checksums, the network's input, how the IR was converted.
+"""What `model.yml` next to a configuration says: files with checksums, the network's input, how the IR was converted.
 
 Source: the Open Model Zoo's ``tools/model_tools`` (``_configuration.py``) for the keys, Model Optimizer's help for its
 arguments.
@@ -192,7 +192,7 @@ def _read_name(top: Part, found: ModelYml, name: str, value: str, place: str, at
         top.faults.found.append(
             f"{at}: {shown(value)} has several inputs, but the harness can only feed one, of images"
         )
-    elif not re.match(r"\d+:", inner[1]):  # `0:node` is a port of a node, whose input gets a name of its own
+    elif not re.match(r"\d+:", inner[1]):  # `0:node` is a port of a node, whose input gets its own name
         found.input_name, found.input_place = inner[1].strip(), place
 
 

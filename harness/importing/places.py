@@ -16,7 +16,7 @@ def beside(path: Path, out: Path | None) -> Path:
 
 
 class Places:
-    """The folder of the models; without one, ``build`` beside the configuration."""
+    """The folder of the models; without one, ``build`` next to the configuration."""
 
     def __init__(self, models: Path | None, out: Path | None) -> None:
         self._models = models
@@ -38,7 +38,7 @@ class Places:
         return self._named(found[0] if found else Path(files[0]))
 
     def _found(self, name: str, file: str) -> Path | None:
-        """Return the file relative to the folder: as named, or in this model's own folder; None where it is in none."""
+        """Return the file relative to the folder: as named, or in this model's own folder; None if it is in none."""
         if self._models is None:
             return None
         for inside in (Path(), Path(name), *(folder / name for folder in _ZOO)):

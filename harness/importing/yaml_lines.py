@@ -21,7 +21,7 @@ class YamlLines:
         self._lines: list[str] = []
 
     def comment(self, text: str, indent: int = 0) -> None:
-        """Write a comment of its own."""
+        """Write a line with a comment."""
         self._lines.append(f"{' ' * indent}# {_one_line(text)}")
 
     def put(self, key: str, value: Any = None, comment: str = "", indent: int = 0, *, item: bool = False) -> None:
@@ -66,7 +66,7 @@ def flow(value: Any) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Tell whether YAML reads the text as this text without quotes, as every version of YAML does."""
+    """Return whether YAML reads the text as this text without quotes, as every version of YAML does."""
     if not _PLAIN.fullmatch(text) or re.fullmatch(r"[\d.+\-eE]+", text):
         return False
     try:

@@ -49,7 +49,7 @@ class Certification:
 
     ``images``: evaluated, ``bad`` ones that count as wrong among them; ``left_out``: further bad ones. ``drop_pp``: on
     the images evaluated; ``at_least_pp`` and ``at_most_pp``: one-sided bounds of the drop on all images of the
-    population that can be read, each at ``confidence`` at all times; None where no model saw an image.
+    population that can be read, each at ``confidence`` at all times; None if no model saw an image.
     """
 
     proof: Proof
@@ -126,8 +126,8 @@ class Certifier:
     def add(self, reference_correct: NDArray[np.bool_], candidate_correct: NDArray[np.bool_], bad: int = 0) -> Decision:
         """Take the next images, bool (n,) each, in the order drawn; ``bad`` of them are bad, so False in both.
 
-        Images after the decision count in the bounds, but do not change it, unless the whole population was seen:
-        then the exact count decides. Raises ValueError where the lengths differ or the population is exceeded.
+        Images after the decision count in the bounds, but do not change it, unless the whole population was seen: then
+        the exact count decides. Raises ValueError if the lengths differ or the population is exceeded.
         """
         if reference_correct.shape != candidate_correct.shape:
             raise ValueError(f"{len(reference_correct)} reference rows, {len(candidate_correct)} candidate rows")
@@ -168,7 +168,7 @@ class Certifier:
         return Decision(proof, self.images, after)
 
     def _exact(self) -> bool | None:
-        """Return whether the drop is within by the counts of all images; None where those left out could change it."""
+        """Return whether the drop is within by the counts of all images; None if those left out could change it."""
         lost = self._beyond.total
         if lost + self._left_out <= self._most(self.population):
             return True

@@ -47,8 +47,8 @@ def chance_fault(
 def chance_faults(models: Sequence[ModelPart], config: RecordedConfig, *, good: int) -> list[Fault]:
     """Return why the reference cannot be used, by its counts; without a reference, why each such candidate cannot.
 
-    ``good``: how many of the evaluated images could be read. Empty where none could, and where nothing says among how
-    many classes the models choose.
+    ``good``: how many of the evaluated images could be read. Empty if none could, and where nothing says among how many
+    classes the models choose.
     """
     classes = config.dataset.classes
     if classes is None or good <= 0:
@@ -72,7 +72,7 @@ def faults_of_record(record: RunRecord) -> list[Fault]:
 
 
 def without_passes(gates: Sequence[GatePart], faults: Sequence[Fault]) -> tuple[GatePart, ...]:
-    """Return the gates with the ``faults`` first, each as a verdict of its own, and no pass left that rests on one.
+    """Return the gates with the ``faults`` first, each as its own verdict, and no pass left that depends on one.
 
     On a reference every gate rests, on a candidate its own.
     """

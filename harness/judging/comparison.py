@@ -28,7 +28,7 @@ def compare(
 ) -> ComparisonPart:
     """Compare a candidate with the reference image by image.
 
-    Raises ValueError where the two outcomes or the ids differ in length: nothing is cut to the shorter one.
+    Raises ValueError if the two outcomes or the ids differ in length: nothing is cut to the shorter one.
     """
     total = len(reference)
     if len(candidate) != total or len(image_ids) != total:
@@ -54,7 +54,7 @@ def compare(
 def agreement(first: Outcome, second: Outcome) -> Agreement:
     """Count the images on which two models give the same Top-1 class; bad images take no part.
 
-    Raises ValueError where the two differ in length.
+    Raises ValueError if the two differ in length.
     """
     if len(first) != len(second):
         raise ValueError(f"{len(first)} rows against {len(second)}")
@@ -64,7 +64,7 @@ def agreement(first: Outcome, second: Outcome) -> Agreement:
 
 
 def largest_difference(candidate: Outcome) -> float | None:
-    """Return the largest absolute difference of any probability; None where there is none that is a number."""
+    """Return the largest absolute difference of any probability; None if there is none that is a number."""
     return _differences(candidate)[0]
 
 

@@ -25,8 +25,8 @@ def differing(
 ) -> Iterator[tuple[str, Any, Any]]:
     """Yield where two plain JSON values differ: the dotted place, and the two values.
 
-    What the first does not state (a key that it lacks, or null where the other has a mapping or a list) is no
-    difference. ``rounded``: by how much the numbers of a list may also differ.
+    What the first does not state (a key that it lacks, or null if the other has a mapping or a list) is no difference.
+    ``rounded``: by how much the numbers of a list may also differ.
     """
     if isinstance(written, Mapping) and isinstance(found, Mapping):
         for key, value in written.items():

@@ -27,7 +27,7 @@ from harness.record.shard_table import Failure, ShardTable
 
 @dataclass(frozen=True)
 class EvaluatedModel:
-    """A configured model. ``reported``: what it says of itself, None where it never loaded and is not cached.
+    """A configured model. ``reported``: what it says of itself, None if it never loaded and is not cached.
 
     ``sha256``, ``bytes``: digest and size of its files; ``contract``: what its file says of its own input, if it does.
     """
@@ -77,8 +77,8 @@ class Evaluation:
 
     ``models``: in the configuration's order, the reference first. ``tables``: the finished shards, in any order.
     ``bad``: the reason of each bad image by its row, in addition to those in the tables. ``certified``: the verdict of
-    the gate `certify` by candidate; None where nothing is certified. ``stability``, ``yardsticks``: what was measured,
-    by candidate.
+    the gate `certify` by candidate; None if nothing is certified. ``stability``, ``yardsticks``: what was measured, by
+    candidate.
     """
 
     config: Config

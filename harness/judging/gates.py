@@ -231,7 +231,7 @@ class _DropOfOneK:
         return 100 * low, 100 * high
 
     def needed(self, whole: int) -> int | None:
-        """Return about how many images would decide; None where only the whole set would."""
+        """Return about how many images would decide; None if only the whole set would."""
         return images_to_decide(self.broken, self.fixed, self.total, self.most / 100, whole)
 
     def __str__(self) -> str:

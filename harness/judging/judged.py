@@ -1,4 +1,4 @@
-"""What a gate judges: one model's rows beside the reference's, and what images weigh in a limit."""
+"""What a gate judges: one model's rows next to the reference's, and what images weigh in a limit."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from harness.errors import ConfigError
 def parity_alone(config: Config) -> tuple[Config, int]:
     """Return the configuration of such a run, and how many images it needs.
 
-    Raises ConfigError where there is no reference, or no candidate has the gate.
+    Raises ConfigError if there is no reference, or no candidate has the gate.
     """
     if config.reference is None:
         raise ConfigError(

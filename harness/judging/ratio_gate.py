@@ -115,7 +115,7 @@ def judge_ratio(judged: Judged, gate: ParityGate, yardstick: Yardstick) -> GateP
 
 
 def mending_change(changes: Sequence[InputChange]) -> InputChange | None:
-    """Return the change of the input that surely is in the error, to the larger part; None where there is none.
+    """Return the change of the input that surely is in the error, to the larger part; None if there is none.
 
     The surest one; a share that no noise hides is at least ``_SURE`` standard errors.
     """

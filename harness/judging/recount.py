@@ -35,7 +35,7 @@ UNVERIFIED = (_NO_TABLE, _NO_RULES)  # among the warnings of a record that was n
 
 
 def read_sound_record(run: Path) -> RunRecord:
-    """Read a record, and its counts and verdicts again. Raises RecordError where it cannot be read or disagrees."""
+    """Read a record, and its counts and verdicts again. Raises RecordError if it cannot be read or disagrees."""
     record = read_record(run)
     return sound_record(record, read_predictions(record.stored_in))
 
@@ -43,8 +43,8 @@ def read_sound_record(run: Path) -> RunRecord:
 def sound_record(record: RunRecord, table: pa.Table | None) -> RunRecord:
     """Return a record whose counts, verdicts and sentences are those that its per-image table gives.
 
-    ``table``: None where the run has none. What could not be verified is among the warnings. Raises RecordError where
-    the record contradicts itself, its configuration or the table.
+    ``table``: None if the run has none. What could not be verified is among the warnings. Raises RecordError if the
+    record contradicts itself, its configuration or the table.
     """
     from harness.judging.rules import Rules
     from harness.judging.stated_verdicts import baseline_faults, verdict_faults

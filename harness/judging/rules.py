@@ -17,11 +17,10 @@ from harness.judging.recorded_limits import RecordedCertify, RecordedGates, neve
 
 @dataclass(frozen=True)
 class Rules:
-    """The gates of each model by its id, and what else decides. ``reference``: None where none is configured.
+    """The gates of each model by its id, and what else decides. ``reference``: None if none is configured.
 
-    ``candidates``: in the configuration's order; ``images``: the stated size of the
-    whole set, None where it is not stated; ``optional``: candidates whose device may be absent; ``only``: the one gate
-    that is judged, None: all.
+    ``candidates``: in the configuration's order; ``images``: the stated size of the whole set, None if it is not
+    stated; ``optional``: candidates whose device may be absent; ``only``: the one gate that is judged, None: all.
     """
 
     reference: str | None
@@ -71,9 +70,9 @@ class Rules:
 
     @classmethod
     def recorded(cls, config: Mapping[str, Any]) -> Self | None:
-        """Return the rules of a record's configuration; None where it is no whole one, as in old records.
+        """Return the rules of a record's configuration; None if it is not a whole one, as in old records.
 
-        Raises ValueError where it is a whole one and cannot be read.
+        Raises ValueError if it is a whole one and cannot be read.
         """
         if not config.get("candidates") or not {"version", "gates"} & config.keys():
             return None

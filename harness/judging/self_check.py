@@ -19,7 +19,7 @@ LARGEST = 10**9  # images of a set, as in the configuration; what is larger does
 def own_faults(record: RunRecord, rules: Rules | None) -> Iterator[str]:
     """Yield a sentence for each way in which a record contradicts itself; the user reads the first.
 
-    ``rules``: those of its configuration, None where it has none.
+    ``rules``: those of its configuration, None if it has none.
     """
     yield from _dataset_faults(record, rules)
     yield from _model_faults(record, rules)
@@ -165,7 +165,7 @@ def _drop_faults(part: ComparisonPart, before: ModelPart, after: ModelPart) -> I
 def _figure_faults(gate: GatePart) -> Iterator[str]:
     where, figures = f"the gate {gate.gate} of {gate.model}", figures_of(gate)
     beyond = [figure.name for figure in figures if figure.is_beyond]
-    if gate.verdict == "pass" and beyond and gate.gate != "certify":  # whose bounds may lie on both sides
+    if gate.verdict == "pass" and beyond and gate.gate != "certify":  # whose bounds may be on both sides
         yield f"{where} passed, but its {beyond[0]} is over the limit"
     if repeated := _repeated(figure.name for figure in gate.figures):
         yield f"{where} has the figure {repeated} twice"

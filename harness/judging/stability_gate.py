@@ -23,7 +23,7 @@ WORDS = {
 def judge_stability(model: str, part: StabilityPart | None, gate: StabilityGate) -> GatePart:
     """Judge what was measured; every change is one figure, and the first one beyond the limit is named first.
 
-    ``part``: None where nothing was measured.
+    ``part``: None if nothing was measured.
     """
     passes = part.passes if part else ()
     figures = [Figure(name="images", value=part.images if part else None, unit="images", limit=gate.images,

@@ -1,4 +1,4 @@
-"""Verdicts of a record without a per-image table: whether they follow from the figures, counts and limits beside them.
+"""Verdicts of a record without a per-image table: whether they follow from the figures, counts and limits next to them.
 
 Nothing is counted again here, so this finds verdicts that contradict the record's own numbers, and no more.
 """
@@ -305,7 +305,7 @@ def _on_subset(interval: Interval | None, limit: float) -> Verdict:
 
 
 def _interval_faults(record: RunRecord) -> Iterator[str]:
-    """Yield intervals and p-values that are not those of the counts beside them."""
+    """Yield intervals and p-values that are not those of the counts next to them."""
     for part in record.models:
         for k, counted in ((1, part.top1), (5, part.top5)):
             if counted is None or not counted.total or counted.ci95_percent is None:

@@ -55,7 +55,7 @@ def judged_again(record: RunRecord, table: pa.Table, rules: Rules | None) -> Run
     """Return the record with all that its table decides, made again: counts, comparisons, verdicts, matrix, sentences.
 
     ``rules``: those of the record's configuration; None for an old record that has none: then its gates and its matrix
-    stay as they are, and what its table lacks is not counted. Raises DisagreementError where the two differ.
+    stay as they are, and what its table lacks is not counted. Raises DisagreementError if the two differ.
     """
     rows = _rows(record, table, rules)
     for fault in _image_faults(record, table, rows, rules):

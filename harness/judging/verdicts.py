@@ -20,7 +20,7 @@ from harness.record.schema import GatePart, Role, StabilityPart, Verdict, Yardst
 
 @dataclass(frozen=True)
 class JudgedModel:
-    """A model of a run. ``failure``: why it was not evaluated, None where it was; ``unavailable``: and that may be."""
+    """A model of a run. ``failure``: why it was not evaluated, None if it was; ``unavailable``: and that may be."""
 
     id: str
     role: Role
@@ -52,10 +52,10 @@ def verdicts(
     baseline: Sequence[GatePart],
     guessing: Sequence[Fault],
 ) -> tuple[GatePart, ...]:
-    """Return every verdict: those of each model with `certify` beside its drop, then those of baselines.
+    """Return every verdict: those of each model with `certify` next to its drop, then those of baselines.
 
-    ``certified``: the gate `certify` by candidate, None where nothing is certified; ``guessing``: models that cannot be
-    a reference. The gate `chance` says so first, and no gate passes that rests on one.
+    ``certified``: the gate `certify` by candidate, None if nothing is certified; ``guessing``: models that cannot be a
+    reference. The gate `chance` says so first, and no gate passes that rests on one.
     """
     gates = tuple(part for model in counted.models for part in _gates_of(model, counted))
     if certified is not None:
@@ -105,7 +105,7 @@ def _gates_of(model: JudgedModel, counted: Counted) -> Sequence[GatePart]:
 
 
 def _yardstick(model: str, gate: ParityGate, counted: Counted) -> Yardstick | None:
-    """Return what a candidate's error is divided by; None where it is judged by itself."""
+    """Return what a candidate's error is divided by; None if it is judged by itself."""
     if gate.yardstick is None:
         return None
     if gate.yardstick in PRECISIONS:
@@ -116,7 +116,7 @@ def _yardstick(model: str, gate: ParityGate, counted: Counted) -> Yardstick | No
 def _with_certified(
     gates: Sequence[GatePart], counted: Counted, certified: Mapping[str, GatePart]
 ) -> tuple[GatePart, ...]:
-    """Put the gate certify beside each drop, which it answers for as long as not the whole set was seen."""
+    """Put the gate certify next to each drop, which it answers for as long as not the whole set was seen."""
     parts: list[GatePart] = []
     for part in gates:
         is_drop = part.gate == "drop" and part.model in counted.outcomes

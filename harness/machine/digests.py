@@ -31,7 +31,7 @@ class Digested:
         return next((path for path, was, is_now in pairs if was != is_now), None)
 
     def replaced(self) -> Path | None:
-        """Return the first file that was touched, where the bytes are other ones now; None where they are not."""
+        """Return the first file that was touched, where the bytes are other ones now; None if they are not."""
         touched = [path for path, was in zip(self.paths, self.signatures, strict=True) if _signature(path) != was]
         if not touched:
             return None
@@ -49,7 +49,7 @@ def digested(
     ``looked_for``: the later arguments of ``contains``, by the suffix of the file, so that it need not read the file
     again.
 
-    Raises ModelError where one is unreadable.
+    Raises ModelError if one is unreadable.
     """
     signatures = tuple(_signature(path) for path in paths)
     together, each, count = _digest_files(paths, looked_for or {})
@@ -67,7 +67,7 @@ def _signature(path: Path) -> str:
 def digest_files(*paths: Path) -> tuple[str, tuple[str, ...], int]:
     """Read every file once; return the sha256 (hex) over all of them, that of each file, and their bytes together.
 
-    Raises ModelError where one is unreadable.
+    Raises ModelError if one is unreadable.
     """
     return _digest_files(paths, {})
 
@@ -94,7 +94,7 @@ def _digest_files(paths: Sequence[Path], looked_for: Mapping[str, Sequence[bytes
 def file_sha256(*paths: Path) -> str:
     """Return the sha256 (hex) over the bytes of the files, one after the other.
 
-    Raises ModelError where one is unreadable.
+    Raises ModelError if one is unreadable.
     """
     return digest_files(*paths)[0]
 
@@ -117,7 +117,7 @@ class _Search:
 
 
 def contains(path: Path, *parts: bytes) -> bool:
-    """Return whether a file contains any of some bytes; False where it cannot be read.
+    """Return whether a file contains any of some bytes; False if it cannot be read.
 
     A file that was digested as it is now is not read again for what was looked for then.
     """

@@ -53,7 +53,7 @@ def describe(folder: Path, frameworks: Sequence[str], switches: Mapping[str, str
     """Return the environment as plain values.
 
     ``folder``: whose git commit is meant; ``frameworks``: the distributions of the frameworks; ``switches``: the
-    environment variables that change what they compute, None where one is not set.
+    environment variables that change what they compute, None if one is not set.
     """
     versions = {}
     for name in (*frameworks, *_PACKAGES):

@@ -25,7 +25,7 @@ def processor_family() -> str:
 
 
 def family_in(cpuinfo: str, machine: str) -> str | None:
-    """Return the family that Linux's /proc/cpuinfo describes; None where it does not say enough."""
+    """Return the family that Linux's /proc/cpuinfo describes; None if it does not say enough."""
     stated: dict[str, str] = {}
     for line in cpuinfo.splitlines():
         name, _, value = line.partition(":")

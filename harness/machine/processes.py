@@ -73,7 +73,7 @@ def run_to_end(
     """Run a program and return what it wrote. ``given``: what it reads; ``timeout``: seconds.
 
     It has a process group of its own where there are any: what it started is ended with it after the time, or when this
-    process is interrupted. Raises OSError where it cannot be started.
+    process is interrupted. Raises OSError if it cannot be started.
     """
     groups = hasattr(os, "killpg")
     child = subprocess.Popen(

@@ -15,7 +15,7 @@ def correct_at(outcome: Outcome, k: int) -> np.ndarray[tuple[int], np.dtype[np.b
 def flip_counts(reference: Outcome, candidate: Outcome, k: int = 1) -> tuple[int, int]:
     """Return (broken, fixed): images correct in the reference only, and in the candidate only.
 
-    Raises ValueError where the two differ in length.
+    Raises ValueError if the two differ in length.
     """
     if len(reference) != len(candidate):
         raise ValueError(f"{len(reference)} reference rows, {len(candidate)} candidate rows")

@@ -16,7 +16,7 @@ _SHARE = 95  # percent of the images that move by no more than what counts as us
 
 
 def margins(top5_probabilities: NDArray[Any]) -> NDArray[np.float64]:
-    """Return float64 (n,): the best probability minus the second best; infinite where there is no second class.
+    """Return float64 (n,): the best probability minus the second best; infinite if there is no second class.
 
     ``top5_probabilities``: (n, k), the best first; NaN of a bad image stays NaN.
     """

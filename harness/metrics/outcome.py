@@ -46,13 +46,13 @@ class Outcome:
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, NDArray[np.generic]]) -> Self:
-        """Build an outcome from arrays by name. Raises KeyError where one is missing."""
+        """Build an outcome from arrays by name. Raises KeyError if one is missing."""
         arrays: dict[str, Any] = {field.name: columns[field.name] for field in fields(cls)}
         return cls(**arrays)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
-        """Return the parts one after the other. Raises ValueError where there is none."""
+        """Return the parts one after the other. Raises ValueError if there is none."""
         if not parts:
             raise ValueError("no outcome to concatenate")
         columns = [part.columns() for part in parts]
@@ -67,7 +67,7 @@ def score(
     """Score one model's probabilities, float32 (n, classes), against labels, int32 (n,).
 
     ``reference``: the reference's probabilities for the same images and classes, or None for the reference itself.
-    Raises ValueError where shapes differ, a label is out of range, or a number is NaN.
+    Raises ValueError if shapes differ, a label is out of range, or a number is NaN.
     """
     rank = rank_of_label(probabilities, labels)
     classes = top_k(probabilities)
@@ -95,7 +95,7 @@ def absolute_difference(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the largest (float32) and mean (float64) absolute difference of each image's probabilities.
 
-    Both inputs: float32 (n, classes). Raises ValueError where the shapes differ: nothing is cut to the shorter one.
+    Both inputs: float32 (n, classes). Raises ValueError if the shapes differ: nothing is cut to the shorter one.
     """
     if candidate.shape != reference.shape:
         raise ValueError(f"probabilities of shape {candidate.shape} against {reference.shape}")
@@ -108,7 +108,7 @@ def absolute_difference(
 def as_decimal(value: np.floating[Any]) -> float:
     """Return the shortest decimal number that names this very value: 0.001 for ``np.float32(0.001)``.
 
-    The plain conversion gives 0.0010000000474974513, which would lie beyond a limit that was written as 0.001.
+    The plain conversion gives 0.0010000000474974513, which would be beyond a limit that was written as 0.001.
     """
     return float(str(value))
 
@@ -116,7 +116,7 @@ def as_decimal(value: np.floating[Any]) -> float:
 def with_bad_rows(outcome: Outcome, good: NDArray[np.bool_]) -> Outcome:
     """Return ``outcome``, which has the rows where ``good`` is true, spread over all rows; the others are bad images.
 
-    Raises ValueError where the number of true rows is not the outcome's length.
+    Raises ValueError if the number of true rows is not the outcome's length.
     """
     if int(good.sum()) != len(outcome):
         raise ValueError(f"{int(good.sum())} good rows, but an outcome of {len(outcome)}")

@@ -143,7 +143,7 @@ def power(images: int, limit_pp: float, confidence: float, population: int, disc
 
 
 def _fails_from(images: int, limit_pp: float, z: float, discordant: float) -> float | None:
-    """Return the smallest drop whose whole interval lies beyond the limit, with fixed images at half the rate."""
+    """Return the smallest drop whose whole interval is beyond the limit, with fixed images at half the rate."""
     fixed = round(discordant * images / 2)
 
     def fails(broken: int) -> bool:

@@ -34,8 +34,8 @@ def top_k(probabilities: NDArray[np.float32], k: int = TOP) -> NDArray[np.int32]
 def rank_of_label(probabilities: NDArray[np.float32], labels: NDArray[np.int32]) -> NDArray[np.int32]:
     """Return int32 (n,): the rank of each label among its image's probabilities, 1 = best.
 
-    ``probabilities``: float32 (n, classes); ``labels``: int32 (n,), 0 <= label < classes.
-    Raises ValueError where a label is out of range, for NaN and for numbers that are not floating-point.
+    ``probabilities``: float32 (n, classes); ``labels``: int32 (n,), 0 <= label < classes. Raises ValueError if a label
+    is out of range, for NaN and for numbers that are not floating-point.
     """
     _check(probabilities)
     images, classes = probabilities.shape

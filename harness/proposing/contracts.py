@@ -53,7 +53,7 @@ FAMILIES = (
 
 
 def stated_contract(description: ModelDescription, color: Color) -> Contract | None:
-    """Return what the file states of mean and scale, for a colour order; None where it does not state both."""
+    """Return what the file states of mean and scale, for a colour order; None if it does not state both."""
     if description.mean is None or description.scale is None:
         return None
     own = description.color.value if description.color else color

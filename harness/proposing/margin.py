@@ -40,7 +40,7 @@ class Standing(Generic[T]):
         return not any(differs(each) for each in (self.leader, *self.close) if each != self.chosen)
 
     def runner_up(self, differs: Callable[[T], bool] = lambda _: True) -> T | None:
-        """Return the best of those that differ from the chosen one in some respect; None where there is none."""
+        """Return the best of those that differ from the chosen one in some respect; None if there is none."""
         return next((each for each in self.others if differs(each)), None)
 
 
@@ -64,7 +64,7 @@ def race(contenders: Sequence[T], blocks: Sequence[range], score: Callable[[T, r
     """Let contenders run over blocks of images; after each block the clearly worse ones leave.
 
     ``contenders``: at least one, the most plausible first; ``score(contender, rows)``: float64 (len(rows),), more is
-    better. Raises ValueError where there is no contender or no block.
+    better. Raises ValueError if there is no contender or no block.
     """
     if not contenders or not blocks:
         raise ValueError("a race needs a contender and a block of images")

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Decision(Generic[T]):
-    """How one part was decided: what is written, and the best of what differs from it, None where nothing did.
+    """How one part was decided: what is written, and the best of what differs from it, None if nothing did.
 
     ``right`` and ``runner_up_right``: Top-1 answers that were right, of the same ``images``; ``p_value``: of the mean
     difference of both scores on them, two-sided; ``is_clear``: whether everything else is clearly worse.
@@ -49,7 +49,7 @@ class Decision(Generic[T]):
 class Measured:
     """What was measured of a model.
 
-    ``crop`` and ``filter`` are None where the protocol was given. ``shift``: what is added to a class of the image set;
+    ``crop`` and ``filter`` are None if the protocol was given. ``shift``: what is added to a class of the image set;
     ``shift_is_clear``: whether the images decide it. ``right``: how many Top-1 answers to ``images`` were right, fed as
     is written; ``reached``: whether that is better than guessing. ``answers``: how often the model answered to an
     image; ``loads``: how often it was loaded; ``seconds``: the whole search.
@@ -80,7 +80,7 @@ class Measured:
 def measure(model: FoundModel, sample: Sample, say: Say, protocol: Protocol | None = None) -> Measured:
     """Measure how a model wants to be fed.
 
-    ``protocol``: how the pixels are made, where that is known already; then it is not searched. Raises ModelError where
+    ``protocol``: how the pixels are made, where that is known already; then it is not searched. Raises ModelError if
     the model cannot be run.
     """
     begin = time.perf_counter()

@@ -58,8 +58,8 @@ class FoundModel:
 def find_models(paths: Sequence[Path]) -> list[FoundModel]:
     """Describe the models, the least derived one first; it is the reference where its backend can run one.
 
-    Among equally derived ones the order given decides. Raises ConfigError where a path is missing, is named twice or is
-    of no known kind, ModelError where a file cannot be read or does not take images.
+    Among equally derived ones the order given decides. Raises ConfigError if a path is missing, is named twice or is of
+    no known kind, ModelError if a file cannot be read or does not take images.
     """
     found: list[FoundModel] = []
     for path in paths:
@@ -121,7 +121,7 @@ def _class_output(path: Path, description: ModelDescription) -> Tensor:
 
 
 def _with_ids(models: Sequence[FoundModel]) -> list[FoundModel]:
-    """Give each model an id of its own: its backend's name, numbered where there are several."""
+    """Give each model its own id: its backend's name, numbered where there are several."""
     named: list[FoundModel] = []
     for model in models:
         taken = [other.facts.name for other in named].count(model.facts.name)

@@ -1,4 +1,4 @@
-"""The names of a data set's own classes: those that the user gives, or a list found beside the images or the model."""
+"""The names of a data set's own classes: those that the user gives, or a list found next to the images or the model."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class ClassNames:
 
 
 def find_class_names(images: Path, models: Sequence[FoundModel], given: Path | None) -> ClassNames | None:
-    """Return ``given``, or the list found beside images or model; None where ImageNet's names hold or none is found.
+    """Return ``given``, or the list found next to images or model; None if ImageNet's names hold or none is found.
 
     A file is taken without being named only where it has a line for each class, and one for each folder of a set of
-    class folders. Raises DatasetError where ``given`` cannot be read, ConfigError where its length does not fit.
+    class folders. Raises DatasetError if ``given`` cannot be read, ConfigError if its length does not fit.
     """
     width = models[0].width
     if given is not None:

@@ -74,7 +74,7 @@ class Proposal:
 
     @property
     def classes(self) -> int:
-        """Number of classes without background. Raises ConfigError where the models have different numbers of them."""
+        """Number of classes without background. Raises ConfigError if the models have different numbers of them."""
         counts = {model.id: model.width - int(self.background(model).value) for model in self.models}
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{name} {count}" for name, count in counts.items())
@@ -105,9 +105,9 @@ def propose(
 ) -> Proposal:
     """Return a proposal; with ``images`` each model is measured on them.
 
-    ``class_names``: a file that names the data set's own classes; without it one is looked for beside images and model.
-    A candidate of the first model's size gets the first model's pixels. ``say(id, text)`` tells how far it is. Raises
-    DatasetError where images or labels cannot be used, ModelError where a model cannot be run.
+    ``class_names``: a file that names the data set's own classes; without it one is looked for next to images and
+    model. A candidate of the first model's size gets the first model's pixels. ``say(id, text)`` tells how far it is.
+    Raises DatasetError if images or labels cannot be used, ModelError if a model cannot be run.
     """
     if images is None:
         return Proposal(tuple(models), {})

@@ -86,7 +86,7 @@ class Sample:
         return found
 
     def close(self) -> None:
-        """Let the decoded images go."""
+        """Release the decoded images."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._decoded.clear()
 
@@ -98,7 +98,7 @@ def open_sample(
 
     ``class_names``: those of a data set with classes of its own, in the network's order.
 
-    Raises DatasetError where images or labels are missing, or no image can be decoded.
+    Raises DatasetError if images or labels are missing, or no image can be decoded.
     """
     found = open_labelled(
         ImageSetRequest(path, labels=labels, trust=True, classes=classes, may_miss=True, class_names=class_names)

@@ -16,7 +16,7 @@ _IMAGES = "images"
 def gate_part(
     gate: str, model: str, verdict: Verdict, reason: str, figures: Sequence[Figure] = (), *, warning: str | None = None
 ) -> GatePart:
-    """Return a gate's verdict whose `measured` and `limit` are those of its figures; None where none has any."""
+    """Return a gate's verdict whose `measured` and `limit` are those of its figures; None if none has any."""
     measured = {item.name: item.value for item in figures if not item.is_setting}
     limit = {item.limit_name: item.limit for item in figures if item.limit_name is not None}
     return GatePart(

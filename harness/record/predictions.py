@@ -17,7 +17,7 @@ PREDICTIONS_FILE = "predictions.parquet"
 
 
 def read_predictions(run: Path) -> pa.Table | None:
-    """Read the per-image table of a run, or None where the run has none. Raises RecordError where it is damaged."""
+    """Read the per-image table of a run, or None if the run has none. Raises RecordError if it is damaged."""
     path = (run if run.is_dir() else run.parent) / PREDICTIONS_FILE
     if not path.exists():
         return None
@@ -34,7 +34,7 @@ def read_predictions(run: Path) -> pa.Table | None:
 
 
 def column_fault(table: pa.Table) -> str | None:
-    """Say which column has another type than the harness writes; None where all are right. Others are left alone."""
+    """Return which column has another type than the harness writes; None if all are right. Others are left alone."""
     import pyarrow as pa
 
     kinds = {"image_id": (pa.string(), pa.large_string()), "label": (pa.int32(), pa.int64())}

@@ -38,7 +38,7 @@ class RecordedInput:
 class RecordedModel:
     """A configured model. ``raw_input``, ``output``: as they are recorded, for a fingerprint.
 
-    ``preprocess``: its own, None where it has the data set's.
+    ``preprocess``: its own, None if it has the data set's.
     """
 
     id: str

@@ -161,7 +161,7 @@ class ModelPart(_Part):
 
     @property
     def rate(self) -> float | None:
-        """Images per second, measured alone where that was done; None where nothing was measured."""
+        """Images per second, measured alone where that was done; None if nothing was measured."""
         if self.speed is not None:
             return self.speed.images_per_second.median
         return None if self.cached else self.images_per_second
@@ -239,17 +239,17 @@ class Figure(_Part):
 
     @property
     def number(self) -> float | None:
-        """The value as a finite number; None where it is something else."""
+        """The value as a finite number; None if it is something else."""
         return _finite_number(self.value)
 
     @property
     def bound(self) -> float | None:
-        """The limit as a finite number; None where it is something else."""
+        """The limit as a finite number; None if it is something else."""
         return _finite_number(self.limit)
 
     @property
     def is_beyond(self) -> bool:
-        """Whether the value lies on the wrong side of its limit; False where there are no two numbers to compare."""
+        """Whether the value is on the wrong side of its limit; False if there are no two numbers to compare."""
         if self.number is None or self.bound is None or self.direction is None:
             return False
         return self.number < self.bound if self.direction == "at_least" else self.number > self.bound
@@ -401,7 +401,7 @@ class RunRecord(_Part):
 
     @property
     def stored_in(self) -> Path:
-        """The folder that the record was written to or read from. Raises RecordError where it was neither."""
+        """The folder that the record was written to or read from. Raises RecordError if it was neither."""
         if self._folder is None:
             raise RecordError("this record was never written to a folder")
         return self._folder
@@ -415,7 +415,7 @@ class RunRecord(_Part):
     def to_pandas(self) -> pd.DataFrame:
         """Return the per-image table, one row per image, with the columns of ``predictions.parquet``.
 
-        Raises RecordError where the run has no such table.
+        Raises RecordError if the run has no such table.
         """
         table = read_predictions(self._folder) if self._folder else None
         if table is None:

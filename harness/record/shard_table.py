@@ -44,7 +44,7 @@ class Failure:
 class ShardTable:
     """One shard's rows, and everything else that came out of it.
 
-    ``image_digests``: the sha256 of every image's bytes (empty where it could not be read); ``signatures``: size and
+    ``image_digests``: the sha256 of every image's bytes (empty if it could not be read); ``signatures``: size and
     modification time, which tell cheaply that a file was not touched; ``bad``: the reason of each bad image by its row
     in the manifest; ``seconds``: time of inference by model; ``inferred``: images that it inferred in that time, while
     a cache may have had others; ``cached``: models of which all probabilities came from a cache; ``latencies``: of each
@@ -114,7 +114,7 @@ class ShardTable:
 
     @classmethod
     def from_arrow(cls, table: pa.Table) -> ShardTable:
-        """Read back what ``to_arrow`` gave. Raises ValueError where it is anything else."""
+        """Read back what ``to_arrow`` gave. Raises ValueError if it is anything else."""
         try:
             notes = json.loads((table.schema.metadata or {})[b"harness"])
             shard = cls(
@@ -180,7 +180,7 @@ def outcome_columns(outcomes: dict[str, Outcome]) -> dict[str, pa.Array]:
 
 
 def outcome_from(table: pa.Table, model: str) -> Outcome:
-    """Return a model's outcome from a table that has its columns. Raises KeyError where one is missing."""
+    """Return a model's outcome from a table that has its columns. Raises KeyError if one is missing."""
     return Outcome.from_columns(
         {
             name: _as_numpy(table[f"{model}.{name}"].combine_chunks(), single=name in _SINGLE)

@@ -56,7 +56,7 @@ def read_speeds(folder: Path) -> tuple[Speed, ...]:
 
 
 def speed_of(record: RunRecord) -> Speed | None:
-    """Return the speed of a finished run of one process; None where it was too short, resumed, or has no reference."""
+    """Return the speed of a finished run of one process; None if it was too short, resumed, or has no reference."""
     stream, wall = record.timing.get("stream_seconds"), record.timing.get("wall_seconds")
     reference = next((part for part in record.models if part.role == "reference"), None)
     evaluated = record.dataset.evaluated

@@ -1,4 +1,4 @@
-"""The files of a run: the record `run.json`, and the per-image table beside it."""
+"""The files of a run: the record `run.json`, and the per-image table next to it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _finite(value: Any) -> Any:
 def read_record(run: Path) -> RunRecord:
     """Read a record from a run folder or a ``run.json``.
 
-    Raises RecordError where it is missing, damaged, or written by a newer harness.
+    Raises RecordError if it is missing, damaged, or written by a newer harness.
     """
     path = run / RECORD_FILE if run.is_dir() else run
     return read_versioned_json(path, _KIND, RunRecord).in_folder(path.parent)

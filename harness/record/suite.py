@@ -50,7 +50,7 @@ class SuiteRunPart(_Part):
 
 
 class SuiteRecord(_Part):
-    """A suite and how it ended; each run's own record lies in the folder of its id."""
+    """A suite and how it ended; each run's own record is in the folder of its id."""
 
     schema_version: Annotated[int, Field(ge=1)] = SCHEMA_VERSION
     harness_version: str
@@ -73,5 +73,5 @@ def write_suite(folder: Path, record: SuiteRecord) -> Path:
 
 
 def read_suite(folder: Path) -> SuiteRecord:
-    """Read a suite's record. Raises RecordError where it is missing, damaged, or of a newer harness."""
+    """Read a suite's record. Raises RecordError if it is missing, damaged, or of a newer harness."""
     return read_versioned_json(folder / SUITE_FILE, _KIND, SuiteRecord)

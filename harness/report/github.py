@@ -72,7 +72,7 @@ def publish_error(message: str, environment: Mapping[str, str] | None = None, st
 def append_summary(file: Path, text: str, where: str, limit: int = SUMMARY_BYTES) -> None:
     """Append Markdown to a step's summary, as many whole sections as fit into ``limit`` bytes with what is there.
 
-    ``where``: what names the whole report. Raises OSError where the file cannot be written.
+    ``where``: what names the whole report. Raises OSError if the file cannot be written.
     """
     present = file.stat().st_size if file.exists() else 0
     text = text if text.endswith("\n") else text + "\n"

@@ -141,7 +141,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _timestamp(started_utc: str) -> str | None:
-    """Return the start as the schemas want it: ISO 8601 in UTC without a zone; None where it is no such time."""
+    """Return the start as the schemas want it: ISO 8601 in UTC without a zone; None if it is no such time."""
     try:
         started = datetime.fromisoformat(started_utc)
     except ValueError:

@@ -88,7 +88,7 @@ def write_reports(
     All are rendered before the first is written. ``class_names``: names of the classes by network label.
     ``html_bytes``: what the page's pictures and table may fill it up to. ``baseline``: what the form `pr` measures the
     change against. ``named_by``: as ``harness.disk.atomic.cannot_write``. Raises ConfigError on an unknown format,
-    RecordError where a form needs the table and there is none, or a file cannot be written.
+    RecordError if a form needs the table and there is none, or a file cannot be written.
     """
     chosen = list(dict.fromkeys(formats))
     for name in chosen:

@@ -82,7 +82,7 @@ class RunningSuite:
     def run(self) -> SuiteRecord:
         """Run everything that can be run and write the record of the suite; it is written after each run, too.
 
-        Raises RecordError where the folder cannot be used. A KeyboardInterrupt ends it: what did not run says so.
+        Raises RecordError if the folder cannot be used. A KeyboardInterrupt ends it: what did not run says so.
         """
         runs = checked(self.suite)
         self._parts = {run.planned.id: _not_run(run) for run in runs}

@@ -39,7 +39,7 @@ def checked(suite: LoadedSuite) -> list[CheckedRun]:
 
 
 def _key(config: Config) -> str | None:
-    """Return what has to be equal for the same pixels; None where nothing is decoded."""
+    """Return what has to be equal for the same pixels; None if nothing is decoded."""
     if is_capsule(config.dataset.path):
         return None
     return json.dumps(pixels_key(config), sort_keys=True)

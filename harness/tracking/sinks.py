@@ -33,7 +33,7 @@ class Target:
 def send(name: str, entry: Entry, target: Target) -> str:
     """Send an entry to the tracker ``name``; return a line that says where it is now.
 
-    Raises ConfigError where the tracker's package is not installed, TrackingError with its own words where it refuses.
+    Raises ConfigError if the tracker's package is not installed, TrackingError with its own words where it refuses.
     """
     try:
         return SINKS[name](entry, target)

@@ -25,7 +25,7 @@ def send(stream: IO[bytes], header: dict[str, Any], payload: bytes = b"") -> Non
 
 
 def receive(stream: IO[bytes]) -> tuple[dict[str, Any], bytearray]:
-    """Read one message. Raises EOFError where the other end is gone."""
+    """Read one message. Raises EOFError if the other end is gone."""
     (length,) = struct.unpack("<I", _exactly(stream, 4))
     if length > _LARGEST_HEADER:
         raise EOFError("not a message of the harness")

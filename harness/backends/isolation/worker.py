@@ -26,7 +26,7 @@ def main() -> int:
     """Serve until stdin is closed."""
     # Ctrl-C reaches the whole process group; Python's own handler would wait for a plug-in that hangs to return.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # What plug-ins print must not end up between the answers: stdout becomes stderr, the pipe keeps a name of its own.
+    # What plug-ins print must not end up between the answers: stdout becomes stderr, the pipe keeps its own name.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     requests = _Requests(sys.stdin.buffer)
@@ -65,7 +65,7 @@ class _Requests:
         threading.Thread(target=self._forward, daemon=True).start()
 
     def next(self) -> tuple[dict[str, Any], bytearray]:
-        """Return the next request. Raises EOFError where there is none any more."""
+        """Return the next request. Raises EOFError if there is none any more."""
         with self._changed:
             self._asked += 1
             self._changed.notify()
@@ -84,7 +84,7 @@ class _Requests:
             with self._changed:
                 idle = self._changed.wait_for(lambda: self._asked > self._given, _PATIENCE)
             if not idle:
-                os._exit(0)  # not sys.exit: the model may hold the main thread for ever
+                os._exit(0)  # not sys.exit: the model may hold the main thread forever
             self._read.put(None)
 
 

@@ -27,7 +27,7 @@ _WITHOUT_EFFECT: dict[str, dict[str, tuple[Any, ...]]] = {
 def substitutes(keras: Any, config: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Return classes that take arguments of Keras 2 which change nothing, by the names of those that they replace.
 
-    Raises ModelError where such an argument has a value by which the layer computes something else.
+    Raises ModelError if such an argument has a value by which the layer computes something else.
     """
     found: dict[str, set[str]] = {}
     for name, own in layers(config):

@@ -1,7 +1,7 @@
 """What a Keras file may contain, checked without Keras before Keras opens it.
 
 Keras refuses Lambda layers in `.keras` files by its `safe_mode`, and in other places not by every version: a class is
-looked up by module and name, weights may lie in other files, and `.h5` files hold marshalled code. So a model may be
+looked up by module and name, weights may be in other files, and `.h5` files hold marshalled code. So a model may be
 made of known classes of Keras only, and its weights have to be inside the file.
 """
 
@@ -36,7 +36,7 @@ _SAVE_AGAIN = "save the model again, or copy it again"
 
 @dataclass(frozen=True)
 class Described:
-    """A model's configuration, and the version of Keras that wrote it, empty where the file does not say."""
+    """A model's configuration, and the version of Keras that wrote it, empty if the file does not say."""
 
     config: Mapping[str, Any]
     version: str
@@ -109,7 +109,7 @@ def _of_hdf5(path: Path) -> Described:
 
 
 def _require_own_weights(stream: Any, path: Path) -> None:
-    """Refuse weights that lie in other files, and more of them than a graph may have."""
+    """Refuse weights that are in other files, and more of them than a graph may have."""
     import h5py
 
     total, entered = 0, set()

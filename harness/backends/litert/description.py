@@ -17,7 +17,7 @@ from harness.errors import ModelError
 
 
 def describe(model: Path) -> ModelDescription:
-    """Return what a LiteRT file says. Raises ModelError where it is none."""
+    """Return what a LiteRT file says. Raises ModelError if it is none."""
     litert = import_litert()
     try:
         content = model.read_bytes()

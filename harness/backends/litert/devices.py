@@ -13,7 +13,7 @@ _KERNELS = {WITH_XNNPACK: "XNNPACK delegate", "CPU.BUILTIN": "LiteRT's own kerne
 
 
 def find_devices() -> Devices:
-    """Return both. Raises ModelError where LiteRT is not installed."""
+    """Return both. Raises ModelError if LiteRT is not installed."""
     import_litert()
     devices = tuple(
         Device(

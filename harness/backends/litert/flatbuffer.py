@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 
 def place_of(data: memoryview, table: int, field: int) -> int | None:
-    """Return where a field of a table stands; None where the table does not have it."""
+    """Return where a field of a table stands; None if the table does not have it."""
     layout = table - unpack("<i", data, table)
     place = 4 + 2 * field
     if place + 2 > unpack("<H", data, layout):

@@ -30,7 +30,7 @@ _MEAN, _STD = 0, 1  # of NormalizationOptions
 
 @dataclass(frozen=True)
 class ImageMetadata:
-    """What the metadata says of the first input; None and False where it says nothing."""
+    """What the metadata says of the first input; None and False if it says nothing."""
 
     mean: Triple | None = None
     scale: Triple | None = None
@@ -100,7 +100,7 @@ def _floats(data: memoryview, table: int, which: int) -> list[float]:
 
 
 def _triple(values: Sequence[float]) -> Triple | None:
-    shown = [float(f"{value:.7g}") for value in values]  # 0.1 in float32 is no 0.10000000149
+    shown = [float(f"{value:.7g}") for value in values]  # 0.1 in float32 is not 0.10000000149
     if len(shown) not in (1, 3) or not all(map(math.isfinite, shown)):
         return None
     return (shown[0], shown[0], shown[0]) if len(shown) == 1 else (shown[0], shown[1], shown[2])

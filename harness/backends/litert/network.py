@@ -115,7 +115,7 @@ class _Reading:
         return _real(self._interpreter.get_tensor(index), self._details[index])
 
     def clip(self) -> tuple[float | None, float | None] | None:
-        """Return the limits of the activation inside the operation; None for one that is no clip."""
+        """Return the limits of the activation inside the operation; None for one that is not a clip."""
         kind = self.option(_FUSED[self.kind], "<b", 0) if self.kind in _FUSED else 0
         return None if kind in _OTHER_ACTIVATIONS else _CLIPS.get(kind, (None, None))
 

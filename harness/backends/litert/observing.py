@@ -112,5 +112,5 @@ class InterpreterObserver(Observer):
         return np.concatenate(rows)
 
     def close(self) -> None:
-        """Let the interpreter go."""
+        """Release the interpreter."""
         self.__dict__.pop("_interpreter", None)

@@ -95,7 +95,7 @@ def _custom(path: Path, found: Operation) -> ModelError:
 
 
 def operations(data: memoryview) -> Iterator[Operation]:
-    """Yield the operations of all graphs of a model. Raises struct.error, IndexError or ValueError where it is none."""
+    """Yield the operations of all graphs of a model. Raises struct.error, IndexError or ValueError if it is none."""
     root = offset(data, 0)
     codes = [
         (max(number(data, each, _OLD_CODE, "<b"), number(data, each, _CODE, "<i")), text(data, each, _CUSTOM_CODE))

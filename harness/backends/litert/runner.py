@@ -162,7 +162,7 @@ class LiteRTBackend(Backend):
         return named
 
     def _of_signatures(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
-        """Return the tensors that the model's signatures name. Raises ModelError where a signature is damaged."""
+        """Return the tensors that the model's signatures name. Raises ModelError if a signature is damaged."""
         found: list[tuple[str, dict[str, Any]]] = []
         try:
             for signature in self._interpreter.get_signature_list():
@@ -229,7 +229,7 @@ class LiteRTBackend(Backend):
         return result
 
     def _answer(self, part: Pixels) -> NDArray[Any]:
-        """Return the output for one batch of pixels, as real values. Raises ModelError where LiteRT fails."""
+        """Return the output for one batch of pixels, as real values. Raises ModelError if LiteRT fails."""
         try:
             self._interpreter.set_tensor(self._source, self.fed(part))
             self._interpreter.invoke()

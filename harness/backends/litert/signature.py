@@ -19,7 +19,7 @@ _NAME, _TENSOR_INDEX = 0, 1  # of TensorMap
 
 
 def signature_names(model: Path) -> dict[str, str]:
-    """Return name in the signature -> name of the tensor; empty where there is no signature or the file is broken.
+    """Return name in the signature -> name of the tensor; empty if there is no signature or the file is broken.
 
     Where several signatures use a name, the first one counts.
     """

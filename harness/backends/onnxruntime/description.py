@@ -22,7 +22,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 
 
 def describe(model: Path) -> ModelDescription:
-    """Return what an ONNX file says. Raises ModelError where ONNX Runtime cannot load it."""
+    """Return what an ONNX file says. Raises ModelError if ONNX Runtime cannot load it."""
     ort = import_onnxruntime()
     options = ort.SessionOptions()
     options.log_severity_level = 4

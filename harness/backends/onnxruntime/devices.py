@@ -12,7 +12,7 @@ _NOT_STARTED = "its libraries and driver are only checked when a model runs on i
 
 
 def find_devices() -> Devices:
-    """Return the providers. Raises ModelError where ONNX Runtime is not installed."""
+    """Return the providers. Raises ModelError if ONNX Runtime is not installed."""
     ort = import_onnxruntime()
     devices = tuple(
         Device(

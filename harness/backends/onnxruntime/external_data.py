@@ -1,4 +1,4 @@
-"""The files of an ONNX model: the .onnx and the weights that it keeps in files beside it, read without a framework.
+"""The files of an ONNX model: the .onnx and the weights that it keeps in files next to it, read without a framework.
 
 The fields are those of onnx.proto3 (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3).
 """
@@ -89,7 +89,7 @@ def private_copy(model: Path) -> Iterator[Path]:
 
 
 def is_inside(model: Path, name: str) -> bool:
-    """Return whether external data of this name lies in the model's folder, links followed."""
+    """Return whether external data of this name is in the model's folder, links followed."""
     relative = Path(name)
     if not name or "\0" in name or relative.is_absolute() or ".." in relative.parts:
         return False
@@ -102,7 +102,7 @@ def is_inside(model: Path, name: str) -> bool:
 
 
 def locations(model: bytes) -> list[str]:
-    """Return the names of all external data of a model, sorted. Raises ValueError where it is no ONNX model."""
+    """Return the names of all external data of a model, sorted. Raises ValueError if it is not an ONNX model."""
     return sorted(set(_locations(memoryview(model), _MODEL, 0)))
 
 

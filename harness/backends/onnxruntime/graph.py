@@ -71,7 +71,7 @@ class Model:
 
 
 def read_model(data: bytes) -> Model:
-    """Read the nodes of a model. Raises ValueError where it is none."""
+    """Read the nodes of a model. Raises ValueError if it is none."""
     graph, opset = Graph((), (), (), {}), 0
     functions: dict[tuple[str, str], tuple[Node, ...]] = {}
     for number, value in fields(memoryview(data)):
@@ -110,7 +110,7 @@ def needed(graph: Graph) -> tuple[Node, ...]:
 def passed_on(path: Path) -> dict[str, str]:
     """Return, by the name of an input, the name that its tensor has where a node only passes it on.
 
-    Frameworks that leave such a node out know the input by that name. Empty for a file that is no model.
+    Frameworks that leave such a node out know the input by that name. Empty for a file that is not a model.
     """
     try:
         graph = read_model(path.read_bytes()).graph

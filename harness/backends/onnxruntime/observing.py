@@ -19,7 +19,7 @@ _FED = "harness fed: "
 
 
 def observe(backend: Backend) -> Observer:
-    """Return the observer of a loaded model. Raises ModelError where the package `onnx` is not installed."""
+    """Return the observer of a loaded model. Raises ModelError if the package `onnx` is not installed."""
     if not isinstance(backend, ONNXRuntimeBackend):
         raise TypeError(f"{type(backend).__name__} does not run ONNX Runtime")
     return GraphObserver(backend)
@@ -104,5 +104,5 @@ class GraphObserver(Observer):
         return {name: np.concatenate(parts) for name, parts in rows.items()}
 
     def close(self) -> None:
-        """Let the model go."""
+        """Release the model."""
         self.__dict__.pop("_model", None)

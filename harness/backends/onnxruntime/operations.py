@@ -109,7 +109,7 @@ def _refuse_training(node: Node, opset: int, path: object, trains: Callable[[str
 
 
 def _truths(model: Model) -> dict[str, bool | None]:
-    """Return the truth values of constants by name, None where it is not known; inputs may be fed otherwise."""
+    """Return the truth values of constants by name, None if it is not known; inputs may be fed otherwise."""
     found: dict[str, bool | None] = dict(model.graph.initializers)
     called = [node for nodes in model.functions.values() for node in nodes]
     for node in every_node((*model.graph.nodes, *called)):

@@ -43,8 +43,8 @@ def devices_of(available: Sequence[str]) -> list[str]:
 def provider_of(spec: ModelSpec, available: Sequence[str]) -> Provider:
     """Return the provider that a specification's device names.
 
-    ``available``: what ``onnxruntime.get_available_providers`` gives. Raises AbsentDeviceError where it is not among
-    them, with those that are, and DeviceError for a name in another form.
+    ``available``: what ``onnxruntime.get_available_providers`` gives. Raises AbsentDeviceError if it is not among them,
+    with those that are, and DeviceError for a name in another form.
     """
     devices = devices_of(available)
     match = _FORM.fullmatch(spec.device)
@@ -72,7 +72,7 @@ def provider_of(spec: ModelSpec, available: Sequence[str]) -> Provider:
 
 
 def require_used(spec: ModelSpec, provider: Provider, session: Sequence[str]) -> None:
-    """Raise AbsentDeviceError where ONNX Runtime left the provider out, and would run the CPU's in its place.
+    """Raise AbsentDeviceError if ONNX Runtime left the provider out, and would run the CPU's in its place.
 
     ``session``: the providers that the session says it has.
     """
@@ -84,7 +84,7 @@ def require_used(spec: ModelSpec, provider: Provider, session: Sequence[str]) ->
 
 
 def require_ran(spec: ModelSpec, provider: Provider, nodes: Mapping[str, int]) -> tuple[str, ...]:
-    """Return warnings on nodes that another provider ran. Raises DeviceError where this one ran none at all.
+    """Return warnings on nodes that another provider ran. Raises DeviceError if this one ran none at all.
 
     ``nodes``: how many each provider ran.
     """

@@ -177,7 +177,7 @@ class ONNXRuntimeBackend(Backend):
         return fed(self.spec, self._table, part, self._shape.layout)
 
     def _answer(self, session: Any, part: Pixels) -> NDArray[Any]:
-        """Return the output for a part of the pixels. Raises ModelError where ONNX Runtime fails."""
+        """Return the output for a part of the pixels. Raises ModelError if ONNX Runtime fails."""
         try:
             (answer,) = session.run([self._output], {self._source: self.fed(part)})
         except self._errors as error:

@@ -22,12 +22,12 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 class IrContract:
     """The preprocessing that an IR holds, as far as the IR says.
 
-    ``source``: who wrote it down; None where nothing is written, and then nothing but ``weights`` and ``shape`` is
-    known. ``color``: the order that the input wants, where the IR says it itself. ``reversed_channels``: the model
-    swaps the channels first. ``mean``, ``scale``: ``(x - mean) / scale`` inside the model, after that swap, so in the
-    **original** model's colour order; None: unknown. ``weights``: type of most bytes of the constants.
-    ``nncf``: the version of NNCF that compressed it; empty: none did.
-    ``shape``: of the first input, -1 where free. ``parameters``: everything that was written down, as it was.
+    ``source``: who wrote it down; None if nothing is written, and then nothing but ``weights`` and ``shape`` is known.
+    ``color``: the order that the input wants, where the IR says it itself. ``reversed_channels``: the model swaps the
+    channels first. ``mean``, ``scale``: ``(x - mean) / scale`` inside the model, after that swap, so in the
+    **original** model's colour order; None: unknown. ``weights``: type of most bytes of the constants. ``nncf``: the
+    version of NNCF that compressed it; empty: none did. ``shape``: of the first input, -1 where free. ``parameters``:
+    everything that was written down, as it was.
     """
 
     source: Source | None
@@ -45,7 +45,7 @@ class IrContract:
 
 
 def read_contract(xml: Path) -> IrContract:
-    """Read the contract that an IR carries. Raises ModelError where the .xml is missing, cut off, or no IR."""
+    """Read the contract that an IR carries. Raises ModelError if the .xml is missing, cut off, or no IR."""
     return contract_of(read_ir_xml(xml))
 
 
@@ -130,7 +130,7 @@ def _calibrated(contract: IrContract) -> str:
 
 
 def calibrated_on(contract: IrContract) -> frozenset[bytes]:
-    """Return the sha256 digests of the images that an IR says it was calibrated on; empty where it names none."""
+    """Return the sha256 digests of the images that an IR says it was calibrated on; empty if it names none."""
     written = contract.parameters.get(DIGESTS, "") if contract.source == "harness" else ""
     return frozenset(bytes.fromhex(item) for item in written.split() if _DIGEST.fullmatch(item))
 

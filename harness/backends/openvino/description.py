@@ -20,7 +20,7 @@ _NOTHING: tuple[Triple, Triple] = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 def describe(model: Path) -> ModelDescription:
-    """Return what an IR says. Raises ModelError where it cannot be read."""
+    """Return what an IR says. Raises ModelError if it cannot be read."""
     contract = read_contract(model)
     ov = import_openvino()
     try:

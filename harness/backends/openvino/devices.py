@@ -66,7 +66,7 @@ def _device(core: Any, name: str) -> Device:
 
 
 def _ask(core: Any, device: str, name: str, notes: list[str]) -> Any:
-    """Return a property, or None where the device does not answer, which ``notes`` then say."""
+    """Return a property, or None if the device does not answer, which ``notes`` then say."""
     try:
         return core.get_property(device, name)
     except RuntimeError as error:

@@ -26,7 +26,7 @@ class _LostError(Exception):
 def find_devices_in_process() -> Devices:
     """Return what OpenVINO offers here. Where a plug-in crashes or hangs, it is listed as absent with that reason.
 
-    Raises ModelError where OpenVINO is not installed, DeviceError where not even one plug-in alone could be asked.
+    Raises ModelError if OpenVINO is not installed, DeviceError if not even one plug-in alone could be asked.
     """
     if importlib.util.find_spec("openvino") is None:
         import_openvino()  # says what to install

@@ -24,7 +24,7 @@ def edited(xml: str, output: str, edit: str, folder: Path) -> tuple[str, str]:
 
     ``output``: its name, empty for the only one.
 
-    Raises CannotEditError where there is no such edit, or the IR has nothing that could be edited so.
+    Raises CannotEditError if there is no such edit, or the IR has nothing that could be edited so.
     """
     if edit not in EDITS:
         raise CannotEditError(f"this change cannot be made to the IR: {edit}")
@@ -37,7 +37,7 @@ def edited(xml: str, output: str, edit: str, folder: Path) -> tuple[str, str]:
 
 
 def unchanged(_ov: Any, _model: Any, output: str) -> str:
-    """Change nothing (for faults that lie in how the IR is written)."""
+    """Change nothing (for faults that are in how the IR is written)."""
     return output
 
 

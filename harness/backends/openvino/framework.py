@@ -41,7 +41,7 @@ def without_telemetry() -> Iterator[None]:
 def import_openvino() -> Any:
     """Return the ``openvino`` module with its telemetry off, even if it was imported before.
 
-    Raises ModelError where OpenVINO cannot be imported.
+    Raises ModelError if OpenVINO cannot be imported.
     """
     try:
         with without_telemetry():
@@ -60,7 +60,7 @@ def import_openvino() -> Any:
 
 
 def _share_an_array(openvino: Any) -> None:
-    """Let the bindings look for numpy, once: two threads that cause it at the same time wait for each other for ever.
+    """Let the bindings look for numpy, once: two threads that cause it at the same time wait for each other forever.
 
     One holds the guard of a static variable of the bindings and waits for the interpreter, the other the reverse.
     """

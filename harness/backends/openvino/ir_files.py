@@ -15,15 +15,15 @@ def ir_sha256(xml: Path) -> str:
 
 
 def weights_file_fault(xml: Path) -> str | None:
-    """Say what is wrong with the .bin that lies beside an IR's .xml; None where it fits.
+    """Return what is wrong with the .bin that is next to an IR's .xml; None if it fits.
 
-    Raises ModelError where the .xml itself is unreadable.
+    Raises ModelError if the .xml itself is unreadable.
     """
     return weights_fault(xml, read_ir_xml(xml), lambda: file_sha256(xml.with_suffix(".bin")))
 
 
 def weights_fault(xml: Path, content: IrXml, weights_sha256: Callable[[], str]) -> str | None:
-    """Say what is wrong with the .bin of an .xml that was read already; None where it fits.
+    """Return what is wrong with the .bin of an .xml that was read already; None if it fits.
 
     Its size is compared with the constants in the .xml, its sha256 (hex, computed only if needed) with the one that the
     harness writes when it converts.

@@ -18,7 +18,7 @@ _NUMBERS = re.compile(rf"[\[(]\s*({_NUMBER}(?:\s*,\s*{_NUMBER})*)\s*,?\s*[\])]")
 def channels(text: str | None, default: float) -> Triple | None:
     """Return the three numbers of ``input[127.5,127.5,127.5]``, ``(1,2,3)``, ``[127.5]`` or ``127.5``.
 
-    No text: the default for each channel. None where it cannot be read, or where two inputs have different numbers.
+    No text: the default for each channel. None if it cannot be read, or where two inputs have different numbers.
     """
     if text is None or text.strip() in ("", "()", "[]", "{}", "None"):
         return (default, default, default)
@@ -47,5 +47,5 @@ def scale_inside(parameters: Mapping[str, str]) -> Triple | None:
 
 
 def reversed_channels(parameters: Mapping[str, str]) -> bool:
-    """Tell whether the model swaps its colour channels first (``--reverse_input_channels``)."""
+    """Return whether the model swaps its colour channels first (``--reverse_input_channels``)."""
     return parameters.get("reverse_input_channels", "False").strip().lower() == "true"

@@ -101,7 +101,7 @@ class ModelObserver(Observer):
         return values
 
     def close(self) -> None:
-        """Let the model go."""
+        """Release the model."""
         self.__dict__.pop("_model", None)
 
 

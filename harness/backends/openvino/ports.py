@@ -38,9 +38,9 @@ def require_pixels(spec: ModelSpec, kind: Any) -> None:
 
 
 def real_answers(output: Any, model: object, name: str | None) -> Quantization | None:
-    """Return how an output (ov.Output of a Result) stores real values; None where it gives them as they are.
+    """Return how an output (ov.Output of a Result) stores real values; None if it gives them as they are.
 
-    Raises ModelError where it gives whole numbers without one scale and zero point.
+    Raises ModelError if it gives whole numbers without one scale and zero point.
     """
     found, kind = output_quantization(output), output.get_element_type()
     if found is None and not kind.is_real():

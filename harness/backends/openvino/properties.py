@@ -65,9 +65,9 @@ def _require(core: Any, spec: ModelSpec, device: str, name: str, value: Any, pre
 
 
 def read_back(compiled: Any, spec: ModelSpec, read: Any) -> dict[str, dict[str, Any]]:
-    """Return what became of each property: its value as `requested` and `effective`, null where it is not told.
+    """Return the value of each property, as `requested` and `effective`; null if it is not reported.
 
-    ``read(name)``: the value that the compiled model, or the device below it, reports; None where neither does.
+    ``read(name)``: the value that the compiled model, or the device below it, reports; None if neither does.
     """
     found: dict[str, dict[str, Any]] = {}
     below = _below(compiled)

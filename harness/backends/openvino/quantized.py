@@ -20,13 +20,13 @@ _PASSED = frozenset(
 
 
 def input_quantization(source: Any) -> Quantization | None:
-    """Return how an input (ov.Output of a Parameter) stores real values; None where it has no scale."""
+    """Return how an input (ov.Output of a Parameter) stores real values; None if it has no scale."""
     limits = _nearest_limits(_behind(source))
     return _quantization(limits[2:], limits[:2], _integer(source)) if limits else None
 
 
 def output_quantization(output: Any) -> Quantization | None:
-    """Return how an output (ov.Output of a Result) stores real values; None where it has no scale."""
+    """Return how an output (ov.Output of a Result) stores real values; None if it has no scale."""
     limits = _nearest_limits(_before(output))
     return _quantization(limits[:2], limits[2:], _integer(output)) if limits else None
 
@@ -49,7 +49,7 @@ def _before(output: Any) -> Iterator[Any]:
 
 
 def _nearest_limits(nodes: Iterator[Any]) -> tuple[float, float, float, float] | None:
-    """Return the limits of the first FakeQuantize; None where another node than one that moves values comes first."""
+    """Return the limits of the first FakeQuantize; None if another node than one that moves values comes first."""
     for node in nodes:
         if node.get_type_name() == "FakeQuantize":
             return _limits(node)
@@ -97,7 +97,7 @@ def _name(how: Quantization) -> str:
 
 
 def _limits(node: Any) -> tuple[float, float, float, float] | None:
-    """Return the limits of a FakeQuantize, before and after; None where they differ by channel or are computed."""
+    """Return the limits of a FakeQuantize, before and after; None if they differ by channel or are computed."""
     values = []
     for port in list(node.input_values())[1:]:
         constant = port.get_node()

@@ -106,7 +106,7 @@ def _below(compiled: Any) -> dict[str, dict[str, Any]]:
 
 
 def _layers(compiled: Any) -> dict[str, int]:
-    """Return the number of multiplying layers by the precision of their data; empty where the device reports none.
+    """Return the number of multiplying layers by the precision of their data; empty if the device reports none.
 
     The data's, because `runtimePrecision` is the smaller one of data and weights: layers with FP16 weights that compute
     in f32 would count as f16.
@@ -148,9 +148,9 @@ def _precision(ov: Any, compiled: Any, devices: list[str], layers: dict[str, int
 
 
 def _gathers(compiled: Any, batch: int) -> int | None:
-    """Return how many requests the device gathers into one batch by itself (1: none); None where unknown.
+    """Return how many requests the device gathers into one batch by itself (1: none); None if unknown.
 
-    The compiled graph has the batch that really runs; it is looked at only where automatic batching stands before it.
+    The compiled graph has the batch that really runs; it is looked at only where automatic batching is before it.
     """
     try:
         compiled.get_property("AUTO_BATCH_TIMEOUT")
@@ -185,7 +185,7 @@ def _versions(core: Any, devices: list[str]) -> dict[str, str]:
 class Observed:
     """What a compiled model reports.
 
-    ``gathers``: requests that the device puts into one batch by itself, 1 where it does not, None where unknown;
+    ``gathers``: requests that the device puts into one batch by itself, 1 where it does not, None if unknown;
     ``layers``: multiplying layers by the precision that they run at; ``fixed``: whether a free dimension was fixed.
     """
 

@@ -42,7 +42,7 @@ class RoundedBackend(OpenVINOBackend):
     """
 
     def read(self, core: Any) -> tuple[Any, Any, Any]:
-        """Return the network as ``OpenVINOBackend.read`` does, rounded. Raises ModelError where nothing can be."""
+        """Return the network as ``OpenVINOBackend.read`` does, rounded. Raises ModelError if nothing can be."""
         found = super().read(core)
         precision, draw = self.spec.rounding or ("f32", 0)
         ov, model = import_openvino(), found[0]

@@ -253,7 +253,7 @@ class OpenVINOBackend(Backend):
             ) from None
 
     def _answer(self, request: Any, part: Pixels) -> Any:
-        """Return the output for one batch of pixels. Raises ModelError where the device fails."""
+        """Return the output for one batch of pixels. Raises ModelError if the device fails."""
         try:
             request.infer({0: part})
         except RuntimeError as error:

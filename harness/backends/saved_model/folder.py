@@ -13,7 +13,7 @@ VARIABLES = Path("variables/variables")
 
 
 def require_harmless(folder: Path) -> None:
-    """Refuse a folder that is no SavedModel, whose files are links to others, or whose graph is too large or trains.
+    """Refuse a folder that is not a SavedModel, whose files are links to others, or whose graph is too large or trains.
 
     Raises ModelError.
     """

@@ -110,7 +110,7 @@ def _entries(block: memoryview) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _entry(content: memoryview, files: int, shards: Mapping[int, int]) -> tuple[Entry, bool]:
-    """Return a tensor, and whether it lies in slices."""
+    """Return a tensor, and whether it is in slices."""
     kind, shard, offset, size = (int(_whole(content, number)) for number in (_TYPE, _SHARD, _OFFSET, _SIZE))
     shape, slices = _shape(content), _parts(content, _SLICES)
     if kind not in _WIDTHS:

@@ -45,7 +45,7 @@ class Checkpoint:
     """The values of a checkpoint by name."""
 
     def __init__(self, tf: Any, prefix: Path) -> None:
-        """Open it. Raises ModelError where files are missing, cut off, or say something impossible."""
+        """Open it. Raises ModelError if files are missing, cut off, or say something impossible."""
         self._prefix = prefix
         self._errors = (tf.errors.OpError, ValueError, RuntimeError, TypeError)
         index, files = prefix.with_name(f"{prefix.name}.index"), data_files(prefix)
@@ -68,7 +68,7 @@ class Checkpoint:
             raise ModelError(f"{self._prefix}: {total} bytes of values; a graph may have {LARGEST}")
 
     def value(self, variable: str, stored: Stored) -> Any:
-        """Return the value of a variable, as an array. Raises ModelError where there is none."""
+        """Return the value of a variable, as an array. Raises ModelError if there is none."""
         if stored.key not in self._entries:
             close = nearest(stored.key, self._entries)
             near = f", it has '{close[0]}'" if close else ""

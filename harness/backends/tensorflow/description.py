@@ -18,7 +18,7 @@ _SHAPE_ONLY = ("Reshape", "Identity", "Squeeze", "ExpandDims")
 def describe(model: Path) -> ModelDescription:
     """Return inputs and outputs of a frozen graph; an output that needs a forbidden operation is left out.
 
-    Raises ModelError where it is no frozen graph, or all outputs need forbidden operations.
+    Raises ModelError if it is not a frozen graph, or all outputs need forbidden operations.
     """
     graph = read_graph(model)
     tf = import_tensorflow()

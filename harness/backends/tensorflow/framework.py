@@ -56,7 +56,7 @@ def import_tensorflow(backend: str = "tensorflow") -> Any:
 def reason(error: Exception) -> str:
     """Return the line of TensorFlow's message that says what is wrong.
 
-    An error while a graph runs begins with "Graph execution error:" and a trace; the cause stands before its node.
+    An error while a graph runs begins with "Graph execution error:" and a trace; the cause is before its node.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     place = next((number for number, line in enumerate(lines) if line.startswith("[[{{node")), None)

@@ -1,4 +1,4 @@
-"""A graph with variables and the checkpoint beside it as a frozen graph in memory. No operation of the graph is run."""
+"""A graph with variables and its checkpoint as a frozen graph in memory. No operation of the graph is run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _READS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd"})
 
 
 def needed(tf: Any, graph_def: Any, tensor: str, path: object) -> Any:
-    """Return the part of a graph that a tensor needs, functions included. Raises ModelError where some is missing."""
+    """Return the part of a graph that a tensor needs, functions included. Raises ModelError if some is missing."""
     names = {node.name for node in graph_def.node}
     try:
         part = tf.compat.v1.graph_util.extract_sub_graph(graph_def, [tensor.partition(":")[0]])
@@ -126,8 +126,8 @@ def renamed(
     """Return a graph without variables, checked, whose input and output bear other names.
 
     ``tensors``: of the input, a placeholder, and of the output, such as ``x:0``; ``names``: those that they get,
-    `input` and `output` where they are None; ``allow``: further types of operations. Raises ModelError where the graph
-    is not one for inference.
+    `input` and `output` where they are None; ``allow``: further types of operations. Raises ModelError if the graph is
+    not one for inference.
     """
     found = Operations.of(graph_def)
     refuse_operations(found, path, allow)

@@ -24,7 +24,7 @@ class Frozen:
 
 
 def frozen(reference: Reference) -> Frozen:
-    """Return a frozen graph (.pb) as it is. Raises ModelError where it is none or a name is wrong."""
+    """Return a frozen graph (.pb) as it is. Raises ModelError if it is none or a name is wrong."""
     graph = read_graph(reference.model)
     source = graph.find_input(reference.input.tensor, "reference.input.name")
     output = graph.find_output(reference.named_output, "reference.output")

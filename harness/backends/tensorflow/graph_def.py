@@ -117,7 +117,7 @@ def read_graph(path: Path) -> Graph:
 
 
 def graph_of(path: Path, data: bytes) -> Graph:
-    """Read the nodes of a graph's bytes, which ``path`` holds. Raises ModelError where they are none or cut off."""
+    """Read the nodes of a graph's bytes, which ``path`` holds. Raises ModelError if they are none or cut off."""
     try:
         nodes = {node.name: node for node in _nodes(memoryview(data))}
         _require_whole(nodes)
@@ -244,7 +244,7 @@ def _require_whole(nodes: dict[str, Node]) -> None:
 
 
 def _fields(data: memoryview, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield ``(number, wire type, first byte, byte after the last)``; the last one may lie beyond ``end``."""
+    """Yield ``(number, wire type, first byte, byte after the last)``; the last one may be beyond ``end``."""
     position = start
     while position < end:
         key, position = _varint(data, position, end)

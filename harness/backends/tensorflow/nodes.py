@@ -35,7 +35,7 @@ def parsed(message: M, path: str | Path, fault: str) -> M:
 
 
 def _drop_colocations(graph_def: Any) -> None:
-    """Take from the operations of a graph beside which others they should run: that other may not be there any more."""
+    """Remove from the operations of a graph the hints to run next to another one, which may be missing."""
     functions = [node for function in _part(_part(graph_def, "library"), "function") for node in function.node_def]
     for node in [*_part(graph_def, "node"), *functions]:
         if "_class" in node.attr:
@@ -47,7 +47,7 @@ def _part(message: Any, name: str) -> Any:
 
 
 def parsed_graph(tf: Any, path: str | Path) -> Any:
-    """Return the GraphDef of a file. Raises ModelError where it is none, or has no operation."""
+    """Return the GraphDef of a file. Raises ModelError if it is none, or has no operation."""
     graph_def = parsed(
         tf.compat.v1.GraphDef(), path, "not a frozen TensorFlow graph, or cut off; fetch or freeze it again"
     )

@@ -29,7 +29,7 @@ class Ports:
 
 
 def sides_of(tf: Any, shape: Any) -> Sides:
-    """Return the sides of a TensorShapeProto or TensorShape, None where their number is unknown."""
+    """Return the sides of a TensorShapeProto or TensorShape, None if their number is unknown."""
     known = tf.TensorShape(shape)
     return None if known.rank is None else tuple(known.as_list())
 

@@ -1,7 +1,7 @@
 """Which value of a checkpoint belongs to which variable: read from the graph that would restore it, which is not run.
 
 A graph restores its variables by operations of its own, which may name any file. They are only read here: the names of
-the values, and the variables that they are assigned to. The values come from the checkpoint beside the graph.
+the values, and the variables that they are assigned to. The values come from the checkpoint next to the graph.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Stored:
 def stored_values(meta: Any) -> dict[str, Stored]:
     """Return the value of each variable's node: what the graph's restoring operation would assign to it.
 
-    ``meta``: a MetaGraphDef. Empty where it says nothing.
+    ``meta``: a MetaGraphDef. Empty if it says nothing.
     """
     nodes = {node.name: node for node in meta.graph_def.node}
     functions = {function.signature.name: function for function in meta.graph_def.library.function}
@@ -61,7 +61,7 @@ def _assignments(candidates: Iterable[Any], nodes: Mapping[str, Any]) -> Iterato
 
 
 def _restored(tensor: str, nodes: Mapping[str, Any]) -> Stored | None:
-    """Return what a tensor is restored from, None where it is computed."""
+    """Return what a tensor is restored from, None if it is computed."""
     for _ in range(len(nodes)):
         node = nodes.get(_node_of(tensor))
         if node is None or not node.input:

@@ -155,7 +155,7 @@ class TensorFlowBackend(Backend):
         return ordered if ordered.dtype == wanted else tf.cast(ordered, wanted)
 
     def _fixed_batch(self, placeholder: Any) -> int | None:
-        """Return the batch size that the graph insists on, or None where it is free."""
+        """Return the batch size that the graph insists on, or None if it is free."""
         shape = placeholder.attr["shape"].shape
         sides = [] if shape.unknown_rank else [side.size if side.size > 0 else None for side in shape.dim]
         found = input_shape(self.spec, sides)
@@ -194,7 +194,7 @@ class TensorFlowBackend(Backend):
         return (tf.cast(ordered, tf.float32) - tf.constant(mean)) / divisor
 
     def _answer(self, part: Pixels) -> Any:
-        """Return the output for a part of the pixels. Raises ModelError where the graph fails."""
+        """Return the output for a part of the pixels. Raises ModelError if the graph fails."""
         try:
             return np.asarray(self._run(part))
         except MemoryError:
@@ -240,7 +240,7 @@ def _rounded(tf: Any, values: Any, element: ElementType | None) -> Any:
 
 
 def _unused_scope(graph_def: Any) -> str:
-    """Return a name under which the graph has nothing: what is put in front of it must not bear a name of its own."""
+    """Return a name under which the graph has nothing: what is put in front of it must not bear its own name."""
     scope = "harness_pixels"
     while any(node.name == scope or node.name.startswith(f"{scope}/") for node in graph_def.node):
         scope += "_"

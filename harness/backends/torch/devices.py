@@ -19,7 +19,7 @@ def known_devices(torch: Any) -> dict[str, tuple[str, str]]:
 
 
 def find_devices() -> Devices:
-    """Return them. Raises ModelError where PyTorch is not installed."""
+    """Return them. Raises ModelError if PyTorch is not installed."""
     torch = import_torch()
     devices = tuple(
         Device(

@@ -19,7 +19,7 @@ _SIDES = {"NCHW": [-1, 3, -1, -1], "NHWC": [-1, -1, -1, 3]}
 
 
 def exported(reference: Reference, _folder: Path) -> Any:
-    """Return the reference as an ``openvino.Model``. Raises ModelError where it cannot be opened or converted."""
+    """Return the reference as an ``openvino.Model``. Raises ModelError if it cannot be opened or converted."""
     torch, openvino = import_torch(), import_openvino()
     path = str(reference.model)
     opened = open_file(torch, path, "cpu")

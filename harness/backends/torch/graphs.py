@@ -23,7 +23,7 @@ class Flow(str):
     __slots__ = ()
 
 
-UNKNOWN = object()  # an argument that is no constant, or none that can be read
+UNKNOWN = object()  # an argument that is not a constant, or none that can be read
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ class Graph(abc.ABC):
     def run(self, given: Any, wanted: Sequence[str], fed: Mapping[str, Any]) -> dict[str, Any]:
         """Return the outputs of the wanted nodes for a tensor; consumers of fed nodes get the fed tensors instead.
 
-        Raises RuntimeError where PyTorch fails.
+        Raises RuntimeError if PyTorch fails.
         """
 
 
 def open_graph(torch: Any, opened: Opened, output: int) -> Graph:
-    """Return the graph of an opened file. Raises ModelError where it cannot be read."""
+    """Return the graph of an opened file. Raises ModelError if it cannot be read."""
     if opened.kind == "program":
         return ProgramGraph(torch, opened, output)
     return ScriptGraph(torch, opened, output)

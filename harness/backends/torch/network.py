@@ -42,11 +42,11 @@ class _Reading:
         return Operation(self.node.name, self.node.kind, self.node.inputs, form, **more)
 
     def value(self, *names: str) -> Any:
-        """Return the first of these arguments that the operator has; None where it has none of them."""
+        """Return the first of these arguments that the operator has; None if it has none of them."""
         return next((self.node.arguments[name] for name in names if name in self.node.arguments), None)
 
     def array(self, *names: str) -> Any:
-        """Return a constant tensor as float32; None where the argument is none."""
+        """Return a constant tensor as float32; None if the argument is none."""
         found = self.value(*names)
         return found.detach().to("cpu").float().numpy() if hasattr(found, "detach") else None
 
@@ -54,7 +54,7 @@ class _Reading:
         return _STORED.get(str(self.value(name).dtype), "f32")
 
     def is_open(self, *names: str) -> bool:
-        """Return whether an argument is there that is no constant."""
+        """Return whether an argument is there that is not a constant."""
         found = self.value(*names)
         return found is UNKNOWN or isinstance(found, Flow)
 

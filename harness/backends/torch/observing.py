@@ -18,7 +18,7 @@ from harness.errors import ModelError
 
 
 def observe(backend: Backend) -> Observer:
-    """Return the observer of a loaded model. Raises ModelError where its graph cannot be read."""
+    """Return the observer of a loaded model. Raises ModelError if its graph cannot be read."""
     if not isinstance(backend, TorchBackend):
         raise TypeError(f"{type(backend).__name__} does not run PyTorch")
     return TorchObserver(backend)
@@ -83,5 +83,5 @@ class TorchObserver(Observer):
         return np.asarray(real.to("cpu", self._torch.float32).numpy())
 
     def close(self) -> None:
-        """Let the graph go."""
+        """Release the graph."""
         self.__dict__.pop("_graph", None)

@@ -23,7 +23,7 @@ _one_at_a_time = threading.Lock()  # the variable belongs to the whole process
 
 @dataclass(frozen=True)
 class Opened:
-    """``sides``: of the input, None for a free side, or None where the file does not say; ``dtype``: of the input.
+    """``sides``: of the input, None for a free side, or None if the file does not say; ``dtype``: of the input.
 
     ``outputs``: position by name; an empty mapping where the file names none. ``kind``: program or script.
     ``source``: what PyTorch loaded, as converters take it.
@@ -41,14 +41,14 @@ class Opened:
 
 
 def require_input(opened: Opened, name: str | None, model: str) -> str:
-    """Return the name of the only input. Raises ModelError where ``name`` is another, or where there are several."""
+    """Return the name of the only input. Raises ModelError if ``name`` is another, or where there are several."""
     found = find_by_name(name, {each: each for each in opened.inputs}, what="input", model=model)
     require_one_input(model, found, opened.inputs)
     return found
 
 
 def open_file(torch: Any, model: str, device: str) -> Opened:
-    """Open a file that was checked first. Raises ModelError where PyTorch cannot."""
+    """Open a file that was checked first. Raises ModelError if PyTorch cannot."""
     kind = kind_of(Path(model))
     try:
         with warnings.catch_warnings():
@@ -92,7 +92,7 @@ def _program(torch: Any, model: str, device: str) -> Opened:
 
 
 def _sides(value: Any) -> tuple[int | None, ...] | None:
-    """Return the sides of an example tensor, None for symbolic ones; None for the whole where it is no tensor."""
+    """Return the sides of an example tensor, None for symbolic ones; None for the whole where it is not a tensor."""
     shape = getattr(value, "shape", None)
     return None if shape is None else tuple(side if isinstance(side, int) else None for side in shape)
 

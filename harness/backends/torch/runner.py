@@ -115,7 +115,7 @@ class TorchBackend(Backend):
         return rows_of(self.spec, self._answer(part), len(part))
 
     def _answer(self, part: Pixels) -> NDArray[np.float32]:
-        """Return the output for a part of the pixels. Raises ModelError where the model fails or gives no tensor."""
+        """Return the output for a part of the pixels. Raises ModelError if the model fails or gives no tensor."""
         given = self.given(part)
         try:
             answer = self._run(given)

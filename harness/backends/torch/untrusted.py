@@ -170,7 +170,7 @@ def globals_of(data: bytes) -> Iterator[str]:
         if operation.name in ("GLOBAL", "INST"):
             yield str(argument)
         elif operation.name in ("STACK_GLOBAL", "EXT1", "EXT2", "EXT4"):
-            yield operation.name  # never written by PyTorch; its name is no name of a tensor
+            yield operation.name  # never written by PyTorch; its name is not a name of a tensor
 
 
 def _check_fields(path: Path, value: Any) -> None:

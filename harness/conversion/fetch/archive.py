@@ -31,8 +31,8 @@ def fetch(config: Config, *, quiet: bool = False) -> list[Path]:
     An existing archive with the right size and sha384 is not downloaded again, and no network is used. A broken
     download continues where it stopped. Progress is shown on stderr where that is a terminal, unless ``quiet``.
 
-    Raises ConfigError where the configuration names no archive; DownloadError where it cannot be fetched, is not the
-    archive that was stated, or must not be unpacked.
+    Raises ConfigError if the configuration names no archive; DownloadError if it cannot be fetched, is not the archive
+    that was stated, or must not be unpacked.
     """
     wanted = config.archive
     if wanted is None:
@@ -60,7 +60,7 @@ def _file_name(url: str) -> str:
 
 
 def _require_right(file: Path, size: int, sha384: str) -> None:
-    """Raise DownloadError where a file that is there is not the archive that was stated."""
+    """Raise DownloadError if a file that is there is not the archive that was stated."""
     import pooch
 
     mend = f"delete it (`rm {file}`) and run `harness fetch CONFIG` again, or fix `archive` if it is the right one"

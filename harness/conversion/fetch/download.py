@@ -68,7 +68,7 @@ class ResumingDownload:
     def _bar(self) -> Any:
         from tqdm import tqdm
 
-        # disable=None: no bar where stderr is no terminal
+        # disable=None: no bar where stderr is not a terminal
         disable = True if self.quiet else None
         return tqdm(total=self.size, unit="B", unit_scale=True, desc=self.part.stem, disable=disable, leave=True)
 
@@ -100,7 +100,7 @@ class ResumingDownload:
             raise DownloadError(f"{url}: the connection was cut {_MOST_REQUESTS} times; try again later")
 
     def _request(self, url: str, stream: IO[bytes], bar: Any) -> None:
-        """Ask once for what is missing and append it. Raises _TryAgainError where the connection fails."""
+        """Ask once for what is missing and append it. Raises _TryAgainError if the connection fails."""
         import requests
         import urllib3
 

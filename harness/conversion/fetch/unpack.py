@@ -98,7 +98,7 @@ def _refused(archive: Path, member: tarfile.TarInfo, why: str) -> DownloadError:
 
 
 def _target(archive: Path, folder: Path, name: str) -> Path:
-    """Return where a member goes. Raises DownloadError where a link in the folder would lead it elsewhere."""
+    """Return where a member goes. Raises DownloadError if a link in the folder would lead it elsewhere."""
     target = folder / name
     inside = target.parent.resolve()
     if not inside.is_relative_to(folder.resolve()):

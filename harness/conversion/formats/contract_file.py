@@ -1,4 +1,4 @@
-"""The contract of a model whose format has no place for it: a JSON file beside it, `<model>.contract.json`."""
+"""The contract of a model whose format has no place for it: a JSON file next to it, `<model>.contract.json`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def contract_text(parameters: Mapping[str, str]) -> str:
 def read_contract_file(model: Path) -> IrContract:
     """Return the contract of a model; its ``source`` is None if there is no contract file.
 
-    Raises ModelError where the contract file is no such file.
+    Raises ModelError if the contract file is no such file.
     """
     path = contract_file(model)
     if not path.exists():

@@ -37,7 +37,7 @@ def _written(config: Config, candidate: Candidate, target: str, where: str) -> b
 
 
 def convert_format(config: Config, candidate: Candidate, target: str, *, overwrite: bool) -> Converted:
-    """Write a candidate's .onnx or .tflite from the reference, with its contract beside it, and check it.
+    """Write a candidate's .onnx or .tflite from the reference, with its contract next to it, and check it.
 
     Raises as ``harness.conversion.convert.convert`` does.
     """

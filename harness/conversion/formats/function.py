@@ -20,7 +20,7 @@ def original_function(tf: Any, config: Config, candidate: Candidate) -> Any:
     """Return the original as a ``tf.function``.
 
     It takes f32 (n, height, width, 3) NHWC in the candidate's colour order under the candidate's input name, and
-    returns a dict of the candidate's output name and what the reference's output gives. Raises ModelError where the
+    returns a dict of the candidate's output name and what the reference's output gives. Raises ModelError if the
     reference is of no backend that can be frozen, or a name is none that TensorFlow takes.
     """
     reference = config.original
@@ -86,7 +86,7 @@ def with_own_functions(graph_def: Any) -> Any:
 
 
 def _input_type(tf: Any, frozen: Any, config: Config) -> Any:
-    """Return the type of a frozen graph's input. Raises ModelError where it cannot hold what it is fed."""
+    """Return the type of a frozen graph's input. Raises ModelError if it cannot hold what it is fed."""
     contract, model = config.original.input, config.original.model
     name = frozen.input.partition(":")[0]
     node = next(node for node in frozen.graph_def.node if node.name == name)

@@ -10,7 +10,7 @@ MEND = "set `model` to an .xml for the backend openvino, or write `conversion: {
 
 
 def target_of(config: Config, candidate: Candidate) -> str | None:
-    """Return what a candidate's file is converted to: openvino, onnx or litert; None where it is only read.
+    """Return what a candidate's file is converted to: openvino, onnx or litert; None if it is only read.
 
     That is what ``conversion.to`` says; without it the IR of a candidate of the backend openvino.
     """

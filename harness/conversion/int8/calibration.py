@@ -44,7 +44,7 @@ class Calibration:
         return f"{len(self.digests)} of the {self.listed} that are there{left}"
 
     def recorded(self) -> dict[str, str]:
-        """Return what is written into the IR, beside the settings."""
+        """Return what is written into the IR, next to the settings."""
         return {"calibration_count": str(len(self.digests)), DIGESTS: " ".join(self.digests)}
 
 
@@ -52,9 +52,9 @@ def choose_images(config: Config, candidate: Candidate, opened: ImageSet | None 
     """Choose and decode the images that a candidate is calibrated on.
 
     They come from `conversion.calibration.path`, or from what `dataset.subset` leaves over. An image with the bytes of
-    an evaluated one is not used, nor one that cannot be decoded, nor the same bytes twice. Raises ConfigError where the
-    configuration leaves no image, DatasetError where a set cannot be read or no image of it can be used.
-    ``opened``: the evaluated images, where they are open already.
+    an evaluated one is not used, nor one that cannot be decoded, nor the same bytes twice. Raises ConfigError if the
+    configuration leaves no image, DatasetError if a set cannot be read or no image of it can be used. ``opened``: the
+    evaluated images, where they are open already.
     """
     found = _choose(config, candidate, opened)
     if not found.digests:
@@ -65,7 +65,7 @@ def choose_images(config: Config, candidate: Candidate, opened: ImageSet | None 
 def calibration_fault(
     config: Config, candidate: Candidate, contract: IrContract, opened: ImageSet | None = None
 ) -> str | None:
-    """Say how the images that an IR was calibrated on differ from those that would be chosen now; None: not at all.
+    """Return how the images that an IR was calibrated on differ from those that would be chosen now; None: not at all.
 
     They are read again, and so are evaluated ones of the same size; only images that the IR does not name are decoded.
     Where there are no images to choose from any more, nothing can be said; where the evaluated ones are not there, an
@@ -200,7 +200,7 @@ class _Evaluated:
             self._by_size.setdefault(size, []).append(row)
 
     def has(self, data: bytes, digest: bytes) -> bool:
-        """Tell whether an evaluated image has these bytes; ``digest`` is their sha256."""
+        """Return whether an evaluated image has these bytes; ``digest`` is their sha256."""
         for size in (len(data), None):
             self._digests.update(map(self._digest, self._by_size.pop(size, ())))
         return digest in self._digests

@@ -43,7 +43,7 @@ class _NoTelemetry:
 def import_nncf() -> Any:
     """Return the ``nncf`` module, with its telemetry off, even if it was imported before.
 
-    Raises ModelError where NNCF cannot be imported.
+    Raises ModelError if NNCF cannot be imported.
     """
     logger_class = logging.getLoggerClass()
     try:
@@ -74,9 +74,9 @@ class Int8:
     ) -> tuple[Any, tuple[Check]]:
         """Return a copy of the graph with INT8 weights and activations, and how close it comes to ``original``.
 
-        ``model``, ``original``: ov.Model with the input of the **reference**, f32 (1, size, size, 3) after its mean
-        and scale. NNCF's defaults: symmetric weights a channel, fast bias correction, every layer that can be. Raises
-        ModelError where NNCF cannot do it, or what it made is too far off.
+        ``model``, ``original``: ov.Model with the input of the **reference**, f32 (1, size, size, 3) after its mean and
+        scale. NNCF's defaults: symmetric weights a channel, fast bias correction, every layer that can be. Raises
+        ModelError if NNCF cannot do it, or what it made is too far off.
         """
         compressed = self._quantise(model, config)
         try:
@@ -104,7 +104,7 @@ class Int8:
 
 
 def prepare_int8(config: Config, candidate: Candidate, opened: ImageSet | None = None) -> Int8:
-    """Return what INT8 needs. Raises ModelError where NNCF is missing, and as ``choose_images`` does."""
+    """Return what INT8 needs. Raises ModelError if NNCF is missing, and as ``choose_images`` does."""
     return Int8(import_nncf(), choose_images(config, candidate, opened))
 
 

@@ -36,7 +36,7 @@ def _package_data(name: str) -> bytes:
 def validation_labels() -> NDArray[np.int32]:
     """Return int32 (50000,): the class 0..999 of ILSVRC2012_val_00000001 and those that follow, without background.
 
-    Raises DatasetError where the installation is damaged.
+    Raises DatasetError if the installation is damaged.
     """
     bits = np.unpackbits(np.frombuffer(_package_data("validation_labels.bin"), np.uint8)).reshape(IMAGES, _BITS)
     labels = np.asarray(bits.astype(np.int32) @ (1 << np.arange(_BITS - 1, -1, -1, dtype=np.int32)), np.int32)
@@ -84,6 +84,6 @@ def number_of(name: str) -> int | None:
 
 
 def label_of(name: str) -> int | None:
-    """Return the class 0..999 of a validation image by its name, or None where the name is not of that set."""
+    """Return the class 0..999 of a validation image by its name, or None if the name is not of that set."""
     number = number_of(name)
     return None if number is None else int(validation_labels()[number - 1])

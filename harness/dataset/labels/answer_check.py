@@ -37,7 +37,7 @@ def suspicion(
     background_class: bool,
     model: str = "the reference",
 ) -> Suspicion | None:
-    """Return what is wrong with the labels, or None where nothing speaks against them.
+    """Return what is wrong with the labels, or None if nothing speaks against them.
 
     ``answers``: int (n,), the Top-1 class of ``model`` for the first images; ``labels``: int (n,), their labels;
     both count as the network does. Rows with an answer below 0 (bad images) are left out. The labels are suspect

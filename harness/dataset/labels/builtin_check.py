@@ -76,7 +76,7 @@ def check_against_builtin(names: Sequence[str], classes: Sequence[int], *, sourc
 def check_against_wnids(
     names: Sequence[str], classes: Sequence[int], wnids: Sequence[str | None], *, source: str
 ) -> None:
-    """Hold the classes 0..999 of images against the WordNet ids that stand beside them, where there are any.
+    """Hold the classes 0..999 of images against the WordNet ids that stand next to them, where there are any.
 
     Raises DatasetError that says which disagree: which of the two is right cannot be known.
     """
@@ -90,7 +90,7 @@ def check_against_wnids(
 
 
 def _check(pairs: Sequence[tuple[str, int, int]], start: str, by: str) -> None:
-    """Raise DatasetError where classes are not the right ones. ``pairs``: name, given class and right one."""
+    """Raise DatasetError if classes are not the right ones. ``pairs``: name, given class and right one."""
     wrong = [item for item in pairs if item[1] != item[2]]
     if not wrong:
         return

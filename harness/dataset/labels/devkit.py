@@ -32,9 +32,9 @@ def find_devkit(folder: Path) -> Path | None:
 
 
 def read_devkit(path: Path) -> LabelTable:
-    """Read the devkit: its folder, its archive, or the ground truth file with `meta.mat` beside it.
+    """Read the devkit: its folder, its archive, or the ground truth file with `meta.mat` next to it.
 
-    Raises DatasetError where it is not whole, or its ids are not those of the 1,000 classes.
+    Raises DatasetError if it is not whole, or its ids are not those of the 1,000 classes.
     """
     if path.is_dir():
         found = find_devkit(path)

@@ -62,7 +62,7 @@ def find_labels(folder: Path, *, form: str | None = None) -> tuple[str, LabelTab
 def builtin_labels(names: Sequence[str], *, classes: int, place: str) -> LabelTable:
     """Return the built-in labels for images by their official names.
 
-    Raises DatasetError where an image is not called so, or the data set is said to have another number of classes.
+    Raises DatasetError if an image is not called so, or the data set is said to have another number of classes.
     """
     if classes != CLASSES:
         raise DatasetError(

@@ -23,7 +23,7 @@ _ANNOTATIONS = 2_000_000
 
 
 def is_solution(path: Path) -> bool:
-    """Tell whether a file begins as Kaggle's solution does."""
+    """Return whether a file begins as Kaggle's solution does."""
     try:
         with path.open("rb") as stream:
             return stream.read(64).removeprefix(b"\xef\xbb\xbf").startswith(_HEADER.encode())
@@ -54,7 +54,7 @@ def read_solution(path: Path) -> LabelTable:
 
 
 def is_annotations(folder: Path) -> bool:
-    """Tell whether a folder holds XML annotations."""
+    """Return whether a folder holds XML annotations."""
     try:
         return any(name.endswith(".xml") and not is_folder for name, is_folder in entries_of(folder))
     except OSError:
@@ -64,7 +64,7 @@ def is_annotations(folder: Path) -> bool:
 def read_annotations(folder: Path) -> LabelTable:
     """Read a folder of XML annotations, one an image; the class is that of its objects.
 
-    Raises DatasetError that names the file where it is no annotation, or its objects are of several classes.
+    Raises DatasetError that names the file where it is not an annotation, or its objects are of several classes.
     """
     try:
         every = sorted(name for name, is_folder in entries_of(folder) if name.endswith(".xml") and not is_folder)

@@ -60,7 +60,7 @@ def read_list(path: Path, class_names: Sequence[str] | None = None) -> LabelTabl
 
 
 def _is_comment(line: str) -> bool:
-    """Tell whether a line is a comment, or names the separator; and not an image whose name begins with `#`."""
+    """Return whether a line is a comment, or names the separator; and not an image whose name begins with `#`."""
     if _SEPARATOR_LINE.fullmatch(line):
         return True
     return line.startswith("#") and not any(is_image_name(word.strip('"')) for word in re.split(r"[\s,;]+", line))

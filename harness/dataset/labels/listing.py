@@ -49,7 +49,7 @@ _QUOTED_CLASS = re.compile(r'([^"]*[^"\s,;])\s*[\s,;]\s*"([^"]*)"')
 
 @dataclass(frozen=True)
 class Line:
-    """One image of a list: name, class as written, number of the line from 1, and the WordNet id beside the class."""
+    """One image of a list: name, class as written, number of the line from 1, and the WordNet id next to the class."""
 
     name: str
     label: str
@@ -77,7 +77,7 @@ def lines_of(path: Path, lines: Sequence[tuple[int, str]], by_name: ByName, *, a
 def read_text(path: Path) -> str:
     """Return a list's text: UTF-8, or UTF-16 or UTF-32 with its mark, as spreadsheets and PowerShell write it.
 
-    Every line end is that of Unix. Raises DatasetError where it is unreadable, another encoding, or far too large.
+    Every line end is that of Unix. Raises DatasetError if it is unreadable, another encoding, or far too large.
     """
     try:
         with path.open("rb") as stream:
@@ -199,7 +199,7 @@ def _not_too_long(line: str, place: str) -> None:
 
 
 def safe_name(name: str, place: str, *, absolute: bool = False) -> str:
-    """Return a name relative to the image folder, written with `/`. Raises DatasetError where it leads out of it.
+    """Return a name relative to the image folder, written with `/`. Raises DatasetError if it leads out of it.
 
     ``absolute``: an absolute path is let through, for a join that only compares the ends of paths and opens none.
     """
@@ -226,7 +226,7 @@ def classes_of(path: Path, lines: Sequence[Line], names: Sequence[str] | None = 
 
 
 def is_class(text: str, by_name: ByName) -> bool:
-    """Tell whether a text looks like a class: a known name, a whole number or a WordNet id."""
+    """Return whether a text looks like a class: a known name, a whole number or a WordNet id."""
     return text in by_name or bool(_NUMBER.fullmatch(text) or _WNID.fullmatch(text))
 
 

@@ -25,7 +25,7 @@ _TEXTS = {1: "latin-1", 2: "latin-1", 4: "utf-16-le", 16: "utf-8", 17: "utf-16-l
 
 
 class MatError(ValueError):
-    """A file is no MATLAB 5.0 file, is damaged, or has no such variable."""
+    """A file is not a MATLAB 5.0 file, is damaged, or has no such variable."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class _Reader:
             place = start + (size if kind == _COMPRESSED else (size + 7) // 8 * 8) if not small else place + 8
 
     def numbers(self, kind: int, data: memoryview) -> tuple[float, ...]:
-        """Return the numbers of an element. Raises MatError where it has another type."""
+        """Return the numbers of an element. Raises MatError if it has another type."""
         letter = _NUMBERS.get(kind)
         if letter is None:
             raise MatError(f"numbers of the unknown type {kind}")
@@ -57,7 +57,7 @@ class _Reader:
         return struct.unpack_from(f"<{count}{letter}", data)
 
     def text(self, kind: int, data: memoryview) -> str:
-        """Return the text of an element. Raises MatError where it is none."""
+        """Return the text of an element. Raises MatError if it is none."""
         encoding = _TEXTS.get(kind)
         if encoding is None:
             raise MatError(f"text of the unknown type {kind}")

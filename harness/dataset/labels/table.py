@@ -1,4 +1,4 @@
-"""A table of labels by image name, and its join with images that lie somewhere else."""
+"""A table of labels by image name, and its join with images that are somewhere else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LabelTable:
     ``source``: where it was read from; ``whole``: it describes a whole published set, of which the images may be a part
     (otherwise every named image has to be there). ``notes``: sentences about unusual content. ``by_order``: it has no
     names, and its classes are those of the images in the order of their names. ``lines``: where in ``source`` each name
-    stands, counted from 1, where that is known. ``wnids``: the WordNet id that stands beside each class, if any does.
+    stands, counted from 1, where that is known. ``wnids``: the WordNet id that is next to each class, if any does.
     """
 
     source: str
@@ -102,7 +102,7 @@ def spelled(source: str, other: Sequence[tuple[str, str]]) -> str:
 def with_names(images: Sequence[str], table: LabelTable, *, place: str) -> LabelTable:
     """Give a table without names those of the images, sorted; any other table is returned as it is.
 
-    Raises DatasetError where there are more or fewer classes than images, or the order of the names is not clear.
+    Raises DatasetError if there are more or fewer classes than images, or the order of the names is not clear.
     """
     if not table.by_order:
         return table

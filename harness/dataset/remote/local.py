@@ -35,7 +35,7 @@ def local_dataset(dataset: Dataset, cache: RemoteCache) -> Dataset:
 def kept_dataset(dataset: Dataset, cache: RemoteCache) -> Dataset:
     """Return an image set with every URL in it as a path of the mirror that an earlier run left; nothing is fetched.
 
-    Raises DatasetError where there is none.
+    Raises DatasetError if there is none.
     """
     changes: dict[str, object] = {}
     if url := url_of(dataset.label_source):

@@ -1,8 +1,8 @@
 """A mirror: the files at a URL as a tree on disk, which are empty until they are read.
 
-So every form of image set is recognised, indexed and read as if it lay on disk. Small files that are no images (lists,
-labels) are fetched when the mirror is opened; images and shards when they are first read. Beyond a limit, the least
-recently used files are emptied again.
+So every form of image set is recognised, indexed and read as if it were on disk. Small files that are not images
+(lists, labels) are fetched when the mirror is opened; images and shards when they are first read. Beyond a limit, the
+least recently used files are emptied again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from harness.disk.private import foreign, make_private
 from harness.errors import DatasetError, RecordError
 
 _LISTS = (".txt", ".csv", ".tsv", ".lst")  # of a list that is called as the images' folder
-_BESIDE = (  # what is looked for beside the images, as it would be on disk
+_BESIDE = (  # what is looked for next to the images, as it would be on disk
     "val.txt",
     "val_annotations.txt",
     "label.labels.txt",
@@ -58,10 +58,10 @@ class RemoteCache:
 
 @dataclass
 class Mirror:
-    """What lies at one URL.
+    """The content of one URL.
 
-    ``tree``: the folder of its files; ``entries``: in the store, by name below ``tree``; ``unmarked``: names of those
-    without suffix that are images.
+    ``tree``: the folder of its files; ``entries``: in the store, by name below ``tree``; ``unmarked``: names of images
+    without a suffix.
     """
 
     store: Store
@@ -90,7 +90,7 @@ class Mirror:
             self._fetch(Path(path), entry)
 
     def is_lazy(self, name: str) -> bool:
-        """Tell whether a file is fetched only when it is read: an image or a shard."""
+        """Return whether a file is fetched only when it is read: an image or a shard."""
         return _is_lazy(name) or name in self.unmarked
 
     def _fetch(self, path: Path, entry: Entry) -> None:
@@ -252,7 +252,7 @@ def expect(path: Path, names: Sequence[str]) -> None:
 
 
 def fetch_beside(path: Path, files: Sequence[Path]) -> bool:
-    """Fetch files that lie beside one of a mirror or below its folder; return whether any was there."""
+    """Fetch files that are next to one of a mirror or below its folder; return whether any was there."""
     found = _of(str(path))
     if found is None:
         return False
@@ -363,7 +363,7 @@ def stamp(path: str | os.PathLike[str]) -> str | None:
 
 
 def is_unmarked_image(path: str | os.PathLike[str]) -> bool | None:
-    """Tell whether a file of a mirror without a suffix is an image, without fetching it; None for any other file."""
+    """Return whether a file of a mirror without a suffix is an image, without fetching it; None for any other file."""
     for root, mirror in _open.items():
         if os.fspath(path).startswith(root):
             return os.path.relpath(path, mirror.tree).replace(os.sep, "/") in mirror.unmarked

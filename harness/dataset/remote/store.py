@@ -34,7 +34,7 @@ T = TypeVar("T")
 class Entry:
     """A file in a store.
 
-    ``path``: as the store names it; ``size``: None where it does not say; ``token``: changes with the file.
+    ``path``: as the store names it; ``size``: None if it does not say; ``token``: changes with the file.
     """
 
     path: str
@@ -81,7 +81,7 @@ class Store:
         return redact(self.url.partition("?")[0])
 
     def is_folder(self) -> bool:
-        """Tell whether the URL is that of a folder. A server tells no folders: there it has no suffix."""
+        """Return whether the URL is that of a folder. A server tells no folders: there it has no suffix."""
         if self.is_http:
             return PurePosixPath(self.root).suffix == "" and not re.search(r"-[0-9]{5}-of-[0-9]{5}$", self.root)
         with _in_words(self.url):
@@ -121,11 +121,11 @@ class Store:
         return {facts["name"].rpartition("/")[2]: _entry(facts["name"], facts) for facts in files}
 
     def beside(self, name: str) -> Entry | None:
-        """Return a file of the folder that the URL lies in; None where there is none."""
+        """Return a file of the folder that the URL is in; None if there is none."""
         return self.at(self.root.rpartition("/")[0] + "/" + name)
 
     def at(self, path: str | None = None) -> Entry | None:
-        """Return a file by its path (None: the URL itself); None where there is none."""
+        """Return a file by its path (None: the URL itself); None if there is none."""
         path = path or self.root
         try:
             with _in_words(self.url):
@@ -135,7 +135,7 @@ class Store:
         return _entry(path, facts) if facts.get("type", "file") == "file" else None
 
     def read(self, entry: Entry, most: int) -> Iterator[bytes]:
-        """Yield a file's bytes, block by block. Raises DatasetError where there are more than ``most``, or too few."""
+        """Yield a file's bytes, block by block. Raises DatasetError if there are more than ``most``, or too few."""
         count = 0
         with _in_words(f"{self.url} ({entry.path.rpartition('/')[2]})"):
             if entry.size is not None and entry.size <= _BLOCK * 16:
@@ -155,7 +155,7 @@ class Store:
             raise DatasetError(f"{name}: has {count:,} bytes instead of {entry.size:,}; it was changed or cut off")
 
     def beginnings(self, entries: Sequence[Entry], count: int) -> list[bytes]:
-        """Return the first ``count`` bytes of each file, many at once. Raises DatasetError where one cannot be had."""
+        """Return the first ``count`` bytes of each file, many at once. Raises DatasetError if one cannot be had."""
         with _in_words(self.url), ThreadPoolExecutor(_AT_ONCE) as threads:
             return list(threads.map(lambda entry: _again(lambda: self._beginning(entry, count)), entries))
 

@@ -22,8 +22,8 @@ def images_of(store: Store, entries: Mapping[str, Entry], known: Collection[str]
     """Return the names of the files without a suffix that are images.
 
     ``known``: those that a list of images names, which are taken for images without a look, as files that only a list
-    names are; ``index``: where the answers are kept. Raises DatasetError where a file's first bytes cannot be had, and
-    RecordError where the answers cannot be written.
+    names are; ``index``: where the answers are kept. Raises DatasetError if a file's first bytes cannot be had, and
+    RecordError if the answers cannot be written.
     """
     names = [name for name in entries if has_no_suffix(name)]
     if not names:
@@ -42,7 +42,7 @@ def images_of(store: Store, entries: Mapping[str, Entry], known: Collection[str]
 
 
 def is_image_on_disk(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a file on disk without a suffix begins as an image; False where it is empty or cannot be read."""
+    """Return whether a file on disk without a suffix begins as an image; False if it is empty or cannot be read."""
     if not has_no_suffix(os.path.basename(path)):
         return False
     with contextlib.suppress(OSError), open(path, "rb") as stream:

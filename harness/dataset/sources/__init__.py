@@ -1,1 +1,1 @@
-"""The forms of an image set, one file each; `recognise` tells which one lies at a path."""
+"""The forms of an image set, one file each; `recognise` tells which one is at a path."""

@@ -34,7 +34,7 @@ def open_arrow(
 ) -> Pictures:
     """Return the rows of the files, in their order.
 
-    Raises DatasetError where a file is damaged or has no such columns.
+    Raises DatasetError if a file is damaged or has no such columns.
     """
     by_name = classes_by_name(class_names)
     rows = Rows()

@@ -71,7 +71,7 @@ def label_column(schema: Any, path: Path) -> str | None:
 
 
 def wnid_column(schema: Any, label: str) -> str | None:
-    """Return the name of the column of WordNet ids that stands beside the labels, or None."""
+    """Return the name of the column of WordNet ids that is next to the labels, or None."""
     return next((name for name in WNID_COLUMNS if name != label and schema.names.count(name) == 1), None)
 
 
@@ -93,7 +93,7 @@ def image_bytes(column: Any, kind: ImageColumn) -> Any:
 
 
 def encoded(scalar: Any) -> bytes:
-    """Return the bytes of one row's image. Raises OSError where there are none, or more than an image may have."""
+    """Return the bytes of one row's image. Raises OSError if there are none, or more than an image may have."""
     value = scalar.as_py()
     if value is None:
         raise OSError("its row has no bytes")
@@ -107,7 +107,7 @@ def encoded(scalar: Any) -> bytes:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of all files so far: names, classes, and the WordNet id beside each class, None where there is none."""
+    """The rows of all files so far: names, classes, and the WordNet id next to each class, None if there is none."""
 
     names: list[str] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)

@@ -15,7 +15,7 @@ from harness.dataset.sources.pictures import Pictures
 
 
 def open_capsule_images(path: Path) -> Pictures:
-    """Return the images of a capsule. Raises DatasetError where it is damaged, newer, or something else."""
+    """Return the images of a capsule. Raises DatasetError if it is damaged, newer, or something else."""
     capsule = open_capsule(path)
     images = capsule.contents.images
 

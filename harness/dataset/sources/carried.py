@@ -16,9 +16,9 @@ class Carried:
     """What is known of images that travelled in a capsule.
 
     ``capsule``: its sha256 (hex); ``listed``: how many images the set lists from which they were taken; ``seed``: of
-    the random order in which they were drawn, None where they are the first as listed. ``digest(row)``: sha256 of the
-    encoded bytes, empty where it had none. ``pixels(row, preprocess)``: (height, width, 3) in BGR, raises
-    BadImageError for a bad image and OSError where the file changed; None where the images are encoded.
+    the random order in which they were drawn, None if they are the first as listed. ``digest(row)``: sha256 of the
+    encoded bytes, empty if it had none. ``pixels(row, preprocess)``: (height, width, 3) in BGR, raises BadImageError
+    for a bad image and OSError if the file changed; None if the images are encoded.
     """
 
     capsule: str

@@ -18,7 +18,7 @@ from harness.errors import DatasetError
 def open_class_folders(folder: Path, class_names: Sequence[str] | None = None) -> Pictures:
     """Return the images of every sub-folder, sorted by class and name.
 
-    Raises DatasetError where a folder's name stands for no class, or two stand for the same.
+    Raises DatasetError if a folder's name stands for no class, or two stand for the same.
     """
     folders = _folders(folder)
     by_name = classes_by_name(class_names)

@@ -1,4 +1,4 @@
-"""Where the features of a serialised `tf.train.Example` lie in a file, found without reading its image.
+"""Where the features of a serialised `tf.train.Example` are in a file, found without reading its image.
 
 The wire format is Protocol Buffers'; only the few fields of Example are known here. TensorFlow's own parser would need
 every record whole, and so the whole data set once before the first image; the tests hold this one against it.
@@ -17,7 +17,7 @@ _LENGTH_DELIMITED = 2
 
 
 class WireError(ValueError):
-    """Bytes are no TFRecord of Examples."""
+    """The bytes are not a TFRecord of Examples."""
 
 
 class Window:
@@ -29,7 +29,7 @@ class Window:
         self.size = os.fstat(descriptor).st_size
 
     def bytes(self, offset: int, length: int) -> bytes:
-        """Return ``length`` bytes from ``offset``. Raises WireError where the file ends before."""
+        """Return ``length`` bytes from ``offset``. Raises WireError if the file ends before."""
         place = offset - self._start
         if place < 0 or place + length > len(self._data):
             self._start, self._data = offset, os.pread(self._descriptor, max(length, _WINDOW), offset)
@@ -58,7 +58,7 @@ class Feature:
 
 
 def features(window: Window, start: int, end: int, wanted: Collection[bytes]) -> dict[bytes, Feature]:
-    """Return the wanted features of the Example in bytes ``start`` to ``end``. Raises WireError where it is none."""
+    """Return the wanted features of the Example in bytes ``start`` to ``end``. Raises WireError if it is none."""
     found: dict[bytes, Feature] = {}
     for number, kind, place, stop in _fields(window, start, end):
         if number != 1 or kind != _LENGTH_DELIMITED:

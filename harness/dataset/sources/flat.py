@@ -12,9 +12,9 @@ from harness.errors import DatasetError
 
 
 def open_flat(folder: Path, *, deep: bool = False) -> Pictures:
-    """Return the images that lie in ``folder`` (``deep``: and in its sub-folders), sorted by name.
+    """Return the images that are in ``folder`` (``deep``: and in its sub-folders), sorted by name.
 
-    Raises DatasetError where there is none.
+    Raises DatasetError if there is none.
     """
     names, below, other = _content(folder, "")
     notes: tuple[str, ...] = ()

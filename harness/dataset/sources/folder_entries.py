@@ -1,4 +1,4 @@
-"""What lies in a folder. A link that leads nowhere, or round in circles, is a file that cannot be read."""
+"""The entries of a folder. A link that leads nowhere, or round in circles, is a file that cannot be read."""
 
 from __future__ import annotations
 

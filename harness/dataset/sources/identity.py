@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-_READ = 2000  # images whose bytes are compared; where more names repeat, they are no names at all
+_READ = 2000  # images whose bytes are compared; where more names repeat, they are not names at all
 
 
 def distinct_names(names: Sequence[str], positions: Sequence[str], read: Callable[[int], bytes]) -> list[str]:

@@ -19,7 +19,7 @@ _DEEPEST = 8  # folders below the images' folder
 
 
 def list_places(folder: Path) -> list[Path]:
-    """Return where a list is looked for: beside the folder under its name, in it, or beside it."""
+    """Return where a list is looked for: next to the folder under its name, in it, or next to it."""
     beside = [folder.parent / f"{folder.name}{suffix}" for suffix in _SUFFIXES]
     inside = [folder / f"{name}{suffix}" for name in ("val", "labels") for suffix in _SUFFIXES]
     return list(
@@ -50,7 +50,7 @@ def open_listed(folder: Path, table: LabelTable, *, may_miss: bool = False) -> t
 def resolve(folder: Path, table: LabelTable) -> tuple[LabelTable, list[str]]:
     """Give a table the names of the files below ``folder`` that its names fit; and return the names that fit none.
 
-    Nothing else is looked for where every name is that of a file. Raises DatasetError where a name fits two files.
+    Nothing else is looked for where every name is that of a file. Raises DatasetError if a name fits two files.
     """
     table = without_clutter(table)
     found: dict[str, frozenset[str]] = {}

@@ -1,4 +1,4 @@
-"""One's own data set: a CSV or Parquet file of paths and labels; the paths lie below the file's own folder."""
+"""One's own data set: a CSV or Parquet file of paths and labels; the paths are below the file's own folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ROWS = 50_000_000
 
 
 def read_parquet_list(path: Path) -> list[Line]:
-    """Read names and classes from the columns of a Parquet file. Raises DatasetError where it has none."""
+    """Read names and classes from the columns of a Parquet file. Raises DatasetError if it has none."""
     import pyarrow.parquet as pq
 
     present(path)
@@ -66,7 +66,7 @@ def _require_text(schema: Any, name: str, what: str, path: Path) -> None:
 def open_manifest(path: Path, class_names: Sequence[str] | None = None, *, may_miss: bool = False) -> Pictures:
     """Return the images that a CSV or Parquet file lists, in its order.
 
-    Raises DatasetError where it cannot be used, or images are not there; if they ``may_miss``, only where all are not.
+    Raises DatasetError if it cannot be used, or images are not there; if they ``may_miss``, only if all are not.
     """
     if path.suffix == ".parquet":
         lines = read_parquet_list(path)

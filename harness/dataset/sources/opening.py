@@ -63,7 +63,7 @@ class Labelled:
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
-    """Read a file with one class name per line, in the network's order. Raises DatasetError where it has none.
+    """Read a file with one class name per line, in the network's order. Raises DatasetError if it has none.
 
     Names may repeat, as `crane` and `maillot` do in ImageNet's own list; labels then have to be numbers for them.
     """
@@ -76,7 +76,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
 def open_labelled(wanted: ImageSetRequest) -> Labelled:
     """Open an image set of any form.
 
-    Raises DatasetError where it cannot be read, or images and labels do not belong together.
+    Raises DatasetError if it cannot be read, or images and labels do not belong together.
     """
     if not wanted.path.exists():
         raise DatasetError(f"{wanted.path}: no such file or folder; set dataset.path to the image set")
@@ -120,7 +120,7 @@ def open_labelled(wanted: ImageSetRequest) -> Labelled:
 def open_unlabelled(wanted: ImageSetRequest) -> Pictures:
     """Open the images of a set of any form whose labels do not matter; a folder of images needs none.
 
-    Raises DatasetError where it cannot be read.
+    Raises DatasetError if it cannot be read.
     """
     if not wanted.path.exists():
         raise DatasetError(f"{wanted.path}: no such file or folder")
@@ -134,14 +134,14 @@ def open_unlabelled(wanted: ImageSetRequest) -> Pictures:
 
 
 def _folders_with_list(path: Path, list_file: Path, wanted: ImageSetRequest) -> tuple[str, Pictures, LabelTable | None]:
-    """Open class folders beside which a list lies: by the list if it fits them, else by the folders, which is noted.
+    """Open class folders next to which a list lies: by the list if it fits them, else by the folders, which is noted.
 
-    Raises DatasetError where neither can be used, or both give an image another class.
+    Raises DatasetError if neither can be used, or both give an image another class.
     """
     try:
         folders = open_class_folders(path, wanted.class_names)
     except DatasetError:
-        return _folder(path, "class_folders", wanted)  # names of folders that are no classes
+        return _folder(path, "class_folders", wanted)  # names of folders that are not classes
     assert folders.classes is not None
     try:
         _, table = read_labels(list_file, wanted.class_names)
@@ -162,7 +162,7 @@ def _folders_with_list(path: Path, list_file: Path, wanted: ImageSetRequest) -> 
 
 
 def _folder(path: Path, form: str, wanted: ImageSetRequest) -> tuple[str, Pictures, LabelTable]:
-    """Open a folder of image files and find its labels: named ones, a list beside it, devkit, Kaggle, built-in."""
+    """Open a folder of image files and find its labels: named ones, a list next to it, devkit, Kaggle, built-in."""
     if not path.is_dir():
         raise DatasetError(f"{path}: not a folder of images; set dataset.path to one")
     list_file = find_list(path) if wanted.labels == "auto" and wanted.form in ("auto", "list") else None

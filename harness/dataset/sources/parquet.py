@@ -79,7 +79,7 @@ def open_parquet(
 ) -> Pictures:
     """Return the rows of the files, in their order.
 
-    Raises DatasetError where a file is damaged, has no such columns, or has row groups too large to read one by one.
+    Raises DatasetError if a file is damaged, has no such columns, or has row groups too large to read one by one.
     """
     rows = Rows()
     names = rows.names

@@ -40,7 +40,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Slice:
-    """Where an image lies inside a file: bytes ``offset`` to ``offset + length`` of ``files[file]``."""
+    """Where an image is inside a file: bytes ``offset`` to ``offset + length`` of ``files[file]``."""
 
     file: int
     offset: int
@@ -80,7 +80,7 @@ def slices(files: Sequence[Path], places: Sequence[Slice]) -> tuple[Callable[[in
 
 
 def read_slice(path: str, offset: int, length: int) -> bytes:
-    """Return bytes of a file. Raises OSError where it is no ordinary file or ends before them."""
+    """Return bytes of a file. Raises OSError if it is not an ordinary file or ends before them."""
     if length > LARGEST_IMAGE:
         raise OSError(f"{length:,} bytes are more than the {LARGEST_IMAGE:,} that an image may have")
     present(path)
@@ -120,14 +120,14 @@ def file_signature(path: str | os.PathLike[str]) -> str:
 
 
 def size_in(signature: str) -> int | None:
-    """Return how many bytes an image has, as its signature tells; None where it does not (a row of Parquet)."""
+    """Return how many bytes an image has, as its signature tells; None if it does not (a row of Parquet)."""
     parts = signature.split(":")
     told = {3: parts[0], 5: parts[-1]}.get(len(parts), "") if ":" in signature else signature.partition("-")[0]
     return int(told) if told.isdecimal() else None
 
 
 def read_file(path: str) -> bytes:
-    """Return a file's bytes. Raises OSError where it is no ordinary file (a pipe would wait for ever) or too large."""
+    """Return a file's bytes. Raises OSError if it is not an ordinary file (a pipe would wait forever) or too large."""
     try:
         present(path)
     except NotThereError:

@@ -1,4 +1,4 @@
-"""Which form of image set lies at a path, told by what is there and never by asking the user."""
+"""Recognises the form of an image set from its content, without asking the user."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LISTS = (".csv", ".tsv", ".txt")
 class Found:
     """A form, and the path at which it lies: the given one, or a place below it.
 
-    ``left_out``: folders beside that place which are not read, from the given path on.
+    ``left_out``: folders next to that place which are not read, from the given path on.
     """
 
     form: str
@@ -99,7 +99,7 @@ def _folder(path: Path, class_names: frozenset[str] = frozenset()) -> Found:
     loose = sum(is_image_name(name) for name in files)
     if loose:
         if SOLUTION not in files and loose < len(folders) and _are_classes(folders, class_names):
-            return Found("class_folders", path)  # a few images lie beside them
+            return Found("class_folders", path)  # a few images are next to them
         return Found("kaggle" if SOLUTION in files else "flat", path)
     return _shards(path, files) or _below(path, files, folders)
 

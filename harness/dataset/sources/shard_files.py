@@ -19,8 +19,8 @@ _OTHER = re.compile(r"(^|[^a-z])(train(ing)?|test)([^a-z]|$)", re.IGNORECASE)
 def shard_files(path: Path, fits: Callable[[str], bool]) -> tuple[list[Path], tuple[str, ...]]:
     """Return the shards at ``path``, a file or a folder of them, sorted by name, and notes.
 
-    Where a folder has shards of several splits, those of the validation set are taken. Raises DatasetError where there
-    is none.
+    Where a folder has shards of several splits, those of the validation set are taken. Raises DatasetError if there is
+    none.
     """
     if path.is_file():
         return [path], ()

@@ -28,17 +28,17 @@ _CLUTTER_STARTS = ("._", ".trash-", ".nfs")
 
 
 def is_clutter(name: str) -> bool:
-    """Tell whether a file or folder, or one above it, is what an operating system or a file server leaves behind."""
+    """Return whether a file or folder, or one above it, is what an operating system or a file server leaves behind."""
     return any(part in _CLUTTER or part.startswith(_CLUTTER_STARTS) for part in name.lower().split("/"))
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether a folder is passed over: its name begins with a dot, or a system left it behind."""
+    """Return whether a folder is passed over: its name begins with a dot, or a system left it behind."""
     return name.startswith(".") or is_clutter(name)
 
 
 def is_image_name(name: str) -> bool:
-    """Tell whether a file's name is that of an image; hidden files and what systems leave behind are none."""
+    """Return whether a file's name is that of an image; hidden files and what systems leave behind are none."""
     last = name.rpartition("/")[2]
     if last.startswith(".") or os.path.splitext(last)[1].lower() not in IMAGE_SUFFIXES:  # noqa: PTH122
         return False
@@ -46,13 +46,13 @@ def is_image_name(name: str) -> bool:
 
 
 def has_no_suffix(name: str) -> bool:
-    """Tell whether only its content can tell that a file is an image: its name has no suffix, and is not hidden."""
+    """Return whether only its content can tell that a file is an image: its name has no suffix, and is not hidden."""
     last = name.rpartition("/")[2]
     return "." not in last and not is_clutter(name)
 
 
 def left_out(place: object, names: Sequence[str], what: str = "entries") -> tuple[str, ...]:
-    """Return the note on entries of a folder or archive that are no images; none where there are none."""
+    """Return the note on entries of a folder or archive that are not images; none where there are none."""
     if not names:
         return ()
     clutter = sorted(name for name in names if is_clutter(name))

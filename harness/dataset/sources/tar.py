@@ -14,7 +14,7 @@ _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
 
 
 def open_tar(path: Path) -> Pictures:
-    """Return the images of a tar archive, sorted by name. Raises DatasetError where it has none or is damaged."""
+    """Return the images of a tar archive, sorted by name. Raises DatasetError if it has none or is damaged."""
     found: dict[str, Slice] = {}
     other: list[str] = []
     for name, offset, length in members(path):

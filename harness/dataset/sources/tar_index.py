@@ -1,4 +1,4 @@
-"""Where the files of a tar archive lie inside it, found in one pass over its headers; nothing is unpacked."""
+"""Where the files of a tar archive are inside it, found in one pass over its headers; nothing is unpacked."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def members(path: Path) -> Iterator[tuple[str, int, int]]:
     """Yield (name, offset, length) of every ordinary file of an uncompressed tar archive, in its order.
 
     Links to such files (GNU tar writes one for a file that it met before) come after them, with the place of the file.
-    Raises DatasetError where the archive is compressed, cut off or damaged, a name leads out of it, or an image is a
-    link to what the archive does not have.
+    Raises DatasetError if the archive is compressed, cut off or damaged, a name leads out of it, or an image is a link
+    to what the archive does not have.
     """
     links: dict[str, str] = {}
     yield from _files(path, links)

@@ -1,7 +1,7 @@
 """TFRecord shards: as TensorFlow's ImageNet script makes them, and as TensorFlow Datasets prepares them.
 
 The script's layout: `image/encoded`, `image/class/label` (from 1; 0 is background), `image/class/synset`,
-`image/filename`. That of TensorFlow Datasets: `image`, `label` (from 0), `file_name`, with the classes' names beside
+`image/filename`. That of TensorFlow Datasets: `image`, `label` (from 0), `file_name`, with the classes' names next to
 the shards in `label.labels.txt`.
 """
 
@@ -31,7 +31,7 @@ NAMES_FILE = "label.labels.txt"
 
 
 def is_tfrecord_name(name: str) -> bool:
-    """Tell whether a file is called as a shard is: `validation-00000-of-00128`, `x.tfrecord-00000-of-00064`."""
+    """Return whether a file is called as a shard is: `validation-00000-of-00128`, `x.tfrecord-00000-of-00064`."""
     return bool(_SHARD.search(name)) and not name.endswith((".json", ".parquet", ".tar", ".txt"))
 
 
@@ -49,7 +49,7 @@ def open_tfrecord(
 ) -> Pictures:
     """Return the examples of the shards, in their order.
 
-    Raises DatasetError where a shard is damaged, compressed or of another layout, and where label and synset disagree.
+    Raises DatasetError if a shard is damaged, compressed or of another layout, and where label and synset disagree.
     """
     found: list[_Record] = []
     script = True

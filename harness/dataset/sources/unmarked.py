@@ -19,7 +19,7 @@ def unmarked_images(folder: Path, names: Iterable[str]) -> Iterator[str]:
 
 
 def is_image_at(path: Path, offset: int, length: int) -> bool:
-    """Tell whether the bytes of a file from ``offset`` on begin as an image does."""
+    """Return whether the bytes of a file from ``offset`` on begin as an image does."""
     return begins_as_image(_read(path, offset, min(length, START)))
 
 

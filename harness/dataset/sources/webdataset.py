@@ -28,7 +28,7 @@ _LABEL_KEYS = ("label", "cls", "class", "class_id", "class_index", "wnid", "syns
 
 
 def is_webdataset(path: Path) -> bool:
-    """Tell whether one of the first members of a tar archive is a label. Raises DatasetError where it is damaged."""
+    """Return whether one of the first members of a tar archive is a label. Raises DatasetError if it is damaged."""
     real = (name for name, _, _ in members(path) if not is_clutter(name))
     for count, name in enumerate(real):
         if name.lower().endswith((".cls", ".json")):
@@ -109,9 +109,9 @@ def _complete(
 def _label(
     paths: Sequence[str], sample: str, found: tuple[str, Slice], beside: Slice | None, by_name: ByName
 ) -> tuple[int, str | None]:
-    """Return a sample's class and the WordNet id that its JSON has beside it. ``beside``: JSON that lies beside a .cls.
+    """Return a sample's class and the WordNet id that its JSON has next to it. ``beside``: JSON that is next to a .cls.
 
-    Raises DatasetError where there is no class, or the two files have different ones.
+    Raises DatasetError if there is no class, or the two files have different ones.
     """
     suffix, place = found
     where = f"{paths[place.file]}: {sample}.{suffix}"

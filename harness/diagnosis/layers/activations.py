@@ -33,7 +33,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen of one matched layer, or of the output; None where it cannot be known.
+    """What was seen of one matched layer, or of the output; None if it cannot be known.
 
     ``inside``: within the whole network; ``alone``: fed with what the original's operations gave; ``limits``: the
     smallest and the largest value that the reference and the candidate gave inside.
@@ -112,7 +112,7 @@ def _largest(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
 
 
 def _as_there(values: Floats, there: Floats) -> Floats | None:
-    """Return what the reference gave in the candidate's order of axes; None where the two do not have one size.
+    """Return what the reference gave in the candidate's order of axes; None if the two do not have one size.
 
     Which order that is the shapes tell, and where they allow several, the values.
     """

@@ -35,7 +35,7 @@ def as_flattened(ours: Doubles, theirs: Doubles) -> Doubles:
 
 
 def fed_otherwise(one: Layer, other: Layer, ours: Doubles, theirs: Doubles) -> str:
-    """Say how the first layer's weights are the original's after all, for pixels of another order or scale.
+    """Return how the first layer's weights are the original's after all, for pixels of another order or scale.
 
     Where of one of the two it is unknown what it is fed, since what comes before it could not be read, nothing can be
     said of order and scale.
@@ -72,7 +72,7 @@ def _differs_by_channel(ours: Doubles, theirs: Doubles) -> bool:
 
 
 def another_mean(one: Layer, other: Layer) -> str:
-    """Say which other mean explains the first layer's bias; empty where none does."""
+    """Return which other mean explains the first layer's bias; empty if none does."""
     if not (one.of_pixels and other.of_pixels):
         return ""
     sums, difference = one.weights.sum(axis=(2, 3)), other.bias - one.bias
@@ -100,7 +100,7 @@ def how_changed(ours: Doubles, theirs: Doubles, channels: Sequence[int]) -> tupl
 def channel_factors(ours: Doubles, theirs: Doubles) -> Doubles | None:
     """Return the factor of each output channel by which weights are the original's, float64 (out,); None: they are not.
 
-    The factors have to explain almost all of the difference: weights that moved a little at random are no scaled ones.
+    The factors have to explain almost all of the difference: weights that moved a little at random are not scaled ones.
     """
     flat, found = ours.reshape(len(ours), -1), theirs.reshape(len(theirs), -1)
     if flat.shape[1] < 2:

@@ -30,8 +30,8 @@ Cause = Literal[
 class Row:
     """One matched layer, or the output (``weights`` None): how its constants and what it gives differ.
 
-    ``inside``: in the whole network; ``alone``: fed with what the original's operations gave; both None where that was
-    not looked at or cannot be told.
+    ``inside``: in the whole network; ``alone``: fed with what the original's operations gave; both None if that was not
+    looked at or cannot be told.
     """
 
     reference: str
@@ -45,7 +45,7 @@ class Row:
 
 @dataclass(frozen=True)
 class LayerFinding:
-    """The answer. ``reference`` and ``candidate``: the operation's names in either model, None where none is named.
+    """The answer. ``reference`` and ``candidate``: the operation's names in either model, None if none is named.
 
     ``cause``: with the verdict `clean` it is `fed-otherwise` or None; ``rounding``: how the candidate holds weights
     more coarsely than the original: f16, bf16, int8.

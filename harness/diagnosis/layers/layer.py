@@ -163,7 +163,7 @@ class _Fed:
 
 
 def _before(network: Network, by_name: Mapping[str, Operation], operation: Operation) -> _Fed | None:
-    """Return what happens between the network's input and an operation; None where it is more than scale and shift."""
+    """Return what happens between the network's input and an operation; None if it is more than scale and shift."""
     ways: list[Operation] = []
     while True:
         if len(operation.inputs) != 1:

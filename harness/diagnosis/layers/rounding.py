@@ -53,7 +53,7 @@ def _holds_f16(layer: Layer) -> bool:
 
 
 def _step(one: Layer, other: Layer) -> Doubles | None:
-    """Return the step of each weight, in a shape that goes with (out, in, height, width); None where there is none."""
+    """Return the step of each weight, in a shape that goes with (out, in, height, width); None if there is none."""
     steps = [layer.step for layer in (one, other) if layer.storage == "int" and layer.step is not None]
     if steps:
         return np.asarray(np.maximum.reduce(steps)[:, None, None, None])

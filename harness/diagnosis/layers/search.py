@@ -37,7 +37,7 @@ class Side:
 
 
 def compare_weights(reference: Side, candidate: Side) -> WeightsComparison:
-    """Compare all constants of two models; nothing is run. Raises ModelError where one cannot be looked into."""
+    """Compare all constants of two models; nothing is run. Raises ModelError if one cannot be looked into."""
     with _opened(reference) as (one, _), _opened(candidate) as (other, _):
         return _compared(reference, candidate, one, other)
 
@@ -45,8 +45,8 @@ def compare_weights(reference: Side, candidate: Side) -> WeightsComparison:
 def find_layer(reference: Side, candidate: Side, *, images: int = IMAGES) -> LayerFinding:
     """Return which layer of the candidate is not the reference's.
 
-    A model that cannot be looked into gives the verdict `unknown` with the reason. Raises ModelError or DeviceError
-    where one cannot be loaded or run at all.
+    A model that cannot be looked into gives the verdict `unknown` with the reason. Raises ModelError or DeviceError if
+    one cannot be loaded or run at all.
     """
     if reason := unobservable(reference):
         return LayerFinding("unknown", reason)
@@ -110,7 +110,7 @@ _HOW = ("name", "weights", "order")
 
 
 def unobservable(side: Side) -> str | None:
-    """Say why a model cannot be looked into; None where it can."""
+    """Return why a model's layers cannot be inspected; None if they can."""
     facts = facts_of(side.backend)
     if facts.observer is None:
         able = ", ".join(name for name, other in backends().items() if other.observer)

@@ -45,7 +45,7 @@ def nothing_matched(weights: WeightsComparison) -> LayerFinding:
 
 
 def _by_weights(weights: WeightsComparison) -> LayerFinding | None:
-    """Return what the constants alone say; None where they are the same but for rounding."""
+    """Return what the constants alone say; None if they are the same but for rounding."""
     missing, more = weights.matching.only_reference, weights.matching.only_candidate
     if another := _another_network(weights):
         return another
@@ -97,7 +97,7 @@ def _weighted(weights: WeightsComparison) -> list[LayerWeights]:
 
 
 def _another_network(weights: WeightsComparison) -> LayerFinding | None:
-    """Return the answer where most layers of either network have no counterpart in the other; None where they have.
+    """Return the answer where most layers of either network have no counterpart in the other; None if they have.
 
     A candidate of which only a part could be read has counterparts for what was read.
     """

@@ -50,7 +50,7 @@ class Parts:
         return sum(part.length for part in self.parts.values())
 
     def json(self, name: str) -> Any:
-        """Return a part as JSON values. Raises the kind's error where it is missing or is no JSON."""
+        """Return a part as JSON values. Raises the kind's error where it is missing or is not JSON."""
         part = self._part(name)
         if part.length > _LARGEST_JSON:
             raise self.kind.refuse(self.path, f"its part `{name}` has {part.length:,} bytes, more than it may have")
@@ -65,13 +65,13 @@ class Parts:
         return self._as_array(part, self._read(part, 0, part.length), part.shape)
 
     def row(self, name: str, row: int) -> NDArray[Any]:
-        """Return one row of an array whose first axis counts rows. Raises OSError where the file was changed."""
+        """Return one row of an array whose first axis counts rows. Raises OSError if the file was changed."""
         part = self.parts[name]
         length = part.length // part.shape[0]
         return self._as_array(part, self.slice(name, row * length, length), part.shape[1:])
 
     def slice(self, name: str, start: int, length: int) -> bytes:
-        """Return bytes of a part. Raises OSError where the file was changed since it was checked."""
+        """Return bytes of a part. Raises OSError if the file was changed since it was checked."""
         part = self.parts[name]
         if not 0 <= start <= start + length <= part.length:
             raise OSError(f"the part `{name}` has no bytes {start} to {start + length}")
@@ -192,7 +192,7 @@ def _placed(path: Path, kind: PartsKind, text: bytes, size: int) -> list[Part]:
 
 
 def _part(entry: Any, offset: int) -> Part | None:
-    """Return what an entry of the index describes; None where it describes nothing that can be."""
+    """Return what an entry of the index describes; None if it describes nothing that can be."""
     if not isinstance(entry, dict):
         return None
     name, sha256, length = entry.get("name"), entry.get("sha256"), entry.get("bytes")

@@ -17,7 +17,7 @@ from harness.engine.task import ModelTask
 from harness.errors import ModelError, RecordError
 from harness.machine.digests import Digested, digested
 
-LARGEST = 8_000_000_000  # bytes of one model that travels; a larger one has to lie on a shared path
+LARGEST = 8_000_000_000  # bytes of one model that travels; a larger one has to be on a shared path
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Delivery:
 def packed(
     model: ModelTask, folder: Path, keep: Callable[[Sequence[bytes]], Callable[[], Sequence[bytes]]]
 ) -> Delivery | None:
-    """Return a model's files for travelling; None where it has none, or more than travel.
+    """Return a model's files for travelling; None if it has none, or more than travel.
 
     ``keep``: puts bytes where every node can take them from, and returns what gives them there. Raises ModelError.
     """
@@ -57,7 +57,7 @@ def packed(
 
 
 def at_hand(model: ModelTask, delivery: Delivery | None) -> ModelTask:
-    """Return a model with its files as they lie on this node: at the same path, or delivered. Raises ModelError."""
+    """Return a model with its files as they are on this node: at the same path, or delivered. Raises ModelError."""
     if model.files is None or model.recorded is not None:
         return model
     here = _digested(model.files.paths)

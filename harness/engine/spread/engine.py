@@ -114,7 +114,7 @@ class _Running:
     def _job(self, part: Part) -> tuple[Job, Any] | None:
         """Return the current task of a worker for a part of a shard, and the predictions that it needs.
 
-        None where the part is no longer wanted.
+        None if the part is no longer wanted.
         """
         shard = self._open.get(part.index)
         if shard is None or part.group not in shard.missing:

@@ -14,7 +14,7 @@ from harness.record.shard_table import ShardTable
 def joined(tables: Mapping[int, ShardTable], order: Sequence[str], groups: Sequence[Group]) -> ShardTable:
     """Return one table of those of several groups, by the place of each in ``groups``; ``order``: of the models in it.
 
-    Each group's models count from its own table. Raises DatasetError where the groups saw other images.
+    Each group's models count from its own table. Raises DatasetError if the groups saw other images.
     """
     first = tables[0]
     if len(tables) == 1:

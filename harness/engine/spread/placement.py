@@ -11,7 +11,7 @@ from harness.errors import AbsentDeviceError, ConfigError
 from harness.record.shard_table import Failure
 
 PROCESSOR = "CPU"
-_CHOOSING = frozenset({"AUTO", "MULTI", "HETERO", "BATCH"})  # words in a device's name that are no device
+_CHOOSING = frozenset({"AUTO", "MULTI", "HETERO", "BATCH"})  # words in a device's name that name no device
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ def place(
     """Return the groups of a run's models (the reference first) and how many workers each has.
 
     ``resources``: what one worker takes of each; ``workers``: how many are wanted in the first group, None: all that
-    fit. Raises AbsentDeviceError where no node offers the device of a candidate that is not optional, ConfigError
-    where no node has the cores.
+    fit. Raises AbsentDeviceError if no node offers the device of a candidate that is not optional, ConfigError if no
+    node has the cores.
     """
     cores = float(resources.get(PROCESSOR, 1.0))
     if not any(node.room_for({PROCESSOR: cores}) for node in nodes):

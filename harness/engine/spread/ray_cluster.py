@@ -34,7 +34,7 @@ def require_ray() -> None:
 
 @contextlib.contextmanager
 def connected(address: str) -> Iterator[RayCluster]:
-    """Yield the cluster at an address. Raises ConfigError where there is none.
+    """Yield the cluster at an address. Raises ConfigError if there is none.
 
     `auto`: the one of this machine ($RAY_ADDRESS, or a node that runs here); where there is none, one is started here
     and ended with the block. A connection that the process has already is used and kept.
@@ -133,7 +133,7 @@ class RayCluster:
         return list(more) or list(found)
 
     def answer(self, ticket: Any) -> Any:
-        """Return an answer; an exception of the worker that is no HarnessError is raised as it is."""
+        """Return an answer; an exception of the worker that is not a HarnessError is raised as it is."""
         errors = self._ray.exceptions
         try:
             return self._ray.get(ticket)

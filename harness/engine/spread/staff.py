@@ -20,7 +20,7 @@ _MOVES = 20  # of a shard from nodes that leave, before that counts against the 
 _SHARE = 0.8  # of the time limit that the models have together if each has a separate process
 
 
-JobOf = Callable[["Part"], tuple[Job, Any] | None]  # None where the part is no longer wanted
+JobOf = Callable[["Part"], tuple[Job, Any] | None]  # None if the part is no longer wanted
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Staff:
         return self._cluster.wait(list(self._by_ticket), seconds)
 
     def of(self, ticket: Ticket) -> Staffed | None:
-        """Return whose ticket it is; None where that worker was lost meanwhile."""
+        """Return whose ticket it is; None if that worker was lost meanwhile."""
         return self._by_ticket.get(ticket)
 
     def started(self, worker: Staffed, answer: Ready | Problem) -> None:
@@ -173,7 +173,7 @@ class Staff:
     def lost(self, worker: Staffed, error: WorkerLostError) -> None:
         """Start another worker for one that ended, and let its parts be tried again.
 
-        A part that two workers ended over is given to a careful one. Raises ModelError where that ended, too, or where
+        A part that two workers ended over is given to a careful one. Raises ModelError if that ended, too, or where
         workers end while they start.
         """
         self._remove(worker)
@@ -210,7 +210,7 @@ class Staff:
             self._queues[part.group].appendleft(part)
 
     def expire(self) -> None:
-        """End workers that take too long. Raises DeviceError where the cluster starts none."""
+        """End workers that take too long. Raises DeviceError if the cluster starts none."""
         now = time.monotonic()
         for worker in list(self._workers):
             if now - worker.since <= self._limit:

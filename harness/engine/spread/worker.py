@@ -264,7 +264,7 @@ class _HandedAnswers:
         return True
 
     def get(self, image_digests: tuple[bytes, ...], outputs: int) -> Entry:  # noqa: ARG002
-        """Return the answers. Raises DatasetError where the images are other ones than on the node that gave them."""
+        """Return the answers. Raises DatasetError if the images are other ones than on the node that gave them."""
         if image_digests != self._handed.image_digests:
             raise DatasetError(
                 "an image has different bytes here than on the node that ran the reference; give all nodes the "

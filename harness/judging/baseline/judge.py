@@ -179,7 +179,7 @@ def _setting(then: ModelRow, now: ModelRow) -> Iterator[str]:
 
 
 def limited_figures(gate: BaselineGate, drops: Sequence[float | None] = (None, None)) -> list[Figure]:
-    """Return the figures of a baseline's gate: the drops by Top-1 and Top-5 in pp, None where none was measured."""
+    """Return the figures of a baseline's gate: the drops by Top-1 and Top-5 in pp, None if none was measured."""
     limits = (("top1", gate.top1_max_drop_pp), ("top5", gate.top5_max_drop_pp))
     return [
         Figure(

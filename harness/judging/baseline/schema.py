@@ -95,7 +95,7 @@ FinishedRun = RunRecord | CountedRun
 def baseline_of(record: RunRecord) -> Baseline:
     """Return the baseline of a finished run.
 
-    An optional model whose device was not there has no counts and no row. Raises BaselineError where the run is
+    An optional model whose device was not there has no counts and no row. Raises BaselineError if the run is
     incomplete, evaluated nothing, or lacks the counts of another model.
     """
     prints = fingerprints_of(record)
@@ -142,7 +142,7 @@ def reference_with_name(run: FinishedRun) -> str | None:
 
 
 def _reference(run: FinishedRun) -> dict[str, Any] | None:
-    """Return what a run's reference is; None where it is configured to have none. Raises BaselineError."""
+    """Return what a run's reference is; None if it is configured to have none. Raises BaselineError."""
     reference = next((model for model in run.models if model.role == "reference"), None)
     configured = run.recorded_config.reference
     if reference is None and configured is None and run.recorded_config.candidates:
@@ -157,7 +157,7 @@ def _reference(run: FinishedRun) -> dict[str, Any] | None:
 
 
 def row_of(run: FinishedRun, model: ModelPart) -> ModelRow:
-    """Return a model's counts. Raises BaselineError where it was not evaluated on every image."""
+    """Return a model's counts. Raises BaselineError if it was not evaluated on every image."""
     evaluated = run.dataset.evaluated
     if model.top1 is None or model.top5 is None or model.top1.total != evaluated or model.top5.total != evaluated:
         raise BaselineError(f"{model.id}: has no counts over all {evaluated:,} evaluated images")
@@ -177,7 +177,7 @@ def row_of(run: FinishedRun, model: ModelPart) -> ModelRow:
 
 
 def preprocess_fingerprint(run: FinishedRun, model: str) -> str | None:
-    """Return the sha256 (hex) of how images became a model's pixels; None where the run's fingerprints have it."""
+    """Return the sha256 (hex) of how images became a model's pixels; None if the run's fingerprints have it."""
     configured = next((item for item in run.recorded_config.models if item.id == model), None)
     found = (configured and configured.preprocess) or run.recorded_config.dataset.preprocess
     return None if found is None or dict(found) == configured_preprocess(run) else _sha256(dict(found))

@@ -16,7 +16,7 @@ _ANEW = "restore it, or delete it and save a run: harness baseline update RUN FI
 def write_baseline(path: Path, baseline: Baseline) -> None:
     """Write a baseline as sorted, indented JSON, so that a review sees one changed line for one changed count.
 
-    Raises RecordError where the file cannot be written.
+    Raises RecordError if the file cannot be written.
     """
     path = path.resolve()  # a link to a baseline stays a link
     text = json.dumps(baseline.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False)
@@ -31,7 +31,7 @@ def write_baseline(path: Path, baseline: Baseline) -> None:
 
 
 def read_baseline(path: Path) -> Baseline:
-    """Read a baseline. Raises BaselineError where it is missing, damaged, or written by a newer harness."""
+    """Read a baseline. Raises BaselineError if it is missing, damaged, or written by a newer harness."""
     kind = FileKind(
         name="baseline",
         newest=SCHEMA_VERSION,

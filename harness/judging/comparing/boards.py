@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class BoardRow:
     """A candidate in one of the runs. ``gates``: the verdict of each of its gates; ``deciding``: those against it.
 
-    ``comparison``: with the reference, None where there is none.
+    ``comparison``: with the reference, None if there is none.
     """
 
     run: str
@@ -60,7 +60,7 @@ class Boards:
 def compare_boards(runs: Sequence[Path]) -> Boards:
     """Bring runs together, given as folders or their run.json.
 
-    Raises RecordError where one cannot be read or believed, BaselineError where they are not comparable.
+    Raises RecordError if one cannot be read or believed, BaselineError if they are not comparable.
     """
     records = [(str(run), read_record(run)) for run in runs]
     _refuse_twice(records)

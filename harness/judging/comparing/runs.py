@@ -82,8 +82,8 @@ class RunPair:
 def compare_runs(a: Path, b: Path) -> RunPair:
     """Compare two run folders (or their run.json).
 
-    Raises RecordError where one cannot be read, BaselineError where they are not comparable: a run is not finished,
-    their images or labels differ, or they share no model.
+    Raises RecordError if one cannot be read, BaselineError if they are not comparable: a run is not finished, their
+    images or labels differ, or they share no model.
     """
     record_a, record_b = read_record(a), read_record(b)
     table_a, table_b = table_of(a, record_a), table_of(b, record_b)
@@ -123,7 +123,7 @@ def _warnings(a: RunRecord, b: RunRecord, *, same_order: bool) -> Iterator[str]:
 
 
 def table_of(run: Path, record: RunRecord) -> pa.Table:
-    """Return the per-image table of a finished run. Raises BaselineError where it has none that can be compared."""
+    """Return the per-image table of a finished run. Raises BaselineError if it has none that can be compared."""
     if record.status != "complete":
         raise BaselineError(f"{run}: the run is '{record.status}', not complete; only complete runs can be compared")
     table = read_predictions(run)

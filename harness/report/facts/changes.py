@@ -14,7 +14,7 @@ from harness.text import visible
 
 @dataclass(frozen=True)
 class ModelChange:
-    """One model's Top-1 and Top-5 (percent) and their drops (pp, positive is a loss); None where nothing is known."""
+    """One model's Top-1 and Top-5 (percent) and their drops (pp, positive is a loss); None if nothing is known."""
 
     id: str
     role: str
@@ -28,7 +28,7 @@ class ModelChange:
 
 @dataclass(frozen=True)
 class Changes:
-    """The changes of a run. ``not_comparable``: why a baseline that was given says nothing, None where it does."""
+    """The changes of a run. ``not_comparable``: why a baseline that was given says nothing, None if it does."""
 
     models: tuple[ModelChange, ...]
     has_baseline: bool

@@ -13,7 +13,7 @@ _BACKGROUND = "background"
 
 
 def class_names(record: RunRecord) -> tuple[str, ...] | None:
-    """Return names by network label. None where none are known: reports say "class 7", and nothing fails for a name."""
+    """Return names by network label. None if none are known: reports say "class 7", and nothing fails for a name."""
     dataset = record.recorded_config.dataset
     try:
         names = _configured(dataset.class_names) or _built_in(dataset.classes)

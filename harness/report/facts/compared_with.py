@@ -12,7 +12,7 @@ def compared_with(record: RunRecord) -> str:
 
 
 def against(record: RunRecord) -> str:
-    """Return " against a", to follow a drop that is no drop from a reference; empty where it is one."""
+    """Return " against a", to follow a drop that is not a drop from a reference; empty if it is one."""
     named = dict.fromkeys(visible(part.reference) for part in record.comparisons)
     return "" if _has_reference(record) or not named else f" against {', '.join(named)}"
 

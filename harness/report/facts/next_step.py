@@ -1,4 +1,4 @@
-"""What to do after a run, in one sentence: what every report says beside the verdict."""
+"""What to do after a run, in one sentence: what every report says next to the verdict."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RUN = "RUN"
 
 
 def next_step(record: RunRecord, verdict: RunVerdict) -> str | None:
-    """Return the step, without a full stop; None where the error that ended the run says it."""
+    """Return the step, without a full stop; None if the error that ended the run says it."""
     if verdict.kind == "interrupted":
         return f"finish the run: `{_again(record)} --resume --out {_folder(record)}`"
     if verdict.kind == "fail":

@@ -33,7 +33,7 @@ def signed_pp(value: float | None, decimals: int = 3) -> str:
 def change(drop_pp: float | None, limit_pp: float | None = None, unit: str = " pp") -> str:
     """Return a drop (reference minus candidate, pp) as text: "lost 1.23 pp", "gained 0.154 pp", "unchanged".
 
-    ``limit_pp``: the limit that it must not read as, see :func:`distinct`. ``unit``: empty where a column names it.
+    ``limit_pp``: the limit that it must not read as, see :func:`distinct`. ``unit``: empty if a column names it.
     """
     if not _present(drop_pp):
         return MISSING

@@ -62,18 +62,18 @@ class PerImage:
         return kinds.astype(np.int8)
 
     def near_ties(self, reference: str, candidate: str) -> NDArray[np.bool_]:
-        """Bool (n,): near-ties of the reference, beside what the candidate usually moves."""
+        """Bool (n,): near-ties of the reference, next to what the candidate usually moves."""
         return near_ties(self.models[reference].top5_probabilities, self.models[candidate].max_abs_diff)
 
     def loss(self, reference: str, candidate: str) -> NDArray[np.float64]:
-        """Float64 (n,): the label's probability, reference minus candidate; NaN where one is missing."""
+        """Float64 (n,): the label's probability, reference minus candidate; NaN if one is missing."""
         before = self.models[reference].probability_of_label.astype(np.float64)
         lost: NDArray[np.float64] = before - self.models[candidate].probability_of_label.astype(np.float64)
         return lost
 
 
 def per_image(record: RunRecord, table: pa.Table | None) -> PerImage | None:
-    """Return the columns of the record's models; None where the run has no table or no image."""
+    """Return the columns of the record's models; None if the run has no table or no image."""
     if table is None or table.num_rows == 0 or not {"image_id", "label"} <= set(table.column_names):
         return None
     names = set(table.column_names)
@@ -115,7 +115,7 @@ def _columns(table: pa.Table, model: str) -> Columns:
 
 
 def _lists(table: pa.Table, name: str) -> NDArray[Any] | None:
-    """Return a column of fixed-size lists as a matrix; None where there is no such column."""
+    """Return a column of fixed-size lists as a matrix; None if there is no such column."""
     import pyarrow as pa
     import pyarrow.types as kinds
 

@@ -31,7 +31,7 @@ _WORDS: dict[int, tuple[Kind, str]] = {
 
 @dataclass(frozen=True)
 class CandidateText:
-    """A candidate of a run: what it reached, and how it compares; ``compared``: None where there is no reference."""
+    """A candidate of a run: what it reached, and how it compares; ``compared``: None if there is no reference."""
 
     model: ModelRow
     compared: ComparisonRow | None
@@ -39,7 +39,7 @@ class CandidateText:
 
 @dataclass(frozen=True)
 class RunText:
-    """A run of a suite. ``record``, ``summary``: None where it left none that counts.
+    """A run of a suite. ``record``, ``summary``: None if it left none that counts.
 
     ``kind``, ``word``, ``sentence``: its verdict, or why there is none; ``link``: of its report, relative to the suite.
     """
@@ -89,7 +89,7 @@ class SuiteText:
 
 
 def suite_text(folder: Path, record: SuiteRecord) -> SuiteText:
-    """Return what is said of a suite whose runs lie below ``folder``."""
+    """Return what is said of a suite whose runs are below ``folder``."""
     runs = tuple(_run(folder, part) for part in record.runs)
     counts = {word: sum(run.word == word for run in runs) for word in dict.fromkeys(run.word for run in runs)}
     listed = ", ".join(f"{count} {word}" for word, count in counts.items())

@@ -99,11 +99,10 @@ class Summary:
 
     ``no_yardstick``: why nothing may pass, to be said before anything else; None as a rule.
 
-    ``headline``: the accuracy of the candidate with the largest Top-1 drop; None without a verdict.
-    ``next_step``: what to do now, one sentence without its end; None where the error itself says it.
-    ``causes``: (candidate, sentence) of what is likely wrong with each candidate that a gate failed.
-    ``interval_note``: why the paired intervals prove nothing, where they do not. ``compared_with``: what the
-    comparisons are against: see :func:`compared_with`.
+    ``headline``: the accuracy of the candidate with the largest Top-1 drop; None without a verdict. ``next_step``: what
+    to do now, one sentence without its end; None if the error itself says it. ``causes``: (candidate, sentence) of what
+    is likely wrong with each candidate that a gate failed. ``interval_note``: why the paired intervals prove nothing,
+    where they do not. ``compared_with``: what the comparisons are against: see :func:`compared_with`.
     """
 
     name: str
@@ -184,7 +183,7 @@ def _interval_note(record: RunRecord) -> str | None:
 def _headline(record: RunRecord) -> str | None:
     """Return "Converted model lost 14.2 pp: 78.8 to 64.6 % Top-1", of the candidate with the largest drop.
 
-    A candidate among several is named by its id. None without a drop, and beside a reference that is guessing.
+    A candidate among several is named by its id. None without a drop, and next to a reference that is guessing.
     """
     percents = {part.id: part.top1.percent if part.top1 else None for part in record.models}
     drops = [(part.drop.top1_pp, part) for part in record.comparisons if part.drop.top1_pp is not None]

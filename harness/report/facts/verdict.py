@@ -169,7 +169,7 @@ def _interrupted(record: RunRecord) -> str:
 
 
 def _reason(gate: GatePart) -> str:
-    """Return why a gate says what it says; the model is named beside it."""
+    """Return why a gate says what it says; the model is named next to it."""
     return visible(gate.reason.removeprefix(f"{gate.model}: ")).rstrip(".")
 
 

@@ -21,7 +21,7 @@ _TEMPLATES = Path(__file__).parents[1] / "templates"
 def page(template: str, styles: Sequence[str], scripts: Sequence[str], **values: Any) -> str:
     """Return a page with its style and script inlined, and a Content-Security-Policy that allows these two alone.
 
-    ``styles`` and ``scripts``: names of files beside the templates, joined in this order. Everything else is escaped
+    ``styles`` and ``scripts``: names of files next to the templates, joined in this order. Everything else is escaped
     by the template engine, unless it is Markup.
     """
     style = "\n".join(map(_text, styles))

@@ -57,9 +57,9 @@ _LONG_NUMBER = re.compile(r"-?\d*\.\d{2,}(?:e-?\d+)?")
 def draw(spec: dict[str, Any], label: str, name: str) -> Markup:
     """Return a Vega-Lite chart as an SVG element.
 
-    ``label``: what the chart shows, for those who do not see it. ``name``: unique in the page, for references inside.
-    A mark's `description` becomes `data-tip`. Nothing is loaded: the specification carries its own data. Raises
-    ToolError where the system refuses Vega what it needs; a specification that it cannot read is a bug.
+    ``label``: what the chart shows, for those who do not see it. ``name``: unique in the page, for references inside. A
+    mark's `description` becomes `data-tip`. Nothing is loaded: the specification carries its own data. Raises ToolError
+    if the system refuses Vega what it needs; a specification that it cannot read is a bug.
     """
     import vl_convert
 
@@ -135,7 +135,7 @@ def colors(field: str, names: dict[str, str], *, legend: bool = True) -> Spec:
 
 
 def dashed(mark: str) -> Spec:
-    """Return a thin dashed mark for what is no measurement, such as the diagonal."""
+    """Return a thin dashed mark for what is not a measurement, such as the diagonal."""
     return {"type": mark, "color": "var(--muted)", "strokeDash": [4, 3], "strokeWidth": 1, "aria": False}
 
 

@@ -14,7 +14,7 @@ _ALONE, _INSIDE = "alone", "inside"
 
 @dataclass(frozen=True)
 class LayerPoint:
-    """One layer: signal to noise in dB, None where it cannot be told; ``named``: whether it is the one that differs."""
+    """One layer: signal to noise in dB, None if it cannot be told; ``named``: whether it is the one that differs."""
 
     reference: str
     candidate: str
@@ -24,7 +24,7 @@ class LayerPoint:
 
 
 def layer_profile(points: Sequence[LayerPoint]) -> Spec | None:
-    """Return signal to noise along the network, the layers in its order; None where nothing was seen of any."""
+    """Return signal to noise along the network, the layers in its order; None if nothing was seen of any."""
     rows = [
         {"layer": place, "db": value, "how": how, "tip": _tip(place, point, how, value)}
         for place, point in enumerate(points, 1)

@@ -21,7 +21,7 @@ _STEPS = 160
 
 @dataclass(frozen=True)
 class Bin:
-    """Images whose Top-1 probability lies in one bin: how many, their mean probability, share correct (fractions)."""
+    """Images whose Top-1 probability is in one bin: how many, their mean probability, share correct (fractions)."""
 
     images: int
     confidence: float
@@ -39,8 +39,8 @@ class Calibration:
 def calibrate(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> Calibration:
     """Return reliability by 15 bins of equal width; an image of exactly a border belongs to the lower bin.
 
-    Source: Guo, Pleiss, Sun, Weinberger (2017), On Calibration of Modern Neural Networks, equations 2 and 3.
-    Raises ValueError where the two differ in length.
+    Source: Guo, Pleiss, Sun, Weinberger (2017), On Calibration of Modern Neural Networks, equations 2 and 3. Raises
+    ValueError if the two differ in length.
     """
     if len(confidence) != len(correct):
         raise ValueError(f"{len(confidence)} probabilities for {len(correct)} images")

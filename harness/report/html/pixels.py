@@ -29,7 +29,7 @@ class Picture:
     pixels: Any
 
     def exact(self) -> str | None:
-        """Return the exact prepared pixels as a data URI; None where they are too many to carry."""
+        """Return the exact prepared pixels as a data URI; None if they are too many to carry."""
         return None if max(self.pixels.shape[:2]) > _LARGEST else _webp(self.pixels, _LOSSLESS)
 
 
@@ -75,7 +75,7 @@ def _reader(dataset: Any, chosen_ids: list[str], *, remote: bool) -> Callable[[s
     """Return how to get an image's pixels by its id; a folder that lost some of its images still gives the others.
 
     A capsule has them as they were prepared where it was made. ``remote``: the set is a mirror, whose files are empty
-    where they were not read or went to make room.
+    if they were not read or went to make room.
     """
     from harness.dataset.image_set import open_image_set
     from harness.feeding.pipeline import prepare
@@ -104,7 +104,7 @@ def _reader(dataset: Any, chosen_ids: list[str], *, remote: bool) -> Callable[[s
 
 
 def _below(folder: Path, image_id: str) -> Path | None:
-    """Return the file of an image id in a plain folder; None where it is none, or would lead out of the folder."""
+    """Return the file of an image id in a plain folder; None if it is none, or would lead out of the folder."""
     parts = PurePosixPath(image_id)
     if parts.is_absolute() or ".." in parts.parts or "\0" in image_id:
         return None

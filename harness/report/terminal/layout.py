@@ -28,7 +28,7 @@ def plain_table(title: str | None, *headers: str, whole: tuple[int, ...] = (), r
 
 
 def hanging(label: str, style: str, text: str) -> Table:
-    """Return a label and a text beside it whose further lines are indented as its first."""
+    """Return a label and a text next to it whose further lines are indented as its first."""
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_row(Text(label, style=style), Text(text, overflow="fold"))
     return grid

@@ -21,8 +21,8 @@ STYLES: dict[Standing, str] = {
     "unavailable": "",
 }
 _BEST = "* "  # a sign that every encoding has
-_NAMES = 16  # columns of the names beside a triangle, on a narrow terminal
-_CELL = 8  # columns of one agreement, with the space beside it
+_NAMES = 16  # columns of the names next to a triangle, on a narrow terminal
+_CELL = 8  # columns of one agreement, with the space next to it
 
 
 def matrix_parts(matrix: Matrix, console: Console) -> Iterator[RenderableType]:

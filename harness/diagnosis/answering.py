@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from harness.diagnosis import wording
 from harness.diagnosis.answer import Alternative, Diagnosis, joined, number
+from harness.diagnosis.bench import Bench
 from harness.diagnosis.explanations import Tried
 from harness.diagnosis.search import CLEAR, NOISE, Search
 
@@ -31,15 +33,33 @@ def answer(search: Search, found: Tried) -> Diagnosis:
     mend = " ".join(filter(None, mends))
     causes = (*(item.cause for item in beside), *found.causes)
     sentence = f"The candidate {bench.candidate.id} {joined(claims)}: {joined(done)}, {_effect(search, found)}."
+    return found_cause(bench, causes, sentence, mend, evidence(search, found), others=alternatives(search, found))
+
+
+def found_cause(
+    bench: Bench,
+    causes: Sequence[str],
+    sentence: str,
+    mend: str,
+    figures: Mapping[str, object],
+    *,
+    others: tuple[Alternative, ...] = (),
+    profile: str = "",
+) -> Diagnosis:
+    """Return the diagnosis that names causes. ``mend``: its own sentence, empty where nothing is to be said.
+
+    ``figures``: the evidence; ``others``: the alternatives; ``profile``: as ``Diagnosis``.
+    """
     return Diagnosis(
         bench.candidate.id,
         bench.reference.id,
         "found",
         " + ".join(causes),
         f"{sentence} {mend}".strip(),
-        evidence(search, found),
+        dict(figures),
         mend or None,
-        alternatives(search, found),
+        others,
+        profile,
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from harness.config import Preprocess
 from harness.conversion.formats.target import target_of
 from harness.diagnosis.answer import Diagnosis, number
-from harness.diagnosis.answering import alternatives, answer, evidence
+from harness.diagnosis.answering import alternatives, answer, evidence, found_cause
 from harness.diagnosis.bench import key_of
 from harness.diagnosis.beside import change_beside
 from harness.diagnosis.explanations import Tried
@@ -53,19 +54,9 @@ def search_inside(search: Search) -> Diagnosis | None:
     sentence = (
         f"The candidate {bench.candidate.id} differs from {bench.reference.id} by up to "
         f"{number(search.before.largest)} in a probability on {bench.count} images: {around}"
-        f"{_lower(finding.sentence)} {mend}"
+        f"{_lower(finding.sentence)}"
     )
-    return Diagnosis(
-        bench.candidate.id,
-        bench.reference.id,
-        "found",
-        " + ".join(causes),
-        sentence,
-        {**evidence(search, None), "layers": finding.to_json()},
-        mend,
-        alternatives(search, None),
-        profile=as_text(finding),
-    )
+    return _by_file(search, finding, causes, sentence, mend)
 
 
 def _another_network(search: Search, finding: LayerFinding) -> Diagnosis:
@@ -74,18 +65,21 @@ def _another_network(search: Search, finding: LayerFinding) -> Diagnosis:
     mend = f"Use the file that was converted from {bench.reference.id}."
     sentence = (
         f"The candidate {bench.candidate.id} differs from {bench.reference.id} on {bench.count} images however it is "
-        f"fed and read: {_lower(finding.sentence)} {mend}"
+        f"fed and read: {_lower(finding.sentence)}"
     )
+    return _by_file(search, finding, ["other-weights"], sentence, mend)
+
+
+def _by_file(search: Search, finding: LayerFinding, causes: Sequence[str], sentence: str, mend: str) -> Diagnosis:
+    """Return the diagnosis of what is inside the file, with the profile along the network."""
     figures = {**evidence(search, None), "layers": finding.to_json()}
-    return Diagnosis(
-        bench.candidate.id,
-        bench.reference.id,
-        "found",
-        "other-weights",
+    return found_cause(
+        search.bench,
+        causes,
         sentence,
-        figures,
         mend,
-        alternatives(search, None),
+        figures,
+        others=alternatives(search, None),
         profile=as_text(finding),
     )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from harness.dataset.labels.answer_check import suspicion
 from harness.diagnosis.affine import written
 from harness.diagnosis.answer import Diagnosis, number
+from harness.diagnosis.answering import found_cause
 from harness.diagnosis.bench import Bench
 from harness.diagnosis.changes import Change
 from harness.diagnosis.explanations import Tried
@@ -57,7 +58,7 @@ def suspect_labels(bench: Bench) -> Diagnosis | None:
     evidence = {"images": bench.count, "reference_correct": right}
     sentence = f"{reason.what[:1].upper()}{reason.what[1:]}."
     mend = f"{reason.mend[:1].upper()}{reason.mend[1:]}."
-    return Diagnosis(bench.candidate.id, bench.reference.id, "found", "labels", f"{sentence} {mend}", evidence, mend)
+    return found_cause(bench, ["labels"], sentence, mend, evidence)
 
 
 def wrong_reference(search: Search, found: Tried) -> Diagnosis | None:
@@ -126,15 +127,7 @@ def _reference_input(bench: Bench, feeding: Feeding, own: Hits, hits: Hits, more
         "reference_correct_after": int(hits.sum()),
         "p_value": p,
     }
-    return Diagnosis(
-        bench.candidate.id,
-        bench.reference.id,
-        "found",
-        "reference-input",
-        f"{sentence} {mend}".strip(),
-        evidence,
-        mend or None,
-    )
+    return found_cause(bench, ["reference-input"], sentence, mend, evidence)
 
 
 def check_reference(search: Search, found: Tried | None) -> Diagnosis | None:

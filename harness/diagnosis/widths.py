@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.backends.base import ModelSpec
 from harness.diagnosis.answer import Diagnosis
-from harness.diagnosis.answering import answer
+from harness.diagnosis.answering import answer, found_cause
 from harness.diagnosis.bench import key_of
 from harness.diagnosis.explanations import Around, Tried
 from harness.diagnosis.readings import AS_CONFIGURED, Read
@@ -88,4 +88,4 @@ def _other_output(search: Search, error: WrongWidthError) -> Diagnosis:
     key = key_of(candidate)
     mend = f"Convert it again with the output of {bench.reference.id}, or set `{key}.output`."
     evidence = {"images": 0, "values_an_image": error.width, "values_needed": spec.outputs}
-    return Diagnosis(candidate.id, bench.reference.id, "found", "wrong-output", f"{sentence} {mend}", evidence, mend)
+    return found_cause(bench, ["wrong-output"], sentence, mend, evidence)

@@ -11,10 +11,12 @@ from harness.diagnosis.answer import Diagnosis, number
 from harness.diagnosis.answering import alternatives, answer, evidence, found_cause
 from harness.diagnosis.bench import key_of
 from harness.diagnosis.beside import change_beside
+from harness.diagnosis.constants import search_constants
 from harness.diagnosis.explanations import Tried
 from harness.diagnosis.layers.finding import LayerFinding
 from harness.diagnosis.layers.search import IMAGES, Side, find_layer
 from harness.diagnosis.layers.shown import as_text
+from harness.diagnosis.reference import wrong_reference
 from harness.diagnosis.search import Search
 from harness.feeding.pipeline import Prepared
 
@@ -39,6 +41,9 @@ def search_inside(search: Search) -> Diagnosis | None:
         Side(bench.reference.backend, bench.reference_spec, _pixels(search, wanted)),
         Side(bench.candidate.backend, search.spec, _pixels(search, own)),
     )
+    figures = finding.evidence.get("seen_bgr")
+    if figures is not None and (read := search_constants(search, figures)) is not None:
+        return wrong_reference(search, read) or answer(search, read)
     cause = _cause(finding)
     if cause is None:
         return None

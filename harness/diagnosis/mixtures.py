@@ -30,7 +30,7 @@ def mixtures(mean: Triple, scale: Triple) -> Iterator[Change]:
             seen = Affine(other_mean, other_scale).rounded()
             if seen not in known:
                 known.add(seen)
-                yield _change(own, seen)
+                yield change_of(own, seen)
 
 
 def cause_of(own: Affine, seen: Affine) -> str:
@@ -40,7 +40,8 @@ def cause_of(own: Affine, seen: Affine) -> str:
     return "other-scale" if seen.mean == own.mean else "other-mean-and-scale"
 
 
-def _change(own: Affine, seen: Affine) -> Change:
+def change_of(own: Affine, seen: Affine) -> Change:
+    """Return the change by which a network sees one mean and scale, RGB, in the place of its own."""
     order = "" if all(len(set(values)) == 1 for values in (seen.mean, seen.scale)) else ", RGB"
     words = f"pixels as {seen.formula}{order} instead of {own.formula}"
     return Change(cause_of(own, seen), words, lambda _mean, _scale: (seen.mean, seen.scale))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from harness.diagnosis.layers.layer import Doubles, Layer
 
 How = Literal["values", "transposed", "scaled", "channels"]
 _UNEXPLAINED = 0.1  # of a difference, at most
+_READ = 1e-4  # of weights and bias, by which they may be off what is read of them
 
 
 def as_flattened(ours: Doubles, theirs: Doubles) -> Doubles:
@@ -32,6 +34,41 @@ def as_flattened(ours: Doubles, theirs: Doubles) -> Doubles:
             if distance < 0.5 * least:
                 best, least = turned, distance
     return best
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a candidate sees in the place of decoded pixels x, BGR: ``factor * x[order] + offset``, each (3,)."""
+
+    order: tuple[int, ...]
+    factor: Doubles
+    offset: Doubles
+
+
+def pixels_seen(one: Layer, other: Layer) -> Seen | None:
+    """Return what a candidate's first layer sees in the place of what the original's sees; None: it cannot be read.
+
+    With W and b the original's weights and bias, the candidate's are W * factor, in an order of the channels, and
+    b + W offset.
+    """
+    if not (one.of_pixels and other.of_pixels) or one.weights.shape != other.weights.shape:
+        return None
+    for order in _ORDERS:
+        turned = other.weights[:, list(order)]
+        length = (one.weights * one.weights).sum(axis=(0, 2, 3))
+        if not (length > 0).all():
+            return None
+        factor = (one.weights * turned).sum(axis=(0, 2, 3)) / length
+        if not np.linalg.norm(one.weights * factor[None, :, None, None] - turned) <= _READ * np.linalg.norm(turned):
+            continue
+        sums, moved = one.weights.sum(axis=(2, 3)), other.bias - one.bias
+        if len(sums) <= len(factor):
+            return None
+        offset, *_ = np.linalg.lstsq(sums, moved)
+        if not np.linalg.norm(moved - sums @ offset) <= _READ * max(float(np.linalg.norm(moved)), one.size):
+            return None
+        return Seen(order, factor, np.asarray(offset))
+    return None
 
 
 def fed_otherwise(one: Layer, other: Layer, ours: Doubles, theirs: Doubles) -> str:

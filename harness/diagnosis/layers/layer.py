@@ -16,7 +16,26 @@ from harness.feeding.contract import is_reversed
 Doubles = NDArray[np.float64]
 Kind = Literal["convolution", "depthwise", "dense", "scale"]
 _CHANNELS = 3
+_SAME = 1e-5  # of a mean or scale, which converters hold in f32
 _FLOORS: dict[Storage, float] = {"f16": 2.0**-25}  # half of the smallest number that f16 has
+
+
+@dataclass(frozen=True)
+class Given:
+    """What each input channel of the first layer is given of decoded pixels x, BGR: ``factor * x[source] + offset``."""
+
+    source: tuple[int, ...]
+    factor: Doubles
+    offset: Doubles
+
+    def is_that_of(self, other: Given) -> bool:
+        """Whether two first layers are given the same, but for f32."""
+        size = max(1.0, float(np.abs(self.offset).max()))
+        return (
+            self.source == other.source
+            and np.allclose(self.factor, other.factor, rtol=_SAME, atol=0)
+            and np.allclose(self.offset, other.offset, rtol=0, atol=_SAME * size)
+        )
 
 
 @dataclass(frozen=True)
@@ -28,7 +47,7 @@ class Layer:
     terms that made the bias, whose rounding moves it; ``floor``: float64 (out,), how far rounding may move a weight
     however small it is; ``step``: float64 (out,), of quantised weights. ``plain``: where the weights are those for
     decoded pixels, BGR, 0..255, since colour order, mean and scale before the layer are folded into them, too: the
-    layer without that; ``reach``: how many times larger a weight became by that, at most.
+    layer without that; ``reach``: how many times larger a weight became by that, at most; ``given``: what was folded.
     """
 
     name: str
@@ -46,6 +65,7 @@ class Layer:
     attributes: Mapping[str, tuple[int, ...]]
     plain: Layer | None = None
     reach: float = 1.0
+    given: Given | None = None
 
     @property
     def of_pixels(self) -> bool:
@@ -206,7 +226,9 @@ def _for_pixels(layer: Layer, fed: _Fed, contract: Input) -> Layer:
     weights[:, fed.order] = layer.weights * (fed.factor / scale[fed.order])[None, :, None, None]
     if is_reversed(contract):
         weights = weights[:, ::-1]
-    reach = float(np.abs(fed.factor / scale[fed.order]).max())
+    factor = fed.factor / scale[fed.order]
+    reach = float(np.abs(factor).max())
+    source = _CHANNELS - 1 - fed.order if is_reversed(contract) else fed.order
     return replace(
         layer,
         weights=np.ascontiguousarray(weights),
@@ -216,4 +238,5 @@ def _for_pixels(layer: Layer, fed: _Fed, contract: Input) -> Layer:
         step=None if layer.step is None else layer.step * reach,
         plain=layer,
         reach=reach,
+        given=Given(tuple(source.tolist()), factor, shift),
     )

@@ -167,7 +167,7 @@ def _by_values(weights: WeightsComparison, profile: Profile | None, rows: tuple[
             f"{same}, and each gives what the original's does for the same input, but the first one is fed something "
             f"else{how}.",
             "fed-otherwise",
-            evidence={"fed": fed.note} if fed else {},
+            evidence=_seen(fed) if fed else {},
         )
     if not any(row.alone or row.inside for row in profile.rows):
         return LayerFinding(
@@ -189,6 +189,14 @@ def _by_values(weights: WeightsComparison, profile: Profile | None, rows: tuple[
         f"to noise; the answers differ by {profile.answers:.2g}.",
         evidence={"least_snr_db": least},
     )
+
+
+def _seen(fed: LayerWeights) -> dict[str, object]:
+    """Return what the first layer is given, in words, and in figures where the constants tell it."""
+    if fed.seen is None:
+        return {"fed": fed.note}
+    figures = {"order": list(fed.seen.order), "factor": fed.seen.factor.tolist(), "offset": fed.seen.offset.tolist()}
+    return {"fed": fed.note, "seen_bgr": figures}
 
 
 def _diverges(profile: Profile, rows: tuple[Row, ...], place: int, same: str) -> LayerFinding:

@@ -12,7 +12,15 @@ from typing import Literal
 
 import numpy as np
 
-from harness.diagnosis.layers.alike import How, another_mean, as_flattened, fed_otherwise, how_changed
+from harness.diagnosis.layers.alike import (
+    How,
+    Seen,
+    another_mean,
+    as_flattened,
+    fed_otherwise,
+    how_changed,
+    pixels_seen,
+)
 from harness.diagnosis.layers.layer import Doubles, Layer
 from harness.diagnosis.layers.matching import Match, Matching
 from harness.diagnosis.layers.rounding import Class, class_of, expected_rounding
@@ -30,8 +38,9 @@ class LayerWeights:
     ``relative``: length of the difference over that of the original's weights, what rounding explains included;
     ``rounding``: what the candidate's way to hold weights explains of it; ``largest``: difference of one weight over
     the largest weight; ``channels``: output channels whose weights differ, of ``of`` that there are; ``how``: of
-    changed weights, and ``note`` says more; ``bias_relative``: as ``relative``; ``clip``: (low, high) of reference and
-    candidate where they differ; ``attributes``: names of those that differ.
+    changed weights, and ``note`` says more; ``seen``: of weights of the class input, as ``pixels_seen``;
+    ``bias_relative``: as ``relative``; ``clip``: (low, high) of reference and candidate where they differ;
+    ``attributes``: names of those that differ.
     """
 
     match: Match
@@ -43,6 +52,7 @@ class LayerWeights:
     of: int
     how: How | None
     note: str
+    seen: Seen | None
     bias: Bias
     bias_relative: float
     bias_channels: tuple[int, ...]
@@ -117,7 +127,8 @@ def compared(match: Match) -> LayerWeights:
     difference = theirs - ours
     outside = np.abs(difference) > tolerance
     note, how = "", None
-    if kind == "changed" and (fed := fed_otherwise(match.reference, match.candidate, ours, theirs)):
+    may_be_fed = not (one.given and other.given and one.given.is_that_of(other.given))
+    if kind == "changed" and may_be_fed and (fed := fed_otherwise(match.reference, match.candidate, ours, theirs)):
         kind, note, outside = "input", fed, np.zeros_like(outside)
     rows = difference.reshape(len(ours), -1)
     channels = tuple(int(number) for number in np.flatnonzero(outside.reshape(len(ours), -1).any(axis=1)))
@@ -125,7 +136,7 @@ def compared(match: Match) -> LayerWeights:
         how, note = how_changed(ours, theirs, channels)
     length = float(np.linalg.norm(ours)) or 1.0
     bias, bias_channels = _bias(one, other, kind)
-    if bias == "changed" and (fed := another_mean(one, other)):
+    if bias == "changed" and may_be_fed and (fed := another_mean(one, other)):
         kind, note, bias, bias_channels = "input", fed, "rounded", ()
     return LayerWeights(
         match=match,
@@ -137,6 +148,7 @@ def compared(match: Match) -> LayerWeights:
         of=len(ours),
         how=how,
         note=note,
+        seen=pixels_seen(one, other) if kind == "input" else None,
         bias=bias,
         bias_relative=float(np.linalg.norm(other.bias - one.bias)) / (float(np.linalg.norm(one.bias)) or 1.0),
         bias_channels=bias_channels,

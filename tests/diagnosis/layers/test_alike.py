@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.diagnosis.layers.alike import another_mean, as_flattened, fed_otherwise, how_changed
+from harness.diagnosis.layers.alike import another_mean, as_flattened, fed_otherwise, how_changed, pixels_seen
 from tests.diagnosis.layers.networks import layer
 
 RANDOM = np.random.default_rng(1)
@@ -81,3 +81,29 @@ def test_a_factor_for_each_output_channel_is_no_way_of_feeding() -> None:
     factors = np.array([0.999, 0.998, 0.997, 0.996])[:, None, None, None]
     assert fed_otherwise(pixels, pixels, ours, ours * factors) == ""
     assert fed_otherwise(pixels, pixels, ours, ours * 0.996) == "another scale (0.996, 0.996, 0.996 times, RGB)"
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_what_the_first_layer_sees_is_read_from_its_constants(order: tuple[int, ...]) -> None:
+    """The original's layer of 2 x[order] + 5 in blue, x[order] in green, 3 x[order] - 7 in red, as one of x."""
+    factor, offset = np.array([2.0, 1.0, 3.0]), np.array([5.0, 0.0, -7.0])
+    ours, bias = RANDOM.normal(size=(6, 3, 3, 3)), RANDOM.normal(size=6)
+    theirs = np.empty_like(ours)
+    theirs[:, list(order)] = ours * factor[None, :, None, None]
+    one = layer(ours, bias, plain=layer(ours))
+    other = layer(theirs, bias + ours.sum(axis=(2, 3)) @ offset, plain=layer(ours))
+    seen = pixels_seen(one, other)
+    assert seen is not None
+    assert seen.order == order
+    np.testing.assert_allclose(seen.factor, factor)
+    np.testing.assert_allclose(seen.offset, offset, atol=1e-9)
+
+
+def test_nothing_is_read_from_constants_that_differ_otherwise() -> None:
+    ours = RANDOM.normal(size=(6, 3, 3, 3))
+    one = layer(ours, plain=layer(ours))
+    assert pixels_seen(one, layer(RANDOM.normal(size=ours.shape), plain=layer(ours))) is None
+    assert pixels_seen(one, layer(ours, RANDOM.normal(size=6), plain=layer(ours))) is None
+    assert pixels_seen(one, layer(ours)) is None
+    few = layer(ours[:3], plain=layer(ours[:3]))
+    assert pixels_seen(few, few) is None

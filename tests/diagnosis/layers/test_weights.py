@@ -152,6 +152,18 @@ def test_a_first_layer_that_is_only_fed_otherwise_is_not_changed(wrong: dict[str
     assert note in found.note
 
 
+def test_a_first_layer_that_is_fed_the_same_is_changed_itself() -> None:
+    """Weights times 1.25 are no other scale where the scale is known, nor is another bias another mean."""
+    assert FIRST.weights is not None
+    assert FIRST.offset is not None
+    (one,) = layers_of(network(FIRST), TRUE)
+    scaled = weighted("conv", 1.25 * FIRST.weights.values, "input", offset=FIRST.offset)
+    moved = weighted("conv", FIRST.weights.values, "input", offset=FIRST.offset + FIRST.weights.values.sum((1, 2, 3)))
+    of_scaled, of_moved = (of(one, layers_of(network(other), TRUE)[0]) for other in (scaled, moved))
+    assert (of_scaled.weights, of_scaled.how, of_scaled.note) == ("changed", "scaled", "1.25")
+    assert (of_moved.weights, of_moved.bias) == ("equal", "changed")
+
+
 def test_mean_and_scale_inside_the_candidate_are_the_same_as_outside() -> None:
     mean, scale = np.array(TRUE.mean_per_channel)[::-1], np.array(TRUE.scale_per_channel)[::-1]
     inside = network(

@@ -1,0 +1,54 @@
+"""A mean and scale that are known from nowhere, but stand in the constants of the candidate's file.
+
+A search over free numbers would always find some. These are read from the first layer, which says what the network sees
+of the pixels, and count only where the candidate, fed so that they are taken back, agrees with the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.config.color import Triple
+from harness.diagnosis.affine import Affine
+from harness.diagnosis.changes import COLOR_ORDER, Change
+from harness.diagnosis.explanations import Tried
+from harness.diagnosis.feedings import swapped_color
+from harness.diagnosis.mixtures import change_of
+from harness.diagnosis.search import Search
+from harness.diagnosis.trials import Trial, sees
+from harness.feeding.contract import DECODED
+
+_DECIMALS, _DIGITS = 3, 5  # of a mean, and significant ones of a scale: what constants in f32 tell
+
+
+def search_constants(search: Search, figures: Mapping[str, Any]) -> Tried | None:
+    """Return the mean, scale and colour order that constants tell, where taking them back restores parity.
+
+    ``figures``: `order`, `factor` and `offset` of what the candidate sees in the place of decoded pixels x, BGR:
+    ``factor * x[order] + offset``, each (3,).
+    """
+    order, factor = tuple(figures["order"]), figures["factor"]
+    is_swapped = order == (2, 1, 0)
+    if not (is_swapped or order == (0, 1, 2)) or 0 in factor:
+        return None
+    bench = search.bench
+    pairs = list(zip(factor, figures["offset"], strict=True))
+    given = Affine(_triple([-d / a for a, d in pairs]), _triple([1 / a for a, _ in pairs]))
+    wanted = bench.wanted.affine.ordered(bench.wanted.color, DECODED)
+    seen = _rounded(given.then(wanted)).ordered(DECODED, "RGB")
+    changes: list[Change] = [COLOR_ORDER] if is_swapped else []
+    if (own := wanted.ordered(DECODED, "RGB").rounded()) != seen:
+        changes.append(change_of(own, seen))
+    start = swapped_color(bench.own) if is_swapped else bench.own
+    feeding = sees(start, bench.wanted, seen.ordered("RGB", bench.wanted.color))
+    return search.best(search.look([Trial(tuple(changes), feeding)]))
+
+
+def _rounded(affine: Affine) -> Affine:
+    scale = [float(f"{value:.{_DIGITS}g}") for value in affine.scale]
+    return Affine(_triple([round(value, _DECIMALS) + 0.0 for value in affine.mean]), _triple(scale))
+
+
+def _triple(values: list[float]) -> Triple:
+    return values[0], values[1], values[2]

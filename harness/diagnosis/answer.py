@@ -50,6 +50,7 @@ CAUSES: dict[str, str] = {
     "sigmoid": "the output comes from a sigmoid instead of a softmax",
     "wrong-output": "the named or converted output is not the one with the probabilities",
     "background-class": "the background class is missing or counted twice: 1000 classes against 1001",
+    "class-count": "the output lacks a class of the reference, or has one more, other than the background",
     "classes-shifted": "the classes are shifted by one",
     "classes-permuted": "the classes are in a different order",
     "labels": "the labels are wrong in a known way, such as shifted by one",

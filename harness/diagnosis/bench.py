@@ -22,7 +22,7 @@ from harness.engine.answers import Classes, settled
 from harness.engine.identity import PlannedModel, task_for
 from harness.errors import DatasetError
 from harness.feeding.decode import Decoder
-from harness.feeding.outputs import Applied
+from harness.feeding.outputs import Applied, probabilities
 from harness.feeding.pipeline import Prepared
 from harness.machine.environment import cores
 
@@ -169,6 +169,7 @@ class Bench:
         self.applied = found
         self.classes = Classes.common(self.config.dataset.background_class, [first.background, spec.background])
         self.reference_rows = self.classes.of(first, self._reference_raw, found.get(first.id))
+        self.reference_probabilities = probabilities(self._reference_raw, found.get(first.id, "none"))
 
     def answer(self, subject: Subject, values: NDArray[np.float32]) -> Rows:
         """Return what the candidate gives for values, with a planted fault where there is one."""

@@ -11,6 +11,7 @@ from harness.backends.base import ModelSpec
 from harness.diagnosis.answer import Diagnosis
 from harness.diagnosis.answering import answer, found_cause
 from harness.diagnosis.bench import key_of
+from harness.diagnosis.class_count import of_class_count
 from harness.diagnosis.explanations import Around, Tried
 from harness.diagnosis.readings import AS_CONFIGURED, Read
 from harness.diagnosis.running import of_output, other_outputs
@@ -28,6 +29,8 @@ def of_another_width(search: Search, error: WrongWidthError) -> Diagnosis | None
     bench, width = search.bench, error.width
     if width is None:
         raise error
+    if counted := of_class_count(search, width):
+        return counted
     search.before = Read(AS_CONFIGURED, np.empty((bench.count, 0), np.float32), np.full(bench.count, np.inf))
     for spec, dropped, around in _readings_of(search, width):
         bench.dropped = dropped

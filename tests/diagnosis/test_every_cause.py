@@ -17,6 +17,7 @@ from harness.diagnosis.bench import Tamper
 from tests.conftest import MEAN, SCALE, IrMaker, Network, Tiny
 from tests.diagnosis.conftest import MEAN_BGR, SCALE_BGR, Asked, wanted
 from tests.diagnosis.spatial import Spatial, write_spatial
+from tests.diagnosis.test_class_count import with_classes
 from tests.diagnosis.test_widths import one_class_less
 
 Rows = NDArray[Any]
@@ -151,6 +152,9 @@ PLANTINGS: dict[str, Planting] = {
     "wrong-output": Planting(lambda made: made.edited("another_output")),
     "background-class": Planting(
         lambda made: {"model": str(one_class_less(made.folder / "four.xml", made.network, made.openvino))}
+    ),
+    "class-count": Planting(
+        lambda made: with_classes(made.folder / "three.xml", made.tiny, made.openvino, [0, 1, 3, 4])
     ),
     "classes-shifted": Planting(outputs=lambda rows: np.roll(rows, 1, axis=1)),
     "classes-permuted": Planting(outputs=lambda rows: rows[:, ::-1]),

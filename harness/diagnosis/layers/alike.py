@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.diagnosis.layers.layer import Doubles, Layer
 
-How = Literal["values", "transposed", "scaled", "channels"]
+How = Literal["values", "transposed", "scaled", "channels", "not_finite"]
 _UNEXPLAINED = 0.1  # of a difference, at most
 _READ = 1e-4  # of weights and bias, by which they may be off what is read of them
 
@@ -71,11 +71,12 @@ def pixels_seen(one: Layer, other: Layer) -> Seen | None:
     return None
 
 
-def fed_otherwise(one: Layer, other: Layer, ours: Doubles, theirs: Doubles) -> str:
+def fed_otherwise(one: Layer, other: Layer, ours: Doubles, theirs: Doubles, *, same: bool = False) -> str:
     """Return how the first layer's weights are the original's after all, for pixels of another order or scale.
 
-    Where of one of the two it is unknown what it is fed, since what comes before it could not be read, nothing can be
-    said of order and scale.
+    ``same``: mean and scale before both are known to be the same, so that only the order may differ. Where of one of
+    the two it is unknown what it is fed, since what comes before it could not be read, nothing can be said of order and
+    scale.
     """
     if not (one.of_pixels or other.of_pixels) or _differs_by_channel(ours, theirs):
         return ""
@@ -86,8 +87,11 @@ def fed_otherwise(one: Layer, other: Layer, ours: Doubles, theirs: Doubles) -> s
         factor = sums[0] / np.where(sums[1] > 0, sums[1], 1)
         scaled = turned * factor[None, :, None, None]
         if np.linalg.norm(scaled - ours) <= 1e-2 * np.linalg.norm(ours):
-            same = np.allclose(factor, 1, rtol=1e-3)
-            scale = "" if same else "another scale (" + ", ".join(f"{1 / f:.4g}" for f in factor[::-1]) + " times, RGB)"
+            unscaled = np.allclose(factor, 1, rtol=1e-3)
+            if same and not (words and unscaled):
+                continue
+            times = ", ".join(f"{1 / value:.4g}" for value in factor[::-1])
+            scale = "" if unscaled else f"another scale ({times} times, RGB)"
             if unread:
                 return "pixels through operations that could not be read"
             return " and ".join(part for part in (words, scale) if part) or "another mean"
@@ -121,6 +125,8 @@ def another_mean(one: Layer, other: Layer) -> str:
 
 def how_changed(ours: Doubles, theirs: Doubles, channels: Sequence[int]) -> tuple[How, str]:
     """Return how changed weights, (out, in, height, width) each, are made of the original's, and a word on it."""
+    if lost := int((~np.isfinite(theirs)).sum()):
+        return "not_finite", f"{lost:,} of {theirs.size:,}"
     for note, turn in _TURNS.items():
         turned = turn(theirs)
         if turned.shape == ours.shape and _near(turned, ours):

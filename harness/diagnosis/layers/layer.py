@@ -22,19 +22,16 @@ _FLOORS: dict[Storage, float] = {"f16": 2.0**-25}  # half of the smallest number
 
 @dataclass(frozen=True)
 class Given:
-    """What each input channel of the first layer is given of decoded pixels x, BGR: ``factor * x[source] + offset``."""
+    """What the first layer is given of each channel x of decoded pixels, BGR: ``factor * x + offset``."""
 
-    source: tuple[int, ...]
     factor: Doubles
     offset: Doubles
 
     def is_that_of(self, other: Given) -> bool:
-        """Whether two first layers are given the same, but for f32."""
+        """Whether two first layers are given the same numbers, but for f32; perhaps in another order."""
         size = max(1.0, float(np.abs(self.offset).max()))
-        return (
-            self.source == other.source
-            and np.allclose(self.factor, other.factor, rtol=_SAME, atol=0)
-            and np.allclose(self.offset, other.offset, rtol=0, atol=_SAME * size)
+        return np.allclose(self.factor, other.factor, rtol=_SAME, atol=0) and np.allclose(
+            self.offset, other.offset, rtol=0, atol=_SAME * size
         )
 
 
@@ -228,7 +225,7 @@ def _for_pixels(layer: Layer, fed: _Fed, contract: Input) -> Layer:
         weights = weights[:, ::-1]
     factor = fed.factor / scale[fed.order]
     reach = float(np.abs(factor).max())
-    source = _CHANNELS - 1 - fed.order if is_reversed(contract) else fed.order
+    by_pixel = np.argsort(_CHANNELS - 1 - fed.order if is_reversed(contract) else fed.order)
     return replace(
         layer,
         weights=np.ascontiguousarray(weights),
@@ -238,5 +235,5 @@ def _for_pixels(layer: Layer, fed: _Fed, contract: Input) -> Layer:
         step=None if layer.step is None else layer.step * reach,
         plain=layer,
         reach=reach,
-        given=Given(tuple(source.tolist()), factor, shift),
+        given=Given(factor[by_pixel], shift[by_pixel]),
     )

@@ -43,6 +43,8 @@ def of_changed(layer: LayerWeights, all_layers: WeightsComparison) -> str:
 def _weights(layer: LayerWeights) -> str:
     where = _where(layer.channels, layer.of)
     rounding = f", of which rounding explains {_percent(layer.rounding)}" if layer.rounding else ""
+    if layer.how == "not_finite":
+        return f"{layer.note} weights are infinite or not a number"
     if layer.how == "transposed":
         return f"the weights are the original's with {layer.note}"
     if layer.how == "scaled":

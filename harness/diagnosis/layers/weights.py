@@ -127,8 +127,8 @@ def compared(match: Match) -> LayerWeights:
     difference = theirs - ours
     outside = np.abs(difference) > tolerance
     note, how = "", None
-    may_be_fed = not (one.given and other.given and one.given.is_that_of(other.given))
-    if kind == "changed" and may_be_fed and (fed := fed_otherwise(match.reference, match.candidate, ours, theirs)):
+    same = one.given is not None and other.given is not None and one.given.is_that_of(other.given)
+    if kind == "changed" and (fed := fed_otherwise(match.reference, match.candidate, ours, theirs, same=same)):
         kind, note, outside = "input", fed, np.zeros_like(outside)
     rows = difference.reshape(len(ours), -1)
     channels = tuple(int(number) for number in np.flatnonzero(outside.reshape(len(ours), -1).any(axis=1)))
@@ -136,7 +136,7 @@ def compared(match: Match) -> LayerWeights:
         how, note = how_changed(ours, theirs, channels)
     length = float(np.linalg.norm(ours)) or 1.0
     bias, bias_channels = _bias(one, other, kind)
-    if bias == "changed" and may_be_fed and (fed := another_mean(one, other)):
+    if bias == "changed" and not same and (fed := another_mean(one, other)):
         kind, note, bias, bias_channels = "input", fed, "rounded", ()
     return LayerWeights(
         match=match,

@@ -107,3 +107,11 @@ def test_nothing_is_read_from_constants_that_differ_otherwise() -> None:
     assert pixels_seen(one, layer(ours)) is None
     few = layer(ours[:3], plain=layer(ours[:3]))
     assert pixels_seen(few, few) is None
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_counted(value: float) -> None:
+    ours = RANDOM.normal(size=(20, 3, 3, 3))
+    theirs = ours.copy()
+    theirs[7, 1] = value
+    assert how_changed(ours, theirs, [7]) == ("not_finite", "9 of 540")

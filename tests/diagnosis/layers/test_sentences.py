@@ -35,6 +35,8 @@ def test_each_kind_of_change_has_its_words() -> None:
     changed = ONE.copy()
     changed[2] *= 1.5
     assert "in output channel 2 of 8 alone" in said(values=changed)
+    changed[2] = np.nan
+    assert f"{changed[2].size} of {changed.size} weights are infinite or not a number" in said(values=changed)
 
 
 def test_names_are_said_once_where_they_are_the_same() -> None:

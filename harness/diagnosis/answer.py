@@ -48,6 +48,7 @@ CAUSES: dict[str, str] = {
     "softmax-twice": "a softmax is applied to probabilities",
     "log-probabilities": "the output has logarithms of probabilities",
     "sigmoid": "the output comes from a sigmoid instead of a softmax",
+    "scaled-probabilities": "the output has probabilities times a constant, such as percent",
     "wrong-output": "the named or converted output is not the one with the probabilities",
     "background-class": "the background class is missing or counted twice: 1000 classes against 1001",
     "class-count": "the output lacks a class of the reference, or has one more, other than the background",

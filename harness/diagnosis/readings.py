@@ -54,7 +54,11 @@ def activations(raw: Rows, applied: Applied) -> Iterator[tuple[Reading, Rows]]:
     if not len(finite):
         return
     whole = recognise(finite, step_of(finite)) == "none"
-    if not whole and applied != "softmax":
+    factor = None if whole else _constant_sum(finite)
+    if factor is not None:
+        words = f"probabilities times {factor:.6g}"
+        yield Reading("scaled-probabilities", words), np.asarray(raw / np.float32(factor), np.float32)
+    elif not whole and applied != "softmax":
         is_log = finite.max() <= _SURE and _sums_to_one(np.exp(finite.astype(np.float64)))
         kind = ("log-probabilities", "logarithms of probabilities") if is_log else ("logits", "logits")
         yield Reading(*kind, "softmax"), probabilities(raw, "softmax")
@@ -70,6 +74,14 @@ def activations(raw: Rows, applied: Applied) -> Iterator[tuple[Reading, Rows]]:
     classes = raw.shape[1]
     if whole and applied == "none" and classes > 1 and finite.max() <= np.e / (np.e + classes - 1) * (1 + 1e-3):
         yield Reading("softmax-twice", "probabilities after a second softmax"), _before_softmax(raw)
+
+
+def _constant_sum(values: Rows) -> float | None:
+    """Return what the values of each image sum to, none of them negative; None where that differs between images."""
+    sums = values.sum(axis=1, dtype=np.float64)
+    middle = float(sums.mean())
+    is_constant = len(values) > 1 and values.min() >= 0 and middle > 0 and float(np.ptp(sums)) <= 1e-3 * middle
+    return middle if is_constant else None
 
 
 def _sums_to_one(values: NDArray[np.float64]) -> bool:

@@ -14,6 +14,12 @@ from harness.diagnosis.preprocessing import PixelChange
 from harness.diagnosis.readings import Reading
 from harness.diagnosis.trials import Trial
 
+_ENDINGS = {
+    "softmax-twice": "with another activation at its end",
+    "sigmoid": "with another activation at its end",
+    "scaled-probabilities": "with a factor behind its probabilities",
+}
+
 
 def claim(change: Change | PixelChange, trial: Trial) -> str:
     """Return what the candidate does, as the sentence has it after its name."""
@@ -91,9 +97,9 @@ def mend(config: Config, candidate: Candidate, own: Feeding, wanted: Feeding, tr
         name = candidate.output_name
         named = f"name: {name}, " if name else ""
         settings.append(f"`{key}.output: {{{named}activation: {reading.activation}}}`")
-    elif reading.cause in ("softmax-twice", "sigmoid"):
+    elif ending := _ENDINGS.get(reading.cause.split(" + ")[0]):
         by_file = True
-        wrong.append("with another activation at its end")
+        wrong.append(ending)
     if reading.order:
         by_file = True
         wrong.append("with its classes in another order")

@@ -149,6 +149,7 @@ PLANTINGS: dict[str, Planting] = {
     "softmax-twice": Planting(outputs=softmax),
     "log-probabilities": Planting(outputs=np.log),
     "sigmoid": Planting(outputs=lambda rows: 1 / (1 + np.exp(-np.log(rows)))),
+    "scaled-probabilities": Planting(outputs=lambda rows: 100 * rows),
     "wrong-output": Planting(lambda made: made.edited("another_output")),
     "background-class": Planting(
         lambda made: {"model": str(one_class_less(made.folder / "four.xml", made.network, made.openvino))}

@@ -36,6 +36,8 @@ def read(raw: NDArray[np.floating], applied: Applied = "none") -> Read:
         (softmax(REFERENCE), "none", "softmax-twice"),
         (np.log(REFERENCE), "none", "log-probabilities"),
         (1 / (1 + np.exp(-LOGITS)), "none", "sigmoid"),
+        (100 * REFERENCE, "none", "scaled-probabilities"),
+        (100 * REFERENCE[:, ::-1], "none", "scaled-probabilities + classes-permuted"),
         (np.roll(REFERENCE, 1, axis=1), "none", "classes-shifted"),
         (np.roll(REFERENCE, -1, axis=1), "none", "classes-shifted"),
         (REFERENCE[:, ::-1], "none", "classes-permuted"),
@@ -52,6 +54,13 @@ def test_other_values_are_no_other_order() -> None:
     found = read(softmax(LOGITS * 1.1))
     assert found.largest > 1e-3
     assert found.reading.cause == ""
+
+
+def test_values_that_sum_to_a_constant_are_no_logits() -> None:
+    """A softmax of percentages is almost 1 for one class, which is nearer to any probabilities than 98 is."""
+    found = best_reading(100 * REFERENCE, "none", lambda rows: rows, REFERENCE, limit=1e-3, background=False)
+    assert [item.reading.cause for item in found] == ["", "scaled-probabilities"]
+    assert read(1 - REFERENCE).largest > 1e-3
 
 
 def test_an_order_is_recovered_class_by_class() -> None:

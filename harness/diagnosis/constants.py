@@ -25,7 +25,7 @@ _DECIMALS, _DIGITS = 3, 5  # of a mean, and significant ones of a scale: what co
 def search_constants(search: Search, figures: Mapping[str, Any]) -> Tried | None:
     """Return the mean, scale and colour order that constants tell, where taking them back restores parity.
 
-    ``figures``: `order`, `factor` and `offset` of what the candidate sees in the place of decoded pixels x, BGR:
+    ``figures``: `order`, `factor` and `offset` of what the candidate sees instead of decoded pixels x, BGR:
     ``factor * x[order] + offset``, each (3,).
     """
     order, factor = tuple(figures["order"]), figures["factor"]

@@ -41,7 +41,7 @@ def cause_of(own: Affine, seen: Affine) -> str:
 
 
 def change_of(own: Affine, seen: Affine) -> Change:
-    """Return the change by which a network sees one mean and scale, RGB, in the place of its own."""
+    """Return the change by which a network sees one mean and scale, RGB, instead of its own."""
     order = "" if all(len(set(values)) == 1 for values in (seen.mean, seen.scale)) else ", RGB"
     words = f"pixels as {seen.formula}{order} instead of {own.formula}"
     return Change(cause_of(own, seen), words, lambda _mean, _scale: (seen.mean, seen.scale))

@@ -38,7 +38,7 @@ def as_flattened(ours: Doubles, theirs: Doubles) -> Doubles:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a candidate sees in the place of decoded pixels x, BGR: ``factor * x[order] + offset``, each (3,)."""
+    """What a candidate sees instead of decoded pixels x, BGR: ``factor * x[order] + offset``, each (3,)."""
 
     order: tuple[int, ...]
     factor: Doubles
@@ -46,7 +46,7 @@ class Seen:
 
 
 def pixels_seen(one: Layer, other: Layer) -> Seen | None:
-    """Return what a candidate's first layer sees in the place of what the original's sees; None: it cannot be read.
+    """Return what a candidate's first layer sees instead of what the original's sees; None: it cannot be read.
 
     With W and b the original's weights and bias, the candidate's are W * factor, in an order of the channels, and
     b + W offset.

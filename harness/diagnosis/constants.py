@@ -1,4 +1,4 @@
-"""A mean and scale that are known from nowhere, but stand in the constants of the candidate's file.
+"""A mean and scale that are in no list, but in the constants of the candidate's file.
 
 A search over free numbers would always find some. These are read from the first layer, which says what the network sees
 of the pixels, and count only where the candidate, fed so that they are taken back, agrees with the reference.

@@ -192,7 +192,7 @@ def _by_values(weights: WeightsComparison, profile: Profile | None, rows: tuple[
 
 
 def _seen(fed: LayerWeights) -> dict[str, object]:
-    """Return what the first layer is given, in words, and in figures where the constants tell it."""
+    """Return a note on what the first layer is given, and figures if the constants tell them."""
     if fed.seen is None:
         return {"fed": fed.note}
     figures = {"order": list(fed.seen.order), "factor": fed.seen.factor.tolist(), "offset": fed.seen.offset.tolist()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.diagnosis.answer import Diagnosis, number
 from harness.diagnosis.answering import found_cause
@@ -13,6 +14,7 @@ from harness.diagnosis.search import Search
 from harness.errors import DeviceError, ModelError
 from harness.feeding.outputs import probabilities
 
+Sums = NDArray[np.float64]
 _SMALLEST = 1e-30  # as a probability, of which the logarithm is taken
 
 
@@ -62,11 +64,20 @@ def additional_class(fewer: Rows, more: Rows, limit: float) -> int | None:
     tell which class it is, since most probabilities are almost nothing.
     """
     mine, theirs = (np.log(np.maximum(rows.astype(np.float64), _SMALLEST)) for rows in (fewer, more))
-    before = ((mine - theirs[:, :-1]) ** 2).sum(axis=0)
-    behind = ((mine - theirs[:, 1:]) ** 2).sum(axis=0)
-    costs = np.concatenate([[0.0], np.cumsum(before)]) + np.concatenate([np.cumsum(behind[::-1])[::-1], [0.0]])
-    place = int(costs.argmin())
-    rest = np.delete(more.astype(np.float64), place, axis=1)
-    sums = np.maximum(rest.sum(axis=1, keepdims=True), _SMALLEST)
-    nearest = min(float(np.abs(fewer - wanted).max(initial=0)) for wanted in (rest, rest / sums))
+    before, behind = mine - theirs[:, :-1], mine - theirs[:, 1:]  # of a class in front of that one, and behind it
+    squares, plain = _without_each(before**2, behind**2), _without_each(before, behind)
+    sums = np.maximum(more.sum(axis=1, keepdims=True, dtype=np.float64) - more, _SMALLEST)
+    shift = np.log(sums)  # of the logarithms, if the others sum to 1 again
+    costs = np.stack([squares.sum(axis=0), (squares + 2 * shift * plain + mine.shape[1] * shift**2).sum(axis=0)])
+    kind, place = (int(number) for number in np.unravel_index(int(costs.argmin()), costs.shape))
+    rest = np.delete(more.astype(np.float64), place, axis=1) / (sums[:, place : place + 1] if kind else 1)
+    nearest = float(np.abs(fewer - rest).max(initial=0))
     return place if nearest <= limit else None
+
+
+def _without_each(before: Sums, behind: Sums) -> Sums:
+    """Return for each class (n, classes + 1) the sum of ``before`` up to it and of ``behind`` from it on."""
+    none = np.zeros((len(before), 1))
+    front = np.concatenate([none, np.cumsum(before, axis=1)], axis=1)
+    back = np.concatenate([np.cumsum(behind[:, ::-1], axis=1)[:, ::-1], none], axis=1)
+    return np.asarray(front + back)

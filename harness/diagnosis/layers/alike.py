@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.diagnosis.layers.layer import Doubles, Layer
+from harness.diagnosis.layers.layer import Doubles, Given, Layer
 
 How = Literal["values", "transposed", "scaled", "channels", "not_finite"]
 _UNEXPLAINED = 0.1  # of a difference, at most
@@ -71,10 +71,10 @@ def pixels_seen(one: Layer, other: Layer) -> Seen | None:
     return None
 
 
-def fed_otherwise(one: Layer, other: Layer, ours: Doubles, theirs: Doubles, *, same: bool = False) -> str:
+def fed_otherwise(one: Layer, other: Layer, ours: Doubles, theirs: Doubles, same: Given | None = None) -> str:
     """Return how the first layer's weights are the original's after all, for pixels of another order or scale.
 
-    ``same``: mean and scale before both are known to be the same, so that only the order may differ. Where of one of
+    ``same``: what both are known to be given, if that is the same, so that only the order may differ. Where of one of
     the two it is unknown what it is fed, since what comes before it could not be read, nothing can be said of order and
     scale.
     """
@@ -88,7 +88,7 @@ def fed_otherwise(one: Layer, other: Layer, ours: Doubles, theirs: Doubles, *, s
         scaled = turned * factor[None, :, None, None]
         if np.linalg.norm(scaled - ours) <= 1e-2 * np.linalg.norm(ours):
             unscaled = np.allclose(factor, 1, rtol=1e-3)
-            if same and not (words and unscaled):
+            if same and not (words and np.allclose(factor, same.factor / same.factor[list(order)], rtol=1e-3)):
                 continue
             times = ", ".join(f"{1 / value:.4g}" for value in factor[::-1])
             scale = "" if unscaled else f"another scale ({times} times, RGB)"

@@ -127,8 +127,8 @@ def compared(match: Match) -> LayerWeights:
     difference = theirs - ours
     outside = np.abs(difference) > tolerance
     note, how = "", None
-    same = one.given is not None and other.given is not None and one.given.is_that_of(other.given)
-    if kind == "changed" and (fed := fed_otherwise(match.reference, match.candidate, ours, theirs, same=same)):
+    same = one.given if one.given and other.given and one.given.is_that_of(other.given) else None
+    if kind == "changed" and (fed := fed_otherwise(match.reference, match.candidate, ours, theirs, same)):
         kind, note, outside = "input", fed, np.zeros_like(outside)
     rows = difference.reshape(len(ours), -1)
     channels = tuple(int(number) for number in np.flatnonzero(outside.reshape(len(ours), -1).any(axis=1)))

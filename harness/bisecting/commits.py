@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.bisecting.environments import CannotBuildError
+from harness.config.secrets import redact
 from harness.disk.leftovers import work_folder
 from harness.disk.private import foreign, make_private
 from harness.errors import ConfigError, ToolError
@@ -167,7 +168,7 @@ class Convert:
         environment = {name: value for name, value in os.environ.items() if name not in left_out}
         shell = ["cmd", "/c", self.command] if os.name == "nt" else ["/bin/sh", "-c", self.command]
         ended = run_to_end(shell, folder=tree, environment=environment, timeout=self.timeout)
-        log.write_text(f"{self.command}\n\n{ended.out}\n{ended.err}", encoding="utf-8")
+        log.write_text(redact(f"{self.command}\n\n{ended.out}\n{ended.err}"), encoding="utf-8")
         if ended.code != 0:
             raise CannotBuildError(f"{commit[:12]}: the command {ended.how}: {printable(ended.last_words)[:200]}")
         printed = [line.strip() for line in ended.out.splitlines() if line.strip()]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.config.secrets import redact
 from harness.errors import EXIT_INTERRUPTED, BaselineError, RecordError
 from harness.judging.comparing.runs import models_of, rows_of_b, table_of
 from harness.judging.recount import read_sound_record
@@ -101,7 +102,7 @@ class Trying:
         command = [str(python), "-P", "-m", "harness", *options]
         ended = run_to_end(command, environment=with_parent(dict(environment or os.environ)), timeout=self.timeout)
         log = folder.with_name(f"{folder.name}.log")
-        log.write_text(f"{' '.join(command)}\n\n{ended.out}\n{ended.err}", encoding="utf-8")
+        log.write_text(redact(f"{' '.join(command)}\n\n{ended.out}\n{ended.err}"), encoding="utf-8")
         if ended.code == EXIT_INTERRUPTED:
             raise KeyboardInterrupt
         return _trial(version, folder, ended)

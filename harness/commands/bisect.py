@@ -111,6 +111,7 @@ def run(options: argparse.Namespace) -> Result:
     from harness.bisecting.trial import Trying
     from harness.capsule.configuration import load_capsule
     from harness.capsule.opened import open_capsule
+    from harness.config.secrets import redact_all
     from harness.disk.atomic import write_atomically
     from harness.engine.run_folder import new_run_folder
     from harness.machine.processes import interrupted_by_sigterm
@@ -128,7 +129,7 @@ def run(options: argparse.Namespace) -> Result:
     with interrupted_by_sigterm():
         found = bisecting.run()
     document = {"capsule": {"file": str(options.capsule), "sha256": capsule.sha256}, **plan.facts, **as_json(found)}
-    write_atomically(folder / RESULT_FILE, json.dumps(document, indent=2, allow_nan=False).encode())
+    write_atomically(folder / RESULT_FILE, json.dumps(redact_all(document), indent=2, allow_nan=False).encode())
     if options.json:
         return Result(found.exit_code, document=document)
     return Result(found.exit_code, as_text(found, plan.facts.get("subjects", {}), folder))

@@ -60,10 +60,13 @@ def run(options: argparse.Namespace) -> Result:
 
 def _write_page(path: Path, name: str, found: tuple[Diagnosis, ...]) -> None:
     """Write the page. Raises RecordError if the file cannot be written."""
+    from harness.config.secrets import redact, redact_all
     from harness.disk.atomic import write_atomically
     from harness.report.html.diagnosis_page import render
 
-    write_atomically(path, render(name, [item.as_json() for item in found]).encode("utf-8"), named_by="--html")
+    write_atomically(
+        path, render(redact(name), redact_all([item.as_json() for item in found])).encode("utf-8"), named_by="--html"
+    )
 
 
 def as_json(found: tuple[Diagnosis, ...]) -> dict[str, Any]:

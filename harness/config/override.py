@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from harness.config.origin import Key, Origin, dotted, parse_key
-from harness.config.secrets import named_like_a_secret, remember
+from harness.config.secrets import is_secret_key, remember
 from harness.config.yaml_text import YamlText
 from harness.errors import nearest
 from harness.text import first_line
@@ -23,7 +23,7 @@ def apply(text: str, data: dict[str, Any], origin: Origin, environment: Mapping[
     key = _by_id(parse_key(name.strip()), data)
     if not equals or "" in key:
         return [f"--set {text}: write KEY=VALUE, such as --set dataset.path=/data/val"]
-    if named_like_a_secret(str(key[-1])):
+    if is_secret_key(str(key[-1])):
         remember(raw.strip().strip("'\""))
     reader = YamlText(environment)
     try:

@@ -3,7 +3,7 @@
 Secret are: the value of a ``${VARIABLE}`` that is named like a secret (TOKEN, PASSWORD, API_KEY, ...), the value of a
 key with such a name, and user info and query of a URL, also in its fragment. Code that reads one passes it to
 :func:`remember` or :func:`remember_urls`; code that writes a record or a message passes the text through
-:func:`redact`. Nothing is written to disk; what is remembered lasts as long as the process.
+:func:`redact`, which also finds secrets in the queries, assignments and headers that libraries print. Nothing is written to disk; what is remembered lasts as long as the process.
 """
 
 from __future__ import annotations
@@ -45,6 +45,17 @@ _URL = re.compile(
     r"(?P<user>[^\s/?#\"'<>`]*@)?(?P<path>[^\s?#\"'<>`]*)(?P<query>\?[^\s#\"'<>`]*)?(?P<fragment>#[^\s\"'<>`=]+=[^\s\"'<>`]*)?"
 )
 _PARAMETER = re.compile(r";([^;/=]+)=([^;/]+)")  # within a part of a path
+# What libraries print of a request: a query without its server, as after a redirect, an assignment, and headers.
+_QUERY = re.compile(r"(?P<before>[?&](?P<name>[\w.\-]{1,80})=)(?P<value>[^\s&#\"'<>`()\[\]{}]+)")
+_ASSIGNED = re.compile(
+    r"(?i)(?P<before>\b[\w\-]*(?:token|secret|passw(?:or)?d|passphrase|api_?key|access_?key|private_?key|credential)"
+    r"[\w\-]*[\"']?\s?[=:]\s?[\"']?)(?P<value>[^\s,;&\"'<>`()\[\]{}]{8,})"
+)
+_HEADER = re.compile(
+    r"(?i)(?P<before>\b(?:(?:proxy-)?authorization|(?:set-)?cookie)[\"']?\s?[:=]\s?(?:b?[\"'])?)(?P<value>[^\"'\r\n<>`]+)"
+)
+_BEARER = re.compile(r"(?i)(?P<before>\bbearer\s)(?P<value>[\w.~+/=\-]{8,})")
+_MARKS = ("=", ":", "earer", "EARER")  # without one of them, none of these patterns fits
 _known: set[str] = set()
 
 T = TypeVar("T")
@@ -57,6 +68,11 @@ def named_like_a_secret(name: str) -> bool:
     whole = name.upper().replace("CONNECTION_STRING", "CONNECTIONSTRING")
     words = [spelt for word in re.split(r"[^A-Z]+", whole) for spelt in (word, word.removesuffix("S"))]
     return any(_WORDS.fullmatch(word) or word.endswith(_ENDS) for word in words)
+
+
+def is_secret_key(name: str) -> bool:
+    """Tell whether the value of this key of a configuration is a secret; the signature of a SavedModel is none."""
+    return name != "signature" and named_like_a_secret(name)
 
 
 def remember(value: str) -> None:
@@ -90,7 +106,13 @@ def redact(text: str) -> str:
     """Return a text with every secret in it written as ``***``."""
     for value in sorted(_known, key=len, reverse=True):
         text = text.replace(value, SHOWN)
-    return _URL.sub(_without_secrets, text) if ":/" in text else text
+    if ":/" in text:
+        text = _URL.sub(_without_secrets, text)
+    if any(mark in text for mark in _MARKS):
+        text = _QUERY.sub(_without_value, text)
+        for pattern in (_HEADER, _BEARER, _ASSIGNED):
+            text = pattern.sub(rf"\g<before>{SHOWN}", text)
+    return text
 
 
 def redact_all(value: T) -> T:
@@ -108,6 +130,11 @@ def redact_all(value: T) -> T:
 def forget() -> None:
     """Forget what was remembered."""
     _known.clear()
+
+
+def _without_value(parameter: re.Match[str]) -> str:
+    secret = named_like_a_secret(parameter["name"])
+    return f"{parameter['before']}{SHOWN}" if secret else parameter[0]
 
 
 def _without_secrets(url: re.Match[str]) -> str:

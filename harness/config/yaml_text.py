@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from harness.config.origin import Key, dotted
-from harness.config.secrets import named_like_a_secret, remember, remember_urls
+from harness.config.secrets import is_secret_key, named_like_a_secret, remember, remember_urls
 from harness.errors import nearest
 from harness.text import is_storable
 
@@ -125,6 +125,8 @@ class YamlText:
             if node.style is None and _LEADING_ZERO.fullmatch(node.value):
                 self.faults.append((key, line, _ambiguous(node.value)))
             remember_urls(node.value)
+            if is_secret_key(next((part for part in reversed(key) if isinstance(part, str)), "")):
+                remember(node.value)
             return str(node.value)
         if node.tag not in _TYPED:
             return self._refuse_tag(node, key)

@@ -97,6 +97,57 @@ def test_urls(text: str, shown: str) -> None:
     assert redact(shown) == shown
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "Max retries exceeded with url: /a?x=1&X-Amz-Signature=ab12 (x)",
+            "Max retries exceeded with url: /a?x=1&X-Amz-Signature=*** (x)",
+        ),
+        ("GET /a?sig=ab%2B12&se=2030 404", "GET /a?sig=***&se=2030 404"),
+        ("?page=2&size=5", "?page=2&size=5"),
+        ("Authorization: Bearer abc.def-ghi", "Authorization: ***"),
+        ("{'Authorization': 'Basic dXNlcjpwdw==', 'Accept': '*'}", "{'Authorization': '***', 'Accept': '*'}"),
+        ("{b'Proxy-Authorization': b'Basic dXNlcjpwdw=='}", "{b'Proxy-Authorization': b'***'}"),
+        ("Set-Cookie: a=b; c=d\nnext", "Set-Cookie: ***\nnext"),
+        ("sent a bearer abcdefgh12", "sent a bearer ***"),
+        ("aws_secret_access_key=AKIA1234567890 x", "aws_secret_access_key=*** x"),
+        ("AccountKey: x; X-Auth-Token: abcdefghij, y", "AccountKey: x; X-Auth-Token: ***, y"),
+        ('{"password": "hunter2222"}', '{"password": "***"}'),
+        (
+            "write KEY=VALUE, such as --set dataset.path=/data/val",
+            "write KEY=VALUE, such as --set dataset.path=/data/val",
+        ),
+        ("top1: 12345678 tokens: [1] key: 12345678", "top1: 12345678 tokens: [1] key: 12345678"),
+    ],
+)
+def test_what_libraries_print_of_a_request(text: str, shown: str) -> None:
+    assert redact(text) == shown
+    assert redact(shown) == shown
+
+
+def test_the_value_of_a_key_that_is_named_like_a_secret(example: Example) -> None:
+    path = example(("device: CPU", "device: CPU\n    properties: {MY_API_KEY: abcd1234}"))
+    config = load_config(path, environment={"IMAGENET_VAL": "/x"})
+    assert config.candidates[0].properties["MY_API_KEY"] == "abcd1234"
+    assert config.resolved()["candidates"][0]["properties"]["MY_API_KEY"] == "***"
+
+
+@pytest.mark.parametrize("how", ["file", "set"])
+def test_the_signature_of_a_saved_model_is_no_secret(example: Example, how: str) -> None:
+    changes = [("backend: tensorflow", "backend: saved_model\n  signature: serving_default")] if how == "file" else []
+    overrides = ["reference.backend=saved_model", "reference.signature=serving_default"] if how == "set" else []
+    config = load_config(example(*changes), overrides, {"IMAGENET_VAL": "/x"})
+    assert config.resolved()["reference"]["signature"] == "serving_default"
+
+
+def test_urls_of_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = ["track", str(tmp_path), "--to", "wandb", "--uri", "https://me:hunter22@host/?sig=abcd1234"]
+    assert main(arguments) == 2
+    capsys.readouterr()
+    assert redact("me:hunter22 said hunter22 and abcd1234") == "*** said *** and ***"
+
+
 def test_a_value_in_every_spelling() -> None:
     remember(SECRET)
     quoted = "s3cr3t%2FT0ken%2Bvalue"

@@ -67,12 +67,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         end_with_parent()
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _remember_secrets(given)
     options, unknown = build_parser(given).parse_known_args(given)
     if unknown:
         options.parser.error(UNKNOWN + " ".join(unknown))
     options.given = given
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show must not end a run
+    code = _code_of(options)
+    if "harness.machine.giving_up" in sys.modules:
+        _leave_what_is_held(code)
+    return code
+
+
+def _remember_secrets(given: Sequence[str]) -> None:
+    """Keep what is secret in URLs of the command line out of everything that is printed or written."""
+    urls = [text for text in given if ":/" in text]
+    if urls:
+        from harness.config.secrets import remember_urls
+
+        for text in urls:
+            remember_urls(text)
+
+
+def _leave_what_is_held(code: int) -> None:
+    """Let the process end in the middle of a call that never returns: Python would wait for it."""
+    from harness.disk.leftovers import remove_work_folders
+    from harness.machine.giving_up import any_held, end_at_once
+
+    if any_held():
+        atexit.register(end_at_once, code)
+        atexit.register(remove_work_folders)  # the last one registered runs first
+
+
+def _code_of(options: argparse.Namespace) -> int:
+    """Run a command, print its result or what went wrong, and return the exit code."""
     try:
         return _run(options.run, options)
     except HarnessError as error:

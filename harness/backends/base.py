@@ -5,11 +5,12 @@ from __future__ import annotations
 import abc
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,14 @@ from harness.config.models import Activation, OutputLayout
 from harness.errors import HarnessError, ModelError, WrongWidthError
 from harness.feeding.contract import pixel_table
 from harness.machine.digests import file_sha256
+from harness.machine.giving_up import Calls, ExpiredError, GivenUpError
 
+T = TypeVar("T")
 Pixels = NDArray[Any]  # uint8, or float32 where the specification is floating
 Probabilities = NDArray[np.float32]  # of a backend: what its model gives, perhaps logits
+
+_LOAD_SECONDS = 600.0
+_START_SECONDS = 60.0  # of a framework, before a model on the CPU is tried
 
 
 class CannotEditError(HarnessError):
@@ -128,17 +134,20 @@ class Backend(abc.ABC):
 
     Use it as a context manager: entering loads and compiles the model, leaving frees it. Call ``infer`` from one thread
     at a time. ``loaded`` may change afterwards, if the device changes during the run. Subclasses implement ``load``,
-    ``_infer`` and ``close``.
+    ``_infer`` and ``close``; the first two are called in a thread of their own, which is given up where a model takes
+    longer than its specification allows. ``limited``: whether that is so; a process of its own is ended instead.
     """
 
     takes_floating: ClassVar[bool] = False  # whether pixels may be float32, where the specification says so
     loaded: Loaded
     infer_seconds: float = 0.0  # of the last `infer`
+    limited: bool = True
     _abandoned: bool = False
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
         self._latencies: list[float] = []
+        self._native = Calls("model")
 
     def __enter__(self) -> Self:
         if self.spec.floating and not self.takes_floating:
@@ -147,21 +156,37 @@ class Backend(abc.ABC):
             )
         try:
             self._require_element()
-            self.loaded = self.load()
+            self.loaded = self._within(load_seconds(self.spec), self.load)
         except UnicodeDecodeError:  # frameworks decode names only at their first use
-            self.close()
+            self._free()
             raise ModelError(
                 f"{self.spec.model}: damaged: a name in it is not UTF-8; fetch or convert it again"
             ) from None
         except BaseException:
-            self.close()
+            self._free()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self._free()
+
+    def _free(self) -> None:
+        """Free the model, unless it is still computing what nobody waits for: it is freed after that."""
+        self._native.close()
+        self._native.when_free(self.close)
+
+    def _within(self, seconds: float, work: Callable[[], T]) -> T:
+        """Return what ``work`` returns. Raises ModelError where it finishes no batch within ``seconds``."""
+        if not self.limited:
+            return work()
+        try:
+            return self._native.call(work, seconds, lambda: len(self._latencies))
+        except ExpiredError:
+            raise no_answer(self.spec, seconds) from None
+        except GivenUpError:
+            raise ModelError(f"{self.spec.id}: its result is no longer needed") from None
 
     def abandon(self) -> None:
         """End the current inference from another thread: it and every later call raise ModelError until ``resume``.
@@ -179,8 +204,9 @@ class Backend(abc.ABC):
         if self._abandoned:
             raise ModelError(f"{self.spec.id}: its result is no longer needed")
 
-    def stop(self) -> None:  # noqa: B027  # most backends end by themselves after the part that they are at
-        """Cancel a computation from another thread; the call that waits for it raises ModelError."""
+    def stop(self) -> None:
+        """Give up a computation from another thread, unless it soon ends; the call that waits raises ModelError."""
+        self._native.give_up()
 
     def _require_element(self) -> None:
         """Refuse a configured element type that cannot hold the values of the input."""
@@ -213,14 +239,18 @@ class Backend(abc.ABC):
         if len(pixels) == 0:
             return np.empty((0, self.spec.outputs), np.float32)
         self.refuse_abandoned()
-        start = time.perf_counter()
-        result = self._infer(pixels)
-        self.infer_seconds = time.perf_counter() - start
+        result = self._within(self.spec.timeout_seconds, partial(self._timed, pixels))
         if result.shape != (len(pixels), self.spec.outputs):
             raise ModelError(
                 f"{self.spec.id}: {len(pixels)} images gave an output of shape {result.shape}, "
                 f"({len(pixels)}, {self.spec.outputs}) expected"
             )
+        return result
+
+    def _timed(self, pixels: Pixels) -> Probabilities:
+        start = time.perf_counter()
+        result = self._infer(pixels)
+        self.infer_seconds = time.perf_counter() - start
         return result
 
     def take_latencies(self) -> list[float]:
@@ -245,6 +275,16 @@ class Backend(abc.ABC):
 
     def close(self) -> None:  # noqa: B027  (a backend that holds nothing has nothing to free)
         """Free the resources that ``load`` took."""
+
+
+def load_seconds(spec: ModelSpec) -> float:
+    """Return how long loading may take: ten minutes at least where a device compiles, on the CPU a minute more."""
+    return spec.timeout_seconds + _START_SECONDS if spec.device == "CPU" else max(spec.timeout_seconds, _LOAD_SECONDS)
+
+
+def no_answer(spec: ModelSpec, seconds: float) -> ModelError:
+    """Return the error for a model that was given up after ``seconds``."""
+    return ModelError(f"{spec.id}: {spec.device} did not respond within {seconds:g} s and was stopped")
 
 
 def size_key(height: int, width: int) -> str:

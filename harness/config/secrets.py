@@ -3,7 +3,8 @@
 Secret are: the value of a ``${VARIABLE}`` that is named like a secret (TOKEN, PASSWORD, API_KEY, ...), the value of a
 key with such a name, and user info and query of a URL, also in its fragment. Code that reads one passes it to
 :func:`remember` or :func:`remember_urls`; code that writes a record or a message passes the text through
-:func:`redact`, which also finds secrets in the queries, assignments and headers that libraries print. Nothing is written to disk; what is remembered lasts as long as the process.
+:func:`redact`, which also finds secrets in the queries, assignments and headers that libraries print. Nothing is
+written to disk; what is remembered lasts as long as the process.
 """
 
 from __future__ import annotations

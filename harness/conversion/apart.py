@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import tempfile
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from harness import errors
 from harness.backends.registry import load_target
 from harness.config import Candidate, Config
 from harness.conversion.converted import Converted
+from harness.disk.leftovers import remove_leftovers
 from harness.errors import HarnessError, ModelError
 from harness.machine.parent import end_with
 
@@ -34,6 +37,8 @@ def convert_apart(config: Config, candidate: Candidate, *, overwrite: bool, seco
     finally:
         process.kill()
         process.join()
+        for place in (candidate.model.parent, Path(tempfile.gettempdir())):  # it could not tidy up
+            remove_leftovers(place, "convert")
     if isinstance(answer, Converted):
         return answer
     kind, message = answer

@@ -20,6 +20,7 @@ from harness.conversion.writing import write_errors
 from harness.disk.leftovers import other_programs_temporary, work_folder
 from harness.errors import ModelError
 from harness.machine.digests import file_sha256
+from harness.machine.giving_up import Calls, ExpiredError
 
 if TYPE_CHECKING:
     from harness.conversion.check import Check
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from harness.dataset.image_set import ImageSet
 
 _NO_SHA256 = "0" * 64
+_TIMES = 12  # how much longer a conversion may take than a batch of images
 
 
 def convert(
@@ -51,7 +53,21 @@ def convert(
         from harness.conversion.apart import convert_apart
 
         return convert_apart(config, candidate, overwrite=overwrite, seconds=reference.timeout_seconds)
-    return convert_here(config, candidate, overwrite=overwrite, images=images)
+    return _interruptible(config, candidate, overwrite=overwrite, images=images)
+
+
+def _interruptible(config: Config, candidate: Candidate, *, overwrite: bool, images: ImageSet | None) -> Converted:
+    """Convert in a thread, since native code that folds or runs a huge operation hears of no interrupt for hours."""
+    seconds, calls = _TIMES * config.original.timeout_seconds, Calls("conversion")
+    try:
+        return calls.call(partial(convert_here, config, candidate, overwrite=overwrite, images=images), seconds)
+    except ExpiredError:
+        raise ModelError(
+            f"{config.original.model}: its conversion took more than {seconds:g} s and was stopped; raise "
+            "`reference.timeout_seconds`, of which this is the twelvefold"
+        ) from None
+    finally:
+        calls.close()
 
 
 def convert_here(config: Config, candidate: Candidate, *, overwrite: bool, images: ImageSet | None) -> Converted:

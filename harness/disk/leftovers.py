@@ -14,6 +14,7 @@ from pathlib import Path
 from harness.disk.flock import InUseError, lock_descriptor
 
 _STARTED = time.time()
+_in_use: set[Path] = set()
 _OLD = 24 * 3600  # seconds; another machine may share the folder, and its processes cannot be asked
 
 
@@ -26,12 +27,20 @@ def work_folder(parent: Path, kind: str) -> Iterator[Path]:
     parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(parent, kind)
     folder, lock = _locked_folder(parent, kind)
+    _in_use.add(folder)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        _in_use.discard(folder)
         if lock is not None:
             os.close(lock)
+
+
+def remove_work_folders() -> None:
+    """Remove all work folders of this process, which is about to end although they are in use."""
+    for folder in tuple(_in_use):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

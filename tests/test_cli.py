@@ -217,6 +217,10 @@ def raising(error: BaseException) -> Callable[[argparse.Namespace], Result]:
     return run
 
 
+class PanicException(BaseException):
+    """What they raise for a bug of their own: no subclass of Exception, and exit code 1 if it is not caught."""
+
+
 class TestExitCodes:
     @pytest.mark.parametrize("code", [0, 1, 3, 4, 5])
     def test_the_command_s_own(self, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
@@ -240,9 +244,12 @@ class TestExitCodes:
         assert main(["validate", "c.yml"]) == code
         assert capsys.readouterr() == ("", "harness: what is wrong\n")
 
-    @pytest.mark.parametrize("error", [ValueError("inside"), KeyError("inside"), OSError("inside"), RecursionError()])
+    @pytest.mark.parametrize(
+        "error",
+        [ValueError("inside"), KeyError("inside"), OSError("inside"), RecursionError(), PanicException("inside")],
+    )
     def test_a_bug_keeps_its_traceback(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException
     ) -> None:
         command_that(monkeypatch, raising(error))
         assert main(["validate", "c.yml"]) == 70

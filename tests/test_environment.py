@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -93,6 +94,45 @@ def test_a_full_address_space_costs_the_page_and_not_the_verdict(config: Path, t
     assert (tmp_path / "run" / "junit.xml").exists()
     if not (tmp_path / "run" / "report.html").exists():
         assert "report.html was not written" in done.stderr
+
+
+@pytest.mark.parametrize(("limit", "value"), [("RLIMIT_AS", 4 * 2**30), ("RLIMIT_NOFILE", 8), ("RLIMIT_NOFILE", 16)])
+def test_charts_that_cannot_be_drawn_are_one_message(tmp_path: Path, limit: str, value: int) -> None:
+    """Vega's V8 ends its process by a signal, or raises what is no Exception."""
+    run_folder = tmp_path / "run"
+    shutil.copytree(PROJECT / "tests" / "report" / "fixtures" / "schema-1", run_folder)
+
+    def limited() -> None:
+        resource.setrlimit(getattr(resource, limit), (value, value))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "report", str(run_folder)],
+        env=harness_environment(),
+        capture_output=True,
+        encoding="utf-8",
+        preexec_fn=limited,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    last = done.stderr.splitlines()[-1]  # a panic of vl-convert's part in Rust prints lines of its own before
+    charts, files = "the charts of report.html cannot be drawn", "the system refused the operation: Too many open files"
+    assert last.startswith((f"harness: {charts}", f"harness: {files}"))
+    assert "Traceback" not in done.stderr
+
+
+def test_help_on_a_full_disk_is_one_message() -> None:
+    for arguments in (["--help"], ["validate", "--help"], ["--version"]):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "harness", *arguments],
+                env=harness_environment(),
+                stdout=full,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                check=False,
+            )
+        assert done.returncode == 3
+        assert done.stderr == "harness: output cannot be written: No space left on device; free some space\n"
 
 
 def test_a_page_that_cannot_be_drawn_is_said(

@@ -135,7 +135,7 @@ class Backend(abc.ABC):
     Use it as a context manager: entering loads and compiles the model, leaving frees it. Call ``infer`` from one thread
     at a time. ``loaded`` may change afterwards, if the device changes during the run. Subclasses implement ``load``,
     ``_infer`` and ``close``; the first two are called in a thread of their own, which is given up where a model takes
-    longer than its specification allows. ``limited``: whether that is so; a process of its own is ended instead.
+    longer than its specification allows. ``limited``: whether that is so; a separate process is ended instead.
     """
 
     takes_floating: ClassVar[bool] = False  # whether pixels may be float32, where the specification says so
@@ -173,7 +173,7 @@ class Backend(abc.ABC):
         self._free()
 
     def _free(self) -> None:
-        """Free the model, unless it is still computing what nobody waits for: it is freed after that."""
+        """Free the model; one that was given up is freed when its call has ended."""
         self._native.close()
         self._native.when_free(self.close)
 

@@ -34,6 +34,11 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*arguments, **{"allow_abbrev": False, **settings})
         self.set_defaults(parser=self)  # the innermost one that was used ends up in the options
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write a message; unlike argparse, do not ignore an output that cannot be written."""
+        if message:
+            (file or sys.stderr).write(message)
+
     def error(self, message: str) -> NoReturn:
         """Print the message with a near-miss and leave with the exit code of a usage error."""
         from harness.config.secrets import redact

@@ -37,7 +37,7 @@ def convert_apart(config: Config, candidate: Candidate, *, overwrite: bool, seco
     finally:
         process.kill()
         process.join()
-        for place in (candidate.model.parent, Path(tempfile.gettempdir())):  # it could not tidy up
+        for place in (candidate.model.parent, Path(tempfile.gettempdir())):  # it could not remove them itself
             remove_leftovers(place, "convert")
     if isinstance(answer, Converted):
         return answer

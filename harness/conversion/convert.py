@@ -57,7 +57,7 @@ def convert(
 
 
 def _interruptible(config: Config, candidate: Candidate, *, overwrite: bool, images: ImageSet | None) -> Converted:
-    """Convert in a thread, since native code that folds or runs a huge operation hears of no interrupt for hours."""
+    """Convert in a thread, since native code may run for hours without reacting to an interrupt."""
     seconds, calls = _TIMES * config.original.timeout_seconds, Calls("conversion")
     try:
         return calls.call(partial(convert_here, config, candidate, overwrite=overwrite, images=images), seconds)

@@ -1,6 +1,6 @@
 """Calls of native code that may never return: made in a thread that is given up, since nothing can interrupt them.
 
-A loop without end is found in a model's file, and such a model gets a process of its own. A multiplication of huge
+A loop without end is found in a model's file, and such a model gets a separate process. A multiplication of huge
 matrices is not found: it holds its thread for hours, and with it Ctrl-C, which Python handles between two calls only.
 """
 
@@ -17,8 +17,8 @@ from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
-_PATIENCE = 2.0  # seconds for a call to end in order when nobody wants its result any more
-_LOOK = 0.5  # seconds between two looks at whether a call goes on
+_PATIENCE = 2.0  # seconds for a call to end after its result is no longer needed
+_LOOK = 0.5  # seconds between two checks of a running call
 
 _held: set[Calls] = set()
 
@@ -28,13 +28,13 @@ class ExpiredError(Exception):
 
 
 class GivenUpError(Exception):
-    """Nobody wants the result of a call any more."""
+    """The result of a call is no longer needed."""
 
 
 class Calls:
     """Makes calls, one at a time, in a thread of its own that starts with the first one.
 
-    A call that is given up goes on in its thread, and what it uses must not be touched until ``when_free``.
+    A call that is given up continues in its thread; what it uses must not be touched before ``when_free``.
     """
 
     def __init__(self, name: str) -> None:
@@ -127,7 +127,7 @@ class _Call:
     def run(self) -> None:
         try:
             self._value = self._work()
-        except BaseException as error:  # noqa: BLE001  (whoever waits gets it)
+        except BaseException as error:  # noqa: BLE001  (the waiting thread raises it)
             self._error = error
 
     def result(self) -> Any:
@@ -135,7 +135,7 @@ class _Call:
             try:
                 raise self._error
             finally:
-                self._error = None  # else the traceback keeps its own frame, and whatever is in it
+                self._error = None  # else the traceback keeps its own frame, with all its variables
         return self._value
 
     def give_up(self) -> None:
@@ -154,12 +154,12 @@ class _Call:
 
 
 def any_held() -> bool:
-    """Tell whether a call that was given up goes on, so that the interpreter could not end in order."""
+    """Tell whether a call that was given up still runs, so that the interpreter could not end normally."""
     return bool(_held)
 
 
 def end_at_once(code: int) -> None:
-    """End the process with an exit code, whatever its threads are at."""
+    """End the process with an exit code, regardless of its threads."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()

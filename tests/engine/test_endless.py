@@ -1,6 +1,6 @@
 """A reference that never answers: the time limit ends the run with exit code 3, and the first Ctrl-C with 130.
 
-One has a loop without end, and runs in a process of its own. The other has no loop, which nobody recognises: it
+One has a loop without end, and runs in a separate process. The other has no loop, so it is not recognised: it
 multiplies matrices for hours, in this process and without hearing of an interrupt.
 """
 

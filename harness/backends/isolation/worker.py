@@ -34,7 +34,7 @@ def main() -> int:
         header, _ = requests.next()
         spec = spec_from_json(header["spec"])
         model = load_target(header["runner"])(spec)
-        model.limited = False  # by whoever asks
+        model.limited = False  # the asking process has the limit
         with model as backend:
             send(answers, {"loaded": backend.loaded.to_json()})
             while True:

@@ -18,6 +18,7 @@ from harness.text import first_line
 
 _MOST_MEMBERS = 10_000
 _LEAST_LIMIT = 64 * 2**20
+_MOST_PARTS = 64  # folders in the name of a member
 _RATIO = 20  # unpacked size to packed size; weights hardly compress
 
 
@@ -26,7 +27,8 @@ def unpack(archive: Path, folder: Path, members: Sequence[str] = ()) -> list[Pat
 
     ``members``: names in the archive; none: every file. A file that is there with the same content is left alone.
     Raises DownloadError: no tar archive, cut off, a member is missing, is outside of the folder, is a link or a device,
-    or everything together would be larger than 20 times the archive (but at least 64 MiB are allowed).
+    or has no usable name, or everything together would be larger than 20 times the archive (but at least 64 MiB are
+    allowed).
     """
     try:
         with tarfile.open(archive) as tar, contextlib.ExitStack() as stack:
@@ -67,6 +69,8 @@ def _listed(archive: Path, tar: tarfile.TarFile) -> dict[str, tarfile.TarInfo]:
         path = PurePosixPath(member.name.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or PureWindowsPath(member.name).drive:
             raise _refused(archive, member, "leads outside of the folder")
+        if len(path.parts) > _MOST_PARTS or (not path.parts and not member.isdir()):
+            raise _refused(archive, member, f"has no name, or one of more than {_MOST_PARTS} folders")
         if not (member.isfile() or member.isdir() or member.islnk() or member.issym()):
             raise _refused(archive, member, "is a device or a pipe")
         if not member.isdir():
@@ -88,13 +92,17 @@ def _choose(archive: Path, found: dict[str, tarfile.TarInfo], members: Sequence[
         wanted[key] = found[key]
         if not found[key].isfile():
             raise _refused(archive, found[key], f"is a link to {found[key].linkname!r}")
+    for key in wanted:
+        above = next((str(parent) for parent in PurePosixPath(key).parents if str(parent) in wanted), None)
+        if above is not None:
+            raise _refused(archive, found[key], f"is in {above!r}, which is a file")
     if not wanted:
         raise DownloadError(f"{archive}: it contains no file")
     return wanted
 
 
 def _refused(archive: Path, member: tarfile.TarInfo, why: str) -> DownloadError:
-    return DownloadError(f"{archive}: refused, so nothing was unpacked: its member {member.name!r} {why}")
+    return DownloadError(f"{archive}: refused, so nothing was unpacked: its member {member.name[:200]!r} {why}")
 
 
 def _target(archive: Path, folder: Path, name: str) -> Path:

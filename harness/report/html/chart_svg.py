@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -51,6 +54,7 @@ _KEPT = frozenset((
 # fmt: on
 _LONGEST_TEXT = 160
 _DIED = "Failed to retrieve conversion result"  # what vl-convert says where its worker ended before it answered
+_PANIC = "PanicException"  # of the part in Rust, and no subclass of Exception
 _LONG_NUMBER = re.compile(r"-?\d*\.\d{2,}(?:e-?\d+)?")
 
 
@@ -63,15 +67,18 @@ def draw(spec: dict[str, Any], label: str, name: str) -> Markup:
     """
     import vl_convert
 
+    if _address_space() not in (None, -1) and not _is_enough():
+        raise _refused()
     try:
         text = vl_convert.vegalite_to_svg({"config": CONFIG, **_shortened(spec)}, allowed_base_urls=[])
     except ValueError as error:
         if _DIED not in str(error):
             raise
-        raise ToolError(
-            "the charts of report.html cannot be drawn; allow the process more open files (`ulimit -n`) or memory, or "
-            "leave html out: `--format md,junit`"
-        ) from None
+        raise _refused() from None
+    except BaseException as error:
+        if type(error).__name__ != _PANIC:
+            raise
+        raise _refused() from None
     root = ET.fromstring(text)  # noqa: S314  (made by the line above from escaped text)
     width, height = root.get("width", "1"), root.get("height", "1")
     inside = "".join(_markup(child, name) for child in root)
@@ -85,6 +92,36 @@ def draw(spec: dict[str, Any], label: str, name: str) -> Markup:
         height,
         Markup(inside),  # noqa: S704  (escaped below)
     )
+
+
+def _refused() -> ToolError:
+    return ToolError(
+        "the charts of report.html cannot be drawn; allow the process more open files (`ulimit -n`) or memory "
+        "(`ulimit -v`), or leave html out: `--format md,junit`"
+    )
+
+
+def _address_space() -> int | None:
+    """Return the limit of this process's address space in bytes, -1 for none; None where there are no such limits."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrlimit(resource.RLIMIT_AS)[0]
+
+
+@lru_cache(maxsize=1)
+def _is_enough() -> bool:
+    """Draw an empty chart in another process: where Vega's V8 cannot reserve what it needs, a signal ends it."""
+    script = "import vl_convert; vl_convert.vegalite_to_svg({'mark': 'bar', 'data': {'values': []}})"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    return done.returncode == 0
 
 
 def _shortened(value: Any) -> Any:

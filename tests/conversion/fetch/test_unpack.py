@@ -70,6 +70,10 @@ def test_a_missing_member_is_named_with_the_nearest(tmp_path: Path, folder: Path
         (member("evil", kind=tarfile.LNKTYPE, link="../evil"), "is a link"),
         (member("evil", kind=tarfile.CHRTYPE), "is a device"),
         (member("evil", kind=tarfile.FIFOTYPE), "is a device"),
+        (member("good.pb/evil"), "is in 'good.pb', which is a file"),
+        (member("/".join("d" * 1500)), "has no name, or one of more than 64 folders"),
+        (member(""), "has no name"),
+        (member("."), "has no name"),
     ],
 )
 def test_an_evil_member_is_refused_before_anything_is_written(

@@ -72,6 +72,16 @@ def test_what_the_system_refuses_is_a_message_and_a_wrong_specification_a_bug(mo
     ends("Failed to retrieve conversion result: oneshot canceled")
     with pytest.raises(ToolError, match=r"allow the process more open files \(`ulimit -n`\) or memory"):
         draw(_bars(["one"]), "a bar", "a")
+
+    class PanicException(BaseException):
+        pass
+
+    def panics(*_: object, **__: object) -> str:
+        raise PanicException
+
+    monkeypatch.setattr(vl_convert, "vegalite_to_svg", panics)
+    with pytest.raises(ToolError, match=r"the charts of report\.html cannot be drawn"):
+        draw(_bars(["one"]), "a bar", "a")
     ends("Invalid specification")
     with pytest.raises(ValueError, match="Invalid specification"):
         draw(_bars(["one"]), "a bar", "a")

@@ -6,13 +6,18 @@ the thread that waited for it the half-made module instead of the error (seen wi
 
 from __future__ import annotations
 
+import errno
 import functools
 import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from harness.errors import HarnessError
+
 # What an import raises: of a package that is absent or unfit, or of a library next to it that the system does not load.
 IMPORT_FAILS = (ImportError, OSError)
+
+_LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,6 +30,19 @@ def one_at_a_time(importer: Callable[P, T]) -> Callable[P, T]:
     @functools.wraps(importer)
     def alone(*args: P.args, **kwargs: P.kwargs) -> T:
         with lock:
-            return importer(*args, **kwargs)
+            try:
+                return importer(*args, **kwargs)
+            except HarnessError as error:
+                if refused := _refused_by_the_system(error.__context__):
+                    raise refused from None
+                raise
 
     return alone
+
+
+def _refused_by_the_system(error: BaseException | None) -> BaseException | None:
+    """Return what an import raised if no installation would help: too little memory, no file or temporary folder."""
+    if isinstance(error, ImportError) and "failed to map segment" in str(error):
+        return MemoryError()
+    without_folder = isinstance(error, FileNotFoundError) and "temporary directory" in str(error)
+    return error if without_folder or (isinstance(error, OSError) and error.errno in _LIMITS) else None

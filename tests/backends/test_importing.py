@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from harness.backends.importing import IMPORT_FAILS, one_at_a_time
 from harness.backends.registry import backends, facts_of
+from harness.errors import ModelError
 from tests.conftest import PROJECT
 
 # The package of each importer, and what makes room for a false one.
@@ -77,3 +80,28 @@ def test_four_threads_are_told_the_same(backend: str, raised: str, tmp_path: Pat
         assert line.startswith(f"the backend {backend} needs ")
         assert "which cannot be imported (libcore.so.7 is missing)" in line
         assert f"pip install 'conversion-accuracy-harness[{facts_of(backend).extra}]'" in line
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/x']"), FileNotFoundError),
+        (OSError(errno.EMFILE, "Too many open files"), OSError),
+        (OSError(errno.ENOSPC, "No space left on device"), OSError),
+        (ImportError("libx.so: failed to map segment from shared object"), MemoryError),
+        (ImportError("no module named x"), ModelError),
+        (FileNotFoundError(errno.ENOENT, "libx.so"), ModelError),
+    ],
+)
+def test_what_the_system_refuses_is_no_missing_framework(raised: Exception, kind: type[Exception]) -> None:
+    """A message that says to install the framework would send the user the wrong way."""
+
+    @one_at_a_time
+    def importer() -> None:
+        try:
+            raise raised
+        except IMPORT_FAILS as error:
+            raise ModelError(f"cannot be imported ({error}); install it") from None
+
+    with pytest.raises(kind):
+        importer()

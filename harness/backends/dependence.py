@@ -78,6 +78,12 @@ def refuse_dependence(
             f"{spec.model}: its prediction for the same images changes by {alone:.2g} from call to call, so it "
             f"keeps a state (as recurrent layers may) or uses random numbers (as a dropout in training does); {mend}"
         )
+    other[0] = generator.integers(0, 40, shape[1:]).astype(element)  # instead of the bright one
+    if float(np.abs(rows_of(spec, run(other), shape[0])[0] - second).max()) <= difference / 10:
+        raise ModelError(
+            f"{spec.model}: mixes up the images of a batch: its first prediction changes with the other images and not "
+            "with the first one; convert the model with a batch of 1 or a free batch dimension"
+        )
     raise ModelError(
         f"{spec.model}: in training mode: its prediction for an image changes by {difference:.2g} with the other "
         f"images of the batch; {mend}"

@@ -62,6 +62,13 @@ def test_the_other_images_of_the_batch() -> None:
     assert message.endswith(" with the other images of the batch; export the model for inference")
 
 
+@pytest.mark.parametrize("batch", [None, 2, 4])
+def test_images_in_another_order(batch: int | None) -> None:
+    message = refused(lambda pixels: plain(pixels)[::-1], batch)
+    assert message.startswith("m.bin: mixes up the images of a batch: its first prediction changes with the other")
+    assert "training" not in message
+
+
 @pytest.mark.parametrize("batch", [None, 1, 4])
 @pytest.mark.parametrize("make", [stateful, random])
 def test_what_changes_from_call_to_call_is_not_blamed_on_training_alone(

@@ -149,7 +149,8 @@ def cosine(one: Floats, other: Floats) -> float:
 
 
 # What a layer alone gives at each way to compute and to hold weights, in dB: below, something else is wrong with it.
-_LIMITS: dict[str, float] = {"f32": 80.0, "narrow": 25.0, "int": 10.0}
+_LIMITS: dict[str, float] = {"f32": 80.0, "narrow": 25.0, "int": 18.0}
+_LEAST_INT = 10.0  # dB that 8 bits with the right limits keep, however noisy the other layers are
 _APART = 20.0  # dB below the middle of all layers
 
 
@@ -164,6 +165,8 @@ def diverging(profile: Profile, kind: str) -> int | None:
         known = [value for value in alone if value is not None]
         middle = float(np.median(known))
         limit = _LIMITS[kind] if kind == "f32" else min(_LIMITS[kind], middle - _APART)
+        if kind == "int":
+            limit = max(limit, _LEAST_INT)
         return next((place for place, value in enumerate(alone) if value is not None and value < limit), None)
     inside = [row.inside.snr_db if row.inside else None for row in profile.rows]
     return _falling(inside, kind)

@@ -37,7 +37,9 @@ def class_of(one: Layer, other: Layer, ours: Doubles, theirs: Doubles) -> tuple[
     step = _step(one, other)
     if step is not None:
         allowed = _STEPS * step + exact
-        if (difference > allowed).mean() <= _OUTSIDE and float((difference / np.maximum(reach, _NOTHING)).max()) < 0.5:
+        outside = difference > allowed
+        share = np.where(outside, difference, 0) / np.maximum(reach, _NOTHING)
+        if outside.mean() <= _OUTSIDE and float(share.max()) < 0.5:
             return "int8", np.maximum(allowed, difference)
         return "changed", allowed
     coarse = [_ROUNDINGS * _NARROW[kind] * np.abs(ours) + exact for kind in _NARROW if kind == other.storage]
@@ -54,12 +56,20 @@ def _holds_f16(layer: Layer) -> bool:
 
 def _step(one: Layer, other: Layer) -> Doubles | None:
     """Return the step of each weight, in a shape that goes with (out, in, height, width); None if there is none."""
-    steps = [layer.step for layer in (one, other) if layer.storage == "int" and layer.step is not None]
+    steps = [_known(layer.step) for layer in (one, other) if layer.storage == "int" and layer.step is not None]
     if steps:
         return np.asarray(np.maximum.reduce(steps)[:, None, None, None])
     plain = other.plain or other
     grid = _grid(plain.weights)
     return None if grid is None else grid * other.reach
+
+
+def _known(step: Doubles) -> Doubles:
+    """Return the step of each channel; the largest one where it is unknown, since all weights are the same integer.
+
+    Such a channel has weights of almost nothing: their step is not their own, but the least that a converter uses.
+    """
+    return np.where(step > 0, step, step.max(initial=0))
 
 
 def _grid(weights: Doubles) -> Doubles | None:

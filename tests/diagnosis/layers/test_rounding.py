@@ -42,3 +42,16 @@ def test_8_bits_by_channel() -> None:
     error = float(np.linalg.norm(whole - VALUES))
     assert expected_rounding(one, stated, VALUES) == pytest.approx(error, rel=0.1)
     assert expected_rounding(one, layer(VALUES), VALUES) == 0.0
+
+
+def test_a_channel_of_almost_nothing_is_rounded_to_zeros() -> None:
+    """Its integers are all 0, so that its own step cannot be known; a channel that was lost is a change."""
+    ours = VALUES.copy()
+    ours[5] *= 1e-6
+    step = np.abs(ours).max(axis=(1, 2, 3)) / 127
+    step[5] = 0
+    whole = np.rint(ours / np.where(step > 0, step, 1)[:, None, None, None]) * step[:, None, None, None]
+    one = layer(ours)
+    assert class_of(one, layer(whole, storage="int", step=step), ours, whole)[0] == "int8"
+    step[2], whole[2] = 0, 0
+    assert class_of(one, layer(whole, storage="int", step=step), ours, whole)[0] == "changed"

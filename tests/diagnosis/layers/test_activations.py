@@ -46,7 +46,7 @@ def profile(*rows: tuple[float | None, float | None]) -> Profile:
         ([(None, 45), (None, 50), (None, 8), (None, 45)], "narrow", 2),
         ([(None, 25), (None, 18), (None, 12)], "int", None),
         ([(None, 34), (None, 44), (None, 25), (None, 44), (None, 46)], "int", None),
-        ([(None, 34), (None, 44), (None, 15), (None, 44), (None, 25)], "int", 2),  # one wrong zero point
+        ([(None, 44), (None, 44), (None, 15), (None, 44), (None, 34), (None, 25)], "int", 2),  # one wrong zero point
         ([(None, 18), (None, 13), (None, 8), (None, 11)], "int", 2),  # all of them calibrated with dark images
         ([(120, None), (115, None), (40, None), (38, None)], "f32", 2),  # where nothing can be cut
         ([(40, None), (35, None), (20, None)], "f32", None),  # wrong from the first on

@@ -17,7 +17,7 @@ from harness.diagnosis.bench import Bench
 from harness.diagnosis.changes import Array, Change
 from harness.diagnosis.explanations import Tried
 from harness.diagnosis.feedings import DIVISIONS, Cast, swapped_color
-from harness.diagnosis.readings import Read, Rows
+from harness.diagnosis.readings import Read, Rows, tells_images_apart
 from harness.diagnosis.search import CLEAR, NOISE, Search
 from harness.diagnosis.subject import CannotFeedError
 from harness.diagnosis.trials import Trial, casts
@@ -94,7 +94,8 @@ def _seen(search: Search, *, otherwise: bool) -> Iterator[Seen]:
                 return
             if any(_hides(search, Cast(changes[-1], its, its), pixels, known) for its in _orders(bench, seen)):
                 for rows in _of_reference(search, changes[-1], seen):
-                    yield changes, rows
+                    if tells_images_apart(rows, search.limit):
+                        yield changes, rows
     except CannotFeedError:
         return
 

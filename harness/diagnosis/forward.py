@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from harness.diagnosis.affine import Affine
 from harness.diagnosis.explanations import Tried
 from harness.diagnosis.mixtures import mixtures
-from harness.diagnosis.readings import Read, Rows
+from harness.diagnosis.readings import Read, Rows, tells_images_apart
 from harness.diagnosis.search import FEWEST, Search
 from harness.diagnosis.subject import CannotFeedError
 from harness.diagnosis.trials import Trial, sees
@@ -40,7 +40,7 @@ def search_forward(search: Search) -> Tried | None:
             rows = bench.reference_if(fed)
         except CannotFeedError:
             return None
-        if np.median(rows.max(axis=1)) > _SATURATED:
+        if np.median(rows.max(axis=1)) > _SATURATED or not tells_images_apart(rows, search.limit):
             continue  # agreement says nothing
         reads = _reads(search, rows, np.arange(bench.count))
         tried = [search.of(trial, read, bench.count) for read in reads]

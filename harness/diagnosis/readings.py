@@ -151,6 +151,14 @@ def _known_orders(classes: int, *, background: bool) -> Iterator[tuple[str, NDAr
         yield words, np.concatenate([head, np.argsort(right) + start])
 
 
+def tells_images_apart(rows: Rows, limit: float) -> bool:
+    """Return whether some image has probabilities that are far from those of most images, by ten times ``limit``.
+
+    If all are the same, a model that predicts the same for every image for any other reason agrees with them.
+    """
+    return float(np.abs(rows.astype(np.float64) - np.median(rows, axis=0)).max(initial=0)) > 10 * limit
+
+
 @dataclass(frozen=True)
 class Read:
     """The result of reading one output in one way: ``rows`` (n, classes), and how far each image is off.

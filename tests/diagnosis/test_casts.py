@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from harness.diagnosis.bench import Tamper
 from tests.conftest import IrMaker
 from tests.diagnosis.conftest import MEAN_BGR, SCALE_BGR, Asked, wanted
 
@@ -33,3 +35,10 @@ def test_a_cast_behind_another_mean_and_scale(asked: Asked, casting: str) -> Non
     found = asked(candidate={"model": casting, **wanted("BGR", mean=MEAN_BGR, scale=SCALE_BGR)})
     assert found.cause == "mean-and-scale-doubled + input-cast", found.sentence
     assert "fed x instead of x" not in found.sentence
+
+
+def test_agreement_of_predictions_that_are_the_same_for_all_images_is_no_finding(asked: Asked) -> None:
+    """The mean of each image is taken off, so that all of them look the same, as they do behind int8 that overflows."""
+    taken_off = Tamper(values=lambda x: np.ascontiguousarray(x - x.mean(axis=(1, 2), keepdims=True)))
+    found = asked(tamper=taken_off)
+    assert found.verdict == "unknown", found.sentence

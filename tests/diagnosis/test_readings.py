@@ -5,7 +5,15 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.dataset.imagenet import classes_in_devkit_order
-from harness.diagnosis.readings import Read, best_reading, difference, may_be_reordered, named_order, order_of
+from harness.diagnosis.readings import (
+    Read,
+    best_reading,
+    difference,
+    may_be_reordered,
+    named_order,
+    order_of,
+    tells_images_apart,
+)
 from harness.feeding.outputs import Applied
 
 Rows = NDArray[np.float32]
@@ -90,3 +98,11 @@ def test_a_difference_that_is_no_number_is_the_largest() -> None:
     rows[2, 3] = np.nan
     assert difference(rows, REFERENCE).tolist() == [0, 0, np.inf, 0, 0, 0]
     assert np.isinf(difference(rows[:, :-1], REFERENCE)).all()
+
+
+def test_images_with_the_same_probabilities_are_not_told_apart() -> None:
+    same = np.repeat(REFERENCE[:1], 5, axis=0)
+    same[3, 2] += 0.009
+    assert not tells_images_apart(same, 1e-3)
+    same[3, 2] += 0.002
+    assert tells_images_apart(same, 1e-3)

@@ -54,7 +54,8 @@ class Affine:
 
 def written(values: Triple) -> str:
     """Return a mean or scale as the configuration has it."""
-    return f"{values[0]:.6g}" if len(set(values)) == 1 else f"[{', '.join(f'{value:.6g}' for value in values)}]"
+    shown = [f"{value + 0.0:.6g}" for value in values]  # -0.0 + 0.0 is 0.0
+    return shown[0] if len(set(values)) == 1 else f"[{', '.join(shown)}]"
 
 
 def _triple(values: list[float]) -> Triple:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from harness.diagnosis.affine import Affine
+from harness.diagnosis.affine import Affine, written
 
 ONE = Affine((10.0, 20.0, 30.0), (2.0, 4.0, 5.0))
 OTHER = Affine((1.0, 0.5, -2.0), (0.5, 8.0, 3.0))
@@ -35,3 +35,8 @@ def test_the_formula_is_as_one_writes_it() -> None:
     assert Affine((0.0,) * 3, (1.0,) * 3).formula == "x"
     assert Affine((-0.5,) * 3, (2.0,) * 3).formula == "(x + 0.5) / 2"
     assert Affine((1.0, 2.0, 3.0), (1.0,) * 3).formula == "x - [1, 2, 3]"
+
+
+def test_zero_has_no_sign() -> None:
+    assert written((-0.0, 1.5, -0.0)) == "[0, 1.5, 0]"
+    assert written((-0.0, -0.0, -0.0)) == "0"

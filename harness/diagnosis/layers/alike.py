@@ -129,7 +129,7 @@ def how_changed(ours: Doubles, theirs: Doubles, channels: Sequence[int]) -> tupl
         return "not_finite", f"{lost:,} of {theirs.size:,}"
     for note, turn in _TURNS.items():
         turned = turn(theirs)
-        if turned.shape == ours.shape and _near(turned, ours):
+        if turned.shape == ours.shape and _near(turned, ours) and _explains(turned, ours, theirs):
             return "transposed", note
     if (factors := channel_factors(ours, theirs)) is not None:
         changed = [float(factors[number]) for number in channels]
@@ -151,8 +151,13 @@ def channel_factors(ours: Doubles, theirs: Doubles) -> Doubles | None:
     length = (flat * flat).sum(axis=1)
     factors = np.where(length > 0, (flat * found).sum(axis=1) / np.where(length > 0, length, 1), 1.0)
     scaled = flat * factors[:, None]
-    left = float(np.linalg.norm(scaled - found))
-    return factors if _near(scaled, found) and left <= _UNEXPLAINED * float(np.linalg.norm(found - flat)) else None
+    return factors if _near(scaled, found) and _explains(scaled, found, flat) else None
+
+
+def _explains(made: Doubles, wanted: Doubles, before: Doubles) -> bool:
+    """Return whether almost all of the difference from ``before`` to ``wanted`` is gone from ``made`` to ``wanted``."""
+    left, all_of_it = (float(np.linalg.norm(values - wanted)) for values in (made, before))
+    return left <= _UNEXPLAINED * all_of_it
 
 
 def _near(values: Doubles, wanted: Doubles) -> bool:

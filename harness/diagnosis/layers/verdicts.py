@@ -14,6 +14,7 @@ from harness.diagnosis.layers.layer import Doubles
 from harness.diagnosis.layers.weights import LayerWeights, WeightsComparison, compared_weights
 from harness.text import printable
 
+_CALIBRATION = " Check the calibration: 8-bit activations with other limits or zero points have this effect."
 _ENOUGH = 3  # layers of a network that can be distinguished from another
 _AGREE = 1e-3  # of a probability: the parity gate's usual limit
 
@@ -159,7 +160,7 @@ def _by_values(weights: WeightsComparison, profile: Profile | None, rows: tuple[
     fed = next((layer for layer in weights.layers if layer.weights == "input"), None)
     place = diverging(profile, kind)
     if place is not None and fed is None:
-        return _diverges(profile, rows, place, same)
+        return _diverges(profile, rows, place, f"{same}.{_CALIBRATION if kind == 'int' else ''}")
     if fed is not None or is_fed_otherwise(profile, kind):
         how = f": it is given {fed.note}" if fed else ""
         return LayerFinding(
@@ -215,7 +216,7 @@ def _diverges(profile: Profile, rows: tuple[Row, ...], place: int, same: str) ->
         limits = f"; values reach from {there_low:.4g} to {there_high:.4g}, the original's from {low:.4g} to {high:.4g}"
     return LayerFinding(
         "found",
-        f"{where}, the candidate computes something else: {values}{limits}. {same}.",
+        f"{where}, the candidate computes something else: {values}{limits}. {same}",
         "computation-differs",
         one,
         other,

@@ -115,3 +115,12 @@ def test_weights_that_are_no_numbers_are_counted(value: float) -> None:
     theirs = ours.copy()
     theirs[7, 1] = value
     assert how_changed(ours, theirs, [7]) == ("not_finite", "9 of 540")
+
+
+def test_a_small_change_of_a_depthwise_kernel_is_not_called_a_turned_one() -> None:
+    """Its one input channel can be exchanged with the output channels without any effect."""
+    ours = RANDOM.normal(size=(16, 1, 3, 3))
+    theirs = ours * (1 + 3e-4 * RANDOM.standard_normal(ours.shape))
+    assert how_changed(ours, theirs, range(16)) == ("values", "")
+    factors = 1 - 1e-3 * RANDOM.random((16, 1, 1, 1))
+    assert how_changed(ours, ours * factors, range(16))[0] == "scaled"

@@ -49,6 +49,16 @@ def test_at_a_lower_precision_the_other_layers_are_the_measure() -> None:
     assert judged(LAYERS, profile([40.0, 41, 15, 39], 0.01), "bf16") == ("found", "computation-differs", "n2")
 
 
+def test_8_bit_activations_with_other_limits_are_pointed_at() -> None:
+    weights, seen = compare(match(LAYERS, LAYERS)), profile([40.0, 41, 15, 39], 0.3)
+    found = verdict(weights, seen, rows_of(weights, seen), "int8")
+    assert (found.verdict, found.cause, found.reference) == ("found", "computation-differs", "n2")
+    assert found.sentence.endswith(
+        "Check the calibration: 8-bit activations with other limits or zero points have this effect."
+    )
+    assert judged(LAYERS, profile([40.0, 41, 25, 39], 0.3), "int8") == ("clean", None, None)
+
+
 def test_constants_come_first() -> None:
     other = [*LAYERS[:2], layer(VALUES[2] + 0.1, name="n2", point="n2"), LAYERS[3]]
     assert judged(other, profile([120.0, 20, 120, 120])) == ("found", "weights-changed", "n2")

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.config.color import Triple
 from harness.diagnosis.affine import Affine
-from harness.diagnosis.changes import COLOR_ORDER, Change
+from harness.diagnosis.changes import COLOR_ORDER, NORMALISATION_CHANGES, Change
 from harness.diagnosis.explanations import Tried
 from harness.diagnosis.feedings import swapped_color
 from harness.diagnosis.mixtures import change_of
@@ -19,6 +19,7 @@ from harness.diagnosis.search import Search
 from harness.diagnosis.trials import Trial, sees
 from harness.feeding.contract import DECODED
 
+_NEAR = 1e-4
 _DECIMALS, _DIGITS = 3, 5  # of a mean, and significant ones of a scale: what constants in f32 tell
 
 
@@ -36,13 +37,34 @@ def search_constants(search: Search, figures: Mapping[str, Any]) -> Tried | None
     pairs = list(zip(factor, figures["offset"], strict=True))
     given = Affine(_triple([-d / a for a, d in pairs]), _triple([1 / a for a, _ in pairs]))
     wanted = bench.wanted.affine.ordered(bench.wanted.color, DECODED)
-    seen = _rounded(given.then(wanted)).ordered(DECODED, "RGB")
+    own, seen = wanted.ordered(DECODED, "RGB").rounded(), given.then(wanted).ordered(DECODED, "RGB")
     changes: list[Change] = [COLOR_ORDER] if is_swapped else []
-    if (own := wanted.ordered(DECODED, "RGB").rounded()) != seen:
-        changes.append(change_of(own, seen))
+    if _is_near(own, seen):
+        seen = own
+    else:
+        change, seen = _known(own, seen) or (change_of(own, _rounded(seen)), _rounded(seen))
+        changes.append(change)
     start = swapped_color(bench.own) if is_swapped else bench.own
     feeding = sees(start, bench.wanted, seen.ordered("RGB", bench.wanted.color))
     return search.best(search.look([Trial(tuple(changes), feeding)]))
+
+
+def _known(own: Affine, seen: Affine) -> tuple[Change, Affine] | None:
+    """Return the change that has an identifier of its own, with its exact mean and scale; None: there is none."""
+    for change in NORMALISATION_CHANGES:
+        assert change.normalisation is not None
+        exact = Affine(*change.normalisation(own.mean, own.scale))
+        if _is_near(exact, seen):
+            return change, exact
+    return None
+
+
+def _is_near(one: Affine, other: Affine) -> bool:
+    """Return whether both give the same values for pixels, but for what constants in f32 lose."""
+    return all(
+        abs(s - t) <= _NEAR * abs(s) and abs(m - n) <= _NEAR * max(1.0, abs(m))
+        for m, n, s, t in zip(one.mean, other.mean, one.scale, other.scale, strict=True)
+    )
 
 
 def _rounded(affine: Affine) -> Affine:

@@ -59,6 +59,15 @@ def test_together_with_the_wrong_order_of_channels(
     assert "(x - [71, 64, 91])" in found.sentence
 
 
+def test_a_scale_with_a_cause_of_its_own_keeps_it(
+    asked: Asked, network: Network, openvino: Any, tmp_path: Path
+) -> None:
+    """Together with the wrong order of channels it would be found by two changes, too, but later."""
+    candidate = with_inside(tmp_path / "x.xml", network, openvino, MEAN, (1.0, 1.0, 1.0), order="RGB")
+    found = asked(candidate={**candidate, **wanted("BGR")})
+    assert (found.verdict, found.cause) == ("found", "color-order + scale-missing"), found.sentence
+
+
 def test_a_first_layer_whose_weights_are_scaled_is_a_layer(
     asked: Asked, network: Network, openvino: Any, tmp_path: Path
 ) -> None:

@@ -156,6 +156,8 @@ def table(results: list[dict[str, Any]], marginal: float) -> str:
         achieved, limit = item["achieved_images_per_second"], item["bound_images_per_second"]
         memory = f"peak memory {item['peak_memory_bytes'] / 1e6:.0f} MB"
         lines.append(f"  achieved {achieved:.1f} images/s, bound {limit:.1f}, ratio {item['ratio']:.3f}; {memory}")
+        usual = item["usual_bound_images_per_second"]
+        lines.append(f"  bound by the stages' medians {usual:.1f}, ratio {item['usual_ratio']:.3f}")
         startup = ", ".join(f"{name.removesuffix('_seconds')} {value:.2f} s" for name, value in item["startup"].items())
         lines.append(f"  start-up: {startup}")
         if "others_share" in item:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -26,26 +27,34 @@ _REPEATS = 3
 class Costs:
     """What `decode`, `resize` and each lane, by its id, cost an image when they run alone.
 
-    ``core``: core-seconds, t * cores for a stage that runs for t seconds on all cores; ``processor``: the processor
-    seconds that it used, which other processes disturb less. Of three measurements the cheapest counts: other work of
-    the machine can only add to it.
+    ``measured``: by stage, for each measurement core-seconds an image, t * cores for a stage that runs for t seconds on
+    all cores, and the processor seconds an image that it used, which other processes disturb less.
     """
 
-    core: dict[str, float] = field(default_factory=dict)
-    processor: dict[str, float] = field(default_factory=dict)
+    measured: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
-    def add(self, stage: str, cheapest: tuple[float, float], images: int, cores: int) -> None:
-        """Take in the seconds, of the clock and of the processors, that a number of images took."""
-        self.core[stage], self.processor[stage] = cheapest[0] * cores / images, cheapest[1] / images
+    def add(self, stage: str, seconds: Sequence[tuple[float, float]], images: int, cores: int) -> None:
+        """Take in the seconds, of the clock and of the processors, that a number of images took each time."""
+        self.measured[stage] = [(wall * cores / images, processor / images) for wall, processor in seconds]
 
-    def or_cheaper(self, other: Costs) -> Costs:
-        """Return the cheaper of both for each stage."""
-        return Costs(
-            *(
-                {stage: min(mine[stage], theirs[stage]) for stage in mine}
-                for mine, theirs in ((self.core, other.core), (self.processor, other.processor))
-            )
-        )
+    def with_those_of(self, other: Costs) -> Costs:
+        """Return the measurements of both."""
+        return Costs({stage: [*mine, *other.measured[stage]] for stage, mine in self.measured.items()})
+
+    @property
+    def core(self) -> dict[str, float]:
+        """The least core-seconds of each stage: other work of the machine can only add to it."""
+        return {stage: min(wall for wall, _ in all_) for stage, all_ in self.measured.items()}
+
+    @property
+    def usual_core(self) -> dict[str, float]:
+        """The median core-seconds of each stage: what the machine did on average, while its speed changed."""
+        return {stage: median(wall for wall, _ in all_) for stage, all_ in self.measured.items()}
+
+    @property
+    def processor(self) -> dict[str, float]:
+        """The least processor seconds of each stage."""
+        return {stage: min(processor for _, processor in all_) for stage, all_ in self.measured.items()}
 
 
 def stage_costs(images: ImageSet, preprocess: Preprocess, lanes: Sequence[Lane], cores: int) -> Costs:
@@ -62,18 +71,18 @@ def stage_costs(images: ImageSet, preprocess: Preprocess, lanes: Sequence[Lane],
 
     with ThreadPoolExecutor(cores) as pool:
         costs = Costs()
-        costs.add("decode", _best(lambda: list(pool.map(decoded, rows, chunksize=8))), len(rows), cores)
+        costs.add("decode", _repeated(lambda: list(pool.map(decoded, rows, chunksize=8))), len(rows), cores)
         kept = [decoded(row) for row in rows[:_KEPT_IMAGES]]
         many = kept * (_DECODE_IMAGES // _KEPT_IMAGES)
-        costs.add("resize", _best(lambda: [None for _ in pool.map(resized, many, chunksize=8)]), len(many), cores)
+        costs.add("resize", _repeated(lambda: [None for _ in pool.map(resized, many, chunksize=8)]), len(many), cores)
     element = np.float32 if preprocess.is_float else np.uint8
     pixels = np.resize(
         np.stack([resized(image) for image in kept]).astype(element), (_MODEL_IMAGES, *preprocess.output_size, 3)
     )
     for lane in lanes:
         lane.infer_alone(pixels[:64])
-        cheapest = _best(lambda lane=lane: lane.infer_alone(pixels))  # type: ignore[misc]
-        costs.add(lane.spec.id, cheapest, len(pixels), cores)
+        seconds = _repeated(lambda lane=lane: lane.infer_alone(pixels))  # type: ignore[misc]
+        costs.add(lane.spec.id, seconds, len(pixels), cores)
     return costs
 
 
@@ -82,11 +91,11 @@ def bound(costs: dict[str, float], stages: Sequence[str], cores: int) -> float:
     return cores / sum(costs[stage] for stage in stages)
 
 
-def _best(work: Callable[[], Any]) -> tuple[float, float]:
-    """Return the least seconds, of the clock and of the processors, of a few runs."""
+def _repeated(work: Callable[[], Any]) -> list[tuple[float, float]]:
+    """Return the seconds, of the clock and of the processors, of a few runs."""
     seconds = []
     for _ in range(_REPEATS):
         start, used = time.perf_counter(), time.process_time()
         work()
         seconds.append((time.perf_counter() - start, time.process_time() - used))
-    return min(wall for wall, _ in seconds), min(processor for _, processor in seconds)
+    return seconds

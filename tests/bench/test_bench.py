@@ -14,7 +14,9 @@ from harness.dataset.manifest import Manifest
 
 BOTH = {
     "scenario": "both models", "images": 100, "cores": 2, "achieved_images_per_second": 100.0,
-    "bound_images_per_second": 125.0, "ratio": 0.8, "peak_memory_bytes": 5e8, "startup": {"load_tf_seconds": 1.0},
+    "bound_images_per_second": 125.0, "ratio": 0.8,
+    "usual_bound_images_per_second": 112.0, "usual_ratio": 0.893, "peak_memory_bytes": 5e8,
+    "startup": {"load_tf_seconds": 1.0},
     "core_seconds_per_image": {"decode": 0.002, "tf": 0.010, "ir": 0.004},
 }  # fmt: skip
 THREE = {
@@ -64,4 +66,5 @@ def test_the_plot_is_xml_with_a_bar_for_every_stage_and_names_escaped() -> None:
 def test_the_table_has_the_figures() -> None:
     text = table([BOTH], 1.05)
     assert "achieved 100.0 images/s, bound 125.0, ratio 0.800; peak memory 500 MB" in text
+    assert "bound by the stages' medians 112.0, ratio 0.893" in text
     assert "inference alone: 1.05" in text

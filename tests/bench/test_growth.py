@@ -36,10 +36,11 @@ def test_the_same_by_processor_time() -> None:
     assert marginal(one, [one, three], by_processor=True) is None
 
 
-def test_each_stage_counts_as_its_cheapest_measurement() -> None:
+def test_the_bound_takes_the_cheapest_measurement_and_the_usual_bound_the_median() -> None:
     first, second = Costs(), Costs()
-    first.add("decode", (3.0, 4.0), 100, 2)
-    second.add("decode", (2.0, 5.0), 100, 2)
-    found = first.or_cheaper(second)
+    first.add("decode", [(3.0, 4.0), (9.0, 9.0)], 100, 2)
+    second.add("decode", [(2.0, 5.0)], 100, 2)
+    found = first.with_those_of(second)
     assert found.core == {"decode": pytest.approx(2.0 * 2 / 100)}
+    assert found.usual_core == {"decode": pytest.approx(3.0 * 2 / 100)}
     assert found.processor == {"decode": pytest.approx(4.0 / 100)}

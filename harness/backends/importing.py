@@ -1,7 +1,8 @@
 """One import of a framework at a time.
 
-Models load in threads of their own, and two of them may need the same framework. Where its import fails, CPython gives
-the thread that waited for it the half-made module instead of the error (seen with 3.11).
+Models load in threads of their own, and two of them may need the same framework. If its import fails, CPython gives the
+thread that waited for it the half-made module instead of the error (seen with 3.11). It may also fail where two threads
+import large packages at once.
 """
 
 from __future__ import annotations
@@ -23,19 +24,29 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+_ONE = threading.RLock()  # one importer may call another
+
+
 def one_at_a_time(importer: Callable[P, T]) -> Callable[P, T]:
-    """Let one thread after the other into `importer`: each gets the module, or the error that its own import raised."""
-    lock = threading.RLock()
+    """Let one thread at a time import a framework: each gets the module, or the error that its own import raised.
+
+    Once `importer` has returned, later calls do not wait.
+    """
+    imported = threading.Event()
 
     @functools.wraps(importer)
     def alone(*args: P.args, **kwargs: P.kwargs) -> T:
-        with lock:
+        if imported.is_set():
+            return importer(*args, **kwargs)
+        with _ONE:
             try:
-                return importer(*args, **kwargs)
+                module = importer(*args, **kwargs)
             except HarnessError as error:
                 if refused := _refused_by_the_system(error.__context__):
                     raise refused from None
                 raise
+            imported.set()
+            return module
 
     return alone
 

@@ -97,7 +97,7 @@ class Lane:
         """Load and compile the model, once, and return it. Raises ModelError or DeviceError."""
         with self._lock:
             if self._backend is None:
-                self._import()
+                self.import_framework()
                 start = time.perf_counter()
                 before = self.files.now() if self.files else ()
                 self._refuse_stopped()
@@ -118,8 +118,8 @@ class Lane:
         if self._stopped:
             raise ModelError(f"{self.spec.id}: was unloaded, because the run was stopped")
 
-    def _import(self) -> None:
-        """Import the framework; if that fails, opening the backend reports it."""
+    def import_framework(self) -> None:
+        """Import what the model needs; if that fails, opening the backend says why."""
         importer = facts_of(self.backend).importer
         if importer and not self.spec.isolate:
             with contextlib.suppress(HarnessError):

@@ -6,10 +6,8 @@ import contextlib
 import locale
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 
-from harness.backends.base import Backend
-from harness.backends.registry import facts_of, load_target
 from harness.engine.checks import refuse_failures
 from harness.engine.lane import Lane
 from harness.engine.run import Run
@@ -29,14 +27,15 @@ def models_loading(run: Run) -> Iterator[None]:
     needed = [lane for lane in run.models.lanes if lane.cache is None or not lane.cache.has_any()]
     candidates = [lane for lane in needed if lane.role != "reference"]
     reference = [lane for lane in needed if lane.role == "reference"]
-    without_framework = _without_framework(candidates)
+    for lane in candidates:
+        lane.import_framework()
     with _same_locale(), ThreadPoolExecutor(1 + len(candidates), thread_name_prefix="load") as pool:
         try:
             if reference:  # from here on nothing else imports a framework: docs/engine.md
                 beside = pool.submit(_load_quietly, reference[0])
                 if not candidates:
                     wait([beside])
-            _load(run, candidates, without_framework, pool)
+            _load(run, candidates, pool)
             run.timing["load_seconds"] = time.perf_counter() - start
             yield
         except BaseException:  # the pool waits for what is being loaded, and a model with a loop may never be
@@ -45,28 +44,8 @@ def models_loading(run: Run) -> Iterator[None]:
             raise
 
 
-def _without_framework(lanes: Sequence[Lane]) -> set[str]:
-    """Import what models need, one after the other; return those whose framework cannot be imported.
-
-    CPython 3.11 may fail where two threads import large packages at once.
-    """
-    found = set()
-    for lane in lanes:
-        importer = facts_of(lane.backend).importer
-        if importer and not lane.spec.isolate:
-            try:
-                load_target(importer)()
-            except HarnessError:  # `load` says it again, for its model
-                found.add(lane.spec.id)
-    return found
-
-
-def _load(run: Run, lanes: Sequence[Lane], without_framework: set[str], pool: ThreadPoolExecutor) -> None:
-    loading: dict[str, Future[Backend]] = {}
-    for lane in lanes:
-        loading[lane.spec.id] = pool.submit(lane.load)
-        if lane.spec.id in without_framework:  # a package whose import fails in two threads is half there in one
-            wait([loading[lane.spec.id]])
+def _load(run: Run, lanes: Sequence[Lane], pool: ThreadPoolExecutor) -> None:
+    loading = {lane.spec.id: pool.submit(lane.load) for lane in lanes}
     for lane in lanes:
         try:
             loading[lane.spec.id].result()

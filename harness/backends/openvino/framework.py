@@ -32,7 +32,7 @@ def without_telemetry() -> Iterator[None]:
         yield
     finally:
         if before is absent:
-            del sys.modules[_PACKAGE]
+            sys.modules.pop(_PACKAGE, None)  # another thread may have been as far
         else:
             sys.modules[_PACKAGE] = before
 

@@ -32,7 +32,7 @@ def _without_keras() -> Iterator[None]:
         yield
     finally:
         for name in hidden:
-            del sys.modules[name]
+            sys.modules.pop(name, None)  # another thread may have been as far
 
 
 @one_at_a_time

@@ -20,6 +20,7 @@ from harness.engine.shard import Models
 from harness.judging.certifying import Certifying
 from harness.judging.evaluation import EvaluatedModel, Evaluation, ImageFacts, Judgement
 from harness.judging.judge import judge, unfinished
+from harness.machine.digests import file_sha256
 from harness.machine.environment import describe
 from harness.record.schema import DiagnosisPart, RunRecord, StabilityPart, Status, YardstickPart
 from harness.record.shard_table import Failure, ShardTable
@@ -175,6 +176,7 @@ def _evaluation(run: Run) -> Evaluation:
             run.images.listed,
             run.images.manifest,
             run.images.carried.capsule if run.images.carried else None,
+            _sha256(run.config.dataset.class_names),
             {
                 item.configured.id: pixel_libraries(run.config, run.config.preprocess_for(item.configured))
                 for item in models
@@ -187,6 +189,14 @@ def _evaluation(run: Run) -> Evaluation:
         stability={part.model: part for part in run.stability},
         yardsticks={part.model: part for part in run.yardsticks},
     )
+
+
+def _sha256(file: Path | None) -> str | None:
+    """Return the digest of the class names' file; None without one, and for one that cannot be read."""
+    try:
+        return None if file is None else file_sha256(file)
+    except OSError:
+        return None
 
 
 def _record(run: Run, judgement: Judgement, status: Status, error: str | None = None) -> RunRecord:

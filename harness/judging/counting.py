@@ -110,6 +110,7 @@ def dataset_part(evaluation: Evaluation, rows: Rows) -> DatasetPart:
         bad_images_policy=config.dataset.bad_images.policy,
         fingerprint=rows.evaluated.fingerprint(),
         content_fingerprint=hashlib.sha256(b"".join(digests)).hexdigest() if digests else None,
+        class_names_sha256=images.class_names_sha256,
         capsule=images.capsule,
     )
 

@@ -68,6 +68,7 @@ class ImageFacts:
     listed: int
     manifest: Manifest
     capsule: str | None = None
+    class_names_sha256: str | None = None
     libraries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 

@@ -64,6 +64,9 @@ class DatasetPart(_Part):
     )
     fingerprint: str = Field(description="sha256 over the evaluated (image id, label) pairs, in order.")
     content_fingerprint: str | None = Field(None, description="sha256 over the bytes of every evaluated image.")
+    class_names_sha256: str | None = Field(
+        None, description="sha256 of the file of class names; reports read only a file with this digest."
+    )
     capsule: str | None = Field(
         None, description="Identifier of the capsule that the images and the reference's predictions came from."
     )

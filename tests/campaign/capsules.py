@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 
 from tests.campaign.kind import Kind
-from tests.campaign.mutations import mutate_bytes, mutate_json
+from tests.campaign.mutations import mutate_bytes, mutate_text, mutate_values
 
 _HEAD, _TAIL = struct.Struct("<16sI"), struct.Struct("<Q32s16s")
 
@@ -43,13 +43,13 @@ def mutate_capsule(data: bytes, rng: random.Random) -> bytes:
     if place < len(parts):
         entry, before = index["parts"][place], parts[place]
         is_json = "dtype" not in entry
-        parts[place] = mutate_json(before, rng) if is_json else mutate_bytes(before, rng)
+        parts[place] = mutate_values(before, rng) if is_json else mutate_bytes(before, rng)
         if not is_json and rng.random() < 0.7:
             parts[place] = parts[place].ljust(len(before), b"\xff")[: len(before)]
         entry |= {"bytes": len(parts[place]), "sha256": hashlib.sha256(parts[place]).hexdigest()}
         text = json.dumps(index).encode()
     else:
-        text = mutate_json(json.dumps(index).encode(), rng)
+        text = mutate_values(json.dumps(index).encode(), rng)
     tail = _TAIL.pack(len(text), hashlib.sha256(head + text).digest(), magic)
     return head + b"".join(parts) + text + tail
 
@@ -77,7 +77,26 @@ def _use(path: Path) -> object:
     return bad, as_text(capsule)
 
 
+def _bisect(path: Path) -> object:
+    """Read what `harness bisect` reads before it makes environments."""
+    from harness.capsule.configuration import load_capsule
+    from harness.capsule.opened import open_capsule
+
+    text = path.read_bytes().decode("utf-8", "surrogateescape") if path.name == "setting" else "gates.parity=null"
+    capsule = path.with_name("a.capsule")
+    return open_capsule(capsule).sha256, load_capsule(capsule, [text]).resolved()
+
+
+def _setting(folder: Path) -> Path:
+    _make(folder)
+    path = folder / "setting"
+    path.write_text("gates.parity.max_abs_diff=0.5")
+    return path
+
+
 CAPSULES: tuple[Kind, ...] = (
+    Kind("capsule for a bisection, checksums made right", _make, mutate_capsule, _bisect, share=0.5),
+    Kind("setting of a bisection", _setting, mutate_text, _bisect, share=0.5),
     Kind("capsule", _make, mutate_bytes, _use),
     Kind("capsule, checksums made right", _make, mutate_capsule, _use),
 )

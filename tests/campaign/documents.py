@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.campaign.kind import PROJECT, Kind, command, picture
-from tests.campaign.mutations import mutate_bytes, mutate_text
-from tests.campaign.structured import mutate_values
+from tests.campaign.mutations import mutate_bytes, mutate_text, mutate_values
 
 
 def _configuration(folder: Path) -> Path:
@@ -153,8 +152,32 @@ class _Answering(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def _served(path: Path) -> str:
-    handler = type("Handler", (_Answering,), {"page": path})
+class _Bucket(_Answering):
+    """Answers as S3 does: a listing from a file that is read each time, and images."""
+
+    def do_GET(self) -> None:
+        place, _, query = self.path.partition("?")
+        if place.endswith(".jpg"):
+            self._send(200, picture(0), "image/jpeg")
+        elif "list-type" in query or "prefix" in query:
+            self._send(200, self.page.read_bytes(), "application/xml")
+        else:
+            self._send(404, b"<Error><Code>NoSuchKey</Code><Message>none</Message></Error>", "application/xml")
+
+    def _send(self, code: int, data: bytes, kind: str) -> None:
+        self.send_response(code)
+        headers = {"Content-Length": str(len(data)), "Content-Type": kind, "ETag": '"ab"'}
+        for name, value in {**headers, "Last-Modified": "Mon, 01 Jan 2024 00:00:00 GMT"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(data)
+
+    do_HEAD = do_GET  # noqa: N815
+
+
+def _served(path: Path, answering: type[_Answering] = _Answering) -> str:
+    handler = type("Handler", (answering,), {"page": path})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.server_port}"
@@ -194,6 +217,44 @@ def _use_listing(path: Path) -> object:
     if path not in _servers:
         _servers[path] = _served(path)
     return _use_remote(path, f"{_servers[path]}/images")
+
+
+def _bucket(folder: Path) -> Path:
+    contents = "".join(
+        f"<Contents><Key>images/{number}.jpg</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified>"
+        f"<ETag>&quot;ab&quot;</ETag><Size>{len(picture(0))}</Size><StorageClass>STANDARD</StorageClass></Contents>\n"
+        for number in range(4)
+    )
+    path = folder / "listing.xml"
+    path.write_text(
+        '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">\n'
+        "<Name>bucket</Name><Prefix>images/</Prefix><KeyCount>4</KeyCount>\n<MaxKeys>1000</MaxKeys>"
+        f"<IsTruncated>false</IsTruncated>\n{contents}</ListBucketResult>\n"
+    )
+    (folder / "val.txt").write_text("".join(f"{number}.jpg {number}\n" for number in range(4)))
+    return path
+
+
+def _use_bucket(path: Path) -> object:
+    import os
+
+    if path not in _servers:
+        _servers[path] = _served(path, _Bucket)
+    settings = {"ENDPOINT_URL": _servers[path], "ACCESS_KEY_ID": "an-id", "SECRET_ACCESS_KEY": "a-key-of-no-use"}
+    os.environ |= {f"AWS_{name}": value for name, value in {**settings, "DEFAULT_REGION": "us-east-1"}.items()}
+    return _use_remote(path, "s3://bucket/images")
+
+
+def _runnable(folder: Path) -> Path:
+    """Return a configuration that can be run, of the models that ``prepare`` made."""
+    from tests.conftest import Tiny, the_network, write_config, write_images
+
+    write_images(folder / "images", 6)
+    return write_config(folder, Tiny(folder.parent / "tiny.pb", folder.parent / "tiny.xml", the_network()))
+
+
+def _diagnose(path: Path) -> object:
+    return command("diagnose", path, "--json")
 
 
 def _mirror_index(folder: Path) -> Path:
@@ -248,5 +309,7 @@ DOCUMENTS: tuple[Kind, ...] = (
     Kind("list of checksums", _checksums, mutate_text, _use_checksums),
     Kind("list of checksums, bytes", _checksums, mutate_bytes, _use_checksums),
     Kind("listing of a web server", _listing, mutate_text, _use_listing, ("fsspec", "aiohttp"), 0.03),
+    Kind("listing of S3", _bucket, mutate_text, _use_bucket, ("s3fs",), 0.03),
+    Kind("configuration, diagnosed", _runnable, mutate_values, _diagnose, ("tensorflow", "openvino"), 0.03, None),
     Kind("index of a mirror", _mirror_index, mutate_values, _use_mirror_index, ("fsspec",), 0.5),
 )

@@ -89,7 +89,7 @@ def mutate_keyed_rows(data: bytes, rng: random.Random) -> bytes:
     rows = data[head + length + 48 * count + 32 :]
     part = rng.randrange(4)
     if part == 0:
-        notes = mutate_json(notes, rng)
+        notes = mutate_values(notes, rng)
     elif part == 1:
         count, width = (rng.choice((value, value + 1, 0, *_NUMBERS[:8])) & 0xFFFFFFFF for value in (count, width))
     elif part == 2:
@@ -106,13 +106,18 @@ def mutate_keyed_rows(data: bytes, rng: random.Random) -> bytes:
     return _ROWS_MAGIC + lengths + hashlib.sha256(lengths + index).digest() + index + rows
 
 
-def mutate_json(data: bytes, rng: random.Random) -> bytes:
-    """Replace values of a JSON document by others of any type, now and then its text."""
+def mutate_values(data: bytes, rng: random.Random) -> bytes:
+    """Replace values of a JSON or YAML document by others of any type, now and then its text."""
     import json
 
-    if rng.random() < 0.2:
+    import yaml
+
+    if rng.random() < 0.25:
         return mutate_text(data, rng)
-    plain = json.loads(data)
+    try:
+        plain = json.loads(data)
+    except ValueError:
+        plain = yaml.safe_load(data)
     for _ in range(rng.randint(1, 3)):
         replace_values(plain, rng)
     return json.dumps(plain).encode()

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from tests.campaign.kind import PROJECT, Kind, command
-from tests.campaign.mutations import mutate_bytes, mutate_json, mutate_text
+from tests.campaign.mutations import mutate_bytes, mutate_text, mutate_values
 
 FORMATS = "html,md,junit,csv,pr,badge"
 
@@ -140,23 +140,30 @@ def _class_names(folder: Path) -> Path:
 
 
 def _use_class_names(path: Path) -> object:
+    import hashlib
+    import json
+
+    record = path.with_name("run") / "run.json"
+    plain = json.loads(record.read_text())
+    plain["dataset"]["class_names_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    record.write_text(json.dumps(plain))
     return command("report", path.with_name("run"), "--format", "md")
 
 
 PAGES: tuple[Kind, ...] = (
-    Kind("record", _run, mutate_json, _use_run),
+    Kind("record", _run, mutate_values, _use_run),
     Kind("per-image table", _predictions, mutate_bytes, _use_run),
-    Kind("record, rendered", _run, mutate_json, _render, share=0.1, addresses=None),
-    Kind("record without its table, rendered", _alone, mutate_json, _render_alone, share=0.2, addresses=None),
+    Kind("record, rendered", _run, mutate_values, _render, share=0.1, addresses=None),
+    Kind("record without its table, rendered", _alone, mutate_values, _render_alone, share=0.2, addresses=None),
     Kind("per-image table, rendered", _predictions, mutate_bytes, _render, share=0.2, addresses=None),
-    Kind("record, compared", _run, mutate_json, _compare, share=0.5),
-    Kind("record among three", _run, mutate_json, _compare_boards, share=0.3),
-    Kind("record in an index", _alone, mutate_json, _index, share=0.03, addresses=None),
-    Kind("record for a baseline", _alone, mutate_json, _update, share=0.5),
-    Kind("record for a tracker", _alone, mutate_json, _track, share=0.5),
-    Kind("record for GitHub", _alone, mutate_json, _summary, share=0.5),
-    Kind("baseline of today", _baseline, mutate_json, _use_baseline, share=0.5),
-    Kind("baseline", _old_baseline, mutate_json, _use_old_baseline),
-    Kind("record of a suite", _suite_record, mutate_json, _use_suite_record, share=0.5),
+    Kind("record, compared", _run, mutate_values, _compare, share=0.5),
+    Kind("record among three", _run, mutate_values, _compare_boards, share=0.3),
+    Kind("record in an index", _alone, mutate_values, _index, share=0.03, addresses=None),
+    Kind("record for a baseline", _alone, mutate_values, _update, share=0.5),
+    Kind("record for a tracker", _alone, mutate_values, _track, share=0.5),
+    Kind("record for GitHub", _alone, mutate_values, _summary, share=0.5),
+    Kind("baseline of today", _baseline, mutate_values, _use_baseline, share=0.5),
+    Kind("baseline", _old_baseline, mutate_values, _use_old_baseline),
+    Kind("record of a suite", _suite_record, mutate_values, _use_suite_record, share=0.5),
     Kind("names of classes for a report", _class_names, mutate_text, _use_class_names, share=0.2),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.campaign.kind import Kind
-from tests.campaign.mutations import mutate_bytes, mutate_checked_table, mutate_json, mutate_keyed_rows
+from tests.campaign.mutations import mutate_bytes, mutate_checked_table, mutate_keyed_rows, mutate_values
 
 _IDENTITY = {"config": {"a": 1}, "models": {"ir": "ab" * 32}, "harness": "1"}
 DIGESTS = tuple(bytes([number]) * 32 for number in range(4))
@@ -196,15 +196,15 @@ def _use_planted(path: Path) -> object:
 STORED: tuple[Kind, ...] = (
     Kind("shard table, checksum made right", _shard_table, mutate_checked_table, _use_shard_table),
     Kind("shard table", _shard_table, mutate_bytes, _use_shard_table),
-    Kind("identity of a run", _identity, mutate_json, _use_identity),
+    Kind("identity of a run", _identity, mutate_values, _use_identity),
     Kind("cache entry, checksum made right", _cache_entry, mutate_keyed_rows, _use_cache_entry),
     Kind("cache entry", _cache_entry, mutate_bytes, _use_cache_entry),
     Kind("exported cache", _cache_archive, mutate_bytes, _use_cache_archive),
     Kind("compiled blob", _blob, mutate_bytes, _use_blobs, share=0.5),
-    Kind("list of compiled blobs", _blobs_list, mutate_json, _use_blobs, share=0.5),
+    Kind("list of compiled blobs", _blobs_list, mutate_values, _use_blobs, share=0.5),
     Kind("kept pixels, checksum made right", _pixels, mutate_checked_table, _use_pixels),
-    Kind("kept speeds", _speeds, mutate_json, _use_speeds, share=0.5),
-    Kind("notes of a download", _download_notes, mutate_json, _use_download_notes),
-    Kind("mark of an environment", _environment, mutate_json, _use_environment),
+    Kind("kept speeds", _speeds, mutate_values, _use_speeds, share=0.5),
+    Kind("notes of a download", _download_notes, mutate_values, _use_download_notes),
+    Kind("mark of an environment", _environment, mutate_values, _use_environment),
     Kind("kept plantings", _planted, mutate_bytes, _use_planted),
 )

@@ -10,7 +10,7 @@ import random
 import struct
 import zipfile
 
-from tests.campaign.mutations import mutate_bytes, mutate_json, mutate_text, replace_values
+from tests.campaign.mutations import mutate_bytes, mutate_text, mutate_values
 
 _NUMBERS = (0, 1, 2, 127, 255, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1)
 _TEXTS = (b"", b"x", b"\x00", b"\xff\xfe", b"../../x", b"input", b"Const", b"MatMul", b"float32", b"a" * 300)
@@ -119,7 +119,7 @@ def mutate_zip(data: bytes, rng: random.Random) -> bytes:
     elif chance < 0.1:
         members[rng.choice(("x", "../x", name + "x", "é", name.upper()))] = members.pop(name)
     elif name.endswith(".json") and content.strip():
-        members[name] = mutate_json(content, rng)
+        members[name] = mutate_values(content, rng)
     else:
         members[name] = (mutate_text if name.endswith((".py", "version")) else mutate_bytes)(content, rng)
     out = io.BytesIO()
@@ -146,7 +146,7 @@ def mutate_hdf5(data: bytes, rng: random.Random) -> bytes:
         if texts and chance < 0.7:
             key = rng.choice(sorted(texts))
             said = group.attrs[key].encode()  # JSON, or the plain name or version of the software
-            text = mutate_json(said, rng) if said.startswith((b"{", b"[")) else mutate_text(said, rng)
+            text = mutate_values(said, rng) if said.startswith((b"{", b"[")) else mutate_text(said, rng)
             group.attrs[key] = text.replace(b"\0", b"")  # h5py writes none
         elif len(group) and chance < 0.85:
             del group[rng.choice(sorted(group))]
@@ -154,20 +154,6 @@ def mutate_hdf5(data: bytes, rng: random.Random) -> bytes:
             values = (np.int64(-1), np.zeros((2, 0)), np.float64("nan"), b"\xff\xfe", np.array([b"x", b"\xff"]))
             group.attrs[rng.choice((*sorted(group.attrs), "model_config"))] = rng.choice(values)
     return stream.getvalue()
-
-
-def mutate_values(data: bytes, rng: random.Random) -> bytes:
-    """Replace values of a YAML document by others of any type, or its text."""
-    import json
-
-    import yaml
-
-    if rng.random() < 0.3:
-        return mutate_text(data, rng)
-    plain = yaml.safe_load(data)
-    for _ in range(rng.randint(1, 2)):
-        replace_values(plain, rng)
-    return json.dumps(plain).encode()
 
 
 def mutate_index(data: bytes, rng: random.Random) -> bytes:

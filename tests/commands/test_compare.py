@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import subprocess
 import sys
@@ -93,6 +94,7 @@ def test_flips_have_the_names_of_their_classes(runs: tuple[Path, Path], tmp_path
         file = folder / "run.json"
         document = json.loads(file.read_text())
         document["config"].setdefault("dataset", {}).update(class_names=str(names), background_class=False)
+        document["dataset"]["class_names_sha256"] = hashlib.sha256(names.read_bytes()).hexdigest()
         file.write_text(json.dumps(document))
     assert ", 5 (kind 5): 5 (kind 5) in A, 6 (kind 6) in B" in run(options(runs)).text
     for folder in runs:
@@ -118,5 +120,6 @@ def test_flips_of_the_json_document_have_the_names_of_their_classes(runs: tuple[
     for folder in runs:
         document = json.loads((folder / "run.json").read_text())
         document["config"].setdefault("dataset", {}).update(class_names=str(names), background_class=False)
+        document["dataset"]["class_names_sha256"] = hashlib.sha256(names.read_bytes()).hexdigest()
         (folder / "run.json").write_text(json.dumps(document))
     assert named() == ["kind 5", "kind 5", None]  # the list ends before the class that B answered

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.record.schema import RunRecord
+from harness.record.schema import DatasetPart, RunRecord
 from harness.text import visible
 
 _BACKGROUND = "background"
+_LARGEST = 1 << 26  # bytes of a file of names
 
 
 def class_names(record: RunRecord) -> tuple[str, ...] | None:
     """Return names by network label. None if none are known: reports say "class 7", and nothing fails for a name."""
     dataset = record.recorded_config.dataset
     try:
-        names = _configured(dataset.class_names) or _built_in(dataset.classes)
+        names = _configured(dataset.class_names, record.dataset) or _built_in(dataset.classes)
     except (HarnessError, OSError, ValueError):
         return None
     if not names:
@@ -24,11 +26,19 @@ def class_names(record: RunRecord) -> tuple[str, ...] | None:
     return (_BACKGROUND, *names) if dataset.background_class else names
 
 
-def _configured(file: str | None) -> tuple[str, ...]:
-    if file is None:
+def _configured(file: str | None, dataset: DatasetPart | None) -> tuple[str, ...]:
+    """Return the names in a file that a record names, if it is the file that the run read.
+
+    A record may come from anyone: without the digest, it could put any text file of this machine into a report.
+    """
+    wanted = dataset.class_names_sha256 if dataset else None
+    if file is None or wanted is None or not Path(file).is_file():
         return ()
-    lines = Path(file).read_text(encoding="utf-8-sig").split("\n")
-    return tuple(line.strip() for line in lines if line.strip())
+    with Path(file).open("rb") as stream:
+        data = stream.read(_LARGEST + 1)
+    if len(data) > _LARGEST or hashlib.sha256(data).hexdigest() != wanted:
+        return ()
+    return tuple(line.strip() for line in data.decode("utf-8-sig").split("\n") if line.strip())
 
 
 def _built_in(classes: int | None) -> tuple[str, ...]:

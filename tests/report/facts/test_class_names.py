@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
+from harness.record.schema import RunRecord
 from harness.report.facts.class_names import Namer, class_names
 from tests.report.records import record
 
@@ -20,8 +22,23 @@ def test_a_thousand_classes_are_imagenets() -> None:
 def test_configured_names_win(tmp_path: Path) -> None:
     file = tmp_path / "names.txt"
     file.write_text("cat\ndog\n", encoding="utf-8")
-    dataset = {"classes": 1000, "class_names": str(file), "background_class": False}
-    assert class_names(record(config={"dataset": dataset})) == ("cat", "dog")
+    assert class_names(naming(file, hashlib.sha256(b"cat\ndog\n").hexdigest())) == ("cat", "dog")
+
+
+def naming(file: Path, sha256: str | None) -> RunRecord:
+    dataset = {"classes": 2, "class_names": str(file), "background_class": False}
+    plain = record(config={"dataset": dataset})
+    return plain.model_copy(update={"dataset": plain.dataset.model_copy(update={"class_names_sha256": sha256})})
+
+
+def test_a_record_shows_no_file_that_its_run_did_not_read(tmp_path: Path) -> None:
+    """A stranger's record names a file of this machine, and knows neither its content nor, so, its digest."""
+    file = tmp_path / "token"
+    file.write_text("a secret\n", encoding="utf-8")
+    for sha256 in (None, "", "0" * 64):
+        assert class_names(naming(file, sha256)) is None
+    for other in (tmp_path, Path("/dev/zero"), Path("/dev/stdin"), Path("/proc/self/environ")):  # never read
+        assert class_names(naming(other, "0" * 64)) is None
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import harness.commands
 from harness import __version__
 from harness.cli import build_parser, commands, main
 from harness.commands import validate
-from harness.commands.result import Result
+from harness.commands.result import Result, Screen
 from harness.errors import BaselineError, ConfigError, DatasetError, DeviceError, HarnessError, RecordError
 
 ROOT = Path(__file__).parents[1]
@@ -386,7 +386,7 @@ def test_a_new_command_is_one_new_file(
 ) -> None:
     source = """
 from harness.commands.options import positive
-from harness.commands.result import Result
+from harness.commands.result import Result, Screen
 
 NAME = "example"
 HELP = "do something new"
@@ -439,3 +439,10 @@ class TestHostileText:
         assert out == ""
         assert not any(hidden in err for hidden in ("\x1b", "\x07", "\udcff"))
         assert not any(line.lstrip().startswith("::") for line in err.splitlines())
+
+
+def test_names_are_shown_as_they_are_on_the_screen() -> None:
+    """Neither rich's markup, which could draw a link, nor its names of emojis, which could draw a verdict."""
+    screen = Screen()
+    screen.console(80).print("[link=https://example.com]a[/link] :white_check_mark: [bold]b[/bold]")
+    assert screen.getvalue() == "[link=https://example.com]a[/link] :white_check_mark: [bold]b[/bold]\n"

@@ -59,4 +59,4 @@ class Screen(io.StringIO):
         """Return a console that draws here: as wide as the terminal, or ``width`` columns where stdout is none."""
         from rich.console import Console
 
-        return Console(file=self, width=None if self.isatty() else width, highlight=False, markup=False)
+        return Console(file=self, width=None if self.isatty() else width, highlight=False, markup=False, emoji=False)

@@ -22,6 +22,7 @@ from harness.text import first_line
 _EXTRA = {"s3": "s3", "gs": "gcs"}
 _MODULE = {"s3": "s3fs", "gs": "gcsfs", "https": "aiohttp", "http": "aiohttp"}
 _WAITS = (0.2, 1.0, 4.0)  # seconds before each further try
+_TRIED = 121  # EREMOTEIO, by which s3fs reports an answer that S3's library rejected five times
 _MOST = 20_000_000  # entries of one listing
 _DEEPEST = 32
 _BLOCK = 1 << 20
@@ -209,7 +210,7 @@ def _again(ask: Callable[[], T]) -> T:
         except (FileNotFoundError, PermissionError, NotImplementedError, IsADirectoryError, NotADirectoryError):
             raise
         except Exception as error:
-            if "credential" in str(error).lower():
+            if "credential" in str(error).lower() or getattr(error, "errno", None) == _TRIED:
                 raise
             time.sleep(wait)
     return ask()

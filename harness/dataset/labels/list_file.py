@@ -22,7 +22,8 @@ _REMARK = re.compile(r"(.*\S)\s+#.*")
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _REAL = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 _SEPARATOR_LINE = re.compile(r"sep=[,;\t|]?", re.IGNORECASE)  # as spreadsheets write it (a tab was stripped)
-_SEPARATORS = ("\t", ",", ";", None)
+_SEPARATORS = ("\t", ",", ";", "|", None)
+_COMMENTS = ("#", "//", ";", "%")
 
 
 def read_list(path: Path, class_names: Sequence[str] | None = None) -> LabelTable:
@@ -37,7 +38,7 @@ def read_list(path: Path, class_names: Sequence[str] | None = None) -> LabelTabl
     )
     if not lines:
         return LabelTable(str(path), [], [])
-    if all(line[-1] in ",;" for _, line in lines):  # as some tables end every line
+    if all(line[-1] in ",;|" for _, line in lines):  # as some tables end every line
         lines = [(number, line[:-1].rstrip()) for number, line in lines]
     if all(is_class(line, by_name) for _, line in lines):
         classes = [class_of(line, by_name, f"{path}:{number}") for number, line in lines]
@@ -47,6 +48,7 @@ def read_list(path: Path, class_names: Sequence[str] | None = None) -> LabelTabl
         or _tiny_imagenet(path, lines, by_name)
         or _class_first(path, lines, by_name)
         or _unknown_header(path, lines, by_name)
+        or _words_behind(path, lines, by_name)
     )
     read = read if read is not None else lines_of(path, lines, by_name, absolute=True)
     classes = [class_of(line.label, by_name, f"{path}:{line.number}") for line in read]
@@ -63,7 +65,9 @@ def _is_comment(line: str) -> bool:
     """Return whether a line is a comment, or names the separator; and not an image whose name begins with `#`."""
     if _SEPARATOR_LINE.fullmatch(line):
         return True
-    return line.startswith("#") and not any(is_image_name(word.strip('"')) for word in re.split(r"[\s,;]+", line))
+    if not line.startswith(_COMMENTS) or (line[0] != "#" and is_class(_last(line), {})):
+        return False
+    return not any(is_image_name(word.strip('"')) for word in re.split(r"[\s,;]+", line))
 
 
 def _without_remark(line: str, by_name: ByName) -> str:
@@ -80,6 +84,8 @@ def _last(line: str) -> str:
 def _mxnet(path: Path, lines: Sequence[tuple[int, str]]) -> list[Line] | None:
     """Read `index<tab>class<tab>path` lines, as MXNet's im2rec writes them."""
     rows = [(number, line.split("\t")) for number, line in lines]
+    if not any("\t" in line for _, line in lines):
+        rows = _numbered_rows(lines)
     for _, fields in rows:
         numbers = all(_REAL.fullmatch(field.strip()) for field in fields[1:-1])
         if len(fields) < 3 or not numbers or not _WHOLE.fullmatch(fields[0].strip()) or _REAL.fullmatch(fields[-1]):
@@ -90,6 +96,28 @@ def _mxnet(path: Path, lines: Sequence[tuple[int, str]]) -> list[Line] | None:
             f"{path}:{several[0]}: {len(several[1]) - 2} labels for one image, but one class is needed; keep one"
         )
     return [_line(path, number, fields[2].strip(), fields[1].strip()) for number, fields in rows]
+
+
+def _numbered_rows(lines: Sequence[tuple[int, str]]) -> list[tuple[int, list[str]]]:
+    """Return the fields of lines of three, of which the first is another number in each; no fields for other lines."""
+    for separator in (None, ",", ";", "|"):
+        rows = [(number, _fields(line, separator)) for number, line in lines]
+        if all(len(row) == 3 and is_image_name(row[2]) for _, row in rows) and len({row[0] for _, row in rows}) == len(
+            rows
+        ):
+            return rows
+    return [(number, []) for number, _ in lines]
+
+
+def _words_behind(path: Path, lines: Sequence[tuple[int, str]], by_name: ByName) -> list[Line] | None:
+    """Read `name class words` lines without a header: what stands behind the class is a remark."""
+    for separator in _SEPARATORS:
+        rows = [_fields(line, separator) for _, line in lines]
+        if all(len(row) > 2 and is_image_name(row[0]) and is_class(row[1], by_name) for row in rows) and not any(
+            is_class(row[-1], by_name) for row in rows
+        ):
+            return [_line(path, number, row[0], row[1]) for (number, _), row in zip(lines, rows, strict=True)]
+    return None
 
 
 def _tiny_imagenet(path: Path, lines: Sequence[tuple[int, str]], by_name: ByName) -> list[Line] | None:

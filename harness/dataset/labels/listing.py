@@ -11,13 +11,33 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path, PurePosixPath
 
 from harness.dataset.imagenet import class_of_wnid
 from harness.dataset.labels.class_names import ByName, classes_by_name
+from harness.dataset.sources.suffixes import is_image_name
 from harness.errors import DatasetError
 
-NAME_COLUMNS = ("image_id", "imageid", "image", "filename", "file_name", "file", "path", "name", "img", "id")
+NAME_COLUMNS = (
+    "image_id",
+    "imageid",
+    "image",
+    "filename",
+    "file_name",
+    "file",
+    "path",
+    "image_path",
+    "img_path",
+    "file_path",
+    "filepath",
+    "filepaths",
+    "image_name",
+    "img_name",
+    "name",
+    "img",
+    "id",
+)
 CLASS_COLUMNS = (
     "label",
     "class",
@@ -29,13 +49,21 @@ CLASS_COLUMNS = (
     "category",
     "synset",
     "wnid",
+    "labels",
+    "label_idx",
+    "label_index",
+    "class_idx",
+    "category_id",
+    "ground_truth",
+    "fine_label",
 )
 WNID_COLUMNS = ("wnid", "synset")
 _LARGEST = 1 << 28  # bytes of a list
+_DIGITS = 18  # of a class
 _LONGEST = 8192  # characters of a line
-_NUMBER = re.compile(r"([+-]?[0-9]{1,18})(\.0{1,18})?")  # some tables write every number as 65.0
+_NUMBER = re.compile(r"([+-]?[0-9]{1,18})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?")  # 65.0 and 6.5e+01 as tables write
 _WNID = re.compile(r"n[0-9]{8}")
-_SEPARATORS = "\t,;"
+_SEPARATORS = "\t,;|"
 _MARKS = (  # the first two bytes of a mark of UTF-32 are the mark of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -43,8 +71,11 @@ _MARKS = (  # the first two bytes of a mark of UTF-32 are the mark of UTF-16
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _MARK = re.compile("^\ufeff+", re.MULTILINE)
-_QUOTED_NAME = re.compile(r'"((?:[^"]|"")*)"\s*[\s,;]\s*"?([^"\s]+)"?')
-_QUOTED_CLASS = re.compile(r'([^"]*[^"\s,;])\s*[\s,;]\s*"([^"]*)"')
+_QUOTED_NAME = re.compile(r'"((?:[^"]|"")*)"\s*[\s,;|]\s*"?([^"\s]+)"?')
+_QUOTED_CLASS = re.compile(r'([^"]*[^"\s,;|])\s*[\s,;|]\s*"([^"]*)"')
+_SINGLE_QUOTED = re.compile(r"'([^']*)'\s*[\s,;|:=]\s*'?([^'\s]+)'?")
+_ASSIGNED = re.compile(r"(.*[^\s:=])\s*[:=]\s*(\S+)")  # `name: 65` and `name=65`
+_PACKED = ((b"\x1f\x8b", "gzip"), (b"PK\x03\x04", "zip"), (b"\x93NUMPY", "NumPy"), (b"\x80", "pickle"))
 
 
 @dataclass(frozen=True)
@@ -86,13 +117,16 @@ def read_text(path: Path) -> str:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
     if len(raw) > _LARGEST:
         raise DatasetError(f"{path}: larger than {_LARGEST:,} bytes; this is not a list of images")
+    kind = next((kind for start, kind in _PACKED if raw.startswith(start)), None)
+    if kind:
+        raise DatasetError(f"{path}: a {kind} file, not text; a list has one `name class` per line")
     encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), "utf-8")
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError:
         raise DatasetError(f"{path}: not UTF-8 text; a list has one `name class` per line") from None
     # Lists that were joined from several files have marks inside them, and line ends of several systems.
-    return _MARK.sub("", re.sub("\r\n?", "\n", text))
+    return _MARK.sub("", re.sub("\r\n?", "\n", text)).rstrip("\x1a")  # the end of a file, as DOS marks it
 
 
 @dataclass(frozen=True)
@@ -107,7 +141,7 @@ class _Header:
 
 def _header(line: str) -> _Header | None:
     for separator in (*_SEPARATORS, None):
-        fields = [field.strip().strip('"').lower() for field in line.split(separator)]
+        fields = [column_name(field) for field in line.split(separator)]
         name = next((fields.index(column) for column in NAME_COLUMNS if column in fields), None)
         labels = tuple(fields.index(column) for column in CLASS_COLUMNS if column in fields)
         if name is not None and labels:
@@ -115,6 +149,11 @@ def _header(line: str) -> _Header | None:
             wnids = tuple(fields.index(column) for column in WNID_COLUMNS if column in fields)
             return _Header(separator, len(fields), name, labels, wnids, twice)
     return None
+
+
+def column_name(text: str) -> str:
+    """Return the name of a column as NAME_COLUMNS and CLASS_COLUMNS have it: `File Name` is `file_name`."""
+    return re.sub(r"[\s-]+", "_", text.strip().strip("\"'").strip()).lower()
 
 
 def has_header(line: str) -> bool:
@@ -159,8 +198,10 @@ def _pair(path: Path, number: int, line: str, *, absolute: bool) -> Line:
     _not_too_long(line, place)
     if line.startswith('"') or line.endswith('"'):
         name, label = _quoted(line)
+    elif found := _SINGLE_QUOTED.fullmatch(line):
+        name, label = found[1], found[2]
     else:
-        name, label = _split(line)
+        name, label = _assigned(line) or _split(line)
     if not name or not label:
         raise DatasetError(
             f"{place}: {line[:80]!r} is not a `name class` line, such as `ILSVRC2012_val_00000001.JPEG 65`"
@@ -168,12 +209,17 @@ def _pair(path: Path, number: int, line: str, *, absolute: bool) -> Line:
     return Line(safe_name(name, place, absolute=absolute), label, number)
 
 
+def _assigned(line: str) -> tuple[str, str] | None:
+    found = _ASSIGNED.fullmatch(line)
+    return (found[1], found[2]) if found and is_class(found[2], {}) and is_image_name(found[1]) else None
+
+
 def _split(line: str) -> tuple[str, str]:
-    """Split at the last separator: a comma, tab or semicolon with the white space around it, or white space."""
-    label = re.split(r"[\s,;]", line)[-1]
+    """Split at the last separator: a comma, tab, semicolon or bar with white space around it, or white space."""
+    label = re.split(r"[\s,;|]", line)[-1]
     rest = line[: len(line) - len(label)]
     name = rest.rstrip()
-    if name[-1:] in (",", ";"):
+    if name[-1:] in (",", ";", "|"):
         name = name[:-1].rstrip()
     return (name, label) if rest else ("", "")
 
@@ -227,7 +273,17 @@ def classes_of(path: Path, lines: Sequence[Line], names: Sequence[str] | None = 
 
 def is_class(text: str, by_name: ByName) -> bool:
     """Return whether a text looks like a class: a known name, a whole number or a WordNet id."""
-    return text in by_name or bool(_NUMBER.fullmatch(text) or _WNID.fullmatch(text))
+    return text in by_name or whole_number(text) is not None or bool(_WNID.fullmatch(text))
+
+
+def whole_number(text: str) -> int | None:
+    """Return the whole number that a text is, as `65`, `65.0` or `6.5e+01`; None for other texts."""
+    if text.isascii() and text.isdecimal() and len(text) <= _DIGITS:
+        return int(text)
+    if not _NUMBER.fullmatch(text):
+        return None
+    number = Decimal(text)
+    return int(number) if number == number.to_integral_value() and abs(number) < 10**_DIGITS else None
 
 
 def class_of(text: str, by_name: ByName, place: str) -> int:
@@ -242,8 +298,8 @@ def class_of(text: str, by_name: ByName, place: str) -> int:
                 f"{place}: {text[:80]!r} is the name of the classes {both}; write the number of the class instead"
             )
         return by_name[text][0]
-    if found := _NUMBER.fullmatch(text):
-        return int(found[1])
+    if (number := whole_number(text)) is not None:
+        return number
     if not by_name and _WNID.fullmatch(text):
         if text in class_of_wnid():
             return class_of_wnid()[text]

@@ -8,13 +8,17 @@ only asked where no stricter one finds an image, and a name that fits two images
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from harness.dataset.imagenet import number_of
 from harness.dataset.sources.suffixes import IMAGE_SUFFIXES
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # two letters or more: one is a drive
+_QUERY = re.compile(r"[?#]")
 _JPEG = frozenset({".jpeg", ".jpg", ".jpe", ".jfif"})
 
 
@@ -70,7 +74,10 @@ class _Looser:
             best = max(rank for rank, _ in ranked)
             return [row for rank, row in ranked if rank == best]
         number = number_of(name)
-        return [] if number is None else self._by_number.get(number, [])
+        if number is not None:
+            return self._by_number.get(number, [])
+        decoded = _decoded(name)
+        return [] if decoded == name else self.rows(decoded)
 
     def _rank(self, parts: tuple[str, ...], row: int) -> tuple[int, int, int, int] | None:
         """Return how well a name fits an image.
@@ -95,6 +102,11 @@ def plain(name: str) -> str:
 
 def _parts(name: str) -> tuple[str, ...]:
     return tuple(part for part in plain(name).split("/") if part not in ("", ".", "..")) or (name,)
+
+
+def _decoded(name: str) -> str:
+    """Return a name that was written as part of a URL as the file has it: `%20` is a space, what `?` begins is none."""
+    return unquote(_QUERY.split(name)[0] if _SCHEME.match(name) else name)
 
 
 def _stem(last: str) -> tuple[str, str]:

@@ -149,7 +149,8 @@ def mirrored(url: str, cache: RemoteCache, names: Callable[[], Sequence[str]] = 
         mirror.entries = _folder(store, name, names)
     elif entry := store.at():
         mirror.entries = {name: entry}
-    for other in (*(f"{name}{suffix}" for suffix in _LISTS), *_BESIDE) if mirror.entries and not whole else ():
+    lists = (f"{name.removesuffix('.tar')}{suffix}" for suffix in _LISTS)
+    for other in (*lists, *_BESIDE) if mirror.entries and not whole else ():
         if found := store.beside(other):
             mirror.entries[other] = found
     if not mirror.entries:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from harness.dataset.sources.pictures import Pictures, whole_files
 from harness.dataset.sources.suffixes import is_hidden, is_image_name, left_out
 from harness.dataset.sources.unmarked import unmarked_images
 from harness.errors import DatasetError
+
+_WNID = re.compile(r"(n[0-9]{8})(?![0-9A-Za-z])")
 
 
 def open_class_folders(folder: Path, class_names: Sequence[str] | None = None) -> Pictures:
@@ -78,14 +81,22 @@ def _entries(folder: Path) -> list[tuple[str, bool]]:
         raise DatasetError(f"{folder}: cannot be read: {error.strerror}") from None
 
 
+def plain_class(name: str) -> int | None:
+    """Return the class of a folder that is called as a WordNet id or a number, None for other names.
+
+    Words may stand behind the id, as in `n02085620-Chihuahua`; those behind a number do not tell what it counts from.
+    """
+    found = _WNID.match(name)
+    if found and found[1] in class_of_wnid():
+        return class_of_wnid()[found[1]]
+    return int(name) if name.isascii() and name.isdigit() and len(name) < 10 else None
+
+
 def _class(name: str, by_name: ByName, folder: Path) -> int:
     if name in by_name:
         return class_of(name, by_name, f"{folder}: the folder {name}")
-    if not by_name:
-        if name in class_of_wnid():
-            return class_of_wnid()[name]
-        if name.isascii() and name.isdigit() and len(name) < 10:
-            return int(name)
+    if not by_name and (label := plain_class(name)) is not None:
+        return label
     known = "not in dataset.class_names" if by_name else "neither a WordNet id of ILSVRC2012 nor a number"
     raise DatasetError(
         f"{folder}: the folder {name} is {known}; set dataset.class_names "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from harness.errors import DatasetError, nearest
 
 _SUFFIXES = (".txt", ".csv", ".tsv", ".lst")
 _TINY_IMAGENET = "val_annotations.txt"
+_FIRST_LINE = 1 << 13  # bytes in which the columns are named
 _DEEPEST = 8  # folders below the images' folder
 
 
@@ -31,7 +33,28 @@ def list_places(folder: Path) -> list[Path]:
 
 def find_list(folder: Path) -> Path | None:
     """Return the list that belongs to a folder of images, or None."""
-    return next((path for path in list_places(folder) if path.is_file()), None)
+    found = next((path for path in list_places(folder) if path.is_file()), None)
+    return found or next((path for path in _metadata(folder) if _is_labelled(path)), None)
+
+
+def find_list_beside(archive: Path) -> Path | None:
+    """Return the list that belongs to an archive of images: beside it under its name, or `val.txt`; or None."""
+    places = [*(archive.with_suffix(suffix) for suffix in _SUFFIXES), archive.parent / "val.txt"]
+    return next((path for path in places if path.is_file()), None)
+
+
+def _metadata(folder: Path) -> list[Path]:
+    return [folder / name for name in ("metadata.csv", "metadata.jsonl")]
+
+
+def _is_labelled(path: Path) -> bool:
+    """Tell whether a file of Hugging Face's `imagefolder` names files and classes; others have captions."""
+    try:
+        with path.open("rb") as stream:
+            first = stream.readline(_FIRST_LINE)
+    except OSError:
+        return False
+    return all(re.search(rf"\b{word}\b".encode(), first) for word in ("file_name", "label"))
 
 
 def open_listed(folder: Path, table: LabelTable, *, may_miss: bool = False) -> tuple[Pictures, LabelTable]:

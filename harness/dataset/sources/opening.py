@@ -16,7 +16,7 @@ from harness.dataset.sources.capsule import open_capsule_images
 from harness.dataset.sources.carried import Carried
 from harness.dataset.sources.class_folders import open_class_folders
 from harness.dataset.sources.flat import open_flat
-from harness.dataset.sources.listed import find_list, list_places, open_listed
+from harness.dataset.sources.listed import find_list, find_list_beside, list_places, open_listed
 from harness.dataset.sources.manifest_file import open_manifest
 from harness.dataset.sources.parquet import open_parquet
 from harness.dataset.sources.pictures import Pictures, without_clutter
@@ -92,8 +92,9 @@ def open_labelled(wanted: ImageSetRequest) -> Labelled:
     else:
         pictures, table = _open(form, path, wanted), None
         form = pictures.form
-        if wanted.labels != "auto":
-            _, table = read_labels(Path(wanted.labels), wanted.class_names)
+        list_file = find_list_beside(path) if form == "tar" and wanted.labels == "auto" else None
+        if wanted.labels != "auto" or list_file:
+            _, table = read_labels(list_file or Path(wanted.labels), wanted.class_names)
         elif pictures.classes is None:
             beside = find_labels(path.parent)
             table = beside[1] if beside else builtin_labels(pictures.names, classes=wanted.classes, place=str(path))
@@ -191,7 +192,7 @@ def _open(form: str, path: Path, wanted: ImageSetRequest) -> Pictures:
     if form == "class_folders":
         return open_class_folders(path, names)
     if form == "tar":
-        return open_tar(path)
+        return open_tar(path, names)
     if form == "capsule":
         return open_capsule_images(path)
     if form == "manifest":

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.capsule.opened import is_capsule
-from harness.dataset.imagenet import class_of_wnid
+from harness.dataset.labels.class_names import composed
 from harness.dataset.labels.kaggle import IMAGES_BELOW, SOLUTION, is_solution
 from harness.dataset.remote.mirror import present
+from harness.dataset.sources.class_folders import plain_class
 from harness.dataset.sources.folder_entries import entries_of
 from harness.dataset.sources.suffixes import is_hidden, is_image_name
 from harness.dataset.sources.tfrecord import is_tfrecord_name
@@ -22,7 +23,7 @@ from harness.text import first_line
 
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip", ".7z", ".rar")
-_LISTS = (".csv", ".tsv", ".txt")
+_LISTS = (".csv", ".tsv", ".txt", ".lst")
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def _folder(path: Path, class_names: frozenset[str] = frozenset()) -> Found:
 
 
 def _are_classes(folders: list[str], class_names: frozenset[str] = frozenset()) -> bool:
-    known = sum(name in class_names or name in class_of_wnid() or name.isdigit() for name in folders)
+    composed_names = frozenset(map(composed, class_names))
+    known = sum(composed(name) in composed_names or plain_class(name) is not None for name in folders)
     return known * 2 > len(folders)
 
 

@@ -6,14 +6,18 @@ import os
 from collections.abc import Sequence
 
 DECODED = frozenset(
-    {".jpeg", ".jpg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".avif"}
-)
+    {
+        ".jpeg", ".jpg", ".jpe", ".jfif", ".jif", ".jfi", ".pjpeg", ".pjp", ".mpo", ".png", ".apng", ".webp", ".bmp",
+        ".dib", ".gif", ".tif", ".tiff", ".avif", ".avifs",
+    }
+)  # fmt: skip
 # Images too, which are not decoded: they are listed as bad images with their names instead of left out.
 NOT_DECODED = frozenset(
     {
-        ".heic", ".heif", ".hif", ".jp2", ".j2k", ".j2c", ".jpf", ".jpx", ".jpm", ".jxl", ".jxr", ".wdp", ".hdp",
-        ".ppm", ".pgm", ".pnm", ".pbm", ".pam", ".pfm", ".tga", ".ico", ".psd", ".svg", ".svgz", ".exr", ".hdr",
-        ".pcx", ".xbm", ".xpm", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2",
+        ".heic", ".heif", ".heics", ".heifs", ".hif", ".jp2", ".jpc", ".j2k", ".j2c", ".jpf", ".jpx", ".jpm", ".jxl",
+        ".jxr", ".wdp", ".hdp", ".ppm", ".pgm", ".pnm", ".pbm", ".pam", ".pfm", ".tga", ".ico", ".psd", ".svg",
+        ".svgz", ".exr", ".hdr", ".qoi", ".dds", ".icns", ".cur", ".sgi", ".ras", ".pic", ".pxm", ".fits", ".eps",
+        ".emf", ".wmf", ".pcx", ".xbm", ".xpm", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2",
     }
 )  # fmt: skip
 IMAGE_SUFFIXES = DECODED | NOT_DECODED
@@ -21,7 +25,9 @@ _CLUTTER = frozenset(
     {
         "__macosx", "@eadir", "lost+found", "$recycle.bin", "system volume information", "thumbs.db", "desktop.ini",
         ".ds_store", ".spotlight-v100", ".trashes", ".fseventsd", "#recycle", "icon\r", "ehthumbs.db", ".appledouble",
-        ".ipynb_checkpoints", ".directory",
+        ".ipynb_checkpoints", ".directory", "@recycle", "@tmp", "@__thumb", ".@__thumb", "recycler", "#snapshot",
+        ".snapshot", "~snapshot", "network trash folder", "temporary items", "thumbs.db:encryptable", ".appledb",
+        ".appledesktop", "__pycache__",
     }
 )  # fmt: skip
 _CLUTTER_STARTS = ("._", ".trash-", ".nfs")

@@ -6,6 +6,7 @@ import tarfile
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -102,6 +103,32 @@ SPELLINGS = {
     "pandas with its index": (
         ",fname,y\n" + "".join(f"{row},{name},{label}\n" for row, (name, label) in enumerate(LABELS.items()))
     ).encode(),
+    "bars": written(line="{name}|{label}\n"),
+    "bars and a header": written(line="{label} | {name}\n", before="label | file name\n"),
+    "bars at both ends of words": written(line="{name} | {label} | a bird\n"),
+    "a colon": written(line="{name}: {label}\n"),
+    "an equals sign": written(line="{name}={label}\n"),
+    "single quotes": written(line="'{name}' {label}\n"),
+    "single quotes around both": written(line="'{name}','{label}'\n"),
+    "words behind the class": written(line="{name} {label} small bird\n"),
+    "words behind the class, commas": written(line="{name},{label},a small bird\n"),
+    "words behind the class and //": written(line="{name} {label} // small\n"),
+    "numbers as NumPy writes them": b"a.JPEG 6.500000000000000000e+01\nb.JPEG 9.70e+02\n"
+    + "café.JPEG 2.3e2\n".encode(),
+    "a header with spaces and capitals": written(line="{name}, {label}\n", before="File Name, Class ID\n"),
+    "a header with hyphens": written(line="{label};{name}\n", before="class-index;image-path\n"),
+    "a header that names labels beside words": written(
+        line="{label},{name},BIRD\n", before="class id,filepaths,labels\n"
+    ),
+    "comments with //": written(before="// made by hand\n"),
+    "comments with a semicolon": written(before="; made by hand, 2\n").replace(b", 2", b", twice"),
+    "comments with %": written(before="% made by hand\n"),
+    "the end of DOS": written() + b"\x1a",
+    "URLs": written(line="https://host.example/val/{name}?size=large {label}\n"),
+    "URLs of a bucket": written(line="gs://bucket/val/{name},{label}\n"),
+    "percent signs": written(quote),
+    "file URLs with percent signs": written(lambda name: f"file:///data/{quote(name)}"),
+    "MXNet, spaces": "".join(f"{row} {label} {name}\n" for row, (name, label) in enumerate(LABELS.items())).encode(),
     "MXNet": "".join(
         f"{row}\t{label}.000000\tval/{name}\n" for row, (name, label) in enumerate(LABELS.items())
     ).encode(),
@@ -219,3 +246,28 @@ def test_an_lst_beside_the_images_and_one_with_several_labels(tmp_path: Path) ->
     check(in_folder(tmp_path, SPELLINGS["MXNet"], ".lst"))
     with pytest.raises(DatasetError, match=r"images\.lst:1: 2 labels for one image"):
         in_folder(tmp_path, b"0\t1.0\t2.0\ta.JPEG\n", ".lst")
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [(b"\x1f\x8b\x08", "gzip"), (b"PK\x03\x04", "zip"), (b"\x93NUMPY", "NumPy"), (b"\x80\x04", "pickle")],
+)
+def test_a_list_that_is_no_text_is_called_by_its_name(tmp_path: Path, start: bytes, kind: str) -> None:
+    with pytest.raises(DatasetError, match=f"a {kind} file, not text"):
+        in_folder(tmp_path, start + written())
+
+
+def test_a_name_with_a_percent_sign_is_first_looked_for_as_it_stands(tmp_path: Path) -> None:
+    images = folder_of(tmp_path, ("a%20b.jpg", "a b.jpg"))
+    (tmp_path / "images.txt").write_text("a%20b.jpg 1\na b.jpg 2\n")
+    found = open_image_set(Dataset(path=images, background_class=False))
+    assert dict(zip(found.manifest.image_ids, found.manifest.labels.tolist(), strict=True)) == {
+        "a%20b.jpg": 1,
+        "a b.jpg": 2,
+    }
+
+
+@pytest.mark.parametrize("text", ["6.5", "6.5e0", "1e99", "1e-2", "0x41", "1_0"])
+def test_numbers_that_are_no_classes(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DatasetError, match=f"{text.partition('e')[0]}.*is not a class"):
+        in_folder(tmp_path, f"a.JPEG {text}\nb.JPEG 1\ncafé.JPEG 2\n".encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +161,92 @@ def test_folders_beside_the_one_that_is_read_are_named(tmp_path: Path, chosen: s
 
 def test_a_folder_that_lies_alone_is_read_without_a_note(tmp_path: Path) -> None:
     assert opened(touch(tmp_path, "val/3/a.jpg", "@eaDir/b.jpg", "readme.md")).notes == ()
+
+
+MORE_CLUTTER = ("@Recycle", "RECYCLER", "@tmp", "#snapshot", "~snapshot", "Network Trash Folder", "Temporary Items")
+
+
+@pytest.mark.parametrize("name", MORE_CLUTTER)
+def test_what_file_servers_leave_behind_is_no_class(tmp_path: Path, name: str) -> None:
+    images = opened(touch(tmp_path / "val", "3/a.jpg", f"{name}/b.jpg"))
+    assert pairs(images) == [("3/a.jpg", 3)]
+    assert name in "\n".join(images.notes)
+    archive = opened(add(tmp_path / "w.tar", ("1.cls", b"3"), ("1.jpg", b"x"), (f"{name}/2.jpg", b"y")))
+    assert pairs(archive) == [("1.jpg", 3)]
+    assert name in "\n".join(archive.notes)
+
+
+@pytest.mark.parametrize("suffix", [".mpo", ".jif", ".jfi", ".pjpeg", ".pjp"])
+def test_seldom_used_suffixes_of_jpeg_count(tmp_path: Path, suffix: str) -> None:
+    data = encoded("MPO" if suffix == ".mpo" else "JPEG")
+    (touch(tmp_path / "val", f"3/a{suffix}") / f"3/a{suffix}").write_bytes(data)
+    images = opened(tmp_path / "val")
+    assert pairs(images) == [(f"3/a{suffix}", 3)]
+    assert decode(images.read(0)).shape == (4, 5, 3)
+
+
+def test_words_may_stand_behind_the_wordnet_id_of_a_folder(tmp_path: Path) -> None:
+    names = {"n01440764 tench": 0, "n02085620-Chihuahua": 151, "n02110341_dalmatian": 251}
+    images = opened(touch(tmp_path / "val", *(f"{name}/a.jpg" for name in names)))
+    assert pairs(images) == [(f"{name}/a.jpg", label) for name, label in names.items()]
+
+
+@pytest.mark.parametrize("name", ["001.Black_footed_Albatross", "n014407645", "n01440764x"])
+def test_words_behind_a_number_do_not_make_a_class(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DatasetError, match=f"the folder {name} is neither a WordNet id"):
+        opened(touch(tmp_path / "val", f"{name}/a.jpg"))
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("listed", ["NFC", "NFD"])
+def test_class_names_in_any_unicode_form(tmp_path: Path, form: Any, listed: Any) -> None:
+    names = ["dog", "Café au lait"]
+    (tmp_path / "names.txt").write_text(unicodedata.normalize(listed, "\n".join(names)), "utf-8")
+    folder = unicodedata.normalize(form, names[1])
+    own: dict[str, Any] = {"class_names": tmp_path / "names.txt", "classes": 2}
+    assert pairs(opened(touch(tmp_path / "val", f"{folder}/a.jpg"), **own)) == [(f"{folder}/a.jpg", 1)]
+    archive = add(tmp_path / "w.tar", ("1.cls", folder.encode()), ("1.jpg", b"x"))
+    assert pairs(opened(archive, **own)) == [("1.jpg", 1)]
+    (touch(tmp_path / "flat", "a.jpg", "b.jpg").parent / "flat.csv").write_text(
+        f'a.jpg,"{folder}"\nb.jpg,dog\n', "utf-8"
+    )
+    assert pairs(opened(tmp_path / "flat", **own)) == [("a.jpg", 1), ("b.jpg", 0)]
+
+
+@pytest.mark.parametrize("above", ["", "val/"])
+def test_a_tar_archive_of_class_folders(tmp_path: Path, above: str) -> None:
+    for names in (("n01440764", "n02110341"), ("0", "251")):
+        path = tmp_path / f"{names[0]}.tar"
+        archive = add(path, *((f"{above}{name}/{name}.jpg", name.encode()) for name in names))
+        images = opened(archive)
+        found = {images.read(row).decode(): label for row, (_, label) in enumerate(pairs(images))}
+        assert found == dict(zip(names, (0, 251), strict=True))
+
+
+def test_a_tar_archive_of_folders_that_are_no_classes_still_needs_labels(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no labels were found for 2 of 2 images"):
+        opened(add(tmp_path / "a.tar", ("0/a.jpg", b"x"), ("cats/b.jpg", b"y")))
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "val.txt"])
+def test_a_list_beside_a_tar_archive(tmp_path: Path, name: str) -> None:
+    archive = add(tmp_path / "a.tar", ("val/x.jpg", b"x"), ("val/y.jpg", b"y"))
+    (tmp_path / name).write_text("y.jpg 7\nx.jpg 3\n")
+    assert sorted(pairs(opened(archive))) == [("val/x.jpg", 3), ("val/y.jpg", 7)]
+
+
+def test_metadata_of_an_imagefolder(tmp_path: Path) -> None:
+    folder = touch(tmp_path / "val", "a.jpg", "b.jpg")
+    (folder / "metadata.csv").write_text("file_name,label\nb.jpg,7\na.jpg,3\n")
+    assert pairs(opened(folder)) == [("b.jpg", 7), ("a.jpg", 3)]
+
+
+def test_metadata_of_captions_are_no_labels(tmp_path: Path) -> None:
+    folder = touch(tmp_path / "val", "ILSVRC2012_val_00000001.JPEG")
+    (folder / "metadata.csv").write_text("file_name,text\nILSVRC2012_val_00000001.JPEG,a snake\n")
+    assert pairs(opened(folder)) == [("ILSVRC2012_val_00000001.JPEG", 65)]
+
+
+def test_a_list_of_mxnet_as_the_path(tmp_path: Path) -> None:
+    (touch(tmp_path, "i/a.jpg", "i/b.jpg") / "val.lst").write_text("0\t3\ti/a.jpg\n1\t7\ti/b.jpg\n")
+    assert pairs(opened(tmp_path / "val.lst")) == [("i/a.jpg", 3), ("i/b.jpg", 7)]

@@ -48,7 +48,7 @@ def _metadata(folder: Path) -> list[Path]:
 
 
 def _is_labelled(path: Path) -> bool:
-    """Tell whether a file of Hugging Face's `imagefolder` names files and classes; others have captions."""
+    """Return whether a file of Hugging Face's `imagefolder` names files and classes; others have captions."""
     try:
         with path.open("rb") as stream:
             first = stream.readline(_FIRST_LINE)

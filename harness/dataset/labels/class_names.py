@@ -9,7 +9,7 @@ ByName = Mapping[str, Sequence[int]]
 
 
 class ClassNames(dict[str, list[int]]):
-    """The 0-based classes of each name, which may be asked for in any Unicode form: file systems change it."""
+    """The 0-based classes of each name, found in any Unicode form, because file systems change it."""
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and super().__contains__(composed(name))

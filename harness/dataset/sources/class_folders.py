@@ -84,7 +84,7 @@ def _entries(folder: Path) -> list[tuple[str, bool]]:
 def plain_class(name: str) -> int | None:
     """Return the class of a folder that is called as a WordNet id or a number, None for other names.
 
-    Words may stand behind the id, as in `n02085620-Chihuahua`; behind a number they would leave open what it counts from.
+    Words may stand behind the id, as in `n02085620-Chihuahua`; behind a number they could count from anything.
     """
     found = _WNID.match(name)
     if found and found[1] in class_of_wnid():

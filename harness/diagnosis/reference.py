@@ -21,6 +21,7 @@ from harness.diagnosis.search import Search
 from harness.diagnosis.subject import CannotFeedError
 from harness.feeding.families import NORMALISATIONS
 from harness.judging.chance import chance_fault
+from harness.judging.comparison import chance_part
 from harness.metrics.statistics import mcnemar_exact
 
 FAR = 0.001  # exact McNemar test on the same images; a dozen ways are tried
@@ -157,8 +158,11 @@ def check_reference(search: Search, found: Tried | None) -> Diagnosis | None:
 
 
 def _at_chance(bench: Bench) -> str | None:
-    right = int(bench.hits(bench.reference_rows).sum())
-    return chance_fault(bench.reference.id, "reference", right, bench.count, bench.config.dataset.classes, None)
+    rows = bench.reference_rows
+    right, every = int(bench.hits(rows).sum()), np.broadcast_to(np.arange(rows.shape[1], dtype=np.int32), rows.shape)
+    answers, wanted = rows.argmax(axis=1).astype(np.int32), bench.labels - bench.classes.offset
+    found = chance_part(answers, wanted, every, rows)
+    return chance_fault(bench.reference.id, "reference", right, bench.count, bench.config.dataset.classes, None, found)
 
 
 def _best_way(search: Search, feeding: Feeding, own: Hits) -> Feeding | None:

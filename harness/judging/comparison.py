@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.metrics.compare import correct_at, flip_counts
 from harness.metrics.near_ties import near_ties
 from harness.metrics.outcome import Outcome, as_decimal
+from harness.metrics.shuffled import shuffled
 from harness.metrics.statistics import mcnemar_exact, paired_drop, wilson
-from harness.record.schema import Accuracy, Agreement, ComparisonPart, Drop, Flips
+from harness.record.schema import Accuracy, Agreement, ChancePart, ComparisonPart, Drop, Flips
+
+_SURE = 0.99  # from here on a network of few bits gives many images the same probability
 
 
 def accuracy(outcome: Outcome, k: int) -> Accuracy:
@@ -21,6 +25,36 @@ def accuracy(outcome: Outcome, k: int) -> Accuracy:
         return Accuracy(correct=0, total=0, percent=None, ci95_percent=None)
     low, high = wilson(correct, total)
     return Accuracy(correct=correct, total=total, percent=100 * correct / total, ci95_percent=(100 * low, 100 * high))
+
+
+def by_chance(outcome: Outcome, labels: NDArray[np.int32]) -> ChancePart:
+    """Return what a model's answers are worth in random order; bad images take no part. ``labels``: int32 (n,).
+
+    Raises ValueError where the lengths differ.
+    """
+    good = ~outcome.is_bad
+    return chance_part(outcome.top1[good], labels[good], outcome.top5[good], outcome.top5_probabilities[good])
+
+
+def chance_part(
+    answers: NDArray[np.int32],
+    labels: NDArray[np.int32],
+    classes: NDArray[np.int32],
+    probabilities: NDArray[np.float32],
+) -> ChancePart:
+    """Return what Top-1 answers, int (n,), are worth in random order.
+
+    ``classes``, ``probabilities``: (n, k), the best classes of each image. Raises ValueError where the lengths differ.
+    """
+    found = shuffled(answers, labels)
+    same = [bool((rows == rows[:1]).all()) for rows in (classes, probabilities)]
+    return ChancePart(
+        images=found.images,
+        expected_correct=found.expected,
+        standard_deviation=found.deviation,
+        other_labels=found.other_labels,
+        same_probabilities=len(answers) > 1 and all(same) and bool(probabilities[0].max() < _SURE),
+    )
 
 
 def compare(

@@ -17,7 +17,7 @@ from harness.backends.base import Loaded
 from harness.dataset.manifest import Manifest
 from harness.disk.arrow_arrays import numbers, texts
 from harness.feeding.recorded import recorded
-from harness.judging.comparison import accuracy, agreement, compare
+from harness.judging.comparison import accuracy, agreement, by_chance, compare
 from harness.judging.evaluation import EvaluatedModel, Evaluation
 from harness.judging.rules import Rules
 from harness.metrics.outcome import Outcome, empty_outcome
@@ -186,6 +186,7 @@ def _counted(model: EvaluatedModel, reported: Loaded, rows: Rows) -> ModelPart:
         details=reported.details,
         top1=accuracy(outcome, 1),
         top5=accuracy(outcome, 5),
+        chance=by_chance(outcome, rows.evaluated.labels),
         images_per_second=inferred / seconds if seconds > 0 else None,
         cached=bool(rows.tables) and all(model.id in table.cached for table in rows.tables),
         latency_ms=_latency(rows, model.id),

@@ -11,7 +11,7 @@ from harness.judging.equal import same_number
 from harness.judging.exit_codes import exit_code
 from harness.judging.rules import Rules
 from harness.record.figures import figures_of, gate_part
-from harness.record.schema import Accuracy, Agreement, ComparisonPart, GatePart, ModelPart, RunRecord
+from harness.record.schema import Accuracy, Agreement, ChancePart, ComparisonPart, GatePart, ModelPart, RunRecord
 
 LARGEST = 10**9  # images of a set, as in the configuration; what is larger does not fit into floating-point numbers
 
@@ -79,10 +79,17 @@ def _model_faults(record: RunRecord, rules: Rules | None) -> Iterator[str]:
                 yield from _count_faults(counted, part.id, k, record.dataset.evaluated)
         if part.top1 and part.top5 and part.top1.correct > part.top5.correct:
             yield f"{part.id} has more images correct by Top-1 than by Top-5"
+        if part.chance is not None and not _is_possible(part.chance, record.dataset.evaluated):
+            yield f"what {part.id} has right by chance is no number of the {record.dataset.evaluated} evaluated images"
         if part.status != "ok" and (part.top1 or part.top5):
             yield f"{part.id} has counts, but its status is '{part.status}'"
     if rules is not None and record.status == "complete":
         yield from _configured_faults(record, rules)
+
+
+def _is_possible(part: ChancePart, evaluated: int) -> bool:
+    numbers = (part.expected_correct, part.standard_deviation, part.other_labels)
+    return part.images <= evaluated and all(number <= part.images for number in numbers)
 
 
 def _configured_faults(record: RunRecord, rules: Rules) -> Iterator[str]:

@@ -13,7 +13,7 @@ from harness.judging.baseline.judge import GATE as BASELINE
 from harness.judging.baseline.judge import limited_figures
 from harness.judging.certifying import Certifying
 from harness.judging.chance import chance_faults
-from harness.judging.comparison import accuracy, compare
+from harness.judging.comparison import accuracy, by_chance, compare
 from harness.judging.counting import comparison_parts, pair_parts
 from harness.judging.equal import differing
 from harness.judging.exit_codes import exit_code
@@ -60,7 +60,7 @@ def judged_again(record: RunRecord, table: pa.Table, rules: Rules | None) -> Run
     rows = _rows(record, table, rules)
     for fault in _image_faults(record, table, rows, rules):
         raise DisagreementError(fault)
-    models = tuple(_recounted(part, rows.outcomes.get(part.id)) for part in record.models)
+    models = tuple(_recounted(part, rows) for part in record.models)
     if rules is None:
         comparisons = tuple(_compared_again(part, rows) for part in record.comparisons)
         again = record.model_copy(update={"models": models, "comparisons": comparisons})
@@ -147,10 +147,14 @@ def _image_faults(record: RunRecord, table: pa.Table, rows: _Rows, rules: Rules 
         yield f"it names {len(recorded)} bad images that count, predictions.parquet has {len(found)} or others"
 
 
-def _recounted(part: ModelPart, outcome: Outcome | None) -> ModelPart:
+def _recounted(part: ModelPart, rows: _Rows) -> ModelPart:
+    outcome = rows.outcomes.get(part.id)
     if outcome is None:
         return part
-    return part.model_copy(update={"top1": accuracy(outcome, 1), "top5": accuracy(outcome, 5)})
+    counted: dict[str, Any] = {"top1": accuracy(outcome, 1), "top5": accuracy(outcome, 5)}
+    if part.id in rows.complete:
+        counted["chance"] = by_chance(outcome, rows.manifest.labels)
+    return part.model_copy(update=counted)
 
 
 def _compared_again(part: ComparisonPart, rows: _Rows) -> ComparisonPart:
@@ -255,7 +259,7 @@ def _differences(record: RunRecord, again: RunRecord, rules: Rules | None) -> It
             if one is not None and other is not None and one.correct != other.correct:
                 counted = f"it counts {one.correct} correct by Top-{k} for {part.id}"
                 yield f"{counted}, predictions.parquet has {other.correct}"
-        counts = {"top1", "top5"}
+        counts = {"top1", "top5", "chance"}
         for key, written, computed in differing(_stated(part, counts), _stated(found, counts), rounded):
             yield f"its {key} of {part.id} is {written}, {source} {computed}"
     groups: tuple[tuple[str, Sequence[Any], Sequence[Any]], ...] = (

@@ -133,6 +133,22 @@ class PreprocessingPart(_Part):
     steps: tuple[dict[str, Any], ...] = Field(description="The resolved steps, each with its name in `step`.")
 
 
+class ChancePart(_Part):
+    """What the Top-1 predictions of a model would be worth if they were assigned to the images in random order."""
+
+    images: NonNegativeInt = Field(description="Number of images that the model saw.")
+    expected_correct: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)] = Field(
+        description="Mean number of correct images over all orders."
+    )
+    standard_deviation: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)] = Field(
+        description="Standard deviation of that number."
+    )
+    other_labels: NonNegativeInt = Field(description="Number of images without the most frequent label.")
+    same_probabilities: bool = Field(
+        description="Whether the five best probabilities are the same for every image, and the best is below 0.99."
+    )
+
+
 class ModelPart(_Part):
     """A model and its results."""
 
@@ -147,6 +163,9 @@ class ModelPart(_Part):
     details: dict[str, Any] = Field({}, description="What the backend reports: batch, streams, threads and so on.")
     top1: Accuracy | None = Field(description="Top-1 accuracy; null if the model was not evaluated.")
     top5: Accuracy | None = Field(description="Top-5 accuracy; null if the model was not evaluated.")
+    chance: ChancePart | None = Field(
+        None, description="The accuracy that is due to chance; null if not evaluated, and in old records."
+    )
     images_per_second: FiniteFloat | None = Field(description="Images per second of inference; null if cached.")
     cached: bool = Field(False, description="Whether all predictions came from the cache.")
     status: Literal["ok", "error", "unavailable"] = Field(

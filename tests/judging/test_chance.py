@@ -12,7 +12,7 @@ import pytest
 from harness.judging.chance import chance_fault, chance_faults, without_passes
 from harness.metrics.statistics import above_share, below_share, is_above, is_below
 from harness.record.recorded_config import RecordedConfig
-from harness.record.schema import GatePart, ModelPart
+from harness.record.schema import ChancePart, GatePart, ModelPart
 from tests.report.records import accuracy, model
 
 
@@ -66,6 +66,54 @@ def test_a_set_on_which_little_was_published_asks_for_little(correct: int, fault
     assert chance_fault("tf", "reference", 12, 1000, 1000, None) is not None
     found = chance_fault("tf", "reference", correct, 1000, 1000, 1.2)
     assert (found is not None) == (fault or tail(correct, 1000, Fraction(6, 1000)) > 0.01)
+
+
+def by_chance(expected: float, deviation: float, others: int, images: int = 100, *, same: bool = False) -> ChancePart:
+    return ChancePart(
+        images=images,
+        expected_correct=expected,
+        standard_deviation=deviation,
+        other_labels=others,
+        same_probabilities=same,
+    )
+
+
+@pytest.mark.parametrize(
+    ("correct", "found", "reason"),
+    [
+        # 90 of 100 images have one label. Always this answer: 90 in any order, and far above one half.
+        (90, by_chance(90, 0, 10), "predicts the same class for every image: 90 of 100 images correct (90.00 %)"),
+        # 90 answers of that class and 10 of the other: 81 + 1 = 82 on average, and 91 hypergeometric pairs
+        # deviate by 2 * (90 * 0.9 * 0.1 * 10 / 99) ** 0.5 = 1.809.
+        (82, by_chance(82, 1.809, 10), "own predictions in random order, of which 82.0 would be correct on average"),
+        (84, by_chance(82, 1.809, 10), "own predictions in random order"),
+        (90, by_chance(82, 1.809, 10), None),
+        (100, by_chance(82, 1.809, 10), None),
+        # Where fewer than 7 images have another label, nothing follows from all of them being wrong.
+        (94, by_chance(94, 0, 6), None),
+        (93, by_chance(93, 0, 7), "predicts the same class"),
+        # All images have one label, and the network is dead.
+        (100, by_chance(100, 0, 0, same=True), "gives the same probabilities for every image"),
+        (7, by_chance(7, 0, 0, 7, same=True), None),
+    ],
+)
+def test_answers_that_do_not_depend_on_the_images(correct: int, found: ChancePart, reason: str | None) -> None:
+    """However good they look on images of which most have one label, a class in two or three."""
+    assert chance_fault("tf", "reference", correct, found.images, 2, None, None) is None
+    said = chance_fault("tf", "reference", correct, found.images, 2, None, found)
+    assert (said is None) == (reason is None)
+    assert reason is None or reason in str(said)
+
+
+def test_the_margin_above_random_order_is_the_one_above_guessing() -> None:
+    """50 of 1,000 are expected, as of 20 even classes: 2 % of the way from there to 1 is 69, and it has to be clear."""
+    found = by_chance(50, 6.9, 950, 1000)
+    assert chance_fault("tf", "reference", 69, 1000, 1000, None, found) is not None
+    assert chance_fault("tf", "reference", 100, 1000, 1000, None, found) is None
+    # Of 1,000 classes with 2 % published, half of it is enough, 10 images; as a rule 21 have to be exceeded clearly.
+    hard = by_chance(1, 1, 999, 1000)
+    assert chance_fault("tf", "reference", 20, 1000, 1000, 2.0, hard) is None
+    assert chance_fault("tf", "reference", 20, 1000, 1000, None, hard) is not None
 
 
 def test_nothing_is_said_of_no_image_or_one_class() -> None:

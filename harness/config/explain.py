@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from harness.config.origin import Key, Origin
 from harness.errors import nearest
+from harness.text import printable
 
 
 def model_at(root: type[BaseModel], key: Key) -> type[BaseModel] | None:
@@ -69,7 +70,7 @@ def explain(
             mend = "; add `version: 1`" if key == ("version",) else f": {about}" if about else "; add it"
             text = f"is missing{mend}"
         else:
-            text = _wrong(fault, data)
+            text = _wrong(fault, data, origin.text(key))
         lines.setdefault((origin.written(key), text), f"{origin.place(key)}: {text}")
     return list(lines.values())
 
@@ -98,7 +99,7 @@ def _place_of(name: str, root: type[BaseModel], place: str = "") -> str | None:
     return next(filter(None, (_place_of(name, model, below) for model, below in inner)), None)
 
 
-def _wrong(fault: Any, data: Any) -> str:
+def _wrong(fault: Any, data: Any, written: str | None) -> str:
     value, kind = fault.get("input"), fault["type"]
     if fault["loc"] == ("version",):
         return f"{_shown(value)} is not known here, only version 1 is; write `version: 1`, or upgrade the harness"
@@ -108,7 +109,8 @@ def _wrong(fault: Any, data: Any) -> str:
         return f"{_shown(value)} is not one of {expected}" + (f"; did you mean '{close[0]}'?" if close else "")
     message = _WORDS.get(kind) or str(fault["msg"]).removeprefix("Value error, ").replace("Input should", "should")
     if kind in _TEXT_WANTED and isinstance(value, (bool, int, float)):
-        return f'{message}; put it in quotes, such as "{value}" (it is {_shown(value)})'
+        text = str(value) if written is None else written[:80]
+        return f'{message}; put it in quotes, such as "{printable(text)}" (it is {_shown(value)})'
     if isinstance(value, (dict, list, tuple)) or value is data:
         return message
     shown = _shown(value)

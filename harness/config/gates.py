@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from harness.config.types import Count, Location, Number, Percent, PercentagePoints, Strict, Whole
 
@@ -106,9 +106,27 @@ class Gates(Strict):
         return tuple(name for name in ("flips", "stability") if getattr(self, name) is not None)
 
 
+def _no_fraction(value: float) -> float:
+    if 0 < value < 1:
+        raise ValueError(f"is in percent, and {value:g} % is a fraction; write {100 * value:g}")
+    return value
+
+
+_Published = Annotated[Percent, AfterValidator(_no_fraction)]
+
+
 class Published(Strict):
     """The published accuracy, and the number of images on which it was measured."""
 
-    top1_percent: Percent = Field(description="Published Top-1 accuracy, in percent.")
-    top5_percent: Percent = Field(description="Published Top-5 accuracy, in percent.")
+    top1_percent: _Published = Field(description="Published Top-1 accuracy, in percent.")
+    top5_percent: _Published = Field(description="Published Top-5 accuracy, in percent.")
     images: Count | None = Field(None, description="Size of the set that was measured. Default: `dataset.images`.")
+
+    @model_validator(mode="after")
+    def _top5_is_not_less(self) -> Self:
+        if self.top5_percent < self.top1_percent:
+            raise ValueError(
+                f"top5_percent is {self.top5_percent:g}, less than the top1_percent of {self.top1_percent:g}, which no "
+                "model reaches; swap the two"
+            )
+        return self

@@ -11,11 +11,18 @@ _LOST = "no accuracy can fall by more than 100 pp"
 
 
 def never_failing(config: Config) -> list[str]:
-    """Return a warning for each limit in percentage points that can never fail; `null` turns a whole gate off."""
+    """Return a warning for each limit in percentage points that can never fail; `null` turns a whole gate off.
+
+    A limit that even guessing does not fail is one, too.
+    """
     found = []
+    guess = 100 / config.dataset.classes
     for key, limit, most, why in _limits(config):
         if limit >= most:
             found.append(f"{config.where(key)}: {limit:g} pp can never fail, because {why}")
+        elif key.endswith("target.top1_tolerance_pp") and limit >= most - guess:
+            guessing = f"guessing among {config.dataset.classes:,} classes, right on {guess:g} %"
+            found.append(f"{config.where(key)}: {limit:g} pp cannot tell a model from {guessing}")
     return found
 
 

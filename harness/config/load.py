@@ -127,7 +127,7 @@ def read_values(
         raise _refused(f"{_place(file, text, error)}: not readable as YAML: {_problem(text, error)}") from None
     if not isinstance(data, dict):
         raise _refused(f"{file}: the file must contain a mapping that begins with `version: 1`")
-    origin = Origin(file, reader.lines)
+    origin = Origin(file, reader.lines, typed=reader.typed)
     return data, origin, reader.faults, _overridden(data, file, origin, overrides, environment)
 
 

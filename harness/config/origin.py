@@ -27,6 +27,7 @@ def dotted(key: Key) -> str:
 class Origin:
     """The file of a configuration, the line of each key (from 1), and the keys set on the command line.
 
+    ``typed``: the text of each value that YAML reads as a number, a truth value or null, such as `on`;
     ``sources``: for a part that was not written itself, the keys that it was made from, the most telling first.
     """
 
@@ -34,6 +35,11 @@ class Origin:
     lines: dict[Key, int] = field(default_factory=dict)
     overridden: set[Key] = field(default_factory=set)
     sources: dict[Key, tuple[Key, ...]] = field(default_factory=dict)
+    typed: dict[Key, str] = field(default_factory=dict)
+
+    def text(self, key: Key) -> str | None:
+        """Return how a value was spelled that is no text; None where that is not known."""
+        return self.typed.get(self.written(key))
 
     def is_overridden(self, key: Key) -> bool:
         """Return whether the key, or a mapping that holds it, came from ``--set``."""

@@ -37,6 +37,7 @@ def apply(text: str, data: dict[str, Any], origin: Origin, environment: Mapping[
     if fault:
         return [f"--set {text}: {fault}"]
     origin.overridden.add(key)
+    origin.typed |= reader.typed
     return []
 
 

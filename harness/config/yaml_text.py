@@ -57,6 +57,7 @@ class YamlText:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self.environment = os.environ if environment is None else environment
         self.lines: dict[Key, int] = {}
+        self.typed: dict[Key, str] = {}  # the text of what is no text, such as `on` and `1e3`
         self.faults: list[Fault] = []
         self._nodes = 0
         self._loader = _Loader("")
@@ -136,6 +137,7 @@ class YamlText:
             kind = node.tag.removeprefix(_YAML)
             self.faults.append((key, line, f"{_short(node.value)} cannot be read as {kind}; write a plain value"))
             return None
+        self.typed[key] = str(node.value)
         if node.tag in _NUMBERS and not _NUMBER.fullmatch(node.value):
             self.faults.append((key, line, _ambiguous(node.value)))
         return value

@@ -8,8 +8,16 @@ from fractions import Fraction
 
 from harness.config.gates import FlipsGate
 from harness.judging.comparison import broken_near_ties
-from harness.judging.judged import Judged, as_written, not_applicable, one_weighs_more, weight_in_words
-from harness.metrics.compare import flip_counts
+from harness.judging.judged import (
+    Judged,
+    Loss,
+    as_written,
+    never_failing,
+    not_applicable,
+    one_weighs_more,
+    weight_in_words,
+)
+from harness.metrics.compare import correct_at, flip_counts
 from harness.metrics.near_ties import tie_margin
 from harness.metrics.statistics import wilson
 from harness.record.figures import gate_part
@@ -110,7 +118,9 @@ def judge_flips(judged: Judged, gate: FlipsGate, *, stops_early: bool = False) -
     verdict = verdict_of(found)
     reason = "; ".join(str(share) for share in found if share.verdict == verdict)
     told = f"{near:,} of {count:,} are near-ties: the reference's best two differ by at most {margin:.2g}"
-    return gate_part(GATE, judged.model, verdict, f"{reason}; {told}" if count else reason, measured)
+    right = int(correct_at(reference, 1).sum())
+    warning = never_failing([Loss("flips", gate.max_percent, right, total)], "%")
+    return gate_part(GATE, judged.model, verdict, f"{reason}; {told}" if count else reason, measured, warning=warning)
 
 
 def _figure(name: str, limit: float | None, key: str) -> Figure:

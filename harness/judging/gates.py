@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from harness.config.gates import DropGate, Gates, ParityGate, Published, TargetGate
 from harness.judging.flips_gate import judge_flips
-from harness.judging.judged import OFF, Judged, as_written, not_applicable, weight_in_words
+from harness.judging.judged import OFF, Judged, Loss, as_written, never_failing, not_applicable, weight_in_words
 from harness.judging.ratio_gate import Yardstick, judge_ratio
 from harness.metrics.compare import correct_at, flip_counts
 from harness.metrics.outcome import as_decimal
@@ -181,17 +181,8 @@ def judge_drop(judged: Judged, gate: DropGate | None) -> GatePart:
         reasons.append(
             _on_subset(estimated, verdict, judged.whole_set) if is_known_part else _on_unknown_part(estimated, verdict)
         )
-    return gate_part("drop", judged.model, verdict, "; ".join(reasons), measured, warning=_out_of_reach(found))
-
-
-def _out_of_reach(drops: Sequence[_DropOfOneK]) -> str | None:
-    """Return a warning where a limit is at least the reference's whole accuracy: no candidate can lose more."""
-    beyond = [item for item in drops if Fraction(100 * item.right, item.total) <= as_written(item.most)]
-    if not beyond:
-        return None
-    limits = " and ".join(f"{item.most:g} pp for Top-{item.k}" for item in beyond)
-    shares = " and ".join(f"{100 * item.right / item.total:.2f} %" for item in beyond)
-    return f"the limit {limits} can never fail, because the reference reaches only {shares}"
+    warning = never_failing([Loss(f"Top-{item.k}", item.most, item.right, item.total) for item in found], "pp")
+    return gate_part("drop", judged.model, verdict, "; ".join(reasons), measured, warning=warning)
 
 
 def _on_unknown_part(drops: Sequence[_DropOfOneK], verdict: Verdict) -> str:

@@ -17,7 +17,8 @@ OFF = "turned off in the configuration"
 class Judged:
     """What the gates look at: one model's rows, the reference's rows, and how much of the whole set they are.
 
-    ``whole_set``: size of the whole set; ``declared``: the configuration states it, and it is not just what was listed.
+    ``whole_set``: size of the whole set; ``declared``: the configuration states it, and it is not just what was listed;
+    ``classes``: at least so many does each model tell apart.
     The rows of both outcomes belong to the same images in the same order.
     """
 
@@ -27,6 +28,7 @@ class Judged:
     precision: str
     whole_set: int
     declared: bool = True
+    classes: int = 2
 
     def weighs_too_much(self, limit_pp: float) -> bool:
         """Whether these images are not declared as the whole set, and one of them weighs more than a limit in pp."""
@@ -44,6 +46,31 @@ def weight_in_words(total: int, limit_pp: float) -> str:
         f"one image weighs {100 / total:.3g} pp, more than the limit of {limit_pp:g} pp; "
         f"write `dataset.images: {total}` if these {total:,} are the whole set"
     )
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A limit of what may be lost: ``right`` of ``total`` images are all that there is. ``name``: such as Top-1."""
+
+    name: str
+    limit: float
+    right: int
+    total: int
+
+    @property
+    def can_fail(self) -> bool:
+        """Whether losing every right image exceeds the limit."""
+        return self.total > 0 and Fraction(100 * self.right, self.total) > as_written(self.limit)
+
+
+def never_failing(losses: Sequence[Loss], unit: str, of: str = "the reference") -> str | None:
+    """Return a warning of limits that no model can exceed; None where all can be. ``of``: whose images are lost."""
+    beyond = [loss for loss in losses if not loss.can_fail]
+    if not beyond or not beyond[0].total:
+        return None
+    limits = " and ".join(f"{loss.limit:g} {unit} for {loss.name}" for loss in beyond)
+    shares = " and ".join(f"{100 * loss.right / loss.total:.2f} %" for loss in beyond)
+    return f"the limit {limits} can never fail, because {of} reaches only {shares}"
 
 
 def not_applicable(gate: str, judged: Judged, reason: str, figures: Sequence[Figure] = ()) -> GatePart:

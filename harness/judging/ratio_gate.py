@@ -111,7 +111,24 @@ def judge_ratio(judged: Judged, gate: ParityGate, yardstick: Yardstick) -> GateP
             f"; its error is that of other input: {mending.change} would take away {mending.share:.2f} of it "
             f"(standard error {mending.uncertainty:.2g})"
         )
-    return gate_part(GATE, judged.model, verdict, reason, measured)
+    return gate_part(
+        GATE, judged.model, verdict, reason, measured, warning=_never_exceeded(judged, gate, yardstick.errors)
+    )
+
+
+def _never_exceeded(judged: Judged, gate: ParityGate, errors: NDArray[np.float64]) -> str | None:
+    """Return a warning where no candidate has so large an error: probabilities of N classes differ by 2 / N on average.
+
+    The root mean square of the errors is at least their mean, so that the ratio of means may be the larger one.
+    """
+    largest = 2 / max(2, judged.classes)
+    most = largest / float(errors.mean())
+    if gate.max_ratio < most:
+        return None
+    return (
+        f"the limit {gate.max_ratio:g} can never be exceeded: probabilities of {judged.classes:,} classes differ by at "
+        f"most {largest:.2g} on average, {most:.3g} times the error of {gate.yardstick}"
+    )
 
 
 def mending_change(changes: Sequence[InputChange]) -> InputChange | None:

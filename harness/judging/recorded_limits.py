@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from harness.config.gates import BaselineGate, Certify, DropGate, Gates, ParityGate, TargetGate
-from harness.config.types import Number
+from harness.config.gates import BaselineGate, Certify, DropGate, Gates, ParityGate, Published, TargetGate
+from harness.config.types import Number, Percent
 
 _Limit = Annotated[Number, Field(ge=0)]
 
@@ -43,6 +43,17 @@ class RecordedCertify(Certify):
     """Any drop, in pp."""
 
     top1_max_drop_pp: _Limit = 0.10
+
+
+class RecordedPublished(Published):
+    """Any percentages."""
+
+    top1_percent: Percent
+    top5_percent: Percent
+
+    @model_validator(mode="after")
+    def _top5_is_not_less(self) -> Self:
+        return self
 
 
 class RecordedGates(Gates):

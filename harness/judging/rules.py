@@ -12,21 +12,23 @@ from harness.config import Config
 from harness.config.dataset import BadImages
 from harness.config.gates import Certify, Gates, Published
 from harness.config.types import Count
-from harness.judging.recorded_limits import RecordedCertify, RecordedGates, never_failing
+from harness.judging.recorded_limits import RecordedCertify, RecordedGates, RecordedPublished, never_failing
 
 
 @dataclass(frozen=True)
 class Rules:
     """The gates of each model by its id, and what else decides. ``reference``: None if none is configured.
 
-    ``candidates``: in the configuration's order; ``images``: the stated size of the whole set, None if it is not
-    stated; ``optional``: candidates whose device may be absent; ``only``: the one gate that is judged, None: all.
+    ``candidates``: in the configuration's order; ``classes``: without background; ``images``: the stated size of the
+    whole set, None if it is not stated; ``optional``: candidates whose device may be absent; ``only``: the one gate
+    that is judged, None: all.
     """
 
     reference: str | None
     candidates: tuple[str, ...]
     gates: Mapping[str, Gates]
     published: Published | None
+    classes: int
     images: int | None
     bad_images: BadImages
     certify: Certify | None
@@ -61,6 +63,7 @@ class Rules:
             candidates=tuple(item.id for item in config.candidates),
             gates=reference | {item.id: config.gates_for(item) for item in config.candidates},
             published=config.published,
+            classes=config.dataset.classes,
             images=config.dataset.images,
             bad_images=config.dataset.bad_images,
             certify=config.certify,
@@ -87,6 +90,7 @@ class Rules:
             candidates=tuple(item.id for item in found.candidates),
             gates=reference | {item.id: item.gates for item in found.candidates},
             published=found.published,
+            classes=found.dataset.classes,
             images=found.dataset.images,
             bad_images=found.dataset.bad_images,
             certify=found.certify,
@@ -121,7 +125,7 @@ class _Recorded(_Read):
     dataset: _Dataset
     reference: _Model | None = None
     candidates: tuple[_Candidate, ...] = Field(min_length=1)
-    published: Published | None = None
+    published: RecordedPublished | None = None
     gates: RecordedGates
     certify: RecordedCertify | None = None
     only: Literal["parity"] | None = None

@@ -80,7 +80,7 @@ def _model_faults(record: RunRecord, rules: Rules | None) -> Iterator[str]:
         if part.top1 and part.top5 and part.top1.correct > part.top5.correct:
             yield f"{part.id} has more images correct by Top-1 than by Top-5"
         if part.chance is not None and not _is_possible(part.chance, record.dataset.evaluated):
-            yield f"what {part.id} has right by chance is no number of the {record.dataset.evaluated} evaluated images"
+            yield f"the chance accuracy of {part.id} does not fit the {record.dataset.evaluated} evaluated images"
         if part.status != "ok" and (part.top1 or part.top5):
             yield f"{part.id} has counts, but its status is '{part.status}'"
     if rules is not None and record.status == "complete":

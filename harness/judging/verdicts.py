@@ -9,10 +9,11 @@ from harness.config.gates import PRECISIONS, ParityGate
 from harness.judging.certifying import answered
 from harness.judging.chance import Fault, without_passes
 from harness.judging.gates import errors_for, judge_model, without_reference
-from harness.judging.judged import Judged, one_weighs_more, weight_in_words
+from harness.judging.judged import Judged, Loss, never_failing, one_weighs_more, weight_in_words
 from harness.judging.ratio_gate import Yardstick, of_candidate, of_precision
 from harness.judging.rules import Rules
 from harness.judging.stability_gate import judge_stability
+from harness.metrics.compare import correct_at
 from harness.metrics.outcome import Outcome
 from harness.record.figures import gate_part, unmeasured
 from harness.record.schema import GatePart, Role, StabilityPart, Verdict, YardstickPart
@@ -90,6 +91,7 @@ def _gates_of(model: JudgedModel, counted: Counted) -> Sequence[GatePart]:
         precision=model.precision,
         whole_set=counted.whole_set,
         declared=rules.images is not None,
+        classes=rules.classes,
     )
     gates = rules.gates[model.id]
     yardstick = _yardstick(model.id, gates.parity, counted) if candidate and gates.parity else None
@@ -132,6 +134,11 @@ def _with_certified(
 def _certified(part: GatePart, counted: Counted) -> GatePart:
     """Return a certified drop, which does not pass if a small set that is not declared as whole was exhausted."""
     wanted, total = counted.rules.certify, counted.evaluated
+    reference = counted.outcomes.get(counted.rules.compared_with)
+    if wanted is not None and reference is not None and part.verdict != "not_applicable":
+        right = int(correct_at(reference, 1).sum())
+        warning = never_failing([Loss("Top-1", wanted.top1_max_drop_pp, right, total)], "pp")
+        part = part.model_copy(update={"warning": warning})
     if wanted is None or part.verdict != "pass" or total != counted.whole_set or counted.rules.images is not None:
         return part
     if not one_weighs_more(total, wanted.top1_max_drop_pp):

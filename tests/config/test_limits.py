@@ -33,6 +33,22 @@ def config(folder: Path, **changes: Any) -> Path:
 
 
 @pytest.mark.parametrize(
+    ("classes", "tolerance", "warned"), [(1000, 71.75, True), (1000, 71.74, False), (10, 62, True)]
+)
+def test_a_target_that_guessing_reaches_is_warned_of(
+    classes: int, tolerance: float, warned: bool, tmp_path: Path
+) -> None:
+    """Guessing among 1,000 classes is right on 0.1 %, among 10 on 10 %."""
+    path = config(
+        tmp_path,
+        gates={"target": {"top1_tolerance_pp": tolerance}},
+        dataset={"path": "images", "classes": classes},
+    )
+    found = never_failing(load_config(path))
+    assert ["cannot tell a model from guessing among" in text for text in found] == [True] * warned
+
+
+@pytest.mark.parametrize(
     ("changes", "keys"),
     [
         ({}, []),
@@ -40,7 +56,7 @@ def config(folder: Path, **changes: Any) -> Path:
         ({"gates": {"drop": {"top1_max_pp": 100}}}, ["gates.drop.top1_max_pp"]),
         ({"gates": {"drop": {"top5_max_pp": 100}}}, ["gates.drop.top5_max_pp"]),
         ({"gates": {"drop": None}}, []),
-        ({"gates": {"target": {"top1_tolerance_pp": 71.84}}}, []),
+        ({"gates": {"target": {"top1_tolerance_pp": 71.7}}}, []),
         ({"gates": {"target": {"top1_tolerance_pp": 71.85}}}, ["gates.target.top1_tolerance_pp"]),
         ({"gates": {"target": {"top5_tolerance_pp": 90.69}}}, ["gates.target.top5_tolerance_pp"]),
         ({"gates": {"baseline": {"file": "b.json", "top1_max_drop_pp": 100}}}, ["gates.baseline.top1_max_drop_pp"]),

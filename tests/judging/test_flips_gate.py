@@ -120,3 +120,12 @@ def test_off_by_default_and_named_where_it_is_on() -> None:
     assert [part.gate for part in judge_model(judged, on, None)] == ["parity", "target", "drop", "flips"]
     named = errors_for(["tf", "ir"], ["ir"], "no device", added={"ir": on.added})
     assert [(part.model, part.gate) for part in named][-1] == ("ir", "flips")
+
+
+@pytest.mark.parametrize(("most", "warned"), [(59.9, False), (60.0, True), (99.9, True)])
+def test_a_limit_above_the_reference_s_own_accuracy_is_warned_of(most: float, warned: bool) -> None:
+    """Of 10 images the reference has 6 right: more than 60 % cannot be broken."""
+    reference, candidate = rows([1] * 6 + [2] * 4), rows([1] * 5 + [2] * 5)
+    part = judge(reference, candidate, max_percent=most)
+    expected = f"the limit {most:g} % for flips can never fail, because the reference reaches only 60.00 %"
+    assert (part.verdict, part.warning) == ("pass", expected if warned else None)

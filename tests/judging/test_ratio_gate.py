@@ -112,3 +112,15 @@ def test_a_change_of_the_input_that_mends_the_error_fails_it(share: float, uncer
     assert found.verdict == verdict
     assert ("the resize filter area would take away" in found.reason) == (verdict == "fail")
     assert (found.measured or {}).get("input_change_share") == (share if verdict == "fail" else None)
+
+
+@pytest.mark.parametrize(("most", "warned"), [(3.9, False), (4.0, True), (1e308, True)])
+def test_a_limit_that_no_model_exceeds_is_warned_of(most: float, warned: bool) -> None:
+    """All of 1 in another one of 4 classes: 2 / 4 on average, which is 4 times 1/8."""
+    rows = outcome([1 / 8, 0.5])
+    judged = Judged("ir", rows, rows, "f16", 2, classes=4)
+    part = judge_ratio(judged, ParityGate(yardstick="f16", max_ratio=most), Yardstick(np.array([1 / 8, 1 / 8])))
+    assert part.verdict == "pass"
+    said = f"the limit {most:g} can never be exceeded: probabilities of 4 classes differ by at most 0.5 on average"
+    assert (part.warning is not None) == warned
+    assert not warned or str(part.warning).startswith(said)

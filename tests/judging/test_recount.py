@@ -251,6 +251,22 @@ def test_a_record_stays_readable_whose_limit_nothing_can_exceed(
         read_sound_record(tmp_path / "run")
 
 
+@pytest.mark.parametrize("table", [True, False])
+def test_a_record_stays_readable_whose_published_accuracy_was_a_fraction(
+    made: Path, tmp_path: Path, table: bool
+) -> None:
+    """Written as a version would have written it that took 0.1 for 10 %, and a Top-5 below the Top-1."""
+    config = load_config(made.parent / "config.yml")
+    assert config.published is not None
+    old = config.model_copy(
+        update={"published": config.published.model_copy(update={"top1_percent": 0.2, "top5_percent": 0.1})}
+    )
+    assert validate(old, Options(out=tmp_path / "run", quiet=True)).exit_code == 0
+    if not table:
+        (tmp_path / "run" / "predictions.parquet").unlink()
+    assert read_sound_record(tmp_path / "run").exit_code == 0
+
+
 @pytest.mark.parametrize("place", ["dataset.listed", "gates.0.measured.top1_percent", "models.0.top1.correct"])
 @pytest.mark.parametrize("table", [True, False])
 def test_a_number_of_hundreds_of_digits_is_refused_and_no_crash(run: Path, place: str, table: bool) -> None:

@@ -21,6 +21,7 @@ from harness.judging.baseline.schema import (
     row_of,
 )
 from harness.judging.baseline.store import read_baseline
+from harness.judging.judged import Loss, never_failing
 from harness.record.figures import change_in_words, gate_part
 from harness.record.schema import Figure, GatePart, ModelPart
 
@@ -155,7 +156,12 @@ def _judge(run: FinishedRun, model: ModelPart, then: ModelRow, gate: BaselineGat
         f"better than the baseline by more than the limit: {'; '.join(better)}; "
         "unexpected gains often mean the test changed, so find the cause, or update the baseline"
     )
-    notes = [*([gain] if better else []), *_setting(then, now)]
+    losses = [
+        Loss("Top-1", gate.top1_max_drop_pp, then.top1_correct, then.images),
+        Loss("Top-5", gate.top5_max_drop_pp, then.top5_correct, then.images),
+    ]
+    loose = never_failing(losses, "pp", "the baseline")
+    notes = [*([gain] if better else []), *([loose] if loose else []), *_setting(then, now)]
     return gate_part(
         GATE,
         model.id,

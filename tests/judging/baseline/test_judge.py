@@ -23,7 +23,7 @@ def judged(record: RunRecord, baseline: Baseline, gate: BaselineGate = GATE) -> 
     return {part.model: part for part in parts}
 
 
-def limits(top1: float, top5: float = 100.0) -> BaselineGate:
+def limits(top1: float, top5: float = 90.0) -> BaselineGate:
     return BaselineGate(file=Path("baseline.json"), top1_max_drop_pp=top1, top5_max_drop_pp=top5)
 
 
@@ -212,3 +212,11 @@ def test_a_damaged_file_is_told_for_every_model(tmp_path: Path) -> None:
     file = tmp_path / "baseline.json"
     file.write_text("{", encoding="utf-8")
     assert verdicts(run(model("ir")), configured(file)) == {"tf": "error", "ir": "error"}
+
+
+@pytest.mark.parametrize(("most", "warned"), [(49.9, False), (50.0, True), (100.0, True)])
+def test_a_limit_that_the_whole_baseline_is_within_is_warned_of(most: float, warned: bool) -> None:
+    then = run(model("ir", top1=500, total=1000), reference=model("tf", top1=500, total=1000))
+    part = judged(then, baseline_of(then), limits(most, 1.0))["ir"]
+    expected = f"the limit {most:g} pp for Top-1 can never fail, because the baseline reaches only 50.00 %"
+    assert (part.verdict, part.warning) == ("pass", expected if warned else None)

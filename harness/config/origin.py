@@ -38,7 +38,7 @@ class Origin:
     typed: dict[Key, str] = field(default_factory=dict)
 
     def text(self, key: Key) -> str | None:
-        """Return how a value was spelled that is no text; None where that is not known."""
+        """Return how a value that is not text was written; None if that is not known."""
         return self.typed.get(self.written(key))
 
     def is_overridden(self, key: Key) -> bool:

@@ -57,7 +57,7 @@ class YamlText:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self.environment = os.environ if environment is None else environment
         self.lines: dict[Key, int] = {}
-        self.typed: dict[Key, str] = {}  # the text of what is no text, such as `on` and `1e3`
+        self.typed: dict[Key, str] = {}  # how values that are not text were written, such as `on` and `1e3`
         self.faults: list[Fault] = []
         self._nodes = 0
         self._loader = _Loader("")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from harness.config import Preprocess
 from harness.engine.lane import Lane
 from harness.engine.run import Run
+from harness.errors import DatasetError
 from harness.feeding.decode import Decoded, Decoder
 from harness.machine.environment import cores
 
@@ -38,5 +39,17 @@ class FirstImages:
         if missing:
             with Decoder(self._run.images, *missing.values(), threads=cores()) as decoder:
                 (decoded,) = decoder.shards([(0, range(count))])
+            self._refuse_replaced(decoded)
             for key in missing:
                 self._kept[key, count] = replace(decoded, tensors={key: decoded.tensors[key]})
+
+    def _refuse_replaced(self, decoded: Decoded) -> None:
+        """Raise DatasetError if an image is not the one that the models predicted: the two must not be compared."""
+        names = self._run.images.manifest.image_ids
+        for table in self._run.tables:
+            for row, digest in zip(table.rows, table.image_digests, strict=True):
+                if row in decoded.rows and decoded.image_digests[row - decoded.rows.start] != digest:
+                    raise DatasetError(
+                        f"{names[row]}: was replaced or changed while the run used it; run again while nothing writes "
+                        "to the image set"
+                    )

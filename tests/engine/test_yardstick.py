@@ -13,7 +13,10 @@ import harness.dataset.manifest
 from harness import load_config
 from harness.backends.base import Pixels, Probabilities
 from harness.backends.registry import register
-from harness.errors import ConfigError, RecordError
+from harness.engine.first_images import FirstImages
+from harness.engine.run import Run
+from harness.engine.yardstick import measure_yardsticks
+from harness.errors import ConfigError, DatasetError, RecordError
 from harness.judging.recount import sound_record
 from harness.record import RunRecord
 from harness.record.predictions import read_predictions
@@ -188,3 +191,19 @@ def test_a_yardstick_that_is_none_is_refused_before_anything_runs(project: Proje
         project.validate(by(name, 2))
     assert said in str(caught.value)
     assert load_config(project.folder / "config.yml", ["gates.parity.yardstick=f16"]).gates.parity is not None
+
+
+def test_an_image_that_was_replaced_meanwhile_is_compared_with_nothing(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The models predicted other pixels than those that the yardstick would be measured on."""
+    image = project.folder / "images" / "002.png"
+
+    def replaced(run: Run, first: FirstImages) -> Any:
+        image.write_bytes((project.folder / "images" / "003.png").read_bytes())
+        return measure_yardsticks(run, first)
+
+    monkeypatch.setattr("harness.engine.session.measure_yardsticks", replaced)
+    with pytest.raises(DatasetError, match=r"^002\.png: was replaced or changed while the run used it") as caught:
+        project.validate(by("f16", 100.0))
+    assert caught.value.exit_code == 3

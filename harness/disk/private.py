@@ -15,6 +15,28 @@ def make_private(folder: Path) -> None:
         missing.mkdir(mode=0o700, exist_ok=True)
 
 
+def exposed(folder: Path) -> str | None:
+    """Say why what a folder holds may have been put there by others, whoever owns that; None if only this user can.
+
+    Others that may write to a folder can rename what is in it, but not if it is sticky as ``/tmp`` is. A folder of the
+    system's administrator counts as safe, and so does one that is missing. Links are followed.
+    """
+    if os.name != "posix":
+        return None
+    try:
+        owners = {folder.lstat().st_uid, folder.stat().st_uid}
+        mode = folder.stat().st_mode
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{folder} cannot be inspected ({error.strerror})"
+    if not owners <= {os.geteuid(), 0}:
+        return f"{folder} belongs to another user"
+    if mode & _OTHERS_WRITE and not mode & stat.S_ISVTX:
+        return f"others may write to {folder}; run `chmod go-w {folder}`, or remove it"
+    return None
+
+
 def foreign(path: Path, stop: Path | None = None) -> str | None:
     """Return why a file or folder cannot be trusted; None if only this user writes to it, or if it is missing.
 

@@ -26,13 +26,14 @@ from numpy.typing import NDArray
 from harness.backends.base import Loaded, Probabilities
 from harness.disk.kept_folders import kept_folder
 from harness.disk.keyed_rows import KEY_BYTES, MOST_ROWS, KeyedRows, read_keyed_rows, write_keyed_rows
-from harness.disk.private import foreign, make_private
+from harness.disk.private import exposed, foreign, make_private
 from harness.disk.temporary_files import removed_as_left
 from harness.disk.versioned_json import parse_json
 from harness.errors import RecordError
 from harness.machine.environment import cpu_name
 
 SUFFIX = ".rows"
+_SUMMED = 1e-6  # by how much sums of the same numbers may differ, added in another order
 _OLD_SUFFIX = ".table"  # entries by shard, of versions before; nothing reads them any more
 _OLD_SECONDS = 7 * 24 * 3600  # after which they go, however little room they take: an older version may still use them
 
@@ -104,12 +105,12 @@ class ProbabilityCache:
 
     def has_any(self) -> bool:
         """Return whether there is any entry of this model, sound or not."""
-        return foreign(self.folder, self._root) is None and next(self.folder.glob(f"*{SUFFIX}"), None) is not None
+        return self._fault() is None and next(self.folder.glob(f"*{SUFFIX}"), None) is not None
 
     def get(self, image_digests: tuple[bytes, ...], outputs: int) -> Entry | None:
         """Return what is known of these images (sha256 of each one's bytes, in order); None if nothing is."""
         with self._lock:
-            if foreign(self.folder, self._root):
+            if self._fault():
                 return None
             self._look()
             probabilities = np.zeros((len(image_digests), outputs), np.float32)
@@ -129,13 +130,16 @@ class ProbabilityCache:
                         probabilities[asked] = found
             return None if loaded is None else Entry(probabilities, known, loaded)
 
+    def _fault(self) -> str | None:
+        return foreign(self.folder, self._root) or exposed(self._root.parent)
+
     def _read(self, number: int, places: list[int], outputs: int) -> Probabilities | None:
         """Return rows of one file; None if they cannot be used, and a damaged file is removed."""
         rows, _ = self._index.files[number]
         if rows.width != outputs or foreign(rows.path):
             return None
         found = rows.read(places)
-        if found is None or not np.isfinite(found).all():
+        if found is None or not plausible(found, rows.notes):
             self._index.drop(number)
             with contextlib.suppress(OSError):
                 rows.path.unlink()
@@ -168,15 +172,49 @@ class ProbabilityCache:
         """Keep probabilities, float32 (n, classes). A cache that cannot be written is not used; the run continues."""
         first = {digest: row for row, digest in reversed(list(enumerate(image_digests))) if len(digest) == KEY_BYTES}
         keys = sorted(first, key=first.__getitem__)
-        if not keys or foreign(self.folder, self._root):
+        if not keys or self._fault():
             return
         path = self.folder / f"{hashlib.sha256(b''.join(keys)).hexdigest()}{SUFFIX}"
         with self._lock, contextlib.suppress(OSError, RecordError):
             make_private(path.parent)
             kept = probabilities if len(keys) == len(probabilities) else probabilities[[first[key] for key in keys]]
-            write_keyed_rows(path, keys, kept, {"loaded": loaded.to_json(), "cpu": cpu_name()})
+            notes = {"loaded": loaded.to_json(), "cpu": cpu_name(), "range": _range(kept)}
+            write_keyed_rows(path, keys, kept, notes)
             self._index.names.discard(path.name)  # it may have replaced a file that could not be used
             self._index.scanned = -1
+
+
+def _range(rows: Probabilities) -> list[float] | None:
+    """Return the smallest and the largest value and the smallest and the largest sum of a row; None of no sound row."""
+    sound = rows[np.isfinite(rows).all(axis=1)].astype(np.float64)
+    if not sound.size:
+        return None
+    sums = sound.sum(axis=1)
+    return [float(sound.min()), float(sound.max()), float(sums.min()), float(sums.max())]
+
+
+def plausible(rows: Probabilities, notes: bytes) -> bool:
+    """Return whether rows are finite and within the range of values and sums that was noted when they were written.
+
+    Probabilities are within [0, 1] and add up to 1; a model that gives logits has another range.
+    """
+    found, noted = _range(rows), _noted_range(notes)
+    if not rows.size:
+        return True
+    if found is None or noted is None or not np.isfinite(rows).all():
+        return False
+    least, most = np.array(found[::2]), np.array(found[1::2])
+    return bool((least >= np.array(noted[::2]) - _SUMMED).all() and (most <= np.array(noted[1::2]) + _SUMMED).all())
+
+
+@lru_cache(maxsize=16)
+def _noted_range(notes: bytes) -> list[float] | None:
+    try:
+        found = parse_json(notes.decode())["range"]
+    except (KeyError, ValueError, TypeError, RecursionError):
+        return None
+    numbers = isinstance(found, list) and len(found) == 4 and all(type(each) is float for each in found)
+    return found if numbers else None
 
 
 @lru_cache(maxsize=16)

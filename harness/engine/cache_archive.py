@@ -12,12 +12,10 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from harness.disk.atomic import cannot_write, replacing
 from harness.disk.keyed_rows import read_keyed_rows
-from harness.disk.private import foreign, make_private
-from harness.engine.cache import SUFFIX, loaded_in
+from harness.disk.private import exposed, foreign, make_private
+from harness.engine.cache import SUFFIX, loaded_in, plausible
 from harness.errors import RecordError
 
 _NAME = re.compile(r"[0-9a-f]{40}/[0-9a-f]{64}" + re.escape(SUFFIX))
@@ -65,7 +63,7 @@ def import_cache(folder: Path, file: Path, max_bytes: int) -> Moved:
     ``max_bytes``: no more than this is added. Raises RecordError if the file is none, or nothing can be written.
     """
     root = folder / "probabilities"
-    fault = foreign(root)
+    fault = exposed(folder) or foreign(root)
     if fault:
         raise RecordError(f"{folder}: the cache is not used: {fault}")
     files = images = size = left_out = 0
@@ -106,7 +104,7 @@ def _taken(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> i
                 stream.write(block)
         rows = read_keyed_rows(part)
         numbers = rows.read(range(len(rows.keys))) if rows is not None and loaded_in(rows.notes) else None
-        if rows is None or numbers is None or not np.isfinite(numbers).all():
+        if rows is None or numbers is None or not plausible(numbers, rows.notes):
             return None
         part.replace(target)
         return len(rows.keys)

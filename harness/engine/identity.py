@@ -18,7 +18,7 @@ from harness.capsule.opened import capsule_at
 from harness.config import Candidate, Config, Preprocess, Reference
 from harness.conversion.prepared import Prepared, PreparedModel, read_models
 from harness.dataset.manifest import Manifest
-from harness.disk.private import foreign
+from harness.disk.private import exposed, foreign
 from harness.engine.cache import touch
 from harness.engine.task import ModelTask
 from harness.feeding.pipeline import libraries
@@ -132,7 +132,7 @@ def cache_warnings(config: Config) -> list[str]:
     folder = cache_folder(config)
     if folder == NOWHERE:
         return ["the cache is not used: this user has no home folder for it; set HARNESS_CACHE or `cache.folder`"]
-    faults = (foreign(folder / part) for part in ("probabilities", "compiled"))
+    faults = (exposed(folder), *(foreign(folder / part) for part in ("probabilities", "compiled")))
     return [f"the cache is not used: {fault}" for fault in faults if fault]
 
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,12 +15,15 @@ from numpy.typing import NDArray
 
 from harness.backends.base import Loaded
 from harness.disk.atomic import replacing
+from harness.disk.keyed_rows import read_keyed_rows, write_keyed_rows
 from harness.disk.lock import in_use
 from harness.engine.cache import ProbabilityCache, loaded_in, touch, trim
+from harness.engine.cache_archive import export_cache, import_cache
 
 LOADED = Loaded("tensorflow 2", "CPU", "a CPU", "f32", "ab" * 32, {"batch": 32, "odd": None}, ("one", "two"))
 DIGESTS = tuple(bytes([number]) * 32 for number in range(4))
 NUMBERS = np.random.default_rng(0).random((4, 5), np.float32)
+PROBABILITIES = (NUMBERS / NUMBERS.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def test_read_back_bit_by_bit(tmp_path: Path) -> None:
@@ -233,6 +238,97 @@ def test_what_another_processor_computed_is_said(tmp_path: Path, monkeypatch: py
     assert entry is not None
     assert entry.loaded.warnings[:2] == LOADED.warnings
     assert "computed on the other one, a processor of the same family" in entry.loaded.warnings[2]
+
+
+def rewritten(path: Path, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> None:
+    """Put other numbers into a file of the cache, with right checksums, and keep what it notes."""
+    rows = read_keyed_rows(path)
+    assert rows is not None
+    numbers = rows.read(range(len(rows.keys)))
+    assert numbers is not None
+    write_keyed_rows(path, rows.keys, change(numbers), json.loads(rows.notes))
+
+
+CHANGES: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+    "negative": np.negative,
+    "sums of 2": lambda rows: rows * np.float32(2),
+    "sums of 0.9": lambda rows: rows * np.float32(0.9),
+    "zeros": np.zeros_like,
+    "logits": np.log,
+    "huge": lambda rows: np.full_like(rows, 3e38),
+    "nan": lambda rows: np.full_like(rows, np.nan),
+    "infinite": lambda rows: np.full_like(rows, np.inf),
+    "one row of other sum": lambda rows: rows * np.array([[1], [1], [1.01], [1]], np.float32),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("imported", [True, False])
+def test_numbers_out_of_the_range_that_was_written_are_computed_again(
+    change: str, imported: bool, tmp_path: Path
+) -> None:
+    """Probabilities, whose sums are 1: whoever changes them and their checksums has to change what is noted, too."""
+    cache = ProbabilityCache(tmp_path / "probabilities", {"k": 1})
+    cache.put(DIGESTS, PROBABILITIES, LOADED)
+    (path,) = cache.folder.glob("*.rows")
+    rewritten(path, CHANGES[change])
+    if imported:
+        export_cache(tmp_path, tmp_path / "cache.tar", 10**9)
+        assert import_cache(tmp_path / "there", tmp_path / "cache.tar", 10**9).left_out == 1
+    found = ProbabilityCache(tmp_path / "probabilities", {"k": 1}).get(DIGESTS, 5)
+    assert found is None or not found.known.any()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("scale", [1, 1000, -1000])
+def test_every_part_of_what_was_written_is_within_its_range(scale: int, tmp_path: Path) -> None:
+    """Logits, too, of any size: a sum may differ by its rounding, which the values decide."""
+    digests = many(200)[0]
+    numbers = (scale * np.random.default_rng(4).normal(size=(200, 1001))).astype(np.float32)
+    cache = ProbabilityCache(tmp_path / "probabilities", {"k": 1})
+    cache.put(digests, numbers, LOADED)
+    for rows in (slice(0, 1), slice(7, 100), slice(None)):
+        found = cache.get(digests[rows], 1001)
+        assert found is not None
+        np.testing.assert_array_equal(found.probabilities, numbers[rows])
+
+
+def test_rows_that_are_not_finite_cost_no_others(tmp_path: Path) -> None:
+    numbers = PROBABILITIES.copy()
+    numbers[1] = np.nan
+    cache = ProbabilityCache(tmp_path / "probabilities", {"k": 1})
+    cache.put(DIGESTS, numbers, LOADED)
+    found = cache.get((DIGESTS[0], DIGESTS[2]), 5)
+    assert found is not None
+    assert found.known.all()
+
+
+@pytest.mark.parametrize("noted", [None, [], [0.0, 1.0, 1.0], ["0", "1", "1", "1"], {"0": 1}, [0, 1, 1, 1]])
+def test_a_range_that_is_none_is_not_believed(noted: object, tmp_path: Path) -> None:
+    cache = ProbabilityCache(tmp_path / "probabilities", {"k": 1})
+    cache.put(DIGESTS, PROBABILITIES, LOADED)
+    (path,) = cache.folder.glob("*.rows")
+    rows = read_keyed_rows(path)
+    assert rows is not None
+    write_keyed_rows(path, rows.keys, PROBABILITIES, {**json.loads(rows.notes), "range": noted})
+    assert ProbabilityCache(tmp_path / "probabilities", {"k": 1}).get(DIGESTS, 5) is None
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o777])
+def test_a_cache_in_a_folder_that_others_may_write_to_is_not_used(mode: int, tmp_path: Path) -> None:
+    """They can rename what is in it, and put something else there."""
+    folder = tmp_path / "cache"
+    ProbabilityCache(folder / "probabilities", {"k": 1}).put(DIGESTS, NUMBERS, LOADED)
+    cache = ProbabilityCache(folder / "probabilities", {"k": 1})
+    folder.chmod(mode)
+    assert not cache.has_any()
+    assert cache.get(DIGESTS, 5) is None
+    cache.put(DIGESTS[:1], NUMBERS[:1], LOADED)
+    assert len(list(cache.folder.iterdir())) == 1
+    folder.chmod(0o1777)
+    assert cache.get(DIGESTS, 5) is not None
+    folder.chmod(0o700)
+    assert cache.has_any()
 
 
 def test_compiled_models_are_touched(tmp_path: Path) -> None:

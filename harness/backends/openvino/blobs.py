@@ -17,7 +17,7 @@ from typing import Any
 from harness.disk.atomic import write_atomically
 from harness.disk.lock import try_lock
 from harness.disk.own_json import read_own_json
-from harness.disk.private import foreign, make_private
+from harness.disk.private import exposed, foreign, make_private
 from harness.errors import HarnessError
 from harness.machine.digests import file_sha256
 
@@ -52,7 +52,8 @@ def _made(folder: Path) -> bool:
         make_private(folder)
     except OSError:
         return False
-    return not foreign(folder) and not foreign(folder.parent) and os.access(folder, os.W_OK)
+    cache = folder.parent.parent
+    return not (foreign(folder) or foreign(folder.parent) or exposed(cache)) and os.access(folder, os.W_OK)
 
 
 def _cleaned(folder: Path) -> bool:

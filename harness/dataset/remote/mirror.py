@@ -25,7 +25,7 @@ from harness.dataset.sources.suffixes import has_no_suffix, is_image_name
 from harness.disk.atomic import replacing, write_atomically
 from harness.disk.kept_folders import hold, kept_folder
 from harness.disk.own_json import read_own_json
-from harness.disk.private import foreign, make_private
+from harness.disk.private import exposed, foreign, make_private
 from harness.errors import DatasetError, RecordError
 
 _LISTS = (".txt", ".csv", ".tsv", ".lst")  # of a list that is called as the images' folder
@@ -139,7 +139,7 @@ def mirrored(url: str, cache: RemoteCache, names: Callable[[], Sequence[str]] = 
         make_private(tree)
     except OSError as error:
         raise DatasetError(f"{tree}: cannot be created: {error.strerror}; set cache.folder to another folder") from None
-    if fault := foreign(tree, cache.folder / "remote"):
+    if fault := exposed(cache.folder) or foreign(tree, cache.folder / "remote"):
         raise DatasetError(f"{fault}; it is not used")
     if whole:
         hold(tree)
@@ -176,7 +176,7 @@ def kept(url: str, cache: RemoteCache) -> Path:
         marks = (cache.folder / "remote").glob(f"*/{_SHOWN}")
         place = next((mark.parent for mark in marks if _is_mark_of(mark, url)), place)
     path = place / "tree" / _name_in(url)
-    if foreign(path, cache.folder / "remote") or not path.exists():
+    if exposed(cache.folder) or foreign(path, cache.folder / "remote") or not path.exists():
         raise DatasetError(f"{redact(url)}: not in this machine's cache")
     return path
 

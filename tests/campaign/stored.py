@@ -100,22 +100,21 @@ def _run_folder(folder: Path) -> Path:
     return folder / "run"
 
 
+def _rows(run: Path) -> range:
+    """Return the rows of the only shard of a run."""
+    return range(json.loads((run / "run.json").read_text())["dataset"]["evaluated"])
+
+
 def _shard_table(folder: Path) -> Path:
     return next(_run_folder(folder).glob("shards/*.table"))
 
 
 def _use_shard_table(path: Path) -> object:
-    from harness.disk.checked_table import read_table
-    from harness.record.shard_table import ShardTable, merge_outcomes
+    from harness.engine.run_folder import RunFolder
+    from harness.record.shard_table import merge_outcomes
 
-    table = read_table(path)
-    if table is None:
-        return None
-    try:
-        shard = ShardTable.from_arrow(table)
-    except ValueError:
-        return None
-    return [merge_outcomes([shard], model) for model in shard.outcomes]
+    shard = RunFolder(path.parents[1]).load(int(path.stem), _rows(path.parents[1]))
+    return shard and [merge_outcomes([shard], model) for model in shard.outcomes]
 
 
 def _identity(folder: Path) -> Path:
@@ -129,7 +128,7 @@ def _use_identity(path: Path) -> object:
 
     with RunFolder(path.parents[1]) as opened:
         opened.identify(_IDENTITY)
-        return opened.load(0, range(40))
+        return opened.load(0, _rows(path.parents[1]))
 
 
 def _speeds(folder: Path) -> Path:

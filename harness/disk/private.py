@@ -16,7 +16,7 @@ def make_private(folder: Path) -> None:
 
 
 def exposed(folder: Path) -> str | None:
-    """Say why what a folder holds may have been put there by others, whoever owns that; None if only this user can.
+    """Say why others may have put the contents of a folder there, regardless of their owner; None if they cannot.
 
     Others that may write to a folder can rename what is in it, but not if it is sticky as ``/tmp`` is. A folder of the
     system's administrator counts as safe, and so does one that is missing. Links are followed.

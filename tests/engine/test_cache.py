@@ -267,7 +267,7 @@ CHANGES: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
 def test_numbers_out_of_the_range_that_was_written_are_computed_again(
     change: str, imported: bool, tmp_path: Path
 ) -> None:
-    """Probabilities, whose sums are 1: whoever changes them and their checksums has to change what is noted, too."""
+    """Probabilities, whose sums are 1: a change of them and their checksums does not fit what is noted."""
     cache = ProbabilityCache(tmp_path / "probabilities", {"k": 1})
     cache.put(DIGESTS, PROBABILITIES, LOADED)
     (path,) = cache.folder.glob("*.rows")

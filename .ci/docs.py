@@ -105,10 +105,10 @@ def keys() -> str:
 
 
 def _keys(schema: dict[str, Any], definitions: dict[str, Any]) -> list[str]:
-    lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    lines = ["| key | meaning | type | default |", "|---|---|---|---|"]
     for name, value in schema["properties"].items():
         default = "**required**" if name in schema.get("required", ()) else f"`{cell(_default(value))}`"
-        lines.append(f"| `{name}` | {_type(value)} | {default} | {cell(_meaning(value, definitions))} |")
+        lines.append(f"| `{name}` | {cell(_meaning(value, definitions))} | {_type(value)} | {default} |")
     return [*lines, ""]
 
 
@@ -209,7 +209,17 @@ def _documented(name: str, thing: Any, *, level: int = 2, signature: bool = True
 
 
 def _docstring(thing: Any) -> list[str]:
-    return _markdown(inspect.getdoc(thing) or "").splitlines()
+    parts = (inspect.getdoc(thing) or "").split("\n\n")
+    return _markdown("\n\n".join(map(_listed, parts))).splitlines()
+
+
+def _listed(paragraph: str) -> str:
+    """Return a paragraph that describes names one after the other as a list: ``a``: ...; ``b``: ..."""
+    names = r"``\w+``(?:, ``\w+``)*:"
+    if not re.match(names, paragraph):
+        return paragraph
+    items = re.split(rf"[.;] (?={names})", " ".join(paragraph.split()))
+    return "\n".join(f"- {item.removesuffix('.')}." for item in items)
 
 
 def _markdown(text: str) -> str:

@@ -43,14 +43,15 @@ def test_every_command_and_action_has_a_sentence() -> None:
 def test_every_key_is_there_with_its_type_and_description() -> None:
     text = site.keys()
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
-    assert [row[0] for row in rows if len(row[3].strip(" |")) < 10] == []
+    assert [row[0] for row in rows if len(row[1].strip(" |")) < 10] == []
     schema = Config.model_json_schema()
     for definition in [schema, *schema["$defs"].values()]:
         for key in definition.get("properties", {}):
             assert f"| `{key}` |" in text
-    assert "| `dataset` | [Dataset](#dataset) | **required** |" in text
-    assert "| `timeout_seconds` | number &gt; 0, ≤ 604800 | `300.0` |" in text
-    assert "| `optional` | `true` or `false` | `false` |" in text
+    types = {row[0]: row[2:] for row in rows}
+    assert types["| `dataset`"] == ["[Dataset](#dataset)", "**required** |"]
+    assert types["| `timeout_seconds`"] == ["number &gt; 0, ≤ 604800", "`300.0` |"]
+    assert types["| `optional`"] == ["`true` or `false`", "`false` |"]
 
 
 def test_the_python_interface_is_there() -> None:
@@ -59,6 +60,14 @@ def test_the_python_interface_is_there() -> None:
     assert "-> RunRecord\n" in text
     assert "| `exit_code` |" in text
     assert ":func:" not in text
+    assert "- `out`: the run's folder.\n" in text  # names that a docstring describes are a list
+
+
+def test_names_in_a_row_are_a_list() -> None:
+    assert site._listed("``a``: one; ``b``, ``c``: two\nlines. ``d``: x; y.") == (
+        "- ``a``: one.\n- ``b``, ``c``: two lines.\n- ``d``: x; y."
+    )
+    assert site._listed("Text with ``a``: no list.") == "Text with ``a``: no list."
 
 
 def test_a_page_that_is_not_listed_is_put_last() -> None:

@@ -161,6 +161,8 @@ class TestUsageErrors:
             (["validate", "c.yml", "--limt=3"], "Did you mean `--limit`?"),
             (["config", "check", "c.yml", "--sett", "a=1"], "Did you mean `--set`?"),
             (["report", "run", "--from", "md"], "Did you mean `--format`?"),
+            (["validate", "c.yml", "--images", "64"], "`--limit N` for fewer images, or `--set dataset.path=PATH`?"),
+            (["diagnose", "c.yml", "--images", "64"], "Did you mean `--set dataset.path=PATH`?"),
             (["validate"], "the following arguments are required: CONFIG"),
             ([], "the following arguments are required: COMMAND"),
             (["config"], "the following arguments are required: ACTION"),

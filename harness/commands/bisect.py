@@ -140,13 +140,13 @@ def _refuse_mixed(options: argparse.Namespace) -> None:
     own, other = (_COMMITS_ONLY, _RELEASES_ONLY) if options.commits else (_RELEASES_ONLY, _COMMITS_ONLY)
     for name in other:
         if getattr(options, name):
-            where = "goes with --good and --bad" if options.commits else "goes with --commits"
-            raise ConfigError(f"harness bisect: --{name.replace('_', '-')} {where}; leave it out")
+            where = "needs --good and --bad" if options.commits else "needs --commits"
+            raise ConfigError(f"--{name.replace('_', '-')} {where}; leave it out")
     needed = ("convert",) if options.commits else ("good", "bad")
     missing = [f"--{name}" for name in own if name in needed and not getattr(options, name)]
     if missing:
         kinds = "--good VERSION --bad VERSION, or --commits A..B --convert CMD"
-        raise ConfigError(f"harness bisect: {' and '.join(missing)} missing; give {kinds}")
+        raise ConfigError(f"{' and '.join(missing)} missing; give {kinds}")
 
 
 def _releases(options: argparse.Namespace, config: Config, trying: Any) -> _Plan:

@@ -89,7 +89,7 @@ def _contents(options: argparse.Namespace, folder: Path) -> Result:
         return Result(document={"folder": str(folder), "parts": rows})
     lines = [f"{'folder':<38}{folder}"]
     lines += [f"{part.name:<38}{part.bytes / 1e6:,.1f} MB in {part.files:,} files" for part in parts]
-    lines.append(f"{'together':<38}{sum(part.bytes for part in parts) / 1e6:,.1f} MB")
+    lines.append(f"{'total':<38}{sum(part.bytes for part in parts) / 1e6:,.1f} MB")
     return Result(text="".join(f"{printable(line)}\n" for line in lines))
 
 
@@ -97,5 +97,5 @@ def _in_words(moved: Moved, action: str, file: Path, folder: Path) -> str:
     where = f"from {folder} to {file}" if action == "export" else f"from {file} to {folder}"
     text = f"{moved.images:,} answers in {moved.files:,} files, {moved.bytes / 1e6:.1f} MB, {where}"
     if moved.left_out:
-        text += f"; {moved.left_out:,} files left out: there already, damaged, or beyond --max-gb"
+        text += f"; {moved.left_out:,} files left out: already present, damaged, or beyond --max-gb"
     return f"{printable(text)}\n"

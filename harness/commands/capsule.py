@@ -1,4 +1,4 @@
-"""`harness capsule make` and `harness capsule show`: images, labels and the reference's answers in one file."""
+"""`harness capsule make` and `harness capsule show`: images, labels and the reference's predictions in one file."""
 
 from __future__ import annotations
 

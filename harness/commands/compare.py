@@ -16,6 +16,7 @@ from harness.errors import ConfigError
 from harness.text import printable
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from harness.judging.comparing import Boards, ModelPair, RunPair
@@ -28,6 +29,7 @@ HELP = "compare two runs image by image; needs no framework"
 
 _CHANGES = 12  # shown of each kind; --json has all
 _LONGEST = 72  # characters of a changed value
+_MEANING = "* of the true label's probability; changed: wrong in both, but different classes"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -120,7 +122,8 @@ def as_text(pair: RunPair, a: str, b: str) -> str:
     console.print(f"A: {printable(a)}  {printable(pair.a.name)}, {printable(pair.a.started_utc)}", soft_wrap=True)
     console.print(f"B: {printable(b)}  {printable(pair.b.name)}, {printable(pair.b.started_utc)}", soft_wrap=True)
     console.print(f"{numbers.plural(pair.images, 'image')}, the same in both; drop: A minus B, a loss is positive\n")
-    console.print(_models(pair.models))
+    console.print(_models(pair.models, console))
+    console.print(_MEANING, soft_wrap=True)
     for where, names in (("A", pair.only_in_a), ("B", pair.only_in_b)):
         if names:
             console.print(f"Only in {where}, not compared: {', '.join(map(printable, names))}", soft_wrap=True)
@@ -136,40 +139,35 @@ def as_text(pair: RunPair, a: str, b: str) -> str:
     return screen.getvalue()
 
 
-def _models(models: tuple[ModelPair, ...]) -> Table:
-    from rich.table import Table
+def _models(models: tuple[ModelPair, ...], console: Console) -> Table:
+    """Return the table of the models: one line per model where the console is wide enough, otherwise three."""
+    from harness.report.terminal.layout import fits
 
+    wide = _table(models, " ", "{} ({})", "/")
+    return wide if fits(wide, console) else _table(models, "\n", "{}\n{}", "\n")
+
+
+def _table(models: tuple[ModelPair, ...], together: str, counted: str, between: str) -> Table:
+    """Return the table with the parts of a cell joined by ``together``, and kinds of flips by ``between``."""
     from harness.report.facts import numbers
+    from harness.report.terminal.layout import plain_table
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    headers = (
-        "model",
-        "same Top-1",
-        "broken",
-        "fixed",
-        "changed",
-        "Top-1 pp [95 % of drop]",
-        "p",
-        "Top-5 pp",
-        "max Δp*",
-    )
-    for header in headers:
-        table.add_column(header, overflow="fold")
+    flips_head = between.join(("broken", "fixed", "changed"))
+    headers = ("model", "same\nTop-1", flips_head, f"Top-1 pp{together}[95 % of drop]", "p", "Top-5 pp", "max Δp*")
+    table = plain_table(None, *headers, whole=tuple(range(1, len(headers))))
     for model in models:
         same, flips, drop = model.top1_agreement, model.flips, model.drop
+        change, interval = numbers.change(drop.top1_pp, unit=""), numbers.interval(drop.top1_ci95_pp, numbers.signed_pp)
+        kinds = (flips.broken, flips.fixed, flips.changed_wrong)
         table.add_row(
             printable(model.id),
-            f"{numbers.percent(same.percent)} % ({same.count}/{same.total})",
-            numbers.count(flips.broken),
-            numbers.count(flips.fixed),
-            numbers.count(flips.changed_wrong),
-            f"{numbers.change(drop.top1_pp, unit='')} {numbers.interval(drop.top1_ci95_pp, numbers.signed_pp)}",
+            counted.format(f"{numbers.percent(same.percent)} %", f"{same.count}/{same.total}"),
+            between.join(map(numbers.count, kinds)),
+            f"{change}{together}{interval}",
             numbers.p_value(drop.top1_p_value),
             numbers.change(drop.top5_pp, unit=""),
             numbers.difference(model.max_label_probability_diff),
         )
-    table.caption = "* of the true label's probability; changed: wrong in both, but different classes"
-    table.caption_justify = "left"
     return table
 
 
@@ -250,14 +248,14 @@ def boards_as_text(boards: Boards) -> str:
     from harness.report.terminal.boards import boards_table
 
     screen = Screen()
-    console = screen.console(140)
+    console = screen.console(160)
     reference = boards.reference
     against = f" against {reference.id} ({reference.backend}, {reference.device_name})" if reference else ""
     runs = numbers.plural(len(boards.runs), "run")
     images = numbers.plural(boards.images, "image")
     console.print(printable(f"{runs} on the same {images}{against}\n".rstrip()), soft_wrap=True)
     console.print()
-    console.print(boards_table(boards))
+    console.print(boards_table(boards, console))
     for name, status, why in boards.unfinished:
         console.print(printable(f"{name}: {status}: {why.splitlines()[0]}"), soft_wrap=True)
     for warning in boards.warnings:

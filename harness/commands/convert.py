@@ -95,7 +95,7 @@ def _chosen(config: Config, name: str | None) -> list[Candidate]:
         ids = [item.id for item in candidates]
         close = nearest(name, ids)
         near = f"; did you mean {close[0]}?" if close else ";"
-        there = f"there are {', '.join(ids)}" if ids else "no candidate can be converted"
+        there = f"available: {', '.join(ids)}" if ids else "no candidate can be converted"
         raise ConfigError(f"--candidate {printable(name)}: no candidate with this id can be converted{near} {there}")
     return chosen
 

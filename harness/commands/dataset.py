@@ -120,7 +120,7 @@ def inspect(options: argparse.Namespace) -> Result:
 
 
 def _without_labels(options: argparse.Namespace, error: DatasetError) -> Labelled:
-    """Return the images of a set whose labels cannot be used, none where no form of set is recognised.
+    """Return the images of a set whose labels cannot be used, none if no form of set is recognised.
 
     Raises ``error`` where the path does not exist.
     """

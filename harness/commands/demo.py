@@ -65,8 +65,9 @@ def _next(out: Path, config: Path) -> str:
     report, file = printable(str((out / "report.html").absolute())), printable(shlex.quote(str(config)))
     return (
         f"Report: {report}\n"
-        f"Next: harness selftest {file}   which gate catches which conversion fault\n"
-        f"      harness validate {file} --set candidates.ir.conversion.weights=f16   a failing run\n"
+        "Try:\n"
+        f"  harness selftest {file}    # which gate catches which conversion fault\n"
+        f"  harness validate {file} --set candidates.ir.conversion.weights=f16    # a failing run\n"
     )
 
 

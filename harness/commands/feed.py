@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> Result:
     if not models:
         known = [model.id for model in fed.models]
         close = nearest(options.model, known)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+        hint = f"did you mean {close[0]}?" if close else f"available: {', '.join(known)}"
         raise ConfigError(printable(f"--model {options.model}: no such model in {options.config}; {hint}"))
     arrays = feed(fed, models, options.images)
     make_folder(options.out.absolute().parent, named_by="--out")

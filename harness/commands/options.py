@@ -52,7 +52,10 @@ class Parser(argparse.ArgumentParser):
             found = nearest(unknown[0][2:], own) if unknown and message.startswith(UNKNOWN) else []
             close = [f"--{name}" for name in found]
             if unknown and "set" in own and message.startswith(UNKNOWN):
-                close = [_KEYS[unknown[0][2:]]] if unknown[0][2:] in _KEYS else close
+                name = unknown[0][2:]
+                close = [_KEYS[name]] if name in _KEYS else close
+                if name == "images" and "limit" in own:
+                    close = [f"--limit N` for fewer images, or `{_KEYS[name]}"]
         near = f"\nDid you mean `{close[0]}`?" if close else ""
         self.print_usage(sys.stderr)
         self.exit(EXIT_USAGE, f"{self.prog}: {printable(redact(message))}{near}\n")

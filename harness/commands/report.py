@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> Result:
     if options.index is not None:
         return _index(options)
     if options.folder is None:
-        raise ConfigError("harness report: RUN missing; give the folder of a run, or --index for a page over all runs")
+        raise ConfigError("RUN missing; give the folder of a run, or --index for a page over all runs")
     from harness.judging.recount import sound_record
     from harness.record.store import read_predictions, read_record
     from harness.report.facts.class_names import class_names
@@ -67,8 +67,8 @@ def run(options: argparse.Namespace) -> Result:
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         close = nearest(unknown[0], FORMATS) if unknown else []
-        near = f"; did you mean {close[0]}?" if close else ""
-        raise ConfigError(f"--format {options.format!r}: there are {', '.join(FORMATS)}{near}")
+        near = f"did you mean {close[0]}? Available" if close else "available"
+        raise ConfigError(f"--format {options.format!r}: unknown format; {near}: {', '.join(FORMATS)}")
     record = read_record(options.folder)
     table, size = read_predictions(record.stored_in), int(options.max_mb * 1e6)
     record = sound_record(record, table)
@@ -92,7 +92,7 @@ def _baseline(options: argparse.Namespace, record: RunRecord) -> Baseline | None
 def _index(options: argparse.Namespace) -> Result:
     if options.folder is not None:
         run = printable(str(options.folder))
-        raise ConfigError(f"harness report: both --index and a run ({run}) were given; leave one out")
+        raise ConfigError(f"both --index and a run ({run}) were given; leave one out")
     from harness.report.html.index_page import write_index
 
     return Result(text=f"{printable(str(write_index(options.index)))}\n")

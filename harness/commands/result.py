@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -56,7 +57,8 @@ class Screen(io.StringIO):
         return sys.stdout is not None and sys.stdout.isatty()
 
     def console(self, width: int) -> Console:
-        """Return a console that draws here: as wide as the terminal, or ``width`` columns where stdout is none."""
+        """Return a console that draws here: as wide as the terminal or ``$COLUMNS``, otherwise ``width`` columns."""
         from rich.console import Console
 
-        return Console(file=self, width=None if self.isatty() else width, highlight=False, markup=False, emoji=False)
+        known = self.isatty() or os.environ.get("COLUMNS", "").isdigit()
+        return Console(file=self, width=None if known else width, highlight=False, markup=False, emoji=False)

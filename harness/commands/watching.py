@@ -35,7 +35,7 @@ def watch_for(options: argparse.Namespace) -> Result:
 
     for name in ("out", "resume", "json"):
         if getattr(options, name):
-            raise ConfigError(f"--watch: every change is a run of its own, so leave out --{name}")
+            raise ConfigError(f"--watch starts a new run for every change; leave out --{name}")
     config = load(options.config, options.overrides)
     own = {Path("reports").absolute()}
     for candidate in config.candidates:

@@ -94,8 +94,8 @@ def write_reports(
     for name in chosen:
         if name not in FORMATS:
             guess = nearest(name, FORMATS)
-            hint = f"did you mean '{guess[0]}'? " if guess else ""
-            raise ConfigError(f"no report format '{name}'; {hint}there are {', '.join(FORMATS)}")
+            hint = f"did you mean '{guess[0]}'? Available" if guess else "available"
+            raise ConfigError(f"no report format '{name}'; {hint}: {', '.join(FORMATS)}")
     forms = {name: FORMATS[name].render for name in chosen}
     forms |= {"html": partial(_html, max_bytes=html_bytes), "pr": partial(_pull_request, baseline=baseline)}
     files = [(folder / FORMATS[name].file_name, forms[name](record, table, class_names)) for name in chosen]

@@ -143,9 +143,9 @@ def test_commits(
     [
         ([], "--good and --bad missing"),
         (["--good", "1"], "--bad missing"),
-        (["--good", "1", "--bad", "2", "--convert", "x"], "--convert goes with --commits"),
+        (["--good", "1", "--bad", "2", "--convert", "x"], "--convert needs --commits"),
         (["--commits", "a..b"], "--convert missing"),
-        (["--commits", "a..b", "--convert", "x", "--offline"], "--offline goes with --good and --bad"),
+        (["--commits", "a..b", "--convert", "x", "--offline"], "--offline needs --good and --bad"),
         (["--good", "1", "--bad", "2", "--tolerance", "2"], "--tolerance 2"),
         (["--good", "1", "--bad", "2", "--out", "board"], "board: already exists"),
         (["--commits", "a..b", "--convert", "x", "--candidate", "othr"], "did you mean other?"),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +81,24 @@ def test_all_as_text_and_json(runs: tuple[Path, Path], capsys: pytest.CaptureFix
     ]
     assert document["reference"]["id"] == "tf"
     assert [run["folder"] for run in document["runs"]] == [str(run) for run in runs]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--all"]], ids=["two", "all"])
+def test_tables_fit_the_columns(
+    arguments: list[str], runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 80 columns nothing is broken apart: intervals and headings are whole; at 200 a model takes one line."""
+    interval = re.compile(r"\[[+-]\d\S*, [+-]\d\S*\]")
+    lines = {}
+    for columns in (80, 200):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert main(["compare", *arguments, *map(str, runs)]) == 0
+        table = capsys.readouterr().out.partition("\n\n")[2].partition("* of the true")[0].partition("\n\n")[0]
+        lines[columns] = table.splitlines()
+        assert max(map(len, lines[columns])) <= columns
+        assert "[95 % of drop]" in table
+        assert len(interval.findall(table)) == 2
+    assert len(lines[80]) > len(lines[200])
 
 
 def test_too_few_runs(runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:

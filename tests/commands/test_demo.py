@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.cli import build_parser
 from harness.commands import demo
 from harness.errors import ConfigError, RecordError
 from tests.conftest import PROJECT
@@ -43,6 +45,15 @@ def test_the_configuration_finds_its_files(tmp_path: Path) -> None:
     assert config.reference is not None
     assert config.reference.model.resolve().is_relative_to(folder.resolve())
     assert config.candidates[0].model.resolve().is_relative_to(folder.resolve())
+
+
+def test_the_suggested_commands_are_accepted_as_they_are_shown() -> None:
+    """Copied from the terminal, comment included: a shell cuts that off, and the parser takes the rest."""
+    lines = demo._next(Path("a b/run"), Path("a b/configs/demo.yml")).splitlines()
+    commands = [shlex.split(line, comments=True) for line in lines if line.startswith("  harness ")]
+    assert [command[1] for command in commands] == ["selftest", "validate"]
+    for command in commands:
+        assert build_parser().parse_args(command[1:]).config == Path("a b/configs/demo.yml")
 
 
 def test_a_folder_of_before_is_used_as_it_is(tmp_path: Path) -> None:

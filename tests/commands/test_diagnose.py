@@ -111,7 +111,7 @@ def test_what_a_capsule_cannot_tell_is_said(capsule: Path, tiny: Tiny) -> None:
     found = run(options(capsule, candidate="ir", overrides=models))
     assert (found.exit_code, found.document["verdict"]) == (5, "unknown")
     assert found.document["evidence"]["not_looked_at"] == ["layers", "weights", "input-cast", "reference-input"]
-    assert "only its recorded answers are here" in found.document["sentence"]
+    assert "only its recorded predictions are available" in found.document["sentence"]
 
 
 def test_a_misspelt_candidate_is_a_usage_error(path: Path) -> None:

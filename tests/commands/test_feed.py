@@ -78,7 +78,7 @@ def test_an_unknown_model_is_refused_with_the_nearest(folder: Path, capsys: pyte
     assert feed(folder, "--model", "irr") == 2
     assert "did you mean ir?" in capsys.readouterr().err
     assert feed(folder, "--model", "zzzzzz") == 2
-    assert "there are tf, ir, file" in capsys.readouterr().err
+    assert "available: tf, ir, file" in capsys.readouterr().err
     assert not (folder / "fed.npz").exists()
 
 

@@ -64,7 +64,7 @@ class Namer:
         self._names = class_names or ()
 
     def __call__(self, label: int) -> str:
-        """Return the name of a label; "none" below 0 (an image without an answer)."""
+        """Return the name of a label; "none" below 0 (an image without a prediction)."""
         if label < 0:
             return "none"
         name = visible(self._names[label]).strip() if label < len(self._names) else ""

@@ -73,7 +73,7 @@ def by_importance(found: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _guesses(columns: Columns, row: int) -> list[list[float]]:
-    """Return the best classes of a row with their probabilities, at most five; none of an image without an answer."""
+    """Return the best classes of a row with their probabilities, at most five; none without a prediction."""
     pairs = zip(columns.top5[row].tolist(), columns.top5_probabilities[row].tolist(), strict=True)
     return [[int(label), _rounded(value) or 0.0] for label, value in pairs if label >= 0]
 

@@ -170,7 +170,7 @@ def _specs(
     yield (
         "Top-1 over the run",
         spec,
-        "Where the two lines separate for good, a fault began.",
+        "If the two lines separate permanently, a fault began there.",
     )
     spec = image_charts.scatter(images, reference, candidate, base)
     yield (

@@ -1,4 +1,4 @@
-"""The runs of one configuration as a table: one column a metric, with a sparkline over the runs."""
+"""The runs of one configuration as a table: one column per metric, with a sparkline over the runs."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Scale:
 
 
 def scales(gate: GatePart) -> list[Scale]:
-    """Return a scale for every measured value of the gate that has a limit; none where nothing was measured."""
+    """Return a scale for every measured value of the gate that has a limit; none if nothing was measured."""
     return [_scale(figure) for figure in gates.measurements(gate)]
 
 

@@ -187,7 +187,7 @@ def about(record: RunRecord, candidate: str | None) -> list[tuple[str, str, str]
     commit = record.environment.get("git_commit")
     if isinstance(commit, str) and commit:
         found.append(("Commit", visible(commit[:_SHORT_COMMIT] + ("+" if commit.endswith("+") else "")), "#run"))
-    return [*found, ("Run", visible(record.started_utc), f"./{RECORD_FILE}")]
+    return [*found, ("Run", f"{visible(record.started_utc[:16]).replace('T', ' ')} UTC", f"./{RECORD_FILE}")]
 
 
 def accuracies(summary: Summary, focus: ComparisonRow) -> list[tuple[str, str, str, str]]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -14,31 +15,43 @@ from harness.record.store import RECORD_FILE
 from harness.report.facts import numbers
 from harness.report.facts.matrix import WORDS
 from harness.report.facts.numbers import MISSING
-from harness.report.terminal.layout import plain_table
+from harness.report.terminal.layout import fits, plain_table
 from harness.report.terminal.matrix import STYLES
 from harness.text import printable
 
+_TITLE = "Candidates by run and device"
+_WIDE = (
+    "run",
+    "candidate",
+    "device",
+    "precision",
+    "verdict",
+    "Top-1\n%",
+    "same\nTop-1 %",
+    "broken/\nfixed",
+    "Top-1 pp\n[95 % of drop]",
+    "|Δp|\nmax",
+    "images/s",
+)
+_WHOLE = (5, 6, 7, 8, 9, 10)
+_NARROW = (
+    "run\n  candidate\n  verdict",
+    "device\nprecision",
+    "Top-1 %\nsame %",
+    "Top-1 pp\n[95 % of drop]\nbroken/fixed",
+    "|Δp| max\nimages/s",
+)
 
-def boards_table(boards: Boards) -> Table:
-    """Return the table."""
-    headers = (
-        "run",
-        "candidate",
-        "device",
-        "precision",
-        "verdict",
-        "Top-1\n%",
-        "same\nTop-1 %",
-        "broken/\nfixed",
-        "Top-1 pp\n[95 % of drop]",
-        "|Δp|\nmax",
-        "images/s",
-    )
-    table = plain_table("Candidates by run and device", *headers, whole=(5, 6, 7, 9, 10))
+
+def boards_table(boards: Boards, console: Console) -> Table:
+    """Return the table: one line per row where the console is wide enough, otherwise three."""
     names = _short_names([name for name, _ in boards.runs])
+    wide, narrow = plain_table(_TITLE, *_WIDE, whole=_WHOLE), plain_table(_TITLE, *_NARROW, whole=(2, 3, 4))
     for row in boards.rows:
-        table.add_row(*_cells(row, names[row.run]))
-    return table
+        cells = _cells(row, names[row.run])
+        wide.add_row(*cells)
+        narrow.add_row(*_stacked(cells))
+    return wide if fits(wide, console) else narrow
 
 
 def _short_names(runs: Sequence[str]) -> dict[str, str]:
@@ -74,4 +87,17 @@ def _cells(row: BoardRow, run: str) -> tuple[Text, ...]:
         Text(numbers.percent(model.top1.percent if model.top1 else None)),
         *map(Text, figures),
         Text(numbers.rate(model.rate)),
+    )
+
+
+def _stacked(cells: tuple[Text, ...]) -> tuple[Text, ...]:
+    """Return the cells of a row in the columns of the narrow table."""
+    run, candidate, device, precision, verdict, top1, same, flips, drop, difference, rate = cells
+    change, _, interval = drop.plain.partition(" [")
+    return (
+        Text("\n  ").join((run, candidate, verdict)),
+        Text("\n").join((device, precision)),
+        Text("\n").join((top1, same)),
+        Text("\n".join((change, *([f"[{interval}"] if interval else []), flips.plain))),
+        Text("\n").join((difference, rate)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +26,11 @@ def plain_table(title: str | None, *headers: str, whole: tuple[int, ...] = (), r
             header, overflow="fold", no_wrap=position in whole, justify="right" if position in right else "left"
         )
     return table
+
+
+def fits(table: Table, console: Console) -> bool:
+    """Return whether the console is wide enough for a table without breaking a line of it."""
+    return console.measure(table, options=console.options.update(width=10_000)).maximum <= console.width
 
 
 def hanging(label: str, style: str, text: str) -> Table:

@@ -1,4 +1,4 @@
-"""The comparison matrix on the terminal: a line a candidate where the width allows it, else three lines."""
+"""The comparison matrix on the terminal: a line per candidate where the width allows it, else three lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.text import Text
 from harness.judging.tradeoff import Standing
 from harness.report.facts.matrix import Matrix, MatrixRow
 from harness.report.facts.numbers import MISSING
-from harness.report.terminal.layout import plain_table
+from harness.report.terminal.layout import fits, plain_table
 
 STYLES: dict[Standing, str] = {
     "ships": "green",
@@ -29,8 +29,7 @@ def matrix_parts(matrix: Matrix, console: Console) -> Iterator[RenderableType]:
     """Return what is printed of a matrix: the table, what the figures mean, what is missing, and the triangle."""
     if matrix.rows:
         wide = _in_lines(matrix)
-        fits = console.measure(wide, options=console.options.update(width=10_000)).maximum <= console.width
-        yield wide if fits else _stacked(matrix)
+        yield wide if fits(wide, console) else _stacked(matrix)
         yield ""
         yield Text(matrix.speeds)
     for candidate, word, reason in matrix.failures:
@@ -116,7 +115,7 @@ def _stacked(matrix: Matrix) -> Table:
 
 
 def _flips(row: MatrixRow) -> str:
-    """Return the flips, a kind a line; near-ties below them."""
+    """Return the flips, a kind per line; near-ties below them."""
     broken, _, near = row.against.broken.partition(" ")
     lines = f"{broken} broken\n{row.against.fixed} fixed\n{row.against.changed_wrong} changed"
     return f"{lines}\n{near}" if near else lines

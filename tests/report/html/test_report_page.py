@@ -100,6 +100,24 @@ def test_zero_flips_say_so() -> None:
     assert page.data["cards"] == []
 
 
+def test_matching_predictions_are_said_once() -> None:
+    """One candidate without changes: its card says so, so there is no empty section of changes and no link to it."""
+    run = record()
+    zero = run.comparisons[0].flips.model_copy(update={"fixed": 0, "broken": 0, "changed_wrong": 0, "near_ties": None})
+    run = run.model_copy(update={"comparisons": (run.comparisons[0].model_copy(update={"flips": zero}),)})
+    same = {"image_id": "a", "label": 1, "tf": (1, 0.5, 0.5, 1, 0.0), "ir": (1, 0.5, 0.5, 1, 0.0)}
+    html = render(run, table(rows=[same, same]))
+    assert html.count("All predictions match.") == 1
+    assert "#flips" not in html.split("</header>")[1].split("</nav>")[0]
+
+
+def test_near_ties_are_named_below_the_number() -> None:
+    run = record()
+    some = run.comparisons[0].flips.model_copy(update={"broken": 430, "near_ties": 13})
+    run = run.model_copy(update={"comparisons": (run.comparisons[0].model_copy(update={"flips": some}),)})
+    assert "<div><dt>broken (13 near-ties)</dt><dd>430</dd></div>" in render(run, None)
+
+
 def test_flips_without_their_images_do_not_read_as_matching() -> None:
     only_reference = table(
         rows=[{"image_id": "a", "label": 1, "tf": (1, 0.5, 0.5, 1, 0.0), "ir": (1, 0.5, 0.5, 1, 0.0)}]

@@ -99,7 +99,7 @@ def test_the_header_names_model_commit_and_run() -> None:
     assert about(record(environment=commit), "ir") == [
         ("Model", "model.xml", "#model-files"),
         ("Commit", "0123456789+", "#run"),
-        ("Run", "2025-01-02T03:04:05Z", "./run.json"),
+        ("Run", "2025-01-02 03:04 UTC", "./run.json"),
     ]
     assert [what for what, _, _ in about(records.failed_to_run(), None)] == ["Run"]
 

@@ -208,7 +208,7 @@ def _open_closed_streams() -> None:
 
 
 def _end_at_once() -> None:
-    """Let the process end without a last search for cycles, which takes half a second after TensorFlow."""
+    """Skip the final garbage collection, which takes half a second after TensorFlow."""
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)
 
@@ -228,7 +228,7 @@ class _Lossy(io.RawIOBase):
         return os.isatty(self._number)
 
     def writable(self) -> bool:
-        """Tell that it can be written to."""
+        """Return True."""
         return True
 
     def write(self, data: Any, /) -> int:

@@ -15,7 +15,7 @@ PROJECT = Path(__file__).parents[1]
 
 # What was read as a riddle, and what to write instead.
 BANNED = {
-    r"\b(nobody|whoever|whereof|thereof|thereby|lest|naught)\b": "name who or what, or use the passive",
+    r"(?i)\b(nobody|whoever|whereof|thereof|thereby|lest|naught)\b": "name who or what, or use the passive",
     r"\banswers? as\b.*\bdoes\b": "Does ir match the original (tf)?",
     r"\b(has|with) another answer\b": "All predictions match. / Changed predictions",
     r"\bwritten down by\b": "IR has no preprocessing metadata",
@@ -42,7 +42,7 @@ BANNED = {
     r"\bdid not change on\b": "unchanged",
     r"\bdrop pp\b": "Top-1 pp, as lost or gained",
     r"\bin silence\b": "silently",
-    r"\banew\b": "again",
+    r"(?i)\banew\b": "again",
     r"\bheld? against\b": "compared with",
     r"\bin the place of\b": "instead of",
     r"\bgive or take\b": "plus or minus",
@@ -56,8 +56,8 @@ BANNED = {
     r"\btake you by the hand\b": "lead step by step",
     r"\bbegin in a folder\b|\bBegin in a folder\b": "Start in a folder",
     r"\bsaid first\b": "mentioned first",
-    r"\bbesides\b|\b(somebody|anybody|everybody)\b": "in addition; a person, anyone, everyone",
-    r"\bwh(ich|at)ever\b|\bbelongs? into\b": "any, regardless of; belongs in",
+    r"(?i)\bbesides\b|\b(somebody|anybody|everybody)\b": "in addition; a person, anyone, everyone",
+    r"(?i)\bwh(ich|at)ever\b|\bbelongs? into\b": "any, regardless of; belongs in",
     r"\b(hence|thus|upon)\b|\bthat which\b": "so, on, what",
     r"\bmend(s|ed|ing)\b": "fix",
     r"\b(is|are|was|were) told\b": "is reported",
@@ -82,6 +82,15 @@ BANNED = {
     r"\bstands? in\b|\blies? outside\b": "is in, is outside",
     r"\bbelongs? into\b|\bin words\b|\bgoes? first\b": "belongs in, with a message, is deleted first",
     r"\b(which|' |that) is none\b": "is not one",
+    r"\bby way of\b|\bfor good\b|\bfor ever\b": "through, permanently, forever",
+    r"\bgave no answer\b": "did not respond",
+    r"\b(file|code|class|message)s? of ours\b": "of the harness",
+    r"\bknown here:|[;?] (t|T)here are: |[;?] known are ": "valid: or available:",
+    r"\ba misspelling\?|\bis not known here\b": "did you mean ...?, is not supported",
+    r"\b(lie|lies|stands) beside\b": "is next to",
+    r"\bno \w+ has a zero byte\b|\bhas a zero byte\b": "contains a null byte",
+    r"\brecorded answers\b": "recorded predictions",
+    r"\b(says|reports?|reported) of (itself|its own)\b": "states about itself",
 }  # fmt: skip
 # The page that the wording is about, and text that is quoted from others.
 _ALLOWED = {("docs/reliability.md", "is not there")}

@@ -1,1 +1,1 @@
-"""What runs a model: one folder a framework, each imported only when a model of it loads."""
+"""What runs a model: one folder per framework, each imported only when a model of it loads."""

@@ -50,7 +50,7 @@ def input_shape(spec: ModelSpec, sides: Sequence[int | None]) -> InputShape:
     if len(sides) != 4 or any(have not in (None, side) for have, side in zip(sides[1:], expected, strict=True)):
         shape = ", ".join("?" if side is None else str(side) for side in sides)
         raise ModelError(
-            f"{spec.model}: the input '{spec.input.tensor}' has the shape [{shape}], [?, {height}, {width}, 3] "
+            f"{spec.model}: the input '{spec.input.tensor}' has the shape [{shape}], but [?, {height}, {width}, 3] "
             f"or [?, 3, {height}, {width}] is configured ({size_key(height, width)})"
         )
     return InputShape("NCHW" if nchw else "NHWC", sides[0])
@@ -90,7 +90,7 @@ def fed(
     layout: Layout,
     stored: Callable[[NDArray[np.float32]], NDArray[Any]] | None = None,
 ) -> NDArray[Any]:
-    """Return what a model is fed for pixels (n, h, w, 3) BGR: uint8, or float32 where the specification is floating.
+    """Return the model's input for pixels (n, h, w, 3) BGR: uint8, or float32 where the specification is floating.
 
     ``table``: (3, 256), by channel in the model's own colour order; the result has its type and the model's layout.
     ``stored``: what a quantised input stores for real values, for floating pixels; the table has it already.

@@ -226,15 +226,17 @@ class Backend(abc.ABC):
         """Return the model's output for decoded images, before any activation that is not part of the model.
 
         ``pixels``: uint8 (n, height, width, 3), **BGR** as decoded, 0..255, n >= 0; float32 if the specification is
-        ``floating``. The backend applies the model's colour order, mean and scale. Returns float32 (n, outputs), a new
-        array that the caller owns, with row i for image i. Raises ModelError if the pixels or the model's output have
-        another shape or type.
+        ``floating``.
+
+        The backend applies the model's colour order, mean and scale. Returns float32 (n, outputs), a new array that
+        the caller owns, with row i for image i. Raises ModelError if the pixels or the model's output have another
+        shape or type.
         """
         (height, width), element = self.spec.sides, np.dtype(self.element).name
         if pixels.dtype != element or pixels.ndim != 4 or pixels.shape[1:] != (height, width, 3):
             raise ModelError(
-                f"{self.spec.id}: pixels of {pixels.dtype} {pixels.shape} given, "
-                f"{element} (n, {height}, {width}, 3) expected"
+                f"{self.spec.id}: got pixels of {pixels.dtype} {pixels.shape}, "
+                f"expected {element} (n, {height}, {width}, 3)"
             )
         if len(pixels) == 0:
             return np.empty((0, self.spec.outputs), np.float32)
@@ -243,7 +245,7 @@ class Backend(abc.ABC):
         if result.shape != (len(pixels), self.spec.outputs):
             raise ModelError(
                 f"{self.spec.id}: {len(pixels)} images gave an output of shape {result.shape}, "
-                f"({len(pixels)}, {self.spec.outputs}) expected"
+                f"expected ({len(pixels)}, {self.spec.outputs})"
             )
         return result
 

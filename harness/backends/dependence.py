@@ -1,7 +1,7 @@
-"""What makes an answer depend on chance, on the other images of its batch, or on what ran before.
+"""Finds what makes a prediction depend on chance, on the other images of its batch, or on earlier calls.
 
-Such a model cannot be validated: what it answers for an image is not a property of the image. Each backend looks for it
-in its own files; what is said of it, and the trial by numbers, are here.
+Such a model cannot be validated: its prediction is not a property of the image. Each backend looks for it in its own
+files; what is said of it, and the trial by numbers, are here.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def kept_state(model: object, name: str, kind: str, mend: str = "export the mode
 def refuse_dependence(
     spec: ModelSpec, run: Callable[[Pixels], NDArray[Any]], batch: int | None, mend: str = EXPORT
 ) -> None:
-    """Refuse a model whose answer to an image changes with the other images of its batch, or from call to call.
+    """Refuse a model whose prediction for an image changes with the other images of its batch, or from call to call.
 
     A normalisation over the batch, or a dropout, may be built of any operations. ``run``: gives the output for pixels
     (n, height, width, 3), as ``Backend.infer`` takes them, or raises ModelError; ``batch``: the number of images that

@@ -75,7 +75,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """What a model says of itself, read without running it.
+    """What a model states about itself, read without running it.
 
     ``inputs``, ``outputs``: in the file's order. ``source``: where they were read, for comments. ``derivation``: how
     far the file is from what was trained. ``color``, ``mean``, ``scale``: of the pixels that it is to be **fed**, mean

@@ -19,7 +19,7 @@ class Listing:
 
 
 def find_all() -> Listing:
-    """Ask every backend, those that candidates have by default first."""
+    """Query every backend, starting with the defaults of candidates."""
     found, missing = [], []
     for facts in sorted(backends().values(), key=lambda facts: "candidate" not in facts.default_for):
         if not facts.is_installed:

@@ -1,4 +1,4 @@
-"""The order of the axes of an image input, told by its shape. Without numpy and any framework."""
+"""The order of the axes of an image input, determined by its shape. Without numpy and any framework."""
 
 from __future__ import annotations
 

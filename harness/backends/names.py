@@ -1,4 +1,4 @@
-"""Finding an input or output by name, with or without `:0`; a wrong name is answered with what there is."""
+"""Finding an input or output by name, with or without `:0`; for a wrong name, the error lists the existing ones."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def find_by_name(name: str | None, named: Mapping[str, T], *, what: str, model: 
             return named[spelling]
     choices = _choices(named)
     close = nearest(bare, choices)
-    near = f"; did you mean '{close[0]}'? There" if close else "; there"
-    raise WrongNameError(f"{model}: has no {what} '{name}'{near} are: {_shown(choices)}")
+    near = f"; did you mean '{close[0]}'? Available" if close else "; available"
+    raise WrongNameError(f"{model}: has no {what} '{name}'{near}: {_shown(choices)}")
 
 
 def _only(named: Mapping[str, T], *, what: str, model: str) -> T:
@@ -61,7 +61,7 @@ def _only(named: Mapping[str, T], *, what: str, model: str) -> T:
         return usual
     key = "`input: {name: ...}`" if what == "input" else "`output: NAME`"
     raise ModelError(
-        f"{model}: has {len(distinct)} {what}s; choose one with {key}; there are: {_shown(_choices(named))}"
+        f"{model}: has {len(distinct)} {what}s; choose one with {key}; available: {_shown(_choices(named))}"
     )
 
 

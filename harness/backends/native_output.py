@@ -1,4 +1,4 @@
-"""What native code prints past Python: held back where it only gets in the way."""
+"""Suppresses useless output of native code, which bypasses Python."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _one_at_a_time = threading.RLock()
 
 @contextlib.contextmanager
 def without_lines(words: Sequence[bytes]) -> Iterator[None]:
-    """Hold back what native code prints to stderr meanwhile, and pass on all lines without any of ``words``.
+    """Intercept what native code prints to stderr inside the block, and pass on the lines without any of ``words``.
 
     Only one thread does that at a time; others wait.
     """

@@ -121,7 +121,7 @@ class Observer(abc.ABC):
 
     @abc.abstractmethod
     def activations(self, pixels: Pixels, names: Sequence[str]) -> dict[str, Floats]:
-        """Return what the named operations give, by name, float32 (n, ...) in the model's own layout.
+        """Return the outputs of the named operations, by name, float32 (n, ...) in the model's own layout.
 
         ``pixels``: as for ``Backend.infer``. Observing the operations may change the model's output.
         """

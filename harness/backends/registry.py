@@ -1,4 +1,4 @@
-"""The registry of backends: what is known of each without importing its framework.
+"""The registry of backends: facts about each, without importing its framework.
 
 Nothing here imports a framework, numpy or pydantic: the configuration and the command line ask the registry, too.
 
@@ -40,47 +40,43 @@ class BackendFacts:
 
     ``name``: its name in ``backend:``; ``title``: name of the framework in messages; ``roles``: roles that its models
     can have; ``suffixes``: suffixes of the files that it runs; ``companions``: suffixes of the files that belong to
-    such a file, by its suffix; ``module``: the module to import; ``distributions``: packages whose versions decide
-    what is computed; ``switches``: environment variables that change what is computed; ``extra``: the extra for `pip
-    install`; ``markers``: files that make a folder a model, such as ``saved_model.pb``; ``precisions``: precisions
-    that can be pinned; ``properties``: whether a candidate may set properties of the backend by their own names, or
-    run with the device's own hints; ``default_for``: roles of models whose configuration gives no backend;
-    ``signatures``: whether its models have named signatures, of which ``signature:`` chooses one; ``compiles``:
-    whether compiled models are kept in a folder between runs; ``reads``: names of other backends whose models this
-    one also runs directly; ``loop_words``: byte strings of which a file with loops contains one, by the suffix of the
-    file; ``target``: name of its format in ``conversion.to``, if a conversion can write it with the first of
-    ``suffixes``; ``also_called``: other names that people type, for hints only.
+    such a file, by its suffix; ``module``: the module to import; ``distributions``: packages whose versions affect the
+    results; ``switches``: environment variables that affect the results; ``extra``: the extra for `pip install`;
+    ``markers``: files that make a folder a model, such as ``saved_model.pb``; ``precisions``: precisions that can be
+    pinned; ``properties``: whether a candidate may set properties of the backend, or use the device's own hints;
+    ``default_for``: roles of models whose configuration names no backend; ``signatures``: whether its models have named
+    signatures, from which ``signature:`` chooses one; ``compiles``: whether compiled models are kept between runs;
+    ``reads``: other backends whose models this one also runs; ``loop_words``: byte strings, by the suffix of the file,
+    of which a file with loops contains one; ``target``: name of its format in ``conversion.to``, if a conversion can
+    write it with the first of ``suffixes``; ``also_called``: other names that people type, for hints.
 
     The other fields are lazy targets, written ``module:object``:
 
     * ``runner``: the ``Backend`` class;
     * ``importer``: ``() -> module``, imports the framework, or raises ModelError that says what to install;
-    * ``recogniser``: ``(path) -> bool``, decides by content, where other backends have the same suffixes or markers; it
-      gets only paths that exist and match, and must not import the framework;
+    * ``recogniser``: ``(path) -> bool``, decides by content if other backends have the same suffixes or markers; it
+      gets only existing paths that match, and must not import the framework;
     * ``files``: ``(path) -> files``, the files of a model if their suffixes do not identify them, the named one first.
-    Files
-      that are missing are returned, too; a model that cannot be read gives itself alone. It must not import the
-      framework;
-    * ``reader``: reads what a file says of its own input;
-    * ``exporter``: ``(reference, folder) -> model``, gives what OpenVINO's converter reads, a path or an object in
-      memory, or an ``openvino.Model``, where that is not the model's own file; it may write into ``folder``, which is
+      It also returns missing files, and only the path of an unreadable model. It must not import the framework;
+    * ``reader``: reads what a file states about its own input;
+    * ``exporter``: ``(reference, folder) -> model``, returns the input of OpenVINO's converter, if that is not the
+      model's own file: a path, an object in memory or an ``openvino.Model``; it may write into ``folder``, which is
       removed afterwards;
-    * ``freezer``: ``(reference) -> Frozen``, gives a TensorFlow model as a graph without variables
-      (``backends/tensorflow/frozen.py``), from which other formats are made;
-    * ``guard``: ``(path) -> None``, raises ModelError for a model that must not be opened; other backends that read its
-      format call it before they open a file. It must not import the framework;
-    * ``describer``: ``(path) -> ModelDescription``, returns inputs, outputs and what the file says about its
-      preprocessing;
-    * ``may_loop``: ``(path) -> bool``, whether a model's file has loops, so that it may never end, where ``loop_words``
-      cannot tell. It must not import the framework;
+    * ``freezer``: ``(reference) -> Frozen``, returns a TensorFlow model as a graph without variables
+      (``backends/tensorflow/frozen.py``), for conversion to other formats;
+    * ``guard``: ``(path) -> None``, raises ModelError for a model that must not be opened; other backends that read
+      its format call it before they open a file. It must not import the framework;
+    * ``describer``: ``(path) -> ModelDescription``, returns inputs, outputs and the preprocessing that the file states;
+    * ``may_loop``: ``(path) -> bool``, whether a model's file has loops, so that it may never end, if ``loop_words``
+      cannot decide this. It must not import the framework;
     * ``aliases``: ``(path) -> {name: tensor}``, further names that a model's file gives to its inputs and outputs. It
-      must not import the framework, and gives nothing for a file that it cannot read;
-    * ``devices``: ``() -> Devices``, finds the devices, where there is any but the CPU;
-    * ``editor``: edits a model's graph to plant faults;
-    * ``rounder``: a ``Backend`` class that runs the same files with weights and activations rounded, as the
-      specification's ``rounding`` says, in f32 on the CPU;
-    * ``observer``: ``(backend) -> Observer``, shows a loaded model's operations and what each of them gives
-      (``harness/backends/observing.py``); the caller closes it, and the backend, too.
+      must not import the framework, and returns an empty mapping for an unreadable file;
+    * ``devices``: ``() -> Devices``, finds the devices, if there are others than the CPU;
+    * ``editor``: edits a model's graph to inject faults;
+    * ``rounder``: a ``Backend`` class that runs the same files in f32 on the CPU, with weights and activations rounded
+      as ``rounding`` of the specification says;
+    * ``observer``: ``(backend) -> Observer``, gives access to a loaded model's operations and their outputs
+      (``harness/backends/observing.py``); the caller closes it, and the backend as well.
     """
 
     name: str
@@ -253,7 +249,7 @@ def register(facts: BackendFacts) -> None:
 
 
 def unregister(name: str) -> None:
-    """Take back what ``register`` added."""
+    """Undo ``register``."""
     _added.pop(name, None)
 
 
@@ -295,8 +291,8 @@ def facts_of(name: str) -> BackendFacts:
         return known[name]
     called = [facts.name for facts in known.values() if name.casefold() in facts.also_called]
     close = called or nearest(name, known)
-    near = f"; did you mean '{close[0]}'?" if close else ";"
-    raise ConfigError(f"there is no backend '{name}'{near} there are {', '.join(known)}")
+    near = f"; did you mean '{close[0]}'? Available" if close else "; available"
+    raise ConfigError(f"there is no backend '{name}'{near}: {', '.join(known)}")
 
 
 def recognise(path: Path) -> BackendFacts | None:

@@ -84,7 +84,7 @@ def _one(options: argparse.Namespace, path: str | None, cores: int, candidates: 
 def marginal(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], *, by_processor: bool = False) -> float | None:
     """Return what a further candidate costs over what its inference costs alone, against the row with the fewest.
 
-    Both in core-seconds an image, or in processor seconds, which other processes disturb less; the inference alone is
+    Both in core-seconds per image, or in processor seconds, which other processes disturb less; the inference alone is
     measured in the row itself. None for that row.
     """
     same = [one for one in rows if all(one[key] == row[key] for key in ("pictures", "cores", "images"))]

@@ -41,7 +41,7 @@ class Seen:
     ratios: dict[str, list[float]] = field(default_factory=dict)
 
     def take(self, gate: GatePart) -> None:
-        """Take in one verdict."""
+        """Add one verdict."""
         self.verdicts.setdefault(gate.gate, []).append(gate.verdict)
         for figure in gate.figures:
             if figure.name in JUDGED and figure.number is not None:

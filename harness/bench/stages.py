@@ -34,7 +34,7 @@ class Costs:
     measured: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def add(self, stage: str, seconds: Sequence[tuple[float, float]], images: int, cores: int) -> None:
-        """Take in the seconds, of the clock and of the processors, that a number of images took each time."""
+        """Add the wall and processor seconds of each measurement of a number of images."""
         self.measured[stage] = [(wall * cores / images, processor / images) for wall, processor in seconds]
 
     def with_those_of(self, other: Costs) -> Costs:

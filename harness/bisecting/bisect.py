@@ -91,7 +91,7 @@ def running_model_of(config: Config, wanted: Sequence[str]) -> tuple[str, ...]:
     for name in wanted:
         if name not in own:
             close = nearest(name, own)
-            near = f"did you mean {close[0]}?" if close else f"there are {', '.join(own)}"
+            near = f"did you mean {close[0]}?" if close else f"available: {', '.join(own)}"
             raise ConfigError(f"--candidate {printable(name)}: the capsule has no such candidate; {near}")
     chosen = tuple(wanted) or tuple(own)
     if not wanted and len(set(own.values())) > 1:

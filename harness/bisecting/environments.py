@@ -58,7 +58,7 @@ class Environment:
         return _python_of(self.folder)
 
     def in_use(self) -> contextlib.AbstractContextManager[None]:
-        """Keep it from being removed by another process inside the block."""
+        """Prevent its removal by another process inside the block."""
         return in_use(self.folder / _MARK)
 
 
@@ -183,7 +183,7 @@ class Environments:
         return f"with {', '.join(others)}" if others else None
 
     def _install(self, place: Path, version: str, here: dict[str, str]) -> None:
-        """Install the release; what it needs as it is in this process, as far as the release allows."""
+        """Install the release, with the versions of this process for its dependencies, as far as the release allows."""
         pins = [f"{name}=={own}" for name, own in here.items() if _normal(name) != _normal(self.package)]
         constraints = place / "constraints.txt"
         constraints.write_text("\n".join(pins), encoding="utf-8")

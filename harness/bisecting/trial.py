@@ -141,11 +141,11 @@ def _candidates(record: RunRecord) -> tuple[Candidate, ...]:
 
 
 def answers_apart(good: Path, other: Path) -> dict[str, tuple[float, int]]:
-    """Return, by model, how far a run's answers are from another's, and how many images have another Top-1 class.
+    """Return, by model, how far two runs' predictions differ, and how many images have another Top-1 class.
 
-    How far: the largest change, on any image, of the label's probability, of the highest probability, or of the largest
-    difference from the reference. The last one can only move where a probability moves at least as far, of any class.
-    NaN, against a number, is infinitely far. Raises BaselineError or RecordError if a run has no such table.
+    The difference: the largest change, on any image, of the label's probability, of the highest probability, or of the
+    largest difference from the reference. The last one can only move where a probability moves at least as far, of any
+    class. NaN, against a number, is infinitely far. Raises BaselineError or RecordError if a run has no such table.
     """
     record_a, record_b = read_sound_record(good), read_sound_record(other)
     a, b = table_of(good, record_a), table_of(other, record_b)

@@ -122,7 +122,7 @@ class _Listing:
             where = f"in {printable(str(folder))}" if folder else "in the package index"
             raise ConfigError(f"{option} {version}: there is no release of {self.package} {where}")
         close = nearest(version, known)
-        near = f"did you mean {close[0]}?" if close else f"there are {', '.join(known[:12])}"
+        near = f"did you mean {close[0]}?" if close else f"available: {', '.join(known[:12])}"
         raise ConfigError(f"{option} {version}: {self.package} has no such release for this Python; {near}")
 
     def _some(self) -> list[str]:

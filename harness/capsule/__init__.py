@@ -1,1 +1,1 @@
-"""The parity capsule: images, labels and the reference's answers in one file that travels. docs/capsule.md."""
+"""The parity capsule: images, labels and the reference's predictions in one file that travels. docs/capsule.md."""

@@ -76,7 +76,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 
 def load_capsule(path: Path, overrides: Sequence[str] = ()) -> Config:
-    """Return the configuration of a capsule: images and the reference's answers come from it.
+    """Return the configuration of a capsule: images and the reference's predictions come from it.
 
     ``overrides``: as ``load_config`` takes them. Models are looked for next to the capsule. Raises DatasetError for a
     damaged capsule, ConfigError for overrides that do not fit.
@@ -104,15 +104,15 @@ def _foreign(values: dict[str, Any]) -> Iterator[str]:
         yield f"has the key `dataset.{key}`"
     labels = dataset.get("labels")
     if labels is not None and (not isinstance(labels, dict) or labels.get("source") != "auto"):
-        yield "names labels of its own"
+        yield "has its own labels"
     for model in (*([] if reference is None else [reference]), *candidates):
         if not isinstance(model, dict):
             yield "has a model that is not a mapping"
             continue
         yield from (f"has the key `{key}` of a model" for key in _LEFT_OUT if key in model)
-        yield from (f"names the place {place!r}" for place in _places(model) if not _is_below(place))
+        yield from (f"contains the path {place!r}" for place in _places(model) if not _is_below(place))
         yield from (f"has the property {name}={value!r}" for name, value in _named_files(model))
-    yield from (f"names the place {place!r}" for place in _places(values) if not _is_below(place))
+    yield from (f"contains the path {place!r}" for place in _places(values) if not _is_below(place))
 
 
 def _places(part: dict[str, Any]) -> Iterator[Any]:

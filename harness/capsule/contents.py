@@ -73,10 +73,10 @@ class Prepared(_Part):
 
 
 class ReferenceAnswers(_Part):
-    """Whose answers they are.
+    """The model whose predictions they are.
 
     ``contract``: what they depend on in addition to the images, as the configuration says it. ``loaded``: what the
-    model reported of itself; ``applied``: what makes probabilities of the answers; ``outputs``: values an image.
+    model reported about itself; ``applied``: what turns the output into probabilities; ``outputs``: values per image.
     """
 
     sha256: Sha256

@@ -144,4 +144,4 @@ def _check_images(parts: Parts, contents: Contents) -> None:
     for number, rows in enumerate(shards(count)):
         part, own = parts.parts.get(f"encoded/{number}"), sizes[rows.start : rows.stop]
         if part is None or min(own) < 0 or sum(own) != part.length:
-            raise KIND.refuse(parts.path, f"its encoded images of shard {number} have other sizes than it says")
+            raise KIND.refuse(parts.path, f"the encoded images of shard {number} do not have the sizes in its index")

@@ -29,7 +29,7 @@ def contract_of(config: Config) -> dict[str, Any]:
 
 
 def recorded_reference(config: Config) -> ReferenceAnswers | None:
-    """Return the recorded answers that stand for the reference; None if it runs itself.
+    """Return the recorded predictions that stand for the reference; None if it runs itself.
 
     Raises ConfigError if the configuration is of another reference than the recorded one, DatasetError for a damaged
     capsule.
@@ -65,5 +65,5 @@ def _same_pixels(one: Any, other: Any) -> bool:
 
 
 def answers_file(config: Config) -> Path | None:
-    """Return the capsule that has the reference's answers; None if the reference runs itself."""
+    """Return the capsule that has the reference's predictions; None if the reference runs itself."""
     return config.reference.recorded if config.reference else None

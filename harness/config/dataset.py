@@ -97,7 +97,7 @@ class Dataset(Strict):
         if isinstance(value, dict):
             unknown = [str(key) for key in value if key not in Labels.model_fields]
             if unknown:
-                raise ValueError(f"has the unknown key `{unknown[0]}`; known here: {', '.join(Labels.model_fields)}")
+                raise ValueError(f"has the unknown key `{unknown[0]}`; valid: {', '.join(Labels.model_fields)}")
             return Labels.model_validate(value)
         if not isinstance(value, (str, Labels)):
             raise ValueError("should be text: auto, a file or a folder; or a mapping {source: ..., trust: true}")

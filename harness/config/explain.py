@@ -84,7 +84,7 @@ def _unknown(key: Key, root: type[BaseModel]) -> str:
     elsewhere = _place_of(str(key[-1]), root)
     if elsewhere:
         return f"unknown key; did you mean `{elsewhere}`?"
-    return f"unknown key; known here: {', '.join(known)}"
+    return f"unknown key; valid: {', '.join(known)}"
 
 
 def _place_of(name: str, root: type[BaseModel], place: str = "") -> str | None:
@@ -102,7 +102,7 @@ def _place_of(name: str, root: type[BaseModel], place: str = "") -> str | None:
 def _wrong(fault: Any, data: Any, written: str | None) -> str:
     value, kind = fault.get("input"), fault["type"]
     if fault["loc"] == ("version",):
-        return f"{_shown(value)} is not known here, only version 1 is; write `version: 1`, or upgrade the harness"
+        return f"{_shown(value)} is not supported, only version 1 is; write `version: 1`, or upgrade the harness"
     if kind == "literal_error":
         expected = str(fault["ctx"]["expected"])
         close = nearest(str(value), [word.strip("' ") for word in expected.replace(" or ", ",").split(",")])

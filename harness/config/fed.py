@@ -31,7 +31,7 @@ def _known(value: Any, known: Sequence[str]) -> Any:
     unknown = [str(key) for key in value if key not in known] if isinstance(value, dict) else []
     if unknown:
         close = nearest(unknown[0], known)
-        hint = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(dict.fromkeys(known))}"
+        hint = f"did you mean `{close[0]}`?" if close else f"valid: {', '.join(dict.fromkeys(known))}"
         raise ValueError(f"has the unknown key `{unknown[0]}`; {hint}")
     return value
 

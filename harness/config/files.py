@@ -30,7 +30,7 @@ def require_files(config: Config, *, dataset: bool = True, reference: bool = Tru
             faults += _fault(config, "checksums", config.checksums, "name a `sha256sum` list")
     recorded = config.reference.recorded if config.reference else None
     if reference and recorded is not None:
-        faults += _fault(config, "reference.recorded", recorded, "name the capsule that has its answers")
+        faults += _fault(config, "reference.recorded", recorded, "name the capsule that has its predictions")
     elif reference and config.reference is not None:
         facts = facts_of(config.reference.backend)
         named = f"name a {facts.title} model ({facts.forms})"
@@ -120,7 +120,7 @@ def _fault(config: Config, key: str, path: Path, mend: str) -> list[str]:
         variable = "; a variable is written ${NAME}" if "$" in str(path) else ""
         return [f"{config.where(key)}: {path} does not exist{_near(path)}{variable}; {mend}"]
     if not readable:
-        return [f"{config.where(key)}: {path} may not be read by this user; change its permissions"]
+        return [f"{config.where(key)}: {path} cannot be read: no permission; change its permissions"]
     return []
 
 

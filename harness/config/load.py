@@ -168,13 +168,13 @@ def _refused(message: str) -> ConfigError:
 
 def _read(file: Path) -> str:
     if begins_with(file, CAPSULE):
-        raise _refused(f"{file}: a capsule, which `harness validate` runs; this needs the configuration itself")
+        raise _refused(f"{file}: a capsule, which only `harness validate` accepts; give the configuration file")
     return read_text(
         file,
         largest=_LARGEST,
         kind="configuration",
         missing=lambda: _no_such_file(file),
-        folder=lambda: f"{file}: a folder; name the YAML file{_one_of(file)}",
+        folder=lambda: f"{file}: a folder; give the YAML file in it{_one_of(file)}",
     )
 
 
@@ -261,7 +261,7 @@ def repeated_ids(data: dict[str, Any], origin: Origin) -> list[str]:
         if name in seen:
             first = dotted(seen[name])
             faults.append(
-                f"{origin.place((*key, 'id'))}: the id '{name}' is {first}'s already; give each model its own"
+                f"{origin.place((*key, 'id'))}: the id '{name}' is already used by {first}; give each model its own id"
             )
         seen.setdefault(name, key)
     return faults

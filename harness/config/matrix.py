@@ -156,7 +156,7 @@ def _cells(
     axes = _axes(matrix)
     count = len(axes[0]) * len(axes[1]) * len(axes[2])
     if count > _MOST_CELLS:
-        fault(("matrix",), f"stands for {count:,} candidates, more than {_MOST_CELLS}; list fewer")
+        fault(("matrix",), f"results in {count:,} candidates, more than {_MOST_CELLS}; list fewer")
         return
     wrong = [*_repeated(axes), *_unused_excludes(exclude, axes)]
     narrowed = origin is not None and any(
@@ -171,7 +171,7 @@ def _cells(
             continue
         name = f"{model['id']}-{_device_id(device)}-{precision['precision']}"
         if name in seen:
-            fault(device_key, f"two combinations would both be named '{name}'; give this device an `id` of its own")
+            fault(device_key, f"two combinations would both be named '{name}'; give this device its own `id`")
             continue
         seen.add(name)
         candidate: dict[str, Any] = {}
@@ -227,7 +227,7 @@ def _unused_excludes(exclude: Sequence[MatrixExclude], axes: list[Axis]) -> Iter
             for name in wanted or ():
                 if name not in known:
                     close = nearest(name, known)
-                    near = f"; did you mean '{close[0]}'?" if close else f"; there are {', '.join(known)}"
+                    near = f"; did you mean '{close[0]}'?" if close else f"; available: {', '.join(known)}"
                     yield ("matrix", "exclude", place), f"the matrix has no {word} '{name}'{near}"
 
 

@@ -111,8 +111,8 @@ def _known_target(name: str) -> str:
     known = targets()
     if name not in known:
         close = nearest(name, known)
-        near = f"; did you mean '{close[0]}'?" if close else ";"
-        raise ValueError(f"there is no conversion to '{name}'{near} there are {', '.join(known)}")
+        near = f"; did you mean '{close[0]}'? Available" if close else "; available"
+        raise ValueError(f"there is no conversion to '{name}'{near}: {', '.join(known)}")
     return name
 
 
@@ -273,7 +273,7 @@ class Model(Strict):
             unknown = [str(key) for key in value if key not in Output.model_fields]
             if unknown:
                 close = nearest(unknown[0], list(Output.model_fields))
-                known = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(Output.model_fields)}"
+                known = f"did you mean `{close[0]}`?" if close else f"valid: {', '.join(Output.model_fields)}"
                 raise ValueError(f"has the unknown key `{unknown[0]}`; {known}")
             return Output.model_validate(value)
         if not isinstance(value, (str, Output)):

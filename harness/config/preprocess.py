@@ -36,7 +36,7 @@ _FILTERS: dict[str, Filter] = {"bilinear": "bilinear", "nearest": "nearest", "ar
 def _known_preset(name: str) -> str:
     if name not in presets():
         close = nearest(name, presets())
-        hint = f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(presets())}"
+        hint = f"; did you mean '{close[0]}'?" if close else f"; valid: {', '.join(presets())}"
         raise ValueError(f"'{name}' is not a preset{hint}")
     return name
 

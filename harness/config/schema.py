@@ -224,7 +224,7 @@ class Config(Strict):
                 )
             if named not in ids:
                 close = nearest(named, [*PRECISIONS, *ids])
-                near = f"did you mean `{close[0]}`?" if close else f"known are {', '.join((*PRECISIONS, *ids))}"
+                near = f"did you mean `{close[0]}`?" if close else f"valid: {', '.join((*PRECISIONS, *ids))}"
                 raise ValueError(f"the gates of {candidate.id}: there is no `parity.yardstick` {named}; {near}")
         return self
 

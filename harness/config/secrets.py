@@ -77,7 +77,7 @@ def is_secret_key(name: str) -> bool:
 
 
 def remember(value: str) -> None:
-    """Keep a secret value out of everything that is redacted from now on; one below 4 characters cannot be."""
+    """Redact a secret value from now on; shorter than 4 characters, it cannot be."""
     if len(value) < _SHORTEST:
         return
     _known.update((value, quote(value), quote(value, safe=""), repr(value)[1:-1], json.dumps(value)[1:-1]))

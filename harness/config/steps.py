@@ -197,13 +197,12 @@ class WrittenStep(Strict):
             return data
         if not isinstance(data, dict) or len(data) != 1:
             found = f"has the keys {', '.join(map(str, data))}" if isinstance(data, dict) and data else "is not a step"
-            raise ValueError(f"{found}; write one key per step, such as `- crop: {{size: 224}}`; known are {listed}")
+            raise ValueError(f"{found}; write one key per step, such as `- crop: {{size: 224}}`; valid: {listed}")
         (name,) = data
         if name not in known:
             close = nearest(str(name), known)
             raise ValueError(
-                f"has the unknown step `{name}`"
-                + (f"; did you mean `{close[0]}`?" if close else f"; known are {listed}")
+                f"has the unknown step `{name}`" + (f"; did you mean `{close[0]}`?" if close else f"; valid: {listed}")
             )
         if data[name] is None:
             raise ValueError(f"`{name}` is empty; write its settings, such as `- {name}: {_EXAMPLES[name]}`")

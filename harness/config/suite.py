@@ -113,7 +113,7 @@ def load_suite(path: str | os.PathLike[str], environment: Mapping[str, str] | No
     faults = [f"{origin.file}:{line}: {dotted(key) or 'the suite'}: {what}" for key, line, what in unread]
     if "runs" not in data and any(key in data for key in _OF_A_CONFIGURATION):
         raise ConfigError(
-            printable(f"{file}: a configuration, which `harness validate` runs; a suite lists some in `runs`")
+            printable(f"{file}: a configuration, not a suite; run it with `harness validate`, or list it under `runs`")
         )
     runs = data.get("runs")
     if isinstance(runs, list):
@@ -146,7 +146,7 @@ def _set_faults(suite: Suite, origin: Origin) -> Iterator[str]:
         for key in keys:
             if key not in Dataset.model_fields:
                 close = nearest(key, Dataset.model_fields)
-                near = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(Dataset.model_fields)}"
+                near = f"did you mean `{close[0]}`?" if close else f"valid: {', '.join(Dataset.model_fields)}"
                 yield f"{origin.place(('sets', name, key))}: unknown key; {near}"
 
 
@@ -154,7 +154,7 @@ def _run_faults(suite: Suite, run: SuiteRun, number: int, origin: Origin) -> Ite
     for place, name in enumerate(run.sets or ()):
         if name not in suite.sets:
             close = nearest(name, suite.sets)
-            near = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(suite.sets) or 'none'}"
+            near = f"did you mean '{close[0]}'?" if close else f"available: {', '.join(suite.sets) or 'none'}"
             yield f"{origin.place(('runs', number, 'sets', place))}: there is no set '{name}'; {near}"
     if run.sets == ():
         yield f"{origin.place(('runs', number, 'sets'))}: is empty; name a set, or leave `sets` out"
@@ -162,7 +162,7 @@ def _run_faults(suite: Suite, run: SuiteRun, number: int, origin: Origin) -> Ite
         first = re.split(r"[.\[]", key)[0]
         if first not in Config.model_fields:
             close = nearest(first, Config.model_fields)
-            near = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(Config.model_fields)}"
+            near = f"did you mean `{close[0]}`?" if close else f"available: {', '.join(Config.model_fields)}"
             yield f"{origin.place(('runs', number, 'set', key))}: no configuration has the key `{first}`; {near}"
     if run.id is None:
         try:
@@ -202,7 +202,7 @@ def _repeated(runs: Sequence[PlannedRun]) -> Iterator[str]:
     for run in runs:
         folded = run.id.casefold()  # two folders that some file systems treat as one
         if folded in seen:
-            yield f"{run.place}: the id '{run.id}' is already that of {seen[folded].place}; give each run its own `id`"
+            yield f"{run.place}: the id '{run.id}' is already used by {seen[folded].place}; give each run its own `id`"
         seen.setdefault(folded, run)
 
 

@@ -22,7 +22,7 @@ def _a_name(value: Any) -> Any:
     if value == "":
         raise ValueError("is empty; name a file or folder")
     if isinstance(value, str) and "\0" in value:
-        raise ValueError("contains a null byte, which no name of a file has")
+        raise ValueError("contains a null byte, which no file name can contain")
     return value
 
 

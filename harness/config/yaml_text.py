@@ -71,12 +71,12 @@ class YamlText:
             node = yaml.compose(text, Loader=_Loader)
             return None if node is None else self._build(node, at, ())
         except RecursionError:
-            raise yaml.YAMLError("nested deeper than any configuration") from None
+            raise yaml.YAMLError("nested too deeply") from None
 
     def _build(self, node: yaml.Node, key: Key, ancestors: tuple[int, ...]) -> Any:
         self._nodes += 1
         if self._nodes > _MOST_NODES or id(node) in ancestors:
-            raise yaml.YAMLError("aliases make this document larger than any configuration; write the values out")
+            raise yaml.YAMLError("aliases expand to a document that is too large; write the values out")
         ancestors = (*ancestors, id(node))
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, key)
@@ -175,7 +175,7 @@ class YamlText:
     def _unset(self, name: str, key: str, *, empty: bool) -> str:
         state = "empty" if empty else "not set"
         close = nearest(name, self.environment)
-        near = f" (there is {close[0]}: a misspelling?)" if close and not empty else ""
+        near = f" (did you mean {close[0]}?)" if close and not empty else ""
         return f"the variable {name} is {state}{near}; run `export {name}=...`, or give `--set {key}=VALUE`"
 
 

@@ -87,7 +87,7 @@ def check(
 
 
 def check_quantised(ov: Any, quantised: Any, original: Any, images: Prepared, contract: Input) -> Check:
-    """Hold an INT8 graph against the one it was made of, on the images that it was calibrated on.
+    """Compare an INT8 graph with its original, on the calibration images.
 
     ``quantised``, ``original``: ov.Model of the same input contract; ``images``: (n, height, width, 3) BGR, of which
     the first 64 are looked at. Pictures of a single colour are not like the calibration images, where faithful INT8

@@ -1,4 +1,4 @@
-"""What an IR says of its own preprocessing, compared with what the configuration says. Without OpenVINO, and fast."""
+"""The preprocessing that an IR states, compared with the configuration's. Without OpenVINO, and fast."""
 
 from __future__ import annotations
 

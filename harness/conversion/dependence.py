@@ -1,4 +1,4 @@
-"""Whether a network that is to be converted answers an image by itself: it is tried with two images at once.
+"""Whether a network that is to be converted predicts each image by itself: it is tried with two images at once.
 
 What is written takes one image at a time, so a normalisation over the batch would become one over the image, unseen.
 """
@@ -18,7 +18,7 @@ from harness.feeding.contract import is_reversed, normalised
 
 
 def refuse_batch_dependence(ov: Any, config: Config, candidate: Candidate, model: Any, layout: Layout) -> None:
-    """Refuse a network whose answer to an image changes with the other image, or from call to call.
+    """Refuse a network whose prediction for an image changes with the other image, or from call to call.
 
     ``model``: the reference as an ov.Model of one input and one output, which is left as it is. Nothing is said of one
     that cannot take two images, and of one that cannot be compiled, which is said elsewhere. Raises ModelError.

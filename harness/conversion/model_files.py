@@ -1,4 +1,4 @@
-"""The files of models, each read once: its content, what it says of itself, and its digest."""
+"""The files of models, each read once: its content, what it states about itself, and its digest."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ class PreparedModel:
     """A model of the configuration whose files were read.
 
     ``files``: those that it consists of, as they were digested; ``model_bytes``: their size; ``contract``: what the
-    file says of its own input, as rows to be shown, None if it says nothing; ``calibrated_on``: sha256 digests of the
-    images that an INT8 model says it was calibrated on; ``recorded``: its answers in a capsule, which stand for the
+    file states about its own input, as rows to be shown, None if it says nothing; ``calibrated_on``: sha256 digests of
+    the images that an INT8 model says it was calibrated on; ``recorded``: its answers in a capsule, which stand for the
     model, so that it has no files here; ``contract_file``: the contract file of a model of another format than the IR,
     as it was digested.
     """

@@ -90,7 +90,7 @@ def _is_frozen_graph(facts: BackendFacts) -> bool:
 
 @contextlib.contextmanager
 def _exported(config: Config) -> Iterator[Any]:
-    """Give what OpenVINO's converter reads: the reference's own file, or what its backend makes of it."""
+    """Yield the input of OpenVINO's converter: the reference's own file, or the export of its backend."""
     reference = config.original
     exporter = facts_of(reference.backend).exporter
     if exporter is None:
@@ -102,7 +102,7 @@ def _exported(config: Config) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _with_placeholder(config: Config, graph: Graph, source: str) -> Iterator[Path]:
-    """Give the graph's file, or a copy whose input has no default: OpenVINO would take the default for the input."""
+    """Yield the graph's file, or a copy whose input has no default, which OpenVINO would use instead of the input."""
     name = source.rpartition(":")[0]
     model = config.original.model
     if graph.nodes[name].op != "PlaceholderWithDefault":

@@ -1,4 +1,4 @@
-"""Whether the IR that lies there is the one that a conversion would write now. Without OpenVINO."""
+"""Whether the IR that is there is the one that a conversion would write now. Without OpenVINO."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _difference(config: Config, candidate: Candidate, contract: IrContract, sour
 
 
 def is_foreign(candidate: Candidate, files: ModelFiles) -> bool:
-    """Return whether a whole IR of another tool lies there: it is never replaced without an explicit option."""
+    """Return whether a whole IR of another tool is there: it is never replaced without an explicit option."""
     if not candidate.model.exists():
         return False
     return not files.weights_fault(candidate.model) and files.contract(candidate.model).source != "harness"

@@ -12,7 +12,7 @@ from harness.errors import HarnessError, ModelError
 
 @contextlib.contextmanager
 def write_errors(where: str, model: Path) -> Iterator[None]:
-    """Say of every error inside that the file was not written; ``where``: the key that names it, with its place."""
+    """Add to every error inside the block that the file was not written; ``where``: its key, with the place."""
     try:
         yield
     except HarnessError as error:

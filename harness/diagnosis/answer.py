@@ -61,7 +61,7 @@ CAUSES: dict[str, str] = {
     "int8-weights": "the weights are the reference's, rounded to 8 bits",
     "other-weights": "the weights belong to another network or training run",
     "layer": "a layer computes something different, or its weights differ",
-    "batch": "images get different answers in a batch than alone",
+    "batch": "predictions for a batch differ from those for single images",
     "reference-input": "the reference gets the wrong input",
     "reference-at-chance": "the reference is no better than guessing",
 }

@@ -148,6 +148,6 @@ def untold(search: Search) -> str:
     if bench.reference.recorded is None:
         return ""
     return (
-        f" Layers, weights, casts and another feeding of {bench.reference.id} were not looked at, because only its "
-        "recorded answers are here; `harness diagnose CONFIG` looks at them where the original model is."
+        f" Layers, weights, casts and other inputs of {bench.reference.id} were not checked, because only its "
+        "recorded predictions are available; run `harness diagnose CONFIG` on a machine with the original model."
     )

@@ -219,7 +219,7 @@ class Bench:
         """
         if self.reference.recorded is not None:
             raise CannotFeedError(
-                f"{self.reference.id}: only its recorded answers are here, so it cannot be fed otherwise"
+                f"{self.reference.id}: only its recorded predictions are available, so its input cannot be changed"
             )
         if feeding.preprocess.output_size != self.wanted.preprocess.output_size:
             raise CannotFeedError(f"{self.reference.id}: takes images of another size")

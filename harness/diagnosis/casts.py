@@ -28,13 +28,13 @@ Seen = tuple[tuple[Change, ...], Rows]  # the changes, the cast last, and what t
 
 
 def search_cast(search: Search) -> Tried | None:
-    """Return the cast that explains the candidate's answers, with every way of reading them; None if none does."""
+    """Return the cast that explains the candidate's predictions, with every way of reading them; None if none does."""
     search.progress("values cast to whole numbers")
     return search.best(list(_explained(search, _seen(search, otherwise=False))))
 
 
 def search_cast_and_another(search: Search) -> Tried | None:
-    """Return a cast and another change of feeding but mean and scale that together explain the candidate's answers."""
+    """Return a cast and a change of input, except mean and scale, that together explain the predictions."""
     search.progress("values cast to whole numbers, and another change")
     kinds = search.single_trials()
     others = [trial for kind, trials in kinds.items() if kind != "normalisation" for trial in trials]
@@ -46,7 +46,7 @@ def search_cast_and_another(search: Search) -> Tried | None:
 
 
 def search_cast_otherwise(search: Search) -> Tried | None:
-    """Return a cast behind another mean and scale that explains the candidate's answers."""
+    """Return a cast behind another mean and scale that explains the candidate's predictions."""
     search.progress("values cast to whole numbers behind another mean and scale")
     return search.best(list(_explained(search, _seen(search, otherwise=True))))
 

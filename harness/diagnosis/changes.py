@@ -17,7 +17,7 @@ from harness.config.color import Triple
 from harness.feeding.families import NORMALISATIONS
 
 Array = NDArray[Any]
-Pair = tuple[Triple, Triple]  # mean and scale, one number a channel
+Pair = tuple[Triple, Triple]  # mean and scale, one number per channel
 Normalisation = Callable[[Triple, Triple], Pair]
 
 # The per-channel means that were computed on ImageNet, once with Caffe and once again; RGB, 0..255.

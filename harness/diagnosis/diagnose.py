@@ -50,7 +50,7 @@ def chosen(config: Config, wanted: str | None) -> tuple[Candidate, ...]:
     if not found:
         ids = [item.id for item in config.candidates]
         close = nearest(wanted, ids)
-        near = f"; did you mean '{close[0]}'?" if close else f"; there are {', '.join(ids)}"
+        near = f"; did you mean '{close[0]}'?" if close else f"; available: {', '.join(ids)}"
         raise ConfigError(f"there is no candidate '{wanted}'{near}")
     return found
 
@@ -67,8 +67,8 @@ def diagnose(
 ) -> tuple[Diagnosis, ...]:
     """Diagnose one candidate (None: each) on the first images.
 
-    ``tamper``: a fault that is planted around its file; ``known``: the reference's answers by the images' digests, as
-    far as the caller has them, added to here.
+    ``tamper``: a fault that is planted around its file; ``known``: the reference's predictions by the images' digests,
+    as far as the caller has them, added to here.
 
     Raises ConfigError without a reference or for an unknown id, HarnessError if a model cannot be run at all.
     """

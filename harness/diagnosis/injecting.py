@@ -249,7 +249,7 @@ class FaultBench:
             spec = dataclasses.replace(spec, floating=True)
         if fault.precision:
             if fault.precision == self._candidate.precision:
-                raise CannotEditError(f"the configuration itself asks for {fault.precision}")
+                raise CannotEditError(f"the configuration already requests {fault.precision}")
             spec = dataclasses.replace(spec, precision=fault.precision)
         if fault.edit and not self._editor:
             title = facts_of(self._candidate.backend).title

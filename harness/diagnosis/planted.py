@@ -55,7 +55,7 @@ def _configured(config: Config, candidate: Candidate, fault: Fault, folder: Path
         candidate = candidate.model_copy(update={"preprocess": wrong})
     if fault.precision:
         if fault.precision == candidate.precision:
-            raise CannotEditError(f"the configuration itself requests {fault.precision}")
+            raise CannotEditError(f"the configuration already requests {fault.precision}")
         candidate = candidate.model_copy(update={"precision": fault.precision})
     return _edited(candidate, fault.edit, folder) if fault.edit else candidate
 

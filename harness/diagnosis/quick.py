@@ -74,7 +74,7 @@ def _quickly(
 
 
 def _has_answers(run: Run, reference: Lane, bench: Bench, known: dict[tuple[bytes, ...], Rows]) -> bool:
-    """Put the reference's answers to the bench's images into ``known``: those of the run, or by the loaded model."""
+    """Put the reference's predictions for the images into ``known``: those of the run, or by the loaded model."""
     if bench.digests in known:
         return True
     kept = _of_the_first_shard(run, reference, bench.digests)

@@ -163,7 +163,7 @@ def tells_images_apart(rows: Rows, limit: float) -> bool:
 class Read:
     """The result of reading one output in one way: ``rows`` (n, classes), and how far each image is off.
 
-    ``agreeing``: images with the reference's Top-1 answer, None if the two do not have the same classes.
+    ``agreeing``: images with the reference's Top-1 predictions, None if the two do not have the same classes.
     """
 
     reading: Reading

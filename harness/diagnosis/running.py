@@ -54,12 +54,12 @@ def _name_precision(search: Search, effective: str) -> None:
 
 
 def search_batch(search: Search) -> Tried | None:
-    """Ask image by image: every batch is filled with one image."""
+    """Run image by image: every batch is filled with one image."""
     batch = search.subject.loaded.details.get("batch")
     size = batch if isinstance(batch, int) and batch > 1 else 0
     if not size:
         return None
-    search.progress("images alone in their batch")
+    search.progress("one image per batch")
     few = search.few
     values = np.repeat(search.bench.values(search.bench.own, few), size, axis=0)
     raw = search.bench.answer(search.subject, values)[::size]
@@ -70,8 +70,8 @@ def search_batch(search: Search) -> Tried | None:
     search.around.append(
         Around(
             "batch",
-            f"answers batches of {size} wrongly",
-            "asked image by image",
+            f"gives wrong predictions for batches of {size}",
+            "run image by image",
             f"Convert it again with a free batch dimension, or set `{key}.batch: 1`.",
         )
     )

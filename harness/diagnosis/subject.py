@@ -54,7 +54,7 @@ class Subject:
 
     @property
     def loaded(self) -> Loaded:
-        """What the model reports of itself."""
+        """What the model reports about itself."""
         return self._backend.loaded
 
     def _opened(self) -> Backend:

@@ -1,4 +1,4 @@
-"""What pyarrow raises for data that are not what they claim to be; they come from outside, so any of it may happen."""
+"""The errors that pyarrow raises for invalid data; the data is untrusted, so any of them may occur."""
 
 from __future__ import annotations
 

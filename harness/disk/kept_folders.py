@@ -42,7 +42,7 @@ def hold(folder: Path) -> None:
 
 
 def release_all() -> None:
-    """Use no folder any more."""
+    """Release all folders."""
     while _held:
         _held.popitem()[1].close()
 

@@ -23,7 +23,7 @@ from harness.disk.atomic import replacing
 
 KEY_BYTES = 32
 _MAGIC = b"harness rows 1\n\0"
-_LENGTHS = struct.Struct("<III")  # bytes of the notes, rows, numbers a row
+_LENGTHS = struct.Struct("<III")  # bytes of the notes, rows, numbers per row
 _DIGEST = hashlib.sha256().digest_size
 _CHECK = 16  # bytes of a row's checksum
 _HEAD = len(_MAGIC) + _LENGTHS.size + _DIGEST
@@ -34,7 +34,7 @@ Rows = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class KeyedRows:
-    """The index of such a file. ``width``: numbers a row; ``notes``: JSON text that was written with the rows."""
+    """The index of such a file. ``width``: numbers per row; ``notes``: JSON text that was written with the rows."""
 
     path: Path
     width: int

@@ -12,10 +12,10 @@ from filelock import FileLock, Timeout
 
 @contextlib.contextmanager
 def try_lock(path: Path, patience: float) -> Iterator[str | None]:
-    """Hold the lock file ``path`` inside the block and give None; give the reason instead where it cannot be had.
+    """Hold the lock file ``path`` inside the block and yield None, or else the reason why it is not held.
 
-    ``patience``: seconds to wait for another process. The file is for this user alone. Whatever the reason, the block
-    runs: without a lock, the caller does without what it guards.
+    ``patience``: seconds to wait for another process. The file is for this user alone. The block runs in any case:
+    without the lock, the caller skips what it guards.
     """
     lock = FileLock(path, timeout=patience, mode=0o600)
     fault = None

@@ -1,6 +1,6 @@
 """From what models answered to rows that can be compared: probabilities, over the classes that all models have.
 
-This is the one place where an output becomes probabilities, for every backend and every model in the same way.
+This is the only place where an output becomes probabilities, for every backend and every model in the same way.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def settled(
 
 
 def with_applied(reported: Loaded, applied: Applied | None) -> Loaded:
-    """Return what a model reports of itself, with what is applied to its output."""
+    """Return what a model reports about itself, with what is applied to its output."""
     return reported if applied is None else dataclasses.replace(reported, details={**reported.details, _KEY: applied})
 
 

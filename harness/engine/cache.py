@@ -40,7 +40,7 @@ _OLD_SECONDS = 7 * 24 * 3600  # after which they go, however little room they ta
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of some images: float32 (n, classes), bool (n,), and what the model reported of itself then.
+    """What is known of some images: float32 (n, classes), bool (n,), and what the model reported about itself then.
 
     Rows that are not known are zeros.
     """
@@ -219,7 +219,7 @@ def _noted_range(notes: bytes) -> list[float] | None:
 
 @lru_cache(maxsize=16)
 def loaded_in(notes: bytes) -> Loaded | None:
-    """Return what a model reported of itself, from a file's notes; None if that is not stated.
+    """Return what a model reported about itself, from a file's notes; None if that is not stated.
 
     A warning says where another processor of the same family computed it.
     """

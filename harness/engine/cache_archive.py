@@ -1,7 +1,7 @@
 """The probability cache as one file that travels: from a machine that has it to others of the same processor family.
 
 A tar of the cache's own files. The content of an archive is checked as untrusted: names, sizes, checksums and numbers;
-whether the answers are those of the model, nothing can tell.
+whether the predictions are the model's own cannot be checked.
 """
 
 from __future__ import annotations

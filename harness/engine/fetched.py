@@ -27,7 +27,7 @@ def has_urls(config: Config) -> bool:
 
 
 def fetched(config: Config) -> Config:
-    """Return a configuration that needs no URL any more: models are fetched, images when they are read.
+    """Return a configuration that no longer needs URLs: models are fetched, images when they are read.
 
     Raises ConfigError, DatasetError or ModelError if one cannot be read.
     """

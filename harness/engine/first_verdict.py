@@ -33,7 +33,7 @@ class FirstVerdict:
         return -(-most // _WHOLE_BATCHES) * _WHOLE_BATCHES
 
     def __call__(self, table: ShardTable) -> None:
-        """Say the verdicts; of a model that failed, the shard's own table says more."""
+        """Print the verdicts; the shard's table has more about a model that failed."""
         rules, found = Rules.of(self.run.config), table.outcomes
         reference = found.get(rules.reference or "")
         if reference is None:

@@ -1,4 +1,4 @@
-"""What makes an answer the same answer: models ready to be loaded, keys of their caches, and the run's identity."""
+"""What identifies a prediction: models ready to be loaded, keys of their caches, and the run's identity."""
 
 from __future__ import annotations
 

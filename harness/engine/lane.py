@@ -29,8 +29,8 @@ from harness.record.schema import Role
 class Answer:
     """What a model gave for a shard's good images, (n, classes), and the seconds that took.
 
-    ``reported``: what the model says of itself now; ``inferred``: how many images it inferred, the others being cached;
-    ``latencies``: of each request, in milliseconds, where the backend measures them.
+    ``reported``: what the model states about itself now; ``inferred``: how many images it inferred, the others being
+    cached; ``latencies``: of each request, in milliseconds, where the backend measures them.
     """
 
     raw: Probabilities
@@ -127,14 +127,14 @@ class Lane:
 
     @property
     def loaded(self) -> Loaded:
-        """What the model reports of itself; from the cache where it was never loaded."""
+        """What the model reports about itself; from the cache where it was never loaded."""
         if self._loaded is None:
             raise ModelError(f"{self.spec.id}: was not loaded")
         return with_applied(self._loaded, self.applied)
 
     @property
     def known(self) -> bool:
-        """Whether it is known what the model reports of itself."""
+        """Whether it is known what the model reports about itself."""
         return self._loaded is not None
 
     @property
@@ -194,7 +194,7 @@ class Lane:
         self._begins = True
 
     def _known(self, image_digests: tuple[bytes, ...], head: _Head | None) -> Entry | None:
-        """Return what the cache has, and the answers to the first images of the shard."""
+        """Return what the cache has, and the predictions for the first images of the shard."""
         entry = self.cache.get(image_digests, self.spec.outputs) if self.cache else None
         if head is None:
             return entry
@@ -230,7 +230,7 @@ class Lane:
         return self.load().infer(pixels)
 
     def stop(self) -> None:
-        """Give up what the model is computing, where that is possible; one that is being loaded is not loaded again."""
+        """Abandon the model's computation, if possible; a model that is being loaded is not loaded again."""
         self._stopped = self._backend is None
         if self._opening is not None:
             self._opening.stop()

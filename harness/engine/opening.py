@@ -30,8 +30,8 @@ def with_engine(config: Config, name: str | None) -> Config:
     known = typing.get_args(EngineKind)
     if name is not None and name not in known:
         close = nearest(name, known)
-        near = f"; did you mean '{close[0]}'?" if close else ";"
-        raise ConfigError(f"there is no engine '{name}'{near} there are: {', '.join(known)}")
+        near = f"; did you mean '{close[0]}'? Available" if close else "; available"
+        raise ConfigError(f"there is no engine '{name}'{near}: {', '.join(known)}")
     if name is not None:
         config = config.model_copy(update={"engine": config.engine.model_copy(update={"kind": name})})
     if config.engine.kind == "ray":

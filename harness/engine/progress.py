@@ -38,7 +38,7 @@ class Progress:
         self._bar.close()
 
     def add(self, shard: ShardTable) -> None:
-        """Take in a finished shard."""
+        """Add a finished shard."""
         for model, outcome in shard.outcomes.items():
             self._correct[model] = self._correct.get(model, 0) + int(correct_at(outcome, 1).sum())
         self._done += len(shard.rows)

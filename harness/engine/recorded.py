@@ -33,11 +33,11 @@ class RecordedAnswers:
         return rows
 
     def has_any(self) -> bool:
-        """Tell that the model need not be loaded."""
+        """Return True: the model need not be loaded."""
         return True
 
     def get(self, image_digests: tuple[bytes, ...], outputs: int) -> Entry:
-        """Return the answers to these images, in their order. Raises ModelError if one of them has none.
+        """Return the predictions for these images, in their order. Raises ModelError if one of them has none.
 
         For bytes that the capsule has several times, the row after that of the previous image is used.
         """
@@ -56,7 +56,8 @@ class RecordedAnswers:
             known = self._rows.get(digest)
             if not known:
                 raise ModelError(
-                    f"{self._file}: has no answer of the reference for {len(image_digests):,} images, such as one with "
+                    f"{self._file}: has no prediction of the reference for {len(image_digests):,} images, such as "
+                    "the one with "
                     f"the sha256 {digest.hex()[:12]}...; evaluate the capsule's own images, or make it again"
                 )
             after = rows[-1] + 1 if rows else known[0]

@@ -58,7 +58,7 @@ class Options:
 class Run:
     """State of one validation while it runs.
 
-    ``planned``, ``models``: the models, the reference first; ``failures``: those that take no part any more.
+    ``planned``, ``models``: the models, the reference first; ``failures``: those that no longer take part.
     """
 
     config: Config
@@ -110,7 +110,7 @@ class Run:
         return wanted <= set(table.outcomes)
 
     def reported(self, lane: Lane) -> Loaded | None:
-        """Return what a model says of itself: the last table knows of a change of device."""
+        """Return what a model states about itself: the last table knows of a change of device."""
         if lane.known:
             return lane.loaded
         for table in sorted(self.tables, key=lambda table: table.index, reverse=True):

@@ -197,7 +197,7 @@ def _evaluate(run: Run, run_folder: RunFolder, work: Work, place: Place) -> None
 
 
 def _evaluate_missing(run: Run, run_folder: RunFolder, work: Work, place: Place, tasks: Sequence[ShardTask]) -> None:
-    """Keep the tables that are whole, and take in those of all other shards."""
+    """Keep the complete tables, and add those of all other shards."""
     run.tables = [table for table in run.tables if run.is_whole(table)]
     _refuse_calibrated(run)
     done = {table.index for table in run.tables}
@@ -217,14 +217,14 @@ def _evaluate_missing(run: Run, run_folder: RunFolder, work: Work, place: Place,
 
 
 def _read_outputs_as_before(run: Run) -> None:
-    """Take over from finished shards what makes probabilities of each model's answers."""
+    """Read from finished shards what turns each model's output into probabilities."""
     for table in sorted(run.tables, key=lambda table: table.index):
         for lane in run.models.lanes:
             lane.applied = lane.applied or applied_in(table.reported.get(lane.spec.id, {}))
 
 
 def _take_tables(run: Run, run_folder: RunFolder, engine: Engine, missing: Sequence[ShardTask]) -> None:
-    """Take in the tables that are there, then those that the engine makes of the missing shards."""
+    """Add the existing tables, then those of the missing shards from the engine."""
     policy = run.config.dataset.bad_images
     start = time.perf_counter()
     with Progress(len(run.images.manifest), quiet=run.options.quiet) as progress:

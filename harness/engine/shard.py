@@ -70,7 +70,7 @@ class Models:
             lane.resume()
 
     def answers(self, lanes: Sequence[Lane], ask: Callable[[Lane], Answer | Failure]) -> dict[str, Answer | Failure]:
-        """Ask the given models, in that order."""
+        """Run the given models, in this order."""
         if self.in_turns:
             with self._turn:
                 return {lane.spec.id: ask(lane) for lane in lanes}
@@ -88,7 +88,7 @@ def evaluate_shard(
 ) -> ShardTable:
     """Evaluate one shard: everything that comes out of it is in the table, failures of models included.
 
-    ``decoded``: the shard's pixels, where they were decoded ahead; ``without``: models that take no part any more. A
+    ``decoded``: the shard's pixels, where they were decoded ahead; ``without``: models that no longer take part. A
     model that was calibrated on an image of the shard fails. What a failed reference makes worthless is for the caller
     to say: its failure is in the table like any other.
     """
@@ -163,7 +163,7 @@ def reference_of(lanes: Sequence[Lane]) -> str | None:
 
 
 def _settle(lanes: Sequence[Lane], given: Mapping[str, Answer]) -> None:
-    """Decide, once a model, what makes probabilities of its answers."""
+    """Decide, once per model, what turns its output into probabilities."""
     if all(lane.applied for lane in lanes):
         return
     known = {lane.spec.id: lane.applied for lane in lanes if lane.applied}

@@ -1,4 +1,4 @@
-"""The same images again, otherwise: whether a candidate's answers depend on what else it is doing, or has done."""
+"""The same images again, otherwise: whether a candidate's predictions depend on what else it is doing, or has done."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _passes(lane: Lane, pixels: Pixels, names: Sequence[str]) -> Iterator[Stabil
 def _in_another_batch(
     lane: Lane, at_once: int, first: Probabilities, pixels: Pixels, names: Sequence[str]
 ) -> StabilityPass:
-    """Ask the model with another batch size, also where its file fixes one, as far as its backend can change that.
+    """Run the model with another batch size, even if its file fixes one, if its backend can change that.
 
     Of a larger batch that cannot be changed, each image is inferred alone: its neighbours are copies of it then.
     """
@@ -143,7 +143,7 @@ def _moved(first: Probabilities, answers: Probabilities) -> NDArray[np.float64]:
 
 
 def _became(before: Loaded, now: Loaded) -> tuple[str, ...]:
-    """Return what the model says of itself otherwise than at first."""
+    """Return what the model states about itself otherwise than at first."""
     pairs = (
         ("precision", before.effective_precision, now.effective_precision),
         ("device", before.device_name, now.device_name),

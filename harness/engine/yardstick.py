@@ -59,7 +59,7 @@ def _measured(run: Run, lane: Lane, first: FirstImages, precision: str, count: i
 def _compared_with(
     run: Run, lane: Lane, first: FirstImages, rows: int, good: NDArray[np.bool_], classes: Classes
 ) -> Compared | None:
-    """Return the reference's answers to the good images and their pixels by other filters; None without answers."""
+    """Return the reference's predictions for the good images, and their pixels by other filters; None without any."""
     reference = next((each for each in run.models.lanes if each.role == "reference"), None)
     if reference is None:
         return None

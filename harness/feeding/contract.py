@@ -1,7 +1,7 @@
 """The input contract: colour order, mean and scale, and what of them is fed, applied or left to the model.
 
-A pixel has 256 values, so 256 numbers a channel are the whole normalisation, exactly. A framework may rewrite
-``(x - mean) / scale`` into ``x * a + b`` and be off in the last bit; a table cannot.
+A pixel has 256 values, so 256 numbers per channel are the whole normalisation, exactly. A framework may rewrite ``(x -
+mean) / scale`` into ``x * a + b`` and be off in the last bit; a table cannot.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def probabilities(outputs: NDArray[np.floating], applied: Applied) -> NDArray[np
 def to_apply(activation: Activation, outputs: NDArray[np.floating], step: float = 0.0) -> Applied:
     """Return what a configured activation means for a model that gives such outputs (n, classes).
 
-    Decide once a model, on its first outputs, and keep the answer: images must not be treated differently.
+    Decide once per model, on its first outputs, and keep the answer: images must not be treated differently.
     """
     return recognise(outputs, step) if activation == "auto" else activation
 

@@ -192,7 +192,7 @@ def _require_one_image_set(top: Part, entries: list[Entry]) -> None:
             continue
         faults = top.faults.found
         what = (
-            f"{entry.id} has background as class 0 and {entries[0].id} has not, or the reverse"
+            f"{entry.id} and {entries[0].id} differ in whether class 0 is background"
             if entry.image_set.is_imagenet and first.is_imagenet and entry.image_set.labels == first.labels
             else f"{entry.id} is evaluated on {shown(entry.image_set.name)}, {entries[0].id} on {shown(first.name)}"
         )

@@ -1,6 +1,6 @@
 """YAML files of other tools: read safely, each key with its line, and no key forgotten.
 
-A ``Part`` is a mapping of such a file. Whoever reads it takes its keys one by one; ``finish`` turns every unread key
+A ``Part`` is a mapping of such a file. Code that reads it takes the keys one by one; ``finish`` turns every unread key
 into a fault. Faults are collected, so that one run names all of them.
 """
 

@@ -21,7 +21,7 @@ _NOT_RUN: Final[dict[str, str]] = {
     "g-api": "OpenCV's G-API",
     "kaldi": "Kaldi",
     "mxnet": "MXNet",
-    "onnx_openvino": "ONNX by way of the old Inference Engine",
+    "onnx_openvino": "ONNX through the old Inference Engine",
     "opencv": "OpenCV's DNN module",
     "paddle_paddle": "PaddlePaddle",
     "pytorch": "PyTorch models that are built by Python code",

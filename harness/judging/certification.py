@@ -97,13 +97,13 @@ class Certification:
 
 
 class Certifier:
-    """Takes images in the order of :func:`harness.metrics.sequential.random_order` until the drop is decided.
+    """Processes images in the order of :func:`harness.metrics.sequential.random_order` until the drop is decided.
 
     ``limit_pp``: largest Top-1 drop, in pp, that is still within (the boundary passes); ``confidence``: a fraction,
     such as 0.95; ``population``: size of the whole set that the images are drawn from; ``left_out``: up to so many bad
-    images are not evaluated (the policy `skip`). Nobody knows what the models say of those: a drop is within the limit
-    only if it would be with every one of them broken, and above it if it is on the images that can be read.
-    Raises ValueError for numbers out of range.
+    images are not evaluated (the policy `skip`). Their predictions are unknown: a drop is within the limit only if it
+    would be with all of them broken, and above it if it is on the images that can be read. Raises ValueError for
+    numbers out of range.
     """
 
     def __init__(self, limit_pp: float, confidence: float, population: int, left_out: int = 0) -> None:
@@ -111,7 +111,7 @@ class Certifier:
             raise ValueError(f"a limit of {limit_pp:g} pp: it must be 0 to 100")
         self.limit_pp, self.confidence, self.population = limit_pp, confidence, population
         self._error = float(1 - Fraction(repr(confidence)))
-        # Nobody knows how many bad images are still to come, so each claim is made for the number that is hardest.
+        # The number of bad images to come is unknown, so each claim is made for the least favourable number.
         self._smallest = max(1, population - left_out)
         self._beyond = SumTest(population, self._most(population) - left_out + 1, self._error, AGAINST_DROP)
         self._within = SumTest(population, -self._most(population), self._error, AGAINST_NO_DROP)

@@ -42,7 +42,7 @@ class Certifying:
     """Feeds finished shards, in order, to a certifier of each candidate.
 
     ``population``: size of the whole set. A candidate is decided when its drop is proven within or beyond the limit, or
-    when its parity gate has failed; it is given up when its lane failed.
+    when its parity gate has failed; it is abandoned when its lane failed.
     """
 
     def __init__(self, rules: Rules, wanted: Certify, population: int) -> None:

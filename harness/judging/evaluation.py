@@ -27,9 +27,10 @@ from harness.record.shard_table import Failure, ShardTable
 
 @dataclass(frozen=True)
 class EvaluatedModel:
-    """A configured model. ``reported``: what it says of itself, None if it never loaded and is not cached.
+    """A configured model. ``reported``: what it states about itself, None if it never loaded and is not cached.
 
-    ``sha256``, ``bytes``: digest and size of its files; ``contract``: what its file says of its own input, if it does.
+    ``sha256``, ``bytes``: digest and size of its files; ``contract``: what its file states about its own input, if it
+    does.
     """
 
     configured: Reference | Candidate

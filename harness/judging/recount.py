@@ -1,8 +1,8 @@
 """A record is evidence only where it agrees with itself and with its per-image table: counts and verdicts, made again.
 
-Whoever can write both files consistently can write anything; what is found here is a record that was edited, mixed up
-with another run's table, or cut off. What a record says of itself is in ``self_check``, what its verdicts say of its
-counts in ``stated_verdicts``; what concerns the table is in ``table_check``, which needs numpy.
+A consistent forgery of both files cannot be detected; this finds a record that was edited, mixed up with another run's
+table, or cut off. What a record states about itself is in ``self_check``, what its verdicts say of its counts in
+``stated_verdicts``; what concerns the table is in ``table_check``, which needs numpy.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def own_faults(record: RunRecord, rules: Rules | None) -> Iterator[str]:
     if repeated := _repeated(part.model for part in record.yardsticks):
         yield f"the yardstick of {repeated} appears twice"
     for gate in record.gates:
-        # A baseline may have a model that the run does not have any more; its verdict says so.
+        # A baseline may have a model that the run no longer has; its verdict says so.
         if gate.model not in known and (gate.gate, gate.verdict) != ("baseline", "error"):
             yield f"the gate {gate.gate} is about {gate.model[:80]!r}, which is not a model of the run"
         yield from _figure_faults(gate)
@@ -133,13 +133,13 @@ def _comparison_faults(record: RunRecord) -> Iterator[str]:
     for part in record.comparisons:
         before, after = counted.get(part.reference), counted.get(part.candidate)
         if before is None or after is None:
-            yield f"it compares {part.candidate[:80]!r} with {part.reference[:80]!r}, no models of it"
+            yield f"it compares {part.candidate[:80]!r} with {part.reference[:80]!r}, which are not models of the run"
             continue
         yield from _agreement_faults(part.top1_agreement, part.candidate, record.dataset.evaluated)
         yield from _drop_faults(part, before, after)
     for pair in record.pairwise:
         if not {pair.first, pair.second} <= counted.keys():
-            yield f"it compares {pair.first[:80]!r} with {pair.second[:80]!r}, no models of it"
+            yield f"it compares {pair.first[:80]!r} with {pair.second[:80]!r}, which are not models of the run"
         yield from _agreement_faults(pair.top1_agreement, f"{pair.first} and {pair.second}", record.dataset.evaluated)
 
 

@@ -136,7 +136,7 @@ def _image_faults(record: RunRecord, table: pa.Table, rows: _Rows, rules: Rules 
         return
     bad = [frozenset(np.flatnonzero(outcome.is_bad).tolist()) for outcome in rows.outcomes.values()]
     if len(set(bad)) > 1:
-        yield "predictions.parquet has bad images of one model that are none of another"
+        yield "predictions.parquet has different bad images for different models"
         return
     found = [names[row] for row in sorted(bad[0])] if bad else []
     counted = record.dataset.bad_images_policy == "wrong"

@@ -118,7 +118,7 @@ def _yardstick(model: str, gate: ParityGate, counted: Counted) -> Yardstick | No
 def _with_certified(
     gates: Sequence[GatePart], counted: Counted, certified: Mapping[str, GatePart]
 ) -> tuple[GatePart, ...]:
-    """Put the gate certify next to each drop, which it answers for as long as not the whole set was seen."""
+    """Put the gate certify next to each drop, which it replaces unless the whole set was evaluated."""
     parts: list[GatePart] = []
     for part in gates:
         is_drop = part.gate == "drop" and part.model in counted.outcomes

@@ -1,4 +1,4 @@
-"""Where caches are kept when no configuration says it."""
+"""Where caches are kept if no configuration says so."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _held: list[FileLock] = []
 
 
 def claim_cores(count: int) -> tuple[int, ...]:
-    """Claim so many processors and let this process use no other; return them, or none where that is not possible.
+    """Claim so many processors and let this process use no other; return them, or none if that is not possible.
 
     All its threads are bound, since an affinity is a thread's own: a framework that another thread loads later would
     else see all processors, and bind its threads to the first one in every such process.

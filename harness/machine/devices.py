@@ -11,7 +11,7 @@ class Device:
 
     ``capabilities``: the framework's own words, sorted; ``precisions``: what `precision:` may pin on it;
     ``default_precision``: what `device_default` gives; ``plugin``: the plug-in and its version; ``note``: what the
-    plug-in did not answer; ``remark``: what to know of it. Whatever is unknown is None or empty.
+    plug-in did not report; ``remark``: a note for users. Unknown values are None or empty.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A process that ends when the one that started it is no more, however that ended: SIGKILL tells no children."""
+"""A process that ends when the one that started it is gone, even after SIGKILL, which child processes do not notice."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def random_order(images: int, seed: int) -> NDArray[np.int64]:
     """Return int64 (images,): the rows of a manifest in a seeded random order, the same on every machine.
 
     Rows are sorted by the raw 64-bit outputs of PCG64 seeded with ``seed``; equal ones keep their order. NumPy
-    guarantees that raw stream for good, unlike `Generator.permutation`, whose method may change with a version.
+    guarantees this raw stream permanently, unlike `Generator.permutation`, whose method may change with a version.
     Raises ValueError for a negative seed.
     """
     if seed < 0:

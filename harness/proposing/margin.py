@@ -1,9 +1,10 @@
 """Which of several contenders is best on the same images, and whether by a clear margin.
 
 Every image gives each contender a score. Two contenders are compared by the mean of the paired differences of their
-scores (Student's t). Whoever is clearly worse than the leader leaves. The comparisons of one contender with all others
-and all looks at the standing share one level of 5 % (Bonferroni), so the contender that is really the best leaves, and
-another one is called clear, in at most one search of twenty (multiple comparisons with the best, J. C. Hsu, 1984).
+scores (Student's t). A contender that is clearly worse than the leader is dropped. The comparisons of one contender
+with all others and all looks at the standing share one level of 5 % (Bonferroni), so the contender that is really the
+best leaves, and another one is called clear, in at most one search of twenty (multiple comparisons with the best, J. C.
+Hsu, 1984).
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def paired_p_value(differences: Scores) -> float:
 
 
 def race(contenders: Sequence[T], blocks: Sequence[range], score: Callable[[T, range], Scores]) -> Standing[T]:
-    """Let contenders run over blocks of images; after each block the clearly worse ones leave.
+    """Compare contenders on blocks of images; after each block, the clearly worse ones are dropped.
 
     ``contenders``: at least one, the most plausible first; ``score(contender, rows)``: float64 (len(rows),), more is
     better. Raises ValueError if there is no contender or no block.

@@ -21,7 +21,7 @@ from harness.proposing.trials import SHIFTS, Trials, Way
 
 SAMPLE = 256  # images
 _FIRST = 32  # images after which the hopeless contracts leave
-_CHANCE = 1e-6  # p-value below which right answers are no luck
+_CHANCE = 1e-6  # p-value below which correct predictions are no luck
 _SHIFT = 1e-3  # p-value below which a label shift is clear
 
 Say = Callable[[str], None]
@@ -32,8 +32,8 @@ T = TypeVar("T")
 class Decision(Generic[T]):
     """How one part was decided: what is written, and the best of what differs from it, None if nothing did.
 
-    ``right`` and ``runner_up_right``: Top-1 answers that were right, of the same ``images``; ``p_value``: of the mean
-    difference of both scores on them, two-sided; ``is_clear``: whether everything else is clearly worse.
+    ``right`` and ``runner_up_right``: Top-1 predictions that were right, of the same ``images``; ``p_value``: of the
+    mean difference of both scores on them, two-sided; ``is_clear``: whether everything else is clearly worse.
     """
 
     chosen: T
@@ -50,9 +50,9 @@ class Measured:
     """What was measured of a model.
 
     ``crop`` and ``filter`` are None if the protocol was given. ``shift``: what is added to a class of the image set;
-    ``shift_is_clear``: whether the images decide it. ``right``: how many Top-1 answers to ``images`` were right, fed as
-    is written; ``reached``: whether that is better than guessing. ``answers``: how often the model answered to an
-    image; ``loads``: how often it was loaded; ``seconds``: the whole search.
+    ``shift_is_clear``: whether the images decide it. ``right``: how many Top-1 predictions to ``images`` were right,
+    fed as is written; ``reached``: whether that is better than guessing. ``answers``: how often the model answered to
+    an image; ``loads``: how often it was loaded; ``seconds``: the whole search.
     """
 
     contract: Contract

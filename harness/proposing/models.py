@@ -70,7 +70,7 @@ def find_models(paths: Sequence[Path]) -> list[FoundModel]:
         facts = recognise(path)
         if facts is None or facts.describer is None:
             forms = "; ".join(f"{item.title}: {item.forms}" for item in backends().values() if item.describer)
-            raise ConfigError(f"{path}: not a known kind of model; known are {forms}")
+            raise ConfigError(f"{path}: not a known kind of model; supported: {forms}")
         description: ModelDescription = facts.describe(path)
         source = _image_input(path, description)
         found.append(FoundModel(facts.name, path, facts, description, source, _class_output(path, description)))
@@ -96,7 +96,7 @@ def _image_input(path: Path, description: ModelDescription) -> Tensor:
     if len(chosen) == 1:
         return chosen[0]
     listed = ", ".join(f"{tensor.name} {shape_words(tensor.shape)}" for tensor in description.inputs) or "none"
-    what = "several inputs that may be images" if chosen else "no input of images"
+    what = "several inputs that may be images" if chosen else "no image input"
     raise ModelError(
         f"{path}: has {what} (inputs: {listed}); export it with one of three channels, [n, height, width, 3] or "
         "[n, 3, height, width]"

@@ -1,4 +1,4 @@
-"""A model that answers to images under any contract, loaded once where its backend lets it."""
+"""A model that runs on images under any contract, loaded once where its backend lets it."""
 
 from __future__ import annotations
 

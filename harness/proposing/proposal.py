@@ -199,7 +199,9 @@ def summary(proposal: Proposal) -> list[str]:
         found = proposal.measured.get(model.id)
         if found is None:
             continue
-        answers = f"{found.answers} answers, {found.loads} load{'s' if found.loads != 1 else ''}, {found.seconds:.1f} s"
+        answers = (
+            f"{found.answers} inferences, {found.loads} load{'s' if found.loads != 1 else ''}, {found.seconds:.1f} s"
+        )
         fed = f"{found.contract.color}, {contract_words(found.contract)}"
         if not found.reached:
             lines.append(

@@ -1,4 +1,4 @@
-"""What a model answers to the sample under each contract and protocol, as a score an image; nothing is run twice."""
+"""A model's predictions for the sample under each contract and protocol, as a score per image; nothing is run twice."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class Trials:
     """Scores of ways of feeding one model.
 
     A score is the logarithm of the probability that the model gives to an image's class, the mean of which is largest
-    where a model is fed as it was trained; it tells ways apart by far fewer images than counts of right answers do.
+    where a model is fed as it was trained; it distinguishes ways with far fewer images than counts of correct
+    predictions.
     """
 
     def __init__(self, probe: Probe, sample: Sample) -> None:
@@ -49,7 +50,7 @@ class Trials:
         return self._scores[way][rows.start : rows.stop]
 
     def seen(self, way: Way, shift: int) -> tuple[Scores, NDArray[np.bool_]]:
-        """Return the scores and whether the Top-1 answers are right, of the images that the way was run on."""
+        """Return the scores and whether the Top-1 predictions are right, of the images that the way was run on."""
         at = SHIFTS.index(shift)
         return self._scores[way][:, at], self._right[way][:, at]
 

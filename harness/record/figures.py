@@ -1,4 +1,4 @@
-"""The figures of a gate: the one place where a record's `measured` and `limit` become typed figures, and back."""
+"""The figures of a gate: the only place where a record's `measured` and `limit` become typed figures, and back."""
 
 from __future__ import annotations
 

@@ -34,7 +34,10 @@ def read_predictions(run: Path) -> pa.Table | None:
 
 
 def column_fault(table: pa.Table) -> str | None:
-    """Return which column has another type than the harness writes; None if all are right. Others are left alone."""
+    """Return which column has another type than the harness writes; None if all are right.
+
+    Other columns are not checked.
+    """
     import pyarrow as pa
 
     kinds = {"image_id": (pa.string(), pa.large_string()), "label": (pa.int32(), pa.int64())}

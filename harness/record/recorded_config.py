@@ -67,7 +67,7 @@ class RecordedBaselineGate:
 
 @dataclass(frozen=True)
 class RecordedConfig:
-    """What a record says of its run's configuration. ``certifies``: whether a drop was to be certified."""
+    """What a record states about its run's configuration. ``certifies``: whether a drop was to be certified."""
 
     dataset: RecordedDataset
     reference: RecordedModel | None

@@ -109,7 +109,7 @@ class Measured(_Part):
     """A quantity over several rounds: median and 95 % interval."""
 
     median: FiniteFloat = Field(description="Median of the rounds.")
-    ci95: Interval = Field(description="Rounds that contain the true median with at least 95 %.")
+    ci95: Interval = Field(description="The true median is between these rounds, with at least 95 % confidence.")
 
 
 class SpeedPart(_Part):

@@ -49,8 +49,8 @@ class ShardTable:
     in the manifest; ``seconds``: time of inference by model; ``inferred``: images that it inferred in that time, while
     a cache may have had others; ``cached``: models of which all probabilities came from a cache; ``latencies``: of each
     request in milliseconds, by model; ``failures``: models that gave nothing, and why; ``reported``: what each model
-    says of itself after the shard, as JSON values; ``not_decoded``: how many images came from a store of pixels, which
-    a file does not say.
+    states about itself after the shard, as JSON values; ``not_decoded``: how many images came from a store of pixels,
+    which a file does not say.
     """
 
     index: int

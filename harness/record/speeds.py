@@ -77,7 +77,10 @@ def speed_of(record: RunRecord) -> Speed | None:
 
 
 def keep_speed(folder: Path, record: RunRecord) -> None:
-    """Put a run's speed first, and forget that of the run like it. Where nothing can be written, nothing is kept."""
+    """Put a run's speed first, and remove that of the previous similar run.
+
+    Nothing is kept if the file cannot be written.
+    """
     speed = speed_of(record)
     if speed is None:
         return

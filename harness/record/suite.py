@@ -46,7 +46,9 @@ class SuiteRunPart(_Part):
     error: str | None = None
     seconds: FiniteFloat | None = None
     shares_pixels_with: tuple[str, ...] = Field((), description="Runs of the same images, prepared in the same way.")
-    images_not_decoded: NonNegativeInt = Field(0, description="Images whose pixels another run of the suite left.")
+    images_not_decoded: NonNegativeInt = Field(
+        0, description="Number of images whose pixels came from another run of the suite."
+    )
 
 
 class SuiteRecord(_Part):

@@ -46,7 +46,7 @@ def send(name: str, entry: Entry, target: Target) -> str:
                 f"`--uri sqlite:///mlflow.db`, or set {_FILE_STORE}=true"
             ) from error
         message = str(error).strip().splitlines() or [type(error).__name__]
-        raise TrackingError(f"{name} did not take the run: {printable(message[0])}") from error
+        raise TrackingError(f"{name} rejected the run: {printable(message[0])}") from error
 
 
 def _import(module: str, extra: str) -> Any:

@@ -21,14 +21,14 @@ def test_the_nearest_and_the_list() -> None:
     with pytest.raises(ModelError) as caught:
         find_by_name("Net/Sofmax", {"Net/Softmax:0": 1, "Net/Logits": 2, "Net/Softmax": 1}, what="output", model="m.pb")
     assert str(caught.value) == (
-        "m.pb: has no output 'Net/Sofmax'; did you mean 'Net/Softmax'? There are: Net/Softmax, Net/Logits"
+        "m.pb: has no output 'Net/Sofmax'; did you mean 'Net/Softmax'? Available: Net/Softmax, Net/Logits"
     )
 
 
 def test_nothing_alike_and_nothing_at_all() -> None:
-    with pytest.raises(ModelError, match=r"^m: has no input 'zzz'; there are: input$"):
+    with pytest.raises(ModelError, match=r"^m: has no input 'zzz'; available: input$"):
         find_by_name("zzz", {"input": 1}, what="input", model="m")
-    with pytest.raises(ModelError, match=r"^m: has no input 'zzz'; there are: none$"):
+    with pytest.raises(ModelError, match=r"^m: has no input 'zzz'; available: none$"):
         find_by_name("zzz", {}, what="input", model="m")
 
 

@@ -150,5 +150,5 @@ def test_another_distribution_adds_a_backend_by_an_entry_point(tmp_path: Path) -
     [("onnx", "onnxruntime"), ("ort", "onnxruntime"), ("tflite", "litert"), ("PyTorch", "torch"), ("litret", "litert")],
 )
 def test_names_that_people_type_get_a_hint_and_are_not_accepted(word: str, name: str) -> None:
-    with pytest.raises(ConfigError, match=rf"there is no backend '{word}'; did you mean '{name}'\? there are"):
+    with pytest.raises(ConfigError, match=rf"there is no backend '{word}'; did you mean '{name}'\? Available"):
         facts_of(word)

@@ -152,8 +152,8 @@ def test_encoded_images(tmp_path: Path) -> None:
         (describe("reference", "applied", to="exec"), "reference.applied"),
         (describe("other", to=1), "other"),
         (put("capsule", []), "description is not valid"),
-        (encoded([2, 2], b"xyz"), "other sizes"),
-        (encoded([4, -1], b"xyz"), "other sizes"),
+        (encoded([2, 2], b"xyz"), "do not have the sizes"),
+        (encoded([4, -1], b"xyz"), "do not have the sizes"),
     ],
 )
 def test_contents_that_cannot_be(tmp_path: Path, change: Change, said: str) -> None:
@@ -196,7 +196,7 @@ def test_no_place_outside_of_its_folder(tmp_path: Path, keys: tuple[Any, ...], p
         whole["capsule"]["config"]["gates"] = {}
         describe("config", *keys, to=value)(whole)
 
-    with pytest.raises(DatasetError, match="names the place"):
+    with pytest.raises(DatasetError, match="contains the path"):
         load_capsule(changed(path, change))
 
 

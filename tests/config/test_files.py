@@ -116,7 +116,7 @@ def test_no_permission(example: Example, tmp_path: Path, monkeypatch: pytest.Mon
     config = whole(example, tmp_path)
     monkeypatch.setattr(os, "access", lambda path, _: Path(path).suffix != ".pb")
     told = refused(config)
-    assert "frozen.pb may not be read by this user" in told
+    assert "frozen.pb cannot be read: no permission" in told
     assert len(told.splitlines()) == 2
 
 
@@ -130,7 +130,7 @@ def test_no_permission_on_a_folder_above(example: Example, tmp_path: Path, monke
         return stat(path, **settings)
 
     monkeypatch.setattr(Path, "stat", closed)
-    assert "frozen.pb may not be read by this user" in refused(config)
+    assert "frozen.pb cannot be read: no permission" in refused(config)
 
 
 def test_a_name_that_no_file_can_have(example: Example, tmp_path: Path) -> None:

@@ -163,8 +163,8 @@ def test_all_faults_at_once_with_file_line_key_and_mend(example: Example) -> Non
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("version: 1", "version: 2", "version: 2 is not known here, only version 1 is"),
-        ("version: 1", "version: true", "version: true is not known here"),
+        ("version: 1", "version: 2", "version: 2 is not supported, only version 1 is"),
+        ("version: 1", "version: true", "version: true is not supported"),
         ("version: 1\n", "", "version: is missing; add `version: 1`"),
         ("images: 50000 ", "images: true ", "dataset.images: should be a number (it is true)"),
         ("images: 50000 ", "images: 64.5 ", "dataset.images: should be a valid integer"),
@@ -208,14 +208,14 @@ def test_all_faults_at_once_with_file_line_key_and_mend(example: Example) -> Non
         ("${IMAGENET_VAL}", "2012", 'dataset.path: should be a path; put it in quotes, such as "2012"'),
         ("${IMAGENET_VAL}", '""', "dataset.path: is empty"),
         ("${IMAGENET_VAL}", "[a]", "dataset.path: should be a path"),
-        ("id: ir", "id: tf", "candidates[0].id: the id 'tf' is reference's already"),
+        ("id: ir", "id: tf", "candidates[0].id: the id 'tf' is already used by reference"),
         ("preprocess: {", "preprocess: 3 #", "dataset.preprocess: should be a mapping"),
         ("precision: f32", "precision: fp32", "'fp32' is not one of"),
         ("precision: f32", "precision: fp32", "did you mean 'f32'?"),
         (
             "backend: openvino",
             "backend: zzz",
-            f"candidates[0].backend: there is no backend 'zzz'; there are {', '.join(backends())}",
+            f"candidates[0].backend: there is no backend 'zzz'; available: {', '.join(backends())}",
         ),
         ("backend: openvino", "backend: 3", 'candidates[0].backend: should be text; put it in quotes, such as "3"'),
         ("backend: openvino", "backend: [openvino]", "candidates[0].backend: should be text"),
@@ -256,11 +256,11 @@ def test_a_backend_that_there_is_not_is_answered_with_those_that_there_are(examp
     there = ", ".join(backends())
     at = line_of(path, "qqq")
     assert refused(path).splitlines()[1:] == [
-        f"  {path}:{at}: candidates[0].backend: there is no backend 'qqq'; there are {there}"
+        f"  {path}:{at}: candidates[0].backend: there is no backend 'qqq'; available: {there}"
     ]
     told = refused(example(("backend: openvino", "backend: openvin")))
     assert "there is no backend 'openvin'; did you mean 'openvino'?" in told
-    assert told.endswith(f"here are {there}")
+    assert told.endswith(f"? Available: {there}")
     told = refused(example(("backend: tensorflow", "backend: tensorflw")))
     assert "reference.backend: there is no backend 'tensorflw'; did you mean 'tensorflow'?" in told
 
@@ -328,7 +328,7 @@ class TestTheFile:
 
     def test_a_folder(self, tmp_path: Path) -> None:
         (tmp_path / "b.yml").write_text("")
-        assert refused(tmp_path) == f"{tmp_path}: a folder; name the YAML file, such as {tmp_path}/b.yml"
+        assert refused(tmp_path) == f"{tmp_path}: a folder; give the YAML file in it, such as {tmp_path}/b.yml"
 
     def test_a_file_taken_for_a_folder(self, example: Example) -> None:
         assert "cannot be read: Not a directory" in refused(example() / "c.yml")

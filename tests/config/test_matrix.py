@@ -233,7 +233,7 @@ class TestFaults:
             ),
             (
                 {"models": [{"id": "a", **MODEL}], "exclude": [{"precision": ["f32", "bf61"]}]},
-                "matrix.exclude[0]: the matrix has no precision 'bf61'; there are f32",
+                "matrix.exclude[0]: the matrix has no precision 'bf61'; available: f32",
             ),
             (
                 {"models": [{"id": "a", **MODEL}], "exclude": [{}]},
@@ -242,7 +242,7 @@ class TestFaults:
             ({"models": [{"id": "a", **MODEL}], "exclude": [{"model": "a"}]}, "leaves out every combination"),
             (
                 {"models": [{"id": f"m{n}", **MODEL} for n in range(101)], "precisions": ["f32", "f16"]},
-                "matrix: stands for 202 candidates, more than 200; list fewer",
+                "matrix: results in 202 candidates, more than 200; list fewer",
             ),
         ],
     )
@@ -252,7 +252,7 @@ class TestFaults:
 
     def test_an_id_that_the_reference_has(self, write: Write) -> None:
         path = write({"models": [{"id": "a", **MODEL}]}, reference={**BASE["reference"], "id": "a-CPU-f32"})
-        assert any("the id 'a-CPU-f32' is reference's already" in line for line in faults(path))
+        assert any("the id 'a-CPU-f32' is already used by reference" in line for line in faults(path))
 
     def test_neither_candidates_nor_matrix(self, write: Write) -> None:
         (only,) = faults(write(None))

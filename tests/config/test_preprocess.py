@@ -112,7 +112,7 @@ def test_a_crop_beyond_a_resize_is_obeyed_where_its_rounding_says_what_is_done_t
     ("written", "message"),
     [
         ({"preset": "torchvison"}, "'torchvison' is not a preset; did you mean 'torchvision'?"),
-        ({"preset": "zzz"}, "'zzz' is not a preset; known are inception, torchvision,"),
+        ({"preset": "zzz"}, "'zzz' is not a preset; valid: inception, torchvision,"),
         ({"preset": "caffe", **LONG}, "has both `preset` and `steps`"),
         (
             {"preset": "caffe", "interpolation": "area"},
@@ -127,7 +127,7 @@ def test_a_crop_beyond_a_resize_is_obeyed_where_its_rounding_says_what_is_done_t
             "has the keys resize, crop; write one key per step",
         ),
         ({"steps": [{"rezise": {"size": 8}}]}, "has the unknown step `rezise`; did you mean `resize`?"),
-        ({"steps": [{"zzz": {}}]}, "has the unknown step `zzz`; known are resize, crop, normalize"),
+        ({"steps": [{"zzz": {}}]}, "has the unknown step `zzz`; valid: resize, crop, normalize"),
         ({"steps": [{"crop": None}]}, "`crop` is empty; write its settings, such as `- crop: {size: 224}`"),
         ({"steps": ["crop"]}, "is not a step; write one key per step"),
         ({"steps": [{}]}, "is not a step; write one key per step"),

@@ -83,20 +83,20 @@ def test_what_it_plans_is_what_the_configuration_becomes(tmp_path: Path) -> None
         (("[v1, v2]", "[]"), "suite.yml:10: runs[1].sets: is empty"),
         (
             ("[v1, v2]", "[v1, v1]"),
-            "suite.yml:8: runs[1]: the id 'big-v1' is already that of suite.yml:8: runs[1]",
+            "suite.yml:8: runs[1]: the id 'big-v1' is already used by suite.yml:8: runs[1]",
         ),
         (("id: big", "id: a/b"), "suite.yml:9: runs[1].id"),
         (("  - a.yml", "  - a b.yml"), "suite.yml:7: runs[0].config: the name of this file is not an id"),
         (
             ("  - a.yml", "  - {id: A, config: c.yml}\n  - a.yml"),
-            "the id 'a' is already that of suite.yml:7: runs[0]",
+            "the id 'a' is already used by suite.yml:7: runs[0]",
         ),
         (("  - a.yml", "  - 7"), "suite.yml:7: runs[0]: should be a mapping"),
         (("limit: 64", "limit: 0"), "suite.yml:11: runs[1].limit: should be greater than or equal to 1"),
         (("certify: 0.5", "certify: 500"), "suite.yml:12: runs[1].certify"),
         (("gates.drop", "gtes.drop"), "no configuration has the key `gtes`; did you mean `gates`?"),
         (("${PLACE}", "${PLACES}"), "suite.yml:5: sets.v2.path: the variable PLACES is not set"),
-        (("version: 1", "version: 2"), "suite.yml:1: version: 2 is not known here"),
+        (("version: 1", "version: 2"), "suite.yml:1: version: 2 is not supported"),
         (("version: 1", "version: yes"), "suite.yml:1: version"),
         (("name: nightly\n", ""), "suite.yml: name: is missing"),
         (("name: nightly", "name: nightly\nname: b"), "suite.yml:3: name: appears twice, first in line 2"),
@@ -123,7 +123,7 @@ def test_all_faults_at_once(tmp_path: Path) -> None:
 
 
 def test_a_configuration_is_no_suite(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="a configuration, which `harness validate` runs"):
+    with pytest.raises(ConfigError, match="a configuration, not a suite; run it with `harness validate`"):
         load_suite(PROJECT / "configs" / "demo.yml")
 
 

@@ -71,7 +71,7 @@ def test_variables(text: str, value: object) -> None:
     [
         ("${B}", "the variable B is not set"),
         ("${EMPTY}", "the variable EMPTY is empty"),
-        ("${TRUEE}", "there is TRUE: a misspelling?"),
+        ("${TRUEE}", "did you mean TRUE?"),
         ("a: ${B}", "`--set a=VALUE`"),
         ("a: [x, '${B}']", "`--set a[1]=VALUE`"),
         ("${}", "is not a variable; write ${NAME} or ${NAME:-default}"),

@@ -55,7 +55,7 @@ def test_an_ir_of_each_file_computes_the_network(
     ("kind", "changes", "message"),
     [
         ("free", {"output": "softmx"}, r"has no output 'softmx'; did you mean 'softmax'\?"),
-        ("free", {"input": Input(name="y", color="RGB", mean=0, scale=1)}, "has no input 'y'; there are: x"),
+        ("free", {"input": Input(name="y", color="RGB", mean=0, scale=1)}, "has no input 'y'; available: x"),
         ("pickled", {}, "refused: a pickled file of `torch.save`"),
     ],
 )

@@ -44,7 +44,7 @@ def test_rounded_weights_are_the_cause_where_nothing_else_is_wrong(asked: Asked,
     model, _ = edited(str(tiny.ir), "", "rounded_weights", tmp_path)
     found = asked(Path(model))
     assert (found.verdict, found.cause) == ("found", "int8-weights")
-    assert "match but for rounding to 8 bits" in found.sentence
+    assert "match except for rounding to 8 bits" in found.sentence
     assert "`candidates.ir.conversion.weights: f32`" in str(found.mend)
 
 
@@ -53,4 +53,4 @@ def test_rounded_weights_hide_no_other_fault(asked: Asked, tiny: Tiny, tmp_path:
     found = asked(Path(model), "RGB")
     assert found.cause == "color-order + int8-weights", found.sentence
     assert "`candidates.ir.input.color: BGR`" in str(found.mend)
-    assert "match but for rounding to 8 bits" in found.sentence
+    assert "match except for rounding to 8 bits" in found.sentence

@@ -115,7 +115,7 @@ def test_what_cannot_be_injected_is_said_and_not_counted(setup: tuple[Tiny, Path
         load_config(configured(*setup)), faults=(FAULTS[0], Fault("in the configuration", precision="f32"))
     )
     assert findings(result)["in the configuration"] == (None, None)
-    assert "itself asks for f32" in result.faults[1].reason
+    assert "already requests f32" in result.faults[1].reason
     assert result.passed  # the other one was caught
 
 

@@ -345,7 +345,7 @@ def test_a_configuration_of_ones_own_may_use_the_recorded_answers(written: Calla
     fakes.loads.clear()
     run(config, "own", limit=50)  # the image set itself, the answers from the capsule
     assert fakes.loads == {"ir": 1}
-    with pytest.raises(ModelError, match="has no answer of the reference"):
+    with pytest.raises(ModelError, match="has no prediction of the reference"):
         run(config, "more", limit=51)
 
 

@@ -674,7 +674,7 @@ def test_timing_and_environment_are_there(project: Project) -> None:
 
 def test_an_unknown_engine_is_refused_with_what_there_is(project: Project) -> None:
     project.images(values_for(LABELS), LABELS)
-    with pytest.raises(ConfigError, match=r"there is no engine 'lokal'; did you mean 'local'\? there are: local, ray"):
+    with pytest.raises(ConfigError, match=r"there is no engine 'lokal'; did you mean 'local'\? Available: local, ray"):
         project.validate(engine="lokal", use_cache=False)
 
 

@@ -183,7 +183,7 @@ def test_numbers_that_were_changed_are_refused(project: Project) -> None:
     [
         ("ir", "`parity.yardstick` names ir itself"),
         ("int4", "there is no `parity.yardstick` int4; did you mean `int8`?"),
-        ("reference", "there is no `parity.yardstick` reference; known are f16, bf16, int8, ir"),
+        ("reference", "there is no `parity.yardstick` reference; valid: f16, bf16, int8, ir"),
     ],
 )
 def test_a_yardstick_that_is_none_is_refused_before_anything_runs(project: Project, name: str, said: str) -> None:

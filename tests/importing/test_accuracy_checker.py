@@ -74,7 +74,7 @@ class TestEntries:
     def test_two_sets_of_labels_are_refused(self, write: Callable[..., Path]) -> None:
         text = entries(("tf", "a.pb", "0.7"), ("openvino", "a.xml", "0.7"))
         file = write(text[::-1].replace("imagenet_1000_classes"[::-1], "imagenet_1001_classes"[::-1], 1)[::-1])
-        with pytest.raises(ConfigError, match="has background as class 0"):
+        with pytest.raises(ConfigError, match="differ in whether class 0 is background"):
             read_accuracy_check(file)
 
 

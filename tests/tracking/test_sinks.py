@@ -124,7 +124,7 @@ def test_a_tracker_that_refuses_is_no_bug_of_ours(
     client = fake_mlflow(monkeypatch, log_artifact=OSError("the server is away\nsecond line"))
     assert main(["track", str(run), "--to", "mlflow"]) == EXIT_NOT_COMPLETED
     error = capsys.readouterr().err
-    assert "mlflow did not take the run: the server is away" in error
+    assert "mlflow rejected the run: the server is away" in error
     assert "second line" not in error
     assert client.made[-1] == ("set_terminated", ("r1", "FAILED"), {})
 

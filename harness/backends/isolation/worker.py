@@ -1,4 +1,4 @@
-"""The other end of an isolated backend: reads requests from stdin, runs the model, answers on stdout.
+"""The other end of an isolated backend: reads requests from stdin, runs the model, and writes results to stdout.
 
 A thread reads the requests, so that the process ends at once when the caller is gone, even while a model runs
 endlessly.
@@ -67,7 +67,7 @@ class _Requests:
         threading.Thread(target=self._forward, daemon=True).start()
 
     def next(self) -> tuple[dict[str, Any], bytearray]:
-        """Return the next request. Raises EOFError if there is none any more."""
+        """Return the next request. Raises EOFError if there are no more."""
         with self._changed:
             self._asked += 1
             self._changed.notify()

@@ -1,4 +1,4 @@
-"""What a Keras model says of itself: the shapes of its first and last layer, and layers that normalise the pixels."""
+"""What a Keras file states: the shapes of its first and last layer, and layers that normalise the pixels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NORMALISING = ("Rescaling", "Normalization")
 
 
 def describe(model: Path) -> ModelDescription:
-    """Return what a model is fed and gives. Raises ModelError.
+    """Return the input and outputs of a model. Raises ModelError.
 
     A model with a Rescaling or Normalization layer takes plain pixels.
     """

@@ -1,4 +1,4 @@
-"""What is known of Keras without importing it."""
+"""Facts about Keras, without importing it."""
 
 from harness.backends.registry import BackendFacts
 from harness.backends.tensorflow.facts import FACTS as TENSORFLOW

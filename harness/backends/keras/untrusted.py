@@ -56,7 +56,7 @@ def may_loop(path: Path) -> bool:
 
 
 def described(path: Path) -> Described:
-    """Check a file; return what it says of its model. Raises ModelError."""
+    """Check a file; return what it states about its model. Raises ModelError."""
     found = _of_archive(path) if path.suffix == ".keras" else _of_hdf5(path)
     if not isinstance(found.config.get("config"), dict):
         raise ModelError(f"{path}: its configuration does not describe a model; {_SAVE_AGAIN}")

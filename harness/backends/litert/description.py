@@ -1,4 +1,4 @@
-"""What a LiteRT file says of itself: tensors with scale and zero point, and its metadata on images."""
+"""What a LiteRT file states about itself: tensors with scale and zero point, and its metadata on images."""
 
 from __future__ import annotations
 

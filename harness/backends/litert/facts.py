@@ -1,4 +1,4 @@
-"""What is known of LiteRT without importing it."""
+"""Facts about LiteRT, without importing it."""
 
 from harness.backends.registry import BackendFacts
 

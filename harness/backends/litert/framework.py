@@ -33,7 +33,7 @@ def import_litert() -> Any:
 
 
 def without_banner() -> AbstractContextManager[None]:
-    """Hold back the banner, which no setting stops."""
+    """Suppress the banner, which no setting turns off."""
     return without_lines(_BANNER)
 
 

@@ -38,7 +38,7 @@ class ImageMetadata:
 
 
 def image_metadata(content: bytes) -> ImageMetadata:
-    """Return what a file's metadata says of its first input; nothing where there is none or it is broken."""
+    """Return what a file's metadata states about its first input; nothing where there is none or it is broken."""
     try:
         return _read(memoryview(content))
     except (struct.error, IndexError, UnicodeDecodeError, ValueError):

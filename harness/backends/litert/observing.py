@@ -1,4 +1,4 @@
-"""What each operation of a LiteRT model gives: an interpreter without delegates that keeps every tensor."""
+"""The output of each operation of a LiteRT model: an interpreter without delegates that keeps every tensor."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ class InterpreterObserver(Observer):
         self._interpreter.invoke()
 
     def answers(self, pixels: Pixels) -> Probabilities:
-        """Return what the model gives, float32 (n, outputs)."""
+        """Return the model's output, float32 (n, outputs)."""
         return self._backend.infer(pixels)
 
     def activations(self, pixels: Pixels, names: Sequence[str]) -> dict[str, Floats]:
-        """Return what the named operations give, as real values, float32 (n, ...)."""
+        """Return the outputs of the named operations, as real values, float32 (n, ...)."""
         rows: dict[str, list[Any]] = {name: [] for name in names}
         for _, count, part in in_batches(pixels, self._backend.batch, fixed=True):
             try:
@@ -73,7 +73,7 @@ class InterpreterObserver(Observer):
         return {name: np.concatenate(parts) for name, parts in rows.items()}
 
     def parts(self, pixels: Pixels, fed: Mapping[str, Floats]) -> dict[str, Floats]:
-        """Return what each operation gives where all of them are fed instead of computed, float32 (n, ...).
+        """Return the output of each operation while all of them are fed instead of computed, float32 (n, ...).
 
         An operation whose part LiteRT cannot prepare by itself is left out.
         """

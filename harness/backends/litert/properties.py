@@ -23,8 +23,8 @@ _OPTIONS: Mapping[str, Any] = {
 _OTHERWISE = {
     "experimental_op_resolver_type": "`device: CPU.BUILTIN` leaves the delegate out",
     "experimental_delegates": "delegates of other libraries are not loaded",
-    "model_path": "`model` names it",
-    "model_content": "`model` names it",
+    "model_path": "set `model` instead",
+    "model_content": "set `model` instead",
 }
 
 

@@ -191,7 +191,7 @@ class LiteRTBackend(Backend):
         return self._batch
 
     def fed(self, part: Pixels) -> NDArray[Any]:
-        """Return what the model is fed for pixels."""
+        """Return the model's input for pixels."""
         return fed(self.spec, self._table, part, self._layout, self._stored)
 
     def opened_plainly(self, shape: Sequence[int]) -> Any:

@@ -1,4 +1,4 @@
-"""What an ONNX file says of itself: its inputs and outputs, and WinML's metadata on its images."""
+"""What an ONNX file states about itself: its inputs and outputs, and WinML's metadata on its images."""
 
 from __future__ import annotations
 

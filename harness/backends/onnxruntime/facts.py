@@ -1,4 +1,4 @@
-"""What is known of ONNX Runtime without importing it."""
+"""Facts about ONNX Runtime, without importing it."""
 
 from harness.backends.registry import BackendFacts
 

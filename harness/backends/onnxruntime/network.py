@@ -57,7 +57,7 @@ class _Constants:
         self._values: dict[str, Any] = {}
 
     def value(self, name: str) -> Any:
-        """Return a tensor's value; None if it is not a constant, or computed in a way that is not known here."""
+        """Return a tensor's value; None if it is not a constant, or computed in an unknown way."""
         if name not in self._values:
             self._values[name] = None  # a circle would end here
             self._values[name] = self._found(name)

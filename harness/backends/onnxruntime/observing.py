@@ -1,4 +1,4 @@
-"""What each operation of an ONNX model gives: the same graph with more outputs, or with more inputs as well."""
+"""The output of each operation of an ONNX model: the same graph with more outputs, or with more inputs as well."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ class GraphObserver(Observer):
         self.network = network_of(onnx, self._model, self._source, output)
 
     def answers(self, pixels: Pixels) -> Probabilities:
-        """Return what the model gives, float32 (n, outputs)."""
+        """Return the model's output, float32 (n, outputs)."""
         return self._backend.infer(pixels)
 
     def activations(self, pixels: Pixels, names: Sequence[str]) -> dict[str, Floats]:
-        """Return what the named operations give, float32 (n, ...)."""
+        """Return the outputs of the named operations, float32 (n, ...)."""
         marked = self._copy()
         self._set_outputs(marked, names)
         return self._run(marked, pixels, {}, names)
 
     def parts(self, pixels: Pixels, fed: Mapping[str, Floats]) -> dict[str, Floats]:
-        """Return what each operation gives where all of them are fed instead of computed, float32 (n, ...)."""
+        """Return the output of each operation while all of them are fed instead of computed, float32 (n, ...)."""
         cut = self._copy()
         instead = {name: f"{_FED}{name}" for name in fed}
         for node in cut.graph.node:

@@ -1,7 +1,7 @@
 """The operations that an ONNX model must not have, looked for before a framework opens it.
 
-Whatever draws numbers, or normalises by the batch, makes an answer depend on more than the image; an operation that
-ONNX does not define needs a library, which is never loaded.
+An operation that draws numbers, or normalises by the batch, makes a prediction depend on more than the image; an
+operation that ONNX does not define needs a library, which is never loaded.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def refuse_operations(model: Model, path: object) -> None:
     known = _truths(model)
     for node in own:
         _refuse_training(node, model.opset, path, lambda name: known.get(name) is not False)
-    for node in called:  # what a function is called with is not known here; the trial by numbers notices it
+    for node in called:  # the arguments of a function are unknown; the numerical trial notices it
         _refuse_training(node, model.opset, path, lambda name: known.get(name) is True)
 
 

@@ -74,7 +74,7 @@ def asked(ort: Any, spec: ModelSpec, pinned: Mapping[str, str]) -> Asked:
 
 
 def require_taken(spec: ModelSpec, wanted: Asked, taken: Mapping[str, str]) -> None:
-    """Refuse an option that the provider does not have. ``taken``: what the session says of its provider's options.
+    """Refuse an option that the provider does not have. ``taken``: the options that the session reports.
 
     Providers leave out what they do not know, or have no option at all, as the CPU's. Raises ConfigError.
     """
@@ -110,7 +110,7 @@ def _library(ort: Any) -> Path:
 def _near(name: str, known: tuple[str, ...] | list[str]) -> str:
     close = nearest(name, known)
     shown = [item for item in known if item.partition(".")[0] == name.partition(".")[0]] or [*known]
-    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(shown)}"
+    return f"; did you mean {close[0]}?" if close else f"; available: {', '.join(shown)}"
 
 
 def _attribute(ort: Any, where: str, name: str, value: Any) -> Any:

@@ -173,7 +173,7 @@ class ONNXRuntimeBackend(Backend):
         return self._batch, self._shape.batch is not None
 
     def fed(self, part: Pixels) -> NDArray[Any]:
-        """Return what the model is fed for pixels."""
+        """Return the model's input for pixels."""
         return fed(self.spec, self._table, part, self._shape.layout)
 
     def _answer(self, session: Any, part: Pixels) -> NDArray[Any]:

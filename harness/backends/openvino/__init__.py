@@ -1,1 +1,1 @@
-"""OpenVINO: reading an IR, running it, and what it reports of itself."""
+"""OpenVINO: reading an IR, running it, and what it reports about itself."""

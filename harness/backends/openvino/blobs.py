@@ -1,8 +1,8 @@
-"""Compiled models that OpenVINO keeps in a folder: believed only with the digest that was taken when they were made.
+"""Compiled models that OpenVINO keeps in a folder: trusted only with the digest that was taken when they were made.
 
-OpenVINO checks neither who wrote a blob nor whether it is whole: one flipped or foreign blob gives other answers under
-the right model's name. So the folder has a list of digests, and a blob that is not in it is removed before OpenVINO
-looks there.
+OpenVINO checks neither who wrote a blob nor whether it is whole: one damaged or foreign blob gives wrong predictions
+under the right model's name. So the folder has a list of digests, and a blob that is not in it is removed before
+OpenVINO looks there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an IR says of its own preprocessing. Without OpenVINO, and fast."""
+"""What an IR states about its own preprocessing. Without OpenVINO, and fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an IR says of itself: inputs and outputs, and what its `rt_info` states of the pixels."""
+"""What an IR states about itself: inputs and outputs, and what its `rt_info` states of the pixels."""
 
 from __future__ import annotations
 

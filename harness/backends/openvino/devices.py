@@ -22,7 +22,7 @@ _TYPES = {"f32": "f32", "float32": "f32", "f16": "f16", "float16": "f16", "bf16"
 
 
 def find_devices(core: Any, version: str, only: str | None = None) -> Devices:
-    """Ask an ``openvino.Core`` for everything. A device that does not answer is listed with the reason.
+    """Query an ``openvino.Core`` for all devices. A device that does not respond is listed with the reason.
 
     ``only``: the plug-in to load, such as GPU, and no other one.
     """
@@ -66,7 +66,7 @@ def _device(core: Any, name: str) -> Device:
 
 
 def _ask(core: Any, device: str, name: str, notes: list[str]) -> Any:
-    """Return a property, or None if the device does not answer, which ``notes`` then say."""
+    """Return a property, or None if the device does not respond, which is added to ``notes``."""
     try:
         return core.get_property(device, name)
     except RuntimeError as error:

@@ -20,7 +20,7 @@ _SECONDS = 120.0
 
 
 class _LostError(Exception):
-    """The process gave no answer; the text says how it ended."""
+    """The process did not respond; the text says how it ended."""
 
 
 def find_devices_in_process() -> Devices:

@@ -1,4 +1,4 @@
-"""Faulty IRs: the candidate's own, with one thing wrong, written to a folder that is thrown away."""
+"""Faulty IRs: the candidate's own, with one thing wrong, written to a folder that is deleted afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of OpenVINO without importing it."""
+"""Facts about OpenVINO, without importing it."""
 
 from harness.backends.registry import BackendFacts
 

@@ -1,4 +1,4 @@
-"""What an IR's .xml says of itself, read in one pass without OpenVINO.
+"""What an IR's .xml states about itself, read in one pass without OpenVINO.
 
 The file may come from anywhere: a document type declaration (and with it every entity) is refused, nothing outside the
 file is read, and its size is limited.

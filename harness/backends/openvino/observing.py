@@ -1,4 +1,4 @@
-"""What each operation of an OpenVINO model gives, looked at inside the whole model or in parts of it."""
+"""The output of each operation of an OpenVINO model, looked at inside the whole model or in parts of it."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ class ModelObserver(Observer):
         self._model = backend.with_pixels(self._ov, model, source)
 
     def answers(self, pixels: Pixels) -> Probabilities:
-        """Return what the model gives, float32 (n, outputs)."""
+        """Return the model's output, float32 (n, outputs)."""
         return self._backend.infer(pixels)
 
     def activations(self, pixels: Pixels, names: Sequence[str]) -> dict[str, Floats]:
-        """Return what the named operations give, float32 (n, ...), in one model that has them all as outputs."""
+        """Return the outputs of the named operations, float32 (n, ...), in one model that has them all as outputs."""
         marked = self._model.clone()
         found = _nodes(marked)
         marked = self._with_outputs(marked, [found[name].output(0) for name in names])
         return self._run(marked, {0: pixels}, names)
 
     def parts(self, pixels: Pixels, fed: Mapping[str, Floats]) -> dict[str, Floats]:
-        """Return what each operation gives where all of them are fed instead of computed, float32 (n, ...)."""
+        """Return the output of each operation while all of them are fed instead of computed, float32 (n, ...)."""
         cut = self._model.clone()
         found = _nodes(cut)
         parameters = list(cut.get_parameters())

@@ -33,7 +33,7 @@ def _bodies(node: Any) -> tuple[Any, ...]:
 
 
 def refuse_operations(model: Any, path: object) -> None:
-    """Refuse a model (ov.Model) whose answer depends on more than the image. Raises ModelError that names the node."""
+    """Refuse a model (ov.Model) that depends on more than the image. Raises ModelError that names the node."""
     for node in every_node(model):
         kind = node.get_type_name()
         if kind in _RANDOM:

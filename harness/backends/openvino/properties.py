@@ -12,10 +12,10 @@ from harness.errors import ConfigError, nearest
 BELOW = "DEVICE_PROPERTIES"  # of a virtual device: properties by device
 PRECISION = "INFERENCE_PRECISION_HINT"
 _OWN = {
-    "CACHE_DIR": "`cache.compiled` says whether compiled models are kept, and `cache.folder` where",
-    "WEIGHTS_PATH": "the weights are those of `model`",
-    "DEVICE_ID": "`device` names it, such as GPU.1",
-    "MULTI_DEVICE_PRIORITIES": "`device` lists them, such as AUTO:GPU,CPU",
+    "CACHE_DIR": "set `cache.compiled` and `cache.folder` instead",
+    "WEIGHTS_PATH": "set `model` instead",
+    "DEVICE_ID": "set `device` instead, such as GPU.1",
+    "MULTI_DEVICE_PRIORITIES": "set `device` instead, such as AUTO:GPU,CPU",
 }
 _VIRTUAL = ("AUTO", "HETERO", "BATCH", "MULTI")
 

@@ -1,4 +1,4 @@
-"""What a compiled OpenVINO model reports of itself: where it runs, at what precision, and warnings on it."""
+"""What a compiled OpenVINO model reports about itself: where it runs, at what precision, and warnings on it."""
 
 from __future__ import annotations
 

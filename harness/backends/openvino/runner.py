@@ -156,7 +156,7 @@ class OpenVINOBackend(Backend):
         if len(sides) != 4 or any(have not in (-1, want) for have, want in zip(sides[1:], expected, strict=True)):
             raise ModelError(
                 f"{self.spec.model}: the input '{self.spec.input.tensor}' has the shape {shape}, "
-                f"[1,{height},{width},3] or [1,3,{height},{width}] is configured ({size_key(height, width)}"
+                f"but [1,{height},{width},3] or [1,3,{height},{width}] is configured ({size_key(height, width)}"
                 f"{f', input.layout: {wanted}' if wanted else ''})"
             )
         other = sides[0] > 0 and self.spec.batch not in (None, sides[0])
@@ -299,6 +299,6 @@ class OpenVINOBackend(Backend):
         return self._index, self._batch
 
     def close(self) -> None:
-        """Let the queue and the compiled model go, the queue last: it alone lets its threads end without deadlock."""
+        """Release the compiled model, then the queue: only in this order do its threads end without a deadlock."""
         for name in ("_report", "_devices", "_compiled", "_queue"):
             self.__dict__.pop(name, None)

@@ -1,4 +1,4 @@
-"""What a SavedModel says of itself: the inputs and outputs of the signature that serves. It states no preprocessing."""
+"""What a SavedModel states: the inputs and outputs of the signature that serves. It states no preprocessing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.backends.tensorflow.ports import tensors
 
 
 def describe(folder: Path) -> ModelDescription:
-    """Return what the serving signature is fed and gives. Raises ModelError."""
+    """Return the input and outputs of the serving signature. Raises ModelError."""
     found = ports(folder)
     return ModelDescription(
         inputs=tensors(found.inputs),

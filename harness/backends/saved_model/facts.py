@@ -1,4 +1,4 @@
-"""What is known of SavedModels without importing TensorFlow."""
+"""Facts about SavedModels, without importing TensorFlow."""
 
 from harness.backends.registry import BackendFacts
 from harness.backends.tensorflow.facts import FACTS as TENSORFLOW

@@ -1,4 +1,4 @@
-"""What each operation of a model of this format gives: it runs as a TensorFlow graph."""
+"""The output of each operation of a model of this format: it runs as a TensorFlow graph."""
 
 from __future__ import annotations
 

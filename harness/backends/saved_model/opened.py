@@ -50,7 +50,7 @@ def open_saved_model(
 
 
 def ports(folder: Path, signature: str | None = None) -> Ports:
-    """Return what a signature is fed and gives. Raises ModelError."""
+    """Return the input and outputs of a signature. Raises ModelError."""
     tf = import_framework()
     require_harmless(folder)
     meta = _read(folder)

@@ -1,4 +1,4 @@
-"""What a frozen graph says of itself: its inputs and outputs. It states nothing of colour, mean or scale."""
+"""What a frozen graph states about itself: its inputs and outputs. It states nothing of colour, mean or scale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of TensorFlow without importing it."""
+"""Facts about TensorFlow, without importing it."""
 
 from harness.backends.registry import BackendFacts
 

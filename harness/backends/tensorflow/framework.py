@@ -1,4 +1,4 @@
-"""TensorFlow without its chatter, and what its errors say."""
+"""TensorFlow without its log output, and what its errors say."""
 
 from __future__ import annotations
 

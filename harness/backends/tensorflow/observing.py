@@ -46,11 +46,11 @@ class GraphObserver(Observer):
         self.network: Network = network_of(self._session, flat, fed.partition(":")[0], output.partition(":")[0])
 
     def answers(self, pixels: Pixels) -> Probabilities:
-        """Return what the graph gives, float32 (n, outputs)."""
+        """Return the graph's output, float32 (n, outputs)."""
         return self._backend.infer(pixels)
 
     def activations(self, pixels: Pixels, names: Sequence[str]) -> dict[str, Floats]:
-        """Return what the named operations give, float32 (n, ...), channels where the graph has them."""
+        """Return the outputs of the named operations, float32 (n, ...), channels where the graph has them."""
         tensors = [f"{name}:0" for name in names]
         batch, fixed = self._backend.batch
         rows: list[list[Any]] = [[] for _ in names]

@@ -1,4 +1,4 @@
-"""What a model of TensorFlow is fed and gives, by name, without running it."""
+"""The input and outputs of a model of TensorFlow, by name, without running it."""
 
 from __future__ import annotations
 

@@ -248,7 +248,7 @@ def _unused_scope(graph_def: Any) -> str:
 
 
 def _without_devices(graph_def: Any) -> list[str]:
-    """Take the devices from all operations, since none but the CPU is used; return those that were named."""
+    """Remove the devices from all operations, since only the CPU is used; return those that were named."""
     functions = [node for function in graph_def.library.function for node in function.node_def]
     found = set()
     for node in [*graph_def.node, *functions]:

@@ -1,4 +1,4 @@
-"""What the graph of a checkpoint says of itself: its placeholders and ends. It states no preprocessing."""
+"""What the graph of a checkpoint states about itself: its placeholders and ends. It states no preprocessing."""
 
 from __future__ import annotations
 

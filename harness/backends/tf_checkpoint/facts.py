@@ -1,4 +1,4 @@
-"""What is known of TensorFlow 1 checkpoints without importing TensorFlow."""
+"""Facts about TensorFlow 1 checkpoints, without importing TensorFlow."""
 
 from harness.backends.registry import BackendFacts
 from harness.backends.tensorflow.facts import FACTS as TENSORFLOW

@@ -1,4 +1,4 @@
-"""What a PyTorch file says of itself: shapes of a program, names of TorchScript, no preprocessing."""
+"""What a PyTorch file states about itself: shapes of a program, names of TorchScript, no preprocessing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.backends.torch.opened import open_file
 
 
 def describe(model: Path) -> ModelDescription:
-    """Return what a program or TorchScript is fed and gives. Raises ModelError."""
+    """Return the input and outputs of a program or TorchScript. Raises ModelError."""
     opened = open_file(import_torch(), str(model), "cpu")
     sides = None if opened.sides is None else shape_of(opened.sides)
     outputs = []

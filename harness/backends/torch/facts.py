@@ -1,4 +1,4 @@
-"""What is known of PyTorch without importing it."""
+"""Facts about PyTorch, without importing it."""
 
 from harness.backends.registry import BackendFacts
 

@@ -1,4 +1,4 @@
-"""What each operation of a PyTorch model gives, looked at inside the whole model or in parts of it."""
+"""The output of each operation of a PyTorch model, looked at inside the whole model or in parts of it."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class TorchObserver(Observer):
             raise ModelError(f"{backend.spec.model}: its layers cannot be inspected: {reason(error)}") from None
 
     def answers(self, pixels: Pixels) -> Probabilities:
-        """Return what the model gives, float32 (n, outputs)."""
+        """Return the model's output, float32 (n, outputs)."""
         return self._backend.infer(pixels)
 
     def activations(self, pixels: Pixels, names: Sequence[str]) -> dict[str, Floats]:
-        """Return what the named operations give, float32 (n, ...)."""
+        """Return the outputs of the named operations, float32 (n, ...)."""
         return self._run(pixels, names, {})
 
     def parts(self, pixels: Pixels, fed: Mapping[str, Floats]) -> dict[str, Floats]:
-        """Return what each operation gives where all of them are fed instead of computed, float32 (n, ...)."""
+        """Return the output of each operation while all of them are fed instead of computed, float32 (n, ...)."""
         return self._run(pixels, list(fed), fed)
 
     def _run(self, pixels: Pixels, names: Sequence[str], fed: Mapping[str, Floats]) -> dict[str, Floats]:

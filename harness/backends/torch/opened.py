@@ -1,4 +1,4 @@
-"""A PyTorch file as a function of one tensor, with what the file says of its input and outputs."""
+"""A PyTorch file as a function of one tensor, with what the file states about its input and outputs."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Call:
 
 
 def refuse_operations(torch: Any, kind: str, source: Any, model: object) -> None:
-    """Refuse a model whose answer depends on chance or on the batch.
+    """Refuse a model whose prediction depends on chance or on the batch.
 
     ``kind``: program or script; ``source``: what PyTorch loaded, a script in inference. Raises ModelError that names
     the operator.

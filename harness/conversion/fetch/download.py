@@ -93,8 +93,8 @@ class ResumingDownload:
                 failures = 1 if stream.seek(0, os.SEEK_END) > before else failures + 1
                 if failures >= _TRIES:
                     raise DownloadError(
-                        f"{url}: {error}; {stream.tell()} of {self.size} bytes are kept in {self.part}, the same "
-                        "command continues from there"
+                        f"{url}: {error}; {stream.tell()} of {self.size} bytes are in {self.part}; run the same "
+                        "command again to continue"
                     ) from None
                 time.sleep(_WAIT * 2 ** (failures - 1))
         if stream.seek(0, os.SEEK_END) != self.size:
@@ -114,7 +114,7 @@ class ResumingDownload:
                     self.resumed = 0
                     bar.reset(total=self.size)
                     if response.status_code != 200:
-                        raise _TryAgainError("the server cannot continue where the download stopped")
+                        raise _TryAgainError("the server does not support continuing a download")
                     self._write_notes(url, response)
                 for block in response.raw.stream(_BLOCK, decode_content=False):
                     if stream.tell() + len(block) > self.size:
@@ -125,7 +125,9 @@ class ResumingDownload:
                     stream.write(block)
                     bar.update(len(block))
         except (requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema) as error:
-            raise DownloadError(f"{url}: leads to an address that is not http or https ({error}); refused") from None
+            raise DownloadError(
+                f"{url}: redirects to an address that is not http or https ({error}); refused"
+            ) from None
         except (requests.exceptions.InvalidURL, requests.exceptions.TooManyRedirects) as error:
             raise DownloadError(f"{url}: {error}; fix `archive.url`") from None
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -202,15 +204,15 @@ def _reason(error: BaseException) -> str:
     import urllib3
 
     if isinstance(error, (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)):
-        return "the server does not answer in time"
+        return "the server did not respond in time"
     if isinstance(error, requests.exceptions.SSLError):
-        return "the server's certificate is not accepted"
+        return "the server's certificate is not trusted"
     text = str(error)
     for sign, words in (
         ("resolve", "the server's name cannot be resolved"),
         ("refused", "the connection was refused"),
-        ("unreachable", "the network cannot be reached"),
-        ("roxy", "the proxy cannot be used"),
+        ("unreachable", "the network is unreachable"),
+        ("roxy", "the proxy failed"),
     ):
         if sign in text:
             return words

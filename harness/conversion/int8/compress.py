@@ -75,7 +75,7 @@ class Int8:
         """Return a copy of the graph with INT8 weights and activations, and how close it comes to ``original``.
 
         ``model``, ``original``: ov.Model with the input of the **reference**, f32 (1, size, size, 3) after its mean and
-        scale. NNCF's defaults: symmetric weights a channel, fast bias correction, every layer that can be. Raises
+        scale. NNCF's defaults: symmetric weights per channel, fast bias correction, every layer that can be. Raises
         ModelError if NNCF cannot do it, or what it made is too far off.
         """
         compressed = self._quantise(model, config)

@@ -1,6 +1,6 @@
 """Compares labels of images with official names with the built-in ones, so that every error is certain.
 
-Also the reasons for labels that are wrong in a known way, which the check on the reference's answers shares.
+Also the reasons for labels that are wrong in a known way, which the check on the reference's predictions shares.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _MEND = "give the devkit's folder as dataset.labels, or `labels: auto`"
 
 
 def check_against_builtin(names: Sequence[str], classes: Sequence[int], *, source: str) -> None:
-    """Hold the classes 0..999 of images against the built-in labels, where the names are official ones.
+    """Compare the classes 0..999 of images with official names with the built-in labels.
 
     Raises DatasetError that says what is wrong: shifted, devkit ids, sorted as text, or simply other labels.
     """
@@ -76,7 +76,7 @@ def check_against_builtin(names: Sequence[str], classes: Sequence[int], *, sourc
 def check_against_wnids(
     names: Sequence[str], classes: Sequence[int], wnids: Sequence[str | None], *, source: str
 ) -> None:
-    """Hold the classes 0..999 of images against the WordNet ids that stand next to them, where there are any.
+    """Compare the classes 0..999 of images with the WordNet ids next to them, if there are any.
 
     Raises DatasetError that says which disagree: which of the two is right cannot be known.
     """

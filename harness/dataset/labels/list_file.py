@@ -1,8 +1,8 @@
-"""A list of images and classes in any of the ways in which people have them, as a table to join with the images.
+"""Reads a list of images and classes in any usual format, as a table to join with the images.
 
-Besides `name class` lines: comments, headers with column names of any kind, `class name` lines, MXNet's `.lst` (index,
-class, path), Tiny ImageNet's `val_annotations.txt` (name, WordNet id, box), and classes alone in the order of the
-images' names.
+In addition to `name class` lines: comments, headers with column names of any kind, `class name` lines, MXNet's `.lst`
+(index, class, path), Tiny ImageNet's `val_annotations.txt` (name, WordNet id, box), and classes alone in the order of
+the images' names.
 """
 
 from __future__ import annotations

@@ -251,7 +251,7 @@ def safe_name(name: str, place: str, *, absolute: bool = False) -> str:
     """
     parts = PurePosixPath(name)
     if "\0" in name:
-        raise DatasetError(f"{place}: {name[:80]!r} has a zero byte in it, and cannot be the name of a file")
+        raise DatasetError(f"{place}: {name[:80]!r} contains a null byte, which no file name can contain")
     if not name or (parts.is_absolute() and not absolute) or ".." in parts.parts:
         raise outside(name, place)
     return str(parts)

@@ -40,7 +40,7 @@ _BESIDE = (  # what is looked for next to the images, as it would be on disk
 )
 _SHARD = re.compile(r"\.(tar|parquet|arrow)$|(^|[.-])tfrecords?($|[.-])|-[0-9]{5}-of-[0-9]{5}", re.IGNORECASE)
 _LARGEST_OTHER = 1 << 28  # bytes of a file that is neither image nor shard
-_MANY = 4096  # files other than images and shards: a folder of labels, and no data set with one file a row
+_MANY = 4096  # files other than images and shards: a folder of labels, and no data set with one file per row
 _LEFT = 0.9  # of the limit, after files were emptied
 _LOOK = 0.05  # of the limit, that may be added before the files are counted again
 _LOCKS = 64
@@ -119,7 +119,7 @@ class Mirror:
                 empty(self.cache, self.cache.max_bytes - size - self._room)
 
     def write_index(self) -> None:
-        """Keep what the files are, so that a changed one is fetched again the next time."""
+        """Save the versions of the files, so that changed ones are fetched again next time."""
         index = {name: entry.token for name, entry in self.entries.items()}
         write_atomically(self.tree.parent / f"{self.tree.name}.json", json.dumps(index).encode(), private=True)
 

@@ -112,7 +112,7 @@ class Store:
         return entries
 
     def listing(self, folder: str) -> dict[str, Entry]:
-        """Return the files of a folder by their names in it, without those below it; none where it cannot be listed."""
+        """Return the files of a folder by their names in it, without those below it; none if it cannot be listed."""
         try:
             with _in_words(self.url):
                 found = _again(lambda: self._files.ls(folder, detail=True))

@@ -78,7 +78,7 @@ def wnid_column(schema: Any, label: str) -> str | None:
 def missing_columns(schema: Any, path: Path) -> DatasetError:
     """Return the error for a file without such columns."""
     return DatasetError(
-        f"{path}: expected the columns `image: {{bytes, path}}` and `label` (a class each row); "
+        f"{path}: expected the columns `image: {{bytes, path}}` and `label` (one class per row); "
         f"it has {', '.join(schema.names)[:200]}"
     )
 
@@ -115,7 +115,7 @@ class Rows:
 
 
 def append_rows(path: Path, table: Any, column: ImageColumn, label: str, rows: Rows, by_name: ByName) -> None:
-    """Append what every row says of its image. Raises DatasetError for the first row without a class."""
+    """Append what every row states about its image. Raises DatasetError for the first row without a class."""
     names = rows.names
     beside = wnid_column(table.schema, label)
     rows.wnids.extend(map(_text, table[beside].to_pylist()) if beside else [None] * table.num_rows)

@@ -64,7 +64,7 @@ def _folders(folder: Path) -> list[str]:
 
 
 def _content(folder: Path) -> tuple[list[str], list[str], list[str]]:
-    """Return the images in a folder, what else lies there, and the folders in it; each sorted."""
+    """Return the images in a folder, what else is there, and the folders in it; each sorted."""
     entries = sorted(_entries(folder))
     files = [name for name, is_folder in entries if not is_folder]
     images = sorted([*filter(is_image_name, files), *unmarked_images(folder, files)])

@@ -33,7 +33,7 @@ def open_flat(folder: Path, *, deep: bool = False) -> Pictures:
 
 
 def _content(folder: Path, before: str) -> tuple[list[str], list[str], list[str]]:
-    """Return the images in a folder, the folders in it, and what else lies there."""
+    """Return the images in a folder, the folders in it, and what else is there."""
     try:
         every = entries_of(folder)
     except OSError as error:

@@ -162,6 +162,6 @@ def _below(path: Path, files: list[str], folders: list[str]) -> Found:
     if archive:
         return recognise(path / archive)
     raise DatasetError(
-        f"{path}: not a known form of image set; it contains {', '.join(files[:5]) or 'nothing in it'}. "
+        f"{path}: not a known form of image set; it contains {', '.join(files[:5]) or 'nothing'}. "
         "docs/datasets.md lists the forms"
     )

@@ -58,7 +58,7 @@ def has_no_suffix(name: str) -> bool:
 
 
 def left_out(place: object, names: Sequence[str], what: str = "entries") -> tuple[str, ...]:
-    """Return the note on entries of a folder or archive that are not images; none where there are none."""
+    """Return the note on entries of a folder or archive that are not images; none if there are none."""
     if not names:
         return ()
     clutter = sorted(name for name in names if is_clutter(name))

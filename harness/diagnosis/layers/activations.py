@@ -50,8 +50,8 @@ class Seen:
 class Profile:
     """All layers in the reference's order, the output last.
 
-    ``answers``: largest difference of the two models' answers; ``disturbed``: of the candidate's answers while it is
-    observed from those while it is not, over the largest answer above 1.
+    ``answers``: largest difference of the two models' predictions; ``disturbed``: of the candidate's predictions while
+    it is observed from those while it is not, over the largest answer above 1.
     """
 
     rows: tuple[Seen, ...]

@@ -24,7 +24,7 @@ class Remembered(Observer):
             self._pixels, self._answers, self._known = pixels, None, {}
 
     def answers(self, pixels: Pixels) -> Probabilities:
-        """Return what the model gives, float32 (n, outputs)."""
+        """Return the model's output, float32 (n, outputs)."""
         self._begin(pixels)
         if self._answers is None:
             self._answers = self._observer.answers(pixels)

@@ -89,7 +89,7 @@ def within(weights: WeightsComparison) -> str:
     """Return how well the layers that do not differ match."""
     words = {"f16": "f16", "bf16": "bf16", "int8": "8 bits"}
     if weights.rounding:
-        return f"but for rounding to {' and '.join(words[kind] for kind in weights.rounding)}"
+        return f"except for rounding to {' and '.join(words[kind] for kind in weights.rounding)}"
     return f"within {weights.largest_equal:.1e}" if weights.largest_equal else "exactly"
 
 

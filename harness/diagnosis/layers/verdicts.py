@@ -173,7 +173,7 @@ def _by_values(weights: WeightsComparison, profile: Profile | None, rows: tuple[
     if not any(row.alone or row.inside for row in profile.rows):
         return LayerFinding(
             "unknown",
-            f"{same}; what flows between them cannot be determined, because the candidate's answers move by "
+            f"{same}; what flows between them cannot be determined, because the candidate's predictions move by "
             f"{profile.disturbed:.2g} when its operations are observed.",
         )
     seen = [row.alone or row.inside for row in profile.rows]
@@ -181,13 +181,13 @@ def _by_values(weights: WeightsComparison, profile: Profile | None, rows: tuple[
     if kind == "f32" and profile.answers > _AGREE:
         return LayerFinding(
             "unknown",
-            f"{same} and each gives what the original's does (at least {least:.0f} dB), but the answers differ by "
+            f"{same} and each gives what the original's does (at least {least:.0f} dB), but the predictions differ by "
             f"{profile.answers:.2g}: the difference is outside them.",
         )
     return LayerFinding(
         "clean",
         f"{same}, and each gives what the original's does for the same input, with at least {least:.0f} dB of signal "
-        f"to noise; the answers differ by {profile.answers:.2g}.",
+        f"to noise; the predictions differ by {profile.answers:.2g}.",
         evidence={"least_snr_db": least},
     )
 

@@ -50,17 +50,17 @@ class Parts:
         return sum(part.length for part in self.parts.values())
 
     def json(self, name: str) -> Any:
-        """Return a part as JSON values. Raises the kind's error where it is missing or is not JSON."""
+        """Return a part as JSON values. Raises the kind's error if it is missing or is not JSON."""
         part = self._part(name)
         if part.length > _LARGEST_JSON:
-            raise self.kind.refuse(self.path, f"its part `{name}` has {part.length:,} bytes, more than it may have")
+            raise self.kind.refuse(self.path, f"its part `{name}` has {part.length:,} bytes, which is too large")
         try:
             return parse_json(self._read(part, 0, part.length).decode("utf-8", "surrogatepass"))
         except (ValueError, RecursionError) as error:
             raise self.kind.refuse(self.path, f"its part `{name}` is not valid JSON ({error})") from None
 
     def array(self, name: str, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
-        """Return an array. Raises the kind's error where it is missing, or has another type or shape."""
+        """Return an array. Raises the kind's error if it is missing, or has another type or shape."""
         part = self.require_array(name, dtype, shape)
         return self._as_array(part, self._read(part, 0, part.length), part.shape)
 
@@ -78,12 +78,12 @@ class Parts:
         return _pread(self.path, self.signature, part.offset + start, length)
 
     def require_array(self, name: str, dtype: str, shape: Sequence[int]) -> Part:
-        """Return a part that is an array of this type and shape. Raises the kind's error where it is none."""
+        """Return a part that is an array of this type and shape. Raises the kind's error if it is none."""
         part = self._part(name)
         if part.dtype != dtype or part.shape != tuple(shape):
             wanted = f"{dtype} {list(shape)}"
             found = f"{part.dtype or 'bytes'} {list(part.shape)}"
-            raise self.kind.refuse(self.path, f"its part `{name}` is {found}, {wanted} is expected")
+            raise self.kind.refuse(self.path, f"its part `{name}` is {found}, expected {wanted}")
         return part
 
     def _part(self, name: str) -> Part:
@@ -111,7 +111,7 @@ def open_parts(path: Path, kind: PartsKind) -> Parts:
     try:
         return _opened(path, kind, signature_of(path.stat()))
     except FileNotFoundError:
-        raise kind.error(printable(f"{path}: no such file; name a {kind.name}")) from None
+        raise kind.error(printable(f"{path}: no such file; give a {kind.name}")) from None
     except (OSError, ValueError) as error:
         raise kind.refuse(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
@@ -122,7 +122,7 @@ def _opened(path: Path, kind: PartsKind, signature: str) -> Parts:
     with path.open("rb") as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise kind.refuse(path, f"is not a {kind.name}, but no file at all")
+            raise kind.refuse(path, "is not a regular file")
         head = stream.read(HEAD.size)
         version = _head(path, kind, head)
         text, sha256 = _index(path, kind, stream, head, status.st_size)
@@ -146,7 +146,7 @@ def _head(path: Path, kind: PartsKind, head: bytes) -> int:
             )
         )
     if version < 1:
-        raise kind.refuse(path, f"is not a {kind.name}: it has the version 0")
+        raise kind.refuse(path, f"is not a {kind.name}: its version is 0")
     return int(version)
 
 
@@ -168,7 +168,7 @@ def _index(path: Path, kind: PartsKind, stream: IO[bytes], head: bytes, size: in
 
 
 def _placed(path: Path, kind: PartsKind, text: bytes, size: int) -> list[Part]:
-    """Return the parts where their sizes put them. Raises the kind's error where an entry cannot be."""
+    """Return the parts where their sizes put them. Raises the kind's error if an entry cannot be."""
     try:
         found = parse_json(text.decode())
     except (ValueError, RecursionError) as error:
@@ -181,11 +181,11 @@ def _placed(path: Path, kind: PartsKind, text: bytes, size: int) -> list[Part]:
     for entry in listed:
         part = _part(entry, offset)
         if part is None:
-            raise kind.refuse(path, "its index has an entry that describes no part")
+            raise kind.refuse(path, "its index has an invalid entry")
         offset += part.length
         parts.append(part)
     if len({part.name for part in parts}) < len(parts):
-        raise kind.refuse(path, "its index names a part twice")
+        raise kind.refuse(path, "its index lists a part twice")
     if offset + len(text) + TAIL.size != size:
         raise kind.refuse(path, f"its parts are said to have {offset - HEAD.size:,} bytes, the file has {size:,}")
     return parts

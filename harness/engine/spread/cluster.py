@@ -1,4 +1,4 @@
-"""What the spreading engine asks of a cluster: workers, answers to jobs, and who was lost."""
+"""What the spreading engine needs from a cluster: workers, results of jobs, and lost workers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.engine.spread.placement import Node
 from harness.engine.spread.worker import Job, Setup
 
 Handle = Any  # a worker, as its cluster knows it
-Ticket = Any  # an answer that is awaited; hashable
+Ticket = Any  # an awaited result; hashable
 
 
 class WorkerLostError(Exception):
@@ -32,7 +32,7 @@ class Cluster(Protocol):
         ...
 
     def keep(self, value: Any) -> Any:
-        """Put a value where every node can take it from, once a node; return what stands for it in ``start``."""
+        """Store a value for all nodes, sent once per node; return the handle for ``start``."""
         ...
 
     def start(self, setup: Any, needs: Mapping[str, float]) -> tuple[Handle, Ticket]:
@@ -48,11 +48,11 @@ class Cluster(Protocol):
         ...
 
     def wait(self, tickets: Sequence[Ticket], seconds: float) -> list[Ticket]:
-        """Return the tickets that have their answers, at the latest after so many seconds."""
+        """Return the tickets with results, after at most so many seconds."""
         ...
 
     def answer(self, ticket: Ticket) -> Any:
-        """Return the answer of a ticket. Raises WorkerLostError or AnswerLostError."""
+        """Return the result of a ticket. Raises WorkerLostError or AnswerLostError."""
         ...
 
     def end(self, worker: Handle) -> None:

@@ -95,11 +95,11 @@ class RayCluster:
         ]
 
     def keep(self, value: Any) -> Any:
-        """Put a value to the object store: it travels to a node once, however many workers take it there."""
+        """Put a value into the object store: it is sent once per node, for any number of workers."""
         return self._ray.put(value)
 
     def fetcher(self, value: Any) -> _Fetch:
-        """Put a value to the object store; return what gives it on any node."""
+        """Put a value into the object store; return a handle for any node."""
         return _Fetch(self._ray.put(value))
 
     def start(self, setup: Any, needs: Mapping[str, float]) -> tuple[Any, Any]:
@@ -120,12 +120,12 @@ class RayCluster:
         worker.warm.remote()
 
     def ask(self, worker: Any, job: Job, handed: Any) -> tuple[Any, Any]:
-        """Call an actor; ``handed`` goes to it from the node that has it, not through here."""
+        """Call an actor; ``handed`` is sent to it directly from the node that has it."""
         table, hands_on = worker.evaluate.options(num_returns=2).remote(job, handed)
         return table, hands_on
 
     def wait(self, tickets: Sequence[Any], seconds: float) -> list[Any]:
-        """Return the tickets that have their answers."""
+        """Return the tickets with results."""
         found, _ = self._ray.wait(list(tickets), num_returns=1, timeout=seconds)
         if not found:
             return []
@@ -133,7 +133,7 @@ class RayCluster:
         return list(more) or list(found)
 
     def answer(self, ticket: Any) -> Any:
-        """Return an answer; an exception of the worker that is not a HarnessError is raised as it is."""
+        """Return a result; an exception of the worker that is not a HarnessError is raised as it is."""
         errors = self._ray.exceptions
         try:
             return self._ray.get(ticket)

@@ -102,14 +102,16 @@ class Staff:
         if self._losses:
             workers = f"{len(self._losses)} workers" if len(self._losses) > 1 else "1 worker"
             reasons = "; ".join(dict.fromkeys(self._losses))[:300]
-            found.append(f"{workers} ended before the run did ({reasons}); what they had was done by others")
+            found.append(f"{workers} ended during the run ({reasons}); others took over their shards")
         if len(self._cpus) > 1:
             named = ", ".join(sorted(self._cpus))
-            found.append(f"the workers ran on different processors ({named}): last bits of probabilities may differ")
+            found.append(
+                f"the workers ran on different processors ({named}), so the last bits of probabilities may differ"
+            )
         return tuple(found)
 
     def queue(self, part: Part) -> None:
-        """Let a worker of the part's group have it, one after the other."""
+        """Queue a part for the workers of its group, in order."""
         self._queues[part.group].append(part)
 
     def give(self, job_of: JobOf) -> None:
@@ -151,7 +153,7 @@ class Staff:
         return self._by_ticket.get(ticket)
 
     def started(self, worker: Staffed, answer: Ready | Problem) -> None:
-        """Take in a worker that can take jobs. Raises the HarnessError that kept it from that."""
+        """Add a worker that is ready for jobs. Raises the HarnessError that prevented this."""
         if isinstance(answer, Problem):
             raise answer.error()
         self._by_ticket.pop(worker.start)
@@ -181,7 +183,7 @@ class Staff:
         if not worker.ready and not error.with_node:
             self._lost_at_start[worker.group] += 1
             if self._lost_at_start[worker.group] >= TRIES:
-                raise DeviceError(f"{TRIES} workers ended while they started, the last one because {error.reason}")
+                raise DeviceError(f"{TRIES} workers failed to start, the last one because {error.reason}")
         for asked in reversed(worker.jobs.values()):
             self._again(asked.part, error, worker)
         if worker.careful is not None and not worker.jobs:
@@ -200,9 +202,9 @@ class Staff:
         if len(part.losses) >= TRIES and worker.careful is not None:
             models = ", ".join(self._groups[part.group].models)
             raise ModelError(
-                f"shard {part.index} is given up: {len(part.losses)} workers ended while they evaluated it with "
-                f"{models}, the last one although each model ran in a separate process ({part.losses[-1]}); look at "
-                "its images, and at the memory of the nodes"
+                f"shard {part.index} was abandoned: {len(part.losses)} workers ended while they evaluated it with "
+                f"{models}, the last one although each model ran in a separate process ({part.losses[-1]}); check "
+                "its images and the memory of the nodes"
             )
         if len(part.losses) >= TRIES - 1:
             self._careful[part.group].append(part)
@@ -216,11 +218,11 @@ class Staff:
             if now - worker.since <= self._limit:
                 continue
             if worker.jobs:
-                self.lost(worker, WorkerLostError(f"it gave no answer within {self._limit:g} s"))
+                self.lost(worker, WorkerLostError(f"it did not respond within {self._limit:g} s"))
             elif not worker.ready and not any(other.ready for other in self._workers if other.group == worker.group):
                 raise DeviceError(
                     f"the cluster started no worker for {', '.join(self._groups[worker.group].models)} within "
-                    f"{self._limit:g} s; look at `ray status`, and continue with --resume"
+                    f"{self._limit:g} s; check `ray status`, and continue with --resume"
                 )
 
     def _start(self, group: int, *, first: bool = False) -> None:

@@ -94,8 +94,8 @@ class Job:
     """One shard for one group of models.
 
     ``applied``: what makes probabilities of outputs, as far as it is decided; ``without``: models that take no part any
-    more; ``hands_on``: whether the first model's answers are wanted by workers of other groups; ``scan``: no model is
-    asked, only bad images are looked for.
+    more; ``hands_on``: whether the first model's predictions are wanted by workers of other groups; ``scan``: no model
+    is asked, only bad images are looked for.
     """
 
     index: int
@@ -108,7 +108,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Handed:
-    """The first model's answers to a shard, for the workers of other groups: they compare theirs with them."""
+    """The first model's predictions for a shard, for comparison by the workers of other groups."""
 
     image_digests: tuple[bytes, ...]
     raw: Probabilities
@@ -201,7 +201,7 @@ class Worker:
             self._models.__exit__(None, None, None)
 
     def evaluate(self, job: Job, handed: Handed | None = None) -> tuple[ShardTable | Problem, Handed | None]:
-        """Return a shard's table of this worker's models, and the first model's answers where the job wants them."""
+        """Return a shard's table of this worker's models, and the first model's predictions if the job wants them."""
         assert self._models is not None, "ready() was not called"
         models = _Asked(self._models.images, self._models.lanes, _turn=self._turn)
         first = models.lanes[0]
@@ -260,7 +260,7 @@ class _HandedAnswers:
         self._handed = handed
 
     def has_any(self) -> bool:
-        """Tell that the model need not be loaded."""
+        """Return True: the model need not be loaded."""
         return True
 
     def get(self, image_digests: tuple[bytes, ...], outputs: int) -> Entry:  # noqa: ARG002

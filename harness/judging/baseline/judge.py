@@ -29,7 +29,7 @@ GATE = "baseline"
 
 
 def baseline_gates(run: FinishedRun, config: Config) -> list[GatePart]:
-    """Return the verdicts that a configuration's `gates.baseline` asks for; none where it asks for none.
+    """Return the verdicts that a configuration's `gates.baseline` asks for; none if it asks for none.
 
     ``run``: complete but for these gates. Where the file cannot be used, every model's verdict says why.
     """

@@ -184,14 +184,14 @@ def test_it_is_recognised(made: dict[str, Path]) -> None:
 def test_a_wrong_name_is_answered_with_the_nearest(made: dict[str, Path], suffix: str) -> None:
     path = made[suffix]
     assert refused(spec(path, output="probability")) == (
-        f"{path}: has no output 'probability'; did you mean 'probabilities'? There are: probabilities, output_0"
+        f"{path}: has no output 'probability'; did you mean 'probabilities'? Available: probabilities, output_0"
     )
     message = refused(spec(path, input=Input(name="imag", color="RGB")))
-    assert message == f"{path}: has no input 'imag'; did you mean 'image'? There are: image"
+    assert message == f"{path}: has no input 'imag'; did you mean 'image'? Available: image"
 
 
 def test_another_size_another_width_and_a_second_input(made: dict[str, Path], keras: Any, tmp_path: Path) -> None:
-    assert "[?, 16, 16, 3], [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(made[".keras"], size=24))
+    assert "16, 3], but [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(made[".keras"], size=24))
     assert "has 5 values per image, but the labels need 4; set dataset.background_class" in refused(
         spec(made[".keras"], outputs=4)
     )

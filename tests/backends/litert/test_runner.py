@@ -141,16 +141,16 @@ def test_what_it_reports(model: Path) -> None:
 
 
 def test_a_wrong_name_is_answered_with_the_nearest(model: Path) -> None:
-    assert "has no output 'probability'; did you mean 'probabilities'? There are: " in refused(
+    assert "has no output 'probability'; did you mean 'probabilities'? Available: " in refused(
         spec(model, output="probability")
     )
-    assert "has no input 'inptu'; did you mean 'input'? There are: " in refused(
+    assert "has no input 'inptu'; did you mean 'input'? Available: " in refused(
         spec(model, input=Input(name="inptu", color="RGB"))
     )
 
 
 def test_another_size_and_another_width(model: Path) -> None:
-    assert "[?, 16, 16, 3], [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(model, size=24))
+    assert "[?, 16, 16, 3], but [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(model, size=24))
     assert ("has 5 values per image, but the labels need 4; set dataset.background_class") in refused(
         spec(model, outputs=4)
     )

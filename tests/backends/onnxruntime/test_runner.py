@@ -164,13 +164,13 @@ def test_external_data_outside_the_folder_is_refused(network: Network, tmp_path:
 
 def test_a_wrong_name_is_answered_with_the_nearest(model: Path) -> None:
     message = refused(spec(model, output="probability"))
-    assert message.endswith("has no output 'probability'; did you mean 'probabilities'? There are: probabilities")
+    assert message.endswith("has no output 'probability'; did you mean 'probabilities'? Available: probabilities")
     message = refused(spec(model, input=Input(name="inptu", color="RGB")))
-    assert message.endswith("has no input 'inptu'; did you mean 'input'? There are: input")
+    assert message.endswith("has no input 'inptu'; did you mean 'input'? Available: input")
 
 
 def test_another_size_another_width_and_a_second_input(model: Path, network: Network, tmp_path: Path) -> None:
-    assert "[?, 16, 16, 3], [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(model, size=24))
+    assert "[?, 16, 16, 3], but [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(model, size=24))
     assert ("has 5 values per image, but the labels need 4; set dataset.background_class") in refused(
         spec(model, outputs=4)
     )

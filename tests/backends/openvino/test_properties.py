@@ -73,7 +73,7 @@ def test_of_the_device_below_a_virtual_one(tiny: Tiny) -> None:
         ({"NUM_STREAMS": "many"}, "does not accept 'many'"),
         ({"AVAILABLE_DEVICES": "x"}, "it is read-only"),
         ({"CACHE_DIR": "/tmp"}, "`cache.folder`"),
-        ({"WEIGHTS_PATH": "w.bin"}, "the weights are those of `model`"),
+        ({"WEIGHTS_PATH": "w.bin"}, "set `model` instead"),
         ({"INFERENCE_PRECISION_HINT": "bf16"}, "write `precision: device_default`"),
         ({"NUM_STREAMS": {"CPU": {}}}, "is a mapping"),
         ({"DEVICE_PROPERTIES": {"CPU": {}}}, "is a mapping"),

@@ -136,7 +136,7 @@ def test_an_input_and_an_output_without_a_name(tiny: Tiny, pixels: Pixels) -> No
 
 def test_an_output_that_has_to_be_named(make_ir: IrMaker, tmp_path: Path) -> None:
     path = make_ir(tmp_path / "m.xml", second_output=True)
-    assert "has 2 outputs; choose one with `output: NAME`; there are: " in refused(spec(path, output=None))
+    assert "has 2 outputs; choose one with `output: NAME`; available: " in refused(spec(path, output=None))
 
 
 def test_mean_and_scale_before_an_integer_input_are_refused(make_ir: IrMaker, tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_the_name_of_the_input(tiny: Tiny, pixels: Pixels) -> None:
     for name in ("input", "input:0"):
         assert infer(pixels, spec(tiny.ir, input=Input(name=name, color="BGR"))).shape == (7, 5)
     message = refused(spec(tiny.ir, input=Input(name="imput", color="BGR")))
-    assert message.endswith("has no input 'imput'; did you mean 'input'? There are: input")
+    assert message.endswith("has no input 'imput'; did you mean 'input'? Available: input")
 
 
 @pytest.mark.parametrize("wanted", ["Net/Softmax", "Net/Softmax:0", "Net/Reshape_1", "Net/Reshape_1:0"])
@@ -198,7 +198,7 @@ def test_both_names_in_an_ir_of_the_old_model_optimizer(openvino: Any, shared: P
 
 def test_a_layer_before_the_output_is_no_name_of_it(tiny: Tiny) -> None:
     message = refused(spec(tiny.ir, output="Net/Softmx"))
-    assert "did you mean 'Net/Softmax'? There are: Net/Probabilities, Net/Softmax" in message
+    assert "did you mean 'Net/Softmax'? Available: Net/Probabilities, Net/Softmax" in message
 
 
 def test_one_output_of_several_is_picked_by_name(
@@ -229,7 +229,7 @@ def test_another_width_than_the_labels_need(
 
 def test_another_size(tiny: Tiny) -> None:
     message = refused(spec(tiny.ir, size=24))
-    assert "has the shape [1,16,16,3], [1,24,24,3] or [1,3,24,24] is configured" in message
+    assert "has the shape [1,16,16,3], but [1,24,24,3] or [1,3,24,24] is configured" in message
 
 
 def test_what_it_reports(tiny: Tiny, openvino: Any) -> None:

@@ -71,7 +71,7 @@ def test_the_signature_is_chosen_or_the_only_one(made: dict[str, Path], network:
     np.testing.assert_allclose(second, np.log(network.of_pixels(pixels)), atol=1e-4)
     assert refused(spec(made["two"])) == f"{made['two']}: has the signatures first, second; write `signature: NAME`"
     assert refused(spec(made["two"], signature="frist")) == (
-        f"{made['two']}: has no signature 'frist'; did you mean 'first'? There are: first, second"
+        f"{made['two']}: has no signature 'frist'; did you mean 'first'? Available: first, second"
     )
 
 
@@ -124,16 +124,16 @@ def test_a_folder_is_recognised(made: dict[str, Path], tmp_path: Path) -> None:
 def test_a_wrong_name_is_answered_with_the_nearest(made: dict[str, Path]) -> None:
     where = f"{made['tf2']} (signature 'serving_default')"
     assert refused(spec(made["tf2"], output="probability")) == (
-        f"{where}: has no output 'probability'; did you mean 'probabilities'? There are: probabilities"
+        f"{where}: has no output 'probability'; did you mean 'probabilities'? Available: probabilities"
     )
     message = refused(spec(made["tf2"], input=Input(name="imag", color="RGB")))
-    assert message == f"{where}: has no input 'imag'; did you mean 'image'? There are: image"
+    assert message == f"{where}: has no input 'imag'; did you mean 'image'? Available: image"
 
 
 def test_another_size_another_width_and_a_second_input(
     made: dict[str, Path], tensorflow: Any, network: Network, tmp_path: Path
 ) -> None:
-    assert "[?, 16, 16, 3], [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(made["tf2"], size=24))
+    assert "[?, 16, 16, 3], but [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(made["tf2"], size=24))
     assert "has 5 values per image, but the labels need 4; set dataset.background_class" in refused(
         spec(made["tf2"], outputs=4)
     )

@@ -108,12 +108,12 @@ def test_what_it_reports(tiny: Tiny, tensorflow: Any) -> None:
 
 def test_a_wrong_output_is_answered_with_the_nearest_and_the_results_first(tiny: Tiny) -> None:
     message = refused(spec(tiny.graph, output="Net/Reshape"))
-    assert "has no output 'Net/Reshape'; did you mean 'Net/Reshape_1'? There are: Net/Reshape_1, " in message
+    assert "has no output 'Net/Reshape'; did you mean 'Net/Reshape_1'? Available: Net/Reshape_1, " in message
 
 
 def test_a_wrong_input_is_answered_with_the_placeholders(tiny: Tiny) -> None:
     message = refused(spec(tiny.graph, input=Input(name="inptu", color="RGB")))
-    assert message.endswith("has no input 'inptu'; did you mean 'input'? There are: input")
+    assert message.endswith("has no input 'inptu'; did you mean 'input'? Available: input")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_another_width_than_the_labels_need(tiny: Tiny, outputs: int, hint: str)
 
 
 def test_another_size(tiny: Tiny) -> None:
-    assert "[?, 16, 16, 3], [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(tiny.graph, size=24))
+    assert "[?, 16, 16, 3], but [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(tiny.graph, size=24))
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])

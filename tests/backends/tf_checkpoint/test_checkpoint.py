@@ -118,11 +118,11 @@ def test_a_wrong_name_is_answered_with_the_nearest(made: Path) -> None:
         spec(made, output="probability")
     )
     message = refused(spec(made, input=Input(name="inptu", color="RGB")))
-    assert message.startswith(f"{made}: has no input 'inptu'; did you mean 'input'? There are: input")
+    assert message.startswith(f"{made}: has no input 'inptu'; did you mean 'input'? Available: input")
 
 
 def test_another_size_and_another_width(made: Path) -> None:
-    assert "[?, 16, 16, 3], [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(made, size=24))
+    assert "[?, 16, 16, 3], but [?, 24, 24, 3] or [?, 3, 24, 24] is configured" in refused(spec(made, size=24))
     assert ("has 5 values per image, but the labels need 4; set dataset.background_class") in refused(
         spec(made, outputs=4)
     )

@@ -91,7 +91,7 @@ def test_no_network_is_used_where_the_archive_is_there(
 
 def test_a_broken_download_is_taken_up_by_the_next_run(site: Any, make: Make, tmp_path: Path) -> None:
     page = serve(site, ARCHIVE, cut=[150_000, 0, 0, 0, 0, 0])
-    with pytest.raises(DownloadError, match=r"150000 of \d+ bytes are kept"):
+    with pytest.raises(DownloadError, match=r"150000 of \d+ bytes are in"):
         fetch(make(), quiet=True)
     assert not (tmp_path / "models" / "net_frozen.pb").exists()
     page.cut, site.requests[:] = [], []

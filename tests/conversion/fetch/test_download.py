@@ -58,7 +58,7 @@ def test_many_cuts_with_progress_are_no_failure(site: Any, page: Any, tmp_path: 
 
 def test_cuts_without_progress_end_and_the_part_is_kept_for_the_next_run(site: Any, page: Any, tmp_path: Path) -> None:
     page.cut = [100_000] + [0] * 10
-    with pytest.raises(DownloadError, match=r"was cut; 100000 of 300000 bytes are kept"):
+    with pytest.raises(DownloadError, match=r"was cut; 100000 of 300000 bytes are in"):
         run(site, tmp_path)
     assert (tmp_path / "a.tgz.part").read_bytes() == CONTENT[:100_000]
     page.cut, site.requests[:] = [], []

@@ -174,7 +174,7 @@ def test_no_usable_image_at_all(asking: Make, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"calibration\.path: none of the 1 images .*\(1 no image\)"):
         chosen(asking(path="apart"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DatasetError, match=r"conversion\.calibration\.path: .*nothing in it"):
+    with pytest.raises(DatasetError, match=r"conversion\.calibration\.path: .*it contains nothing"):
         chosen(asking(path="empty"))
     with pytest.raises(DatasetError, match=r"none of the 12 images can be calibrated on \(12 evaluated\)"):
         chosen(asking(path="images"))

@@ -175,7 +175,7 @@ def test_a_shard_that_ends_even_careful_workers_is_given_up_with_its_models(
 ) -> None:
     work = make_work()
     cluster = InProcess(lambda job, setup: lost("out of memory") if job.index == 1 else None)
-    with pytest.raises(ModelError, match=r"shard 1 is given up: 3 workers .* with tf, ir, .*\(out of memory\)"):
+    with pytest.raises(ModelError, match=r"shard 1 was abandoned: 3 workers .* with tf, ir, .*\(out of memory\)"):
         list(engine_for(work, cluster).run(tasks_of(work)))
     assert sum(job.index == 1 for job, _ in cluster.jobs) == 3
 
@@ -235,7 +235,7 @@ class _Absent:
 
 def test_workers_that_end_while_they_start_end_the_run(make_work: MakeWork, fake_backend: dict[str, Any]) -> None:
     work = make_work()
-    with pytest.raises(DeviceError, match="3 workers ended while they started, the last one because no room"):
+    with pytest.raises(DeviceError, match="3 workers failed to start, the last one because no room"):
         list(engine_for(work, InProcess(worker=_Absent)).run(tasks_of(work)))
 
 
@@ -245,7 +245,7 @@ def test_a_cluster_that_starts_no_worker_ends_the_run(make_work: MakeWork, fake_
             return []
 
     work = make_work()
-    with pytest.raises(DeviceError, match=r"started no worker for tf, ir within 0.05 s; look at `ray status`"):
+    with pytest.raises(DeviceError, match=r"started no worker for tf, ir within 0.05 s; check `ray status`"):
         list(engine_for(work, Nothing(), timeout_seconds=0.05).run(tasks_of(work)))
 
 

@@ -240,7 +240,12 @@ def _use_bucket(path: Path) -> object:
 
     if path not in _servers:
         _servers[path] = _served(path, _Bucket)
-    settings = {"ENDPOINT_URL": _servers[path], "ACCESS_KEY_ID": "an-id", "SECRET_ACCESS_KEY": "a-key-of-no-use"}
+    settings = {
+        "ENDPOINT_URL": _servers[path],
+        "ACCESS_KEY_ID": "an-id",
+        "SECRET_ACCESS_KEY": "a-key-of-no-use",
+        "MAX_ATTEMPTS": "1",
+    }
     os.environ |= {f"AWS_{name}": value for name, value in {**settings, "DEFAULT_REGION": "us-east-1"}.items()}
     return _use_remote(path, "s3://bucket/images")
 

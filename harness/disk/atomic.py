@@ -13,6 +13,9 @@ from harness.disk.temporary_files import TemporaryFile, remove_left
 from harness.errors import RecordError
 
 FREE = "free some space, then run the same command again"
+_SCHEMES = frozenset(
+    ("http", "https", "s3", "gs", "gcs", "ftp", "sftp", "file", "hdfs", "az", "abfs", "hf", "ssh", "git")
+)
 _UMASK = os.umask(0o022)  # read once, at import, because reading it sets it for every thread
 os.umask(_UMASK)
 
@@ -35,6 +38,7 @@ def replacing(path: Path, *, private: bool = False, named_by: str | None = None)
     ``private`` and ``named_by``: as ``write_atomically``. Raises RecordError with the reason (no permission, no space)
     and leaves no temporary file behind; what a killed process left of an earlier write of the file is removed.
     """
+    refuse_url(path, named_by)
     remove_left(path, every=private)
     try:
         temporary = TemporaryFile.beside(path)
@@ -80,8 +84,17 @@ def is_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
+def refuse_url(path: Path, named_by: str | None = None) -> None:
+    """Raise RecordError for a path that was a URL, which would become folders of that name; see ``cannot_write``."""
+    if any(part.endswith(":") and part[:-1].lower() in _SCHEMES for part in path.parts):
+        option = "--out" if named_by is None else named_by
+        chosen = f" with {option}" if option else ""
+        raise RecordError(f"{path}: is a URL, but results are written to local folders only; choose another{chosen}")
+
+
 def make_folder(path: Path, *, named_by: str | None = None) -> None:
     """Create a folder and its parents. ``named_by``: as ``cannot_write``. Raises RecordError with the reason."""
+    refuse_url(path, named_by)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

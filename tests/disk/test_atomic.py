@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.disk import temporary_files
-from harness.disk.atomic import replacing, write_atomically
+from harness.disk.atomic import make_folder, replacing, write_atomically
 from harness.disk.temporary_files import remove_left
 from harness.errors import RecordError
 from tests.conftest import harness_environment
@@ -205,3 +205,20 @@ def test_on_a_full_disk_the_leftover_goes_first(small_disk: Path) -> None:
     with pytest.raises(RecordError, match="No space left"):
         write_atomically(small_disk / "g", bytes(200_000))
     assert os.listdir(small_disk) == ["f"]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:pass@host/run?sig=x", "s3://bucket/run", "GS://bucket/run", "file:///tmp/run"]
+)
+def test_a_url_makes_no_folders(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in (Path(url), Path(url).absolute() if not url.startswith("file") else Path(url)):
+        with pytest.raises(
+            RecordError, match="is a URL, but results are written to local folders only; choose another"
+        ):
+            make_folder(path)
+        with pytest.raises(RecordError, match=r"is a URL.* with --html"):
+            write_atomically(path, b"x", named_by="--html")
+    assert list(tmp_path.iterdir()) == []
+    make_folder(tmp_path / "a:" / "b")  # a name like any other
+    assert (tmp_path / "a:" / "b").is_dir()

@@ -79,10 +79,29 @@ def test_unknown_causes_are_said_once_with_one_command_for_all() -> None:
     ]
     for form in (terminal, markdown):
         text = form(failed(*parts))
-        assert text.count("Cause unknown") == 1
-        command = text.partition("Cause unknown")[2].partition("to find it.")[0]
-        assert "harness diagnose c.yml" in command
-        assert "candidate" not in command
-    assert "ir, gpu: Cause unknown" in terminal(failed(*parts))
-    alone = terminal(failed(parts[0]))
-    assert "Cause unknown; run `harness diagnose c.yml --candidate ir` to find it." in alone
+        assert text.count("Cause unknown.") == 1
+        assert "--candidate" not in text
+        for step in text.split("Next: ")[1:]:
+            assert step.replace("\\", "").startswith("find the cause: `harness diagnose ")
+        assert text.count("harness diagnose") == len(text.split("Next: ")) - 1  # the next step alone has the command
+    assert "ir, gpu: Cause unknown." in terminal(failed(*parts))
+
+
+def test_a_cause_that_another_machine_finds_keeps_its_command() -> None:
+    part = DiagnosisPart(
+        model="ir",
+        sentence="Cause unknown; run `harness diagnose x.yml` on a machine with the original model to find it.",
+    )
+    assert "on a machine with the original model" in terminal(failed(part))
+
+
+def test_a_known_cause_beside_an_unknown_one_keeps_both_sentences() -> None:
+    known = DiagnosisPart(
+        model="gpu", cause="precision", sentence="The device computes in bf16. Set f32.", mend="Set f32."
+    )
+    unknown = DiagnosisPart(
+        model="ir", sentence="Cause unknown; run `harness diagnose c.yml --candidate ir` to find it."
+    )
+    text = terminal(failed(known, unknown))
+    assert "ir: Cause unknown; run `harness diagnose c.yml --candidate ir` to find it." in text
+    assert "gpu: The device computes in bf16." in text

@@ -11,6 +11,7 @@ from harness.report.facts.verdict import RunVerdict, no_yardstick
 from harness.text import visible
 
 _RUN = "RUN"
+FIND_THE_CAUSE = "find the cause"
 
 
 def next_step(record: RunRecord, verdict: RunVerdict) -> str | None:
@@ -42,7 +43,7 @@ def _after_failure(record: RunRecord) -> str:
         return (mends[0] if several else mends[0].partition(": ")[2]).rstrip(".")
     if mends:
         return f"apply the {len(mends)} fixes under Likely cause"
-    return f"find the cause: `harness diagnose {_config(record)}`"
+    return f"{FIND_THE_CAUSE}: `harness diagnose {_config(record)}`"
 
 
 def _after_nothing(record: RunRecord) -> str:

@@ -5,13 +5,14 @@ Ids, names and reasons come from outside: each form still has to escape them for
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.record.schema import Accuracy, ComparisonPart, Flips, GatePart, ModelPart, RunRecord, Verdict
 from harness.report.facts import gates, numbers
 from harness.report.facts.compared_with import against, compared_with
-from harness.report.facts.next_step import next_step
+from harness.report.facts.next_step import FIND_THE_CAUSE, next_step
 from harness.report.facts.preprocessing import preprocessing_warnings
 from harness.report.facts.verdict import CHANCE, RunVerdict, judge, no_yardstick
 from harness.text import visible
@@ -24,6 +25,7 @@ VERDICT_WORDS: dict[Verdict, str] = {
     "error": "ERROR",
     "not_applicable": "not applicable",
 }
+_UNKNOWN = re.compile("Cause unknown; run `[^`]*` to find it[.]")  # of `harness.diagnosis.quick`
 _COARSE_PP = 1.0  # from this change on, one decimal says it in a headline
 _MANY_GATES = 12  # with more rows than this, those that need no action are folded
 _POLICIES = {
@@ -125,10 +127,11 @@ class Summary:
 def summarise(record: RunRecord) -> Summary:
     """Return the facts of a run, worded once for all reports."""
     verdict = judge(record)
+    step = next_step(record, verdict)
     return Summary(
         name=visible(record.name),
         verdict=verdict,
-        next_step=next_step(record, verdict),
+        next_step=step,
         no_yardstick=no_yardstick(record),
         headline=_headline(record) if verdict.kind in ("pass", "fail", "undecided") else None,
         scope=_scope(record),
@@ -140,12 +143,12 @@ def summarise(record: RunRecord) -> Summary:
         bad_images=_bad_images(record),
         warnings=_warnings(record),
         interval_note=_interval_note(record),
-        causes=_causes(record),
+        causes=_causes(record, step),
     )
 
 
-def _causes(record: RunRecord) -> tuple[tuple[str, str], ...]:
-    """Return what is likely wrong; a single fix is left out, since it is the next step."""
+def _causes(record: RunRecord, step: str | None) -> tuple[tuple[str, str], ...]:
+    """Return what is likely wrong, without what is the next step: a single fix, or the command that finds the cause."""
     mends = [part.mend for part in record.diagnosis if part.mend]
     once = mends[0] if len(mends) == 1 else ""
     told: dict[str, list[str]] = {}  # models by sentence: where the cause is unknown, one command finds all of them
@@ -154,6 +157,8 @@ def _causes(record: RunRecord) -> tuple[tuple[str, str], ...]:
         sentence = part.sentence.removesuffix(once).rstrip() or part.sentence
         if several and part.mend is None:
             sentence = sentence.replace(f" --candidate {part.model}", "")
+        if (step or "").startswith(FIND_THE_CAUSE) and _UNKNOWN.fullmatch(sentence):
+            sentence = "Cause unknown."
         told.setdefault(sentence, []).append(visible(part.model))
     return tuple((", ".join(models), visible(sentence)) for sentence, models in told.items())
 

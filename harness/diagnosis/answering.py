@@ -126,9 +126,8 @@ def nothing_explains(search: Search) -> Diagnosis:
     if best is not None and best.max_abs_diff is not None and best.max_abs_diff < search.before.largest:
         tail = f" The closest, {best.cause}, leaves a difference of {number(best.max_abs_diff)}."
     sentence = (
-        f"The candidate {bench.candidate.id} differs from {bench.reference.id} by up to "
-        f"{number(search.before.largest)} in a probability on {bench.count} images, and none of the {kinds} kinds of "
-        f"causes that were tried explains it.{tail}{untold(search)}"
+        f"{difference(search)}, and none of the {kinds} kinds of causes that were tried explains it.{tail}"
+        f"{untold(search)}"
     )
     return Diagnosis(
         bench.candidate.id,
@@ -140,6 +139,15 @@ def nothing_explains(search: Search) -> Diagnosis:
         None,
         closest,
     )
+
+
+def difference(search: Search) -> str:
+    """Return how far the candidate is from its reference as configured, as the beginning of a sentence."""
+    bench, largest = search.bench, search.before.largest
+    names, images = (bench.candidate.id, bench.reference.id), f"on {bench.count} images"
+    if math.isfinite(largest):
+        return f"The candidate {names[0]} differs from {names[1]} by up to {number(largest)} in a probability {images}"
+    return f"The candidate {names[0]} has no probabilities that can be compared with those of {names[1]} {images}"
 
 
 def untold(search: Search) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from harness.config import Preprocess
 from harness.conversion.formats.target import target_of
-from harness.diagnosis.answer import Diagnosis, number
-from harness.diagnosis.answering import alternatives, answer, evidence, found_cause
+from harness.diagnosis.answer import Diagnosis
+from harness.diagnosis.answering import alternatives, answer, difference, evidence, found_cause
 from harness.diagnosis.bench import key_of
 from harness.diagnosis.beside import change_beside
 from harness.diagnosis.constants import search_constants
@@ -56,11 +56,7 @@ def search_inside(search: Search) -> Diagnosis | None:
         return None  # by two changes, or by none that is known: rounding alone does not explain it
     mend = " ".join((*(item.mend for item in search.around), _mend(search, cause)))
     around = "".join(f"it {item.claim}; " for item in search.around)
-    sentence = (
-        f"The candidate {bench.candidate.id} differs from {bench.reference.id} by up to "
-        f"{number(search.before.largest)} in a probability on {bench.count} images: {around}"
-        f"{_lower(finding.sentence)}"
-    )
+    sentence = f"{difference(search)}: {around}{_lower(finding.sentence)}"
     return _by_file(search, finding, causes, sentence, mend)
 
 

@@ -23,3 +23,11 @@ def test_what_no_change_explains_is_called_unknown(asked: Asked) -> None:
     assert "explains it" in found.sentence
     assert found.alternatives
     assert not any(other.equal for other in found.alternatives)
+
+
+def test_predictions_that_are_no_numbers_are_not_said_to_differ_by_no_number(asked: Asked) -> None:
+    found = asked(tamper=Tamper(outputs=lambda rows: np.full_like(rows, np.nan)))
+    assert found.verdict == "unknown"
+    assert found.sentence.startswith(
+        "The candidate ir has no probabilities that can be compared with those of tf on 40"
+    )

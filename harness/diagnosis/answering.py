@@ -10,7 +10,8 @@ from harness.diagnosis import wording
 from harness.diagnosis.answer import Alternative, Diagnosis, joined, number
 from harness.diagnosis.bench import Bench
 from harness.diagnosis.explanations import Tried
-from harness.diagnosis.search import CLEAR, NOISE, Search
+from harness.diagnosis.readings import NOISE
+from harness.diagnosis.search import CLEAR, Search
 
 _SHOWN = 6  # alternatives
 

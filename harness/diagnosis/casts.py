@@ -17,8 +17,8 @@ from harness.diagnosis.bench import Bench
 from harness.diagnosis.changes import Array, Change
 from harness.diagnosis.explanations import Tried
 from harness.diagnosis.feedings import DIVISIONS, Cast, swapped_color
-from harness.diagnosis.readings import Read, Rows, tells_images_apart
-from harness.diagnosis.search import CLEAR, NOISE, Search
+from harness.diagnosis.readings import NOISE, Read, Rows, tells_images_apart
+from harness.diagnosis.search import CLEAR, Search
 from harness.diagnosis.subject import CannotFeedError
 from harness.diagnosis.trials import Trial, casts
 
@@ -39,7 +39,7 @@ def search_cast_and_another(search: Search) -> Tried | None:
     kinds = search.single_trials()
     others = [trial for kind, trials in kinds.items() if kind != "normalisation" for trial in trials]
     for changes, rows in _seen(search, otherwise=False):
-        tried = search.look(others, rows, quick=True)
+        tried = [item for item in search.look(others, rows, quick=True) if tells_images_apart(rows, item.read.largest)]
         if found := search.best([_with(item, changes) for item in tried]):
             return found
     return None
@@ -54,7 +54,7 @@ def search_cast_otherwise(search: Search) -> Tried | None:
 def cast_beside(search: Search) -> Tried | None:
     """Return the cast that brings the models closer by a clear factor, though not to parity; None: none does."""
     for changes, rows in _seen(search, otherwise=False):
-        for read in _reads(search, rows, _WITHIN)[:1]:
+        for read in _reads(search, rows, _WITHIN)[:1] if tells_images_apart(rows, search.limit) else ():
             found = search.of(Trial(changes, search.bench.own), read, search.bench.count)
             if found.typical * CLEAR <= float(np.median(search.before.off)):
                 return found
@@ -71,7 +71,7 @@ def _explained(search: Search, seen: Iterator[Seen]) -> Iterator[Tried]:
         for read in _reads(search, rows, search.limit):
             found = search.of(Trial(changes, search.bench.own), read, search.bench.count)
             search.tried.append(found)
-            if search.is_parity(read):
+            if search.is_parity(read) and tells_images_apart(rows, read.largest):
                 yield found
 
 
@@ -94,8 +94,7 @@ def _seen(search: Search, *, otherwise: bool) -> Iterator[Seen]:
                 return
             if any(_hides(search, Cast(changes[-1], its, its), pixels, known) for its in _orders(bench, seen)):
                 for rows in _of_reference(search, changes[-1], seen):
-                    if tells_images_apart(rows, search.limit):
-                        yield changes, rows
+                    yield changes, rows
     except CannotFeedError:
         return
 

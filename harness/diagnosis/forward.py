@@ -40,12 +40,12 @@ def search_forward(search: Search) -> Tried | None:
             rows = bench.reference_if(fed)
         except CannotFeedError:
             return None
-        if np.median(rows.max(axis=1)) > _SATURATED or not tells_images_apart(rows, search.limit):
+        if np.median(rows.max(axis=1)) > _SATURATED:
             continue  # agreement says nothing
         reads = _reads(search, rows, np.arange(bench.count))
         tried = [search.of(trial, read, bench.count) for read in reads]
         search.tried += tried
-        found += [item for item in tried if search.is_parity(item.read)]
+        found += [item for item in tried if search.is_parity(item.read) and tells_images_apart(rows, item.read.largest)]
     return search.best(found)
 
 

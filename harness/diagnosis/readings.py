@@ -14,6 +14,8 @@ from harness.feeding.outputs import Applied, probabilities, recognise, step_of
 
 Rows = NDArray[np.float32]
 _SMALLEST = 1e-30  # probabilities below are all the same: nothing
+NOISE = 2e-5  # of a probability, from rounding in another order; explanations that come to less are equally good
+_FAR = 10.0
 _SURE = 1e-6  # of a logarithm of a probability, which is at most 0
 
 
@@ -151,12 +153,13 @@ def _known_orders(classes: int, *, background: bool) -> Iterator[tuple[str, NDAr
         yield words, np.concatenate([head, np.argsort(right) + start])
 
 
-def tells_images_apart(rows: Rows, limit: float) -> bool:
-    """Return whether some image has probabilities that are far from those of most images, by ten times ``limit``.
+def tells_images_apart(rows: Rows, largest: float) -> bool:
+    """Return whether probabilities differ between images by far more than by ``largest`` from those of a model.
 
-    If all are the same, a model that predicts the same for every image for any other reason agrees with them.
+    If not, any model that predicts the same for every image agrees with them, for whatever reason.
     """
-    return float(np.abs(rows.astype(np.float64) - np.median(rows, axis=0)).max(initial=0)) > 10 * limit
+    apart = np.abs(rows.astype(np.float64) - np.median(rows, axis=0)).max(initial=0)
+    return float(apart) > _FAR * max(largest, NOISE)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ FEW = 8  # images of a first look
 FEWEST = 2  # where there are hundreds of ways: each fails on almost every image
 CLEAR = 4.0  # factor by which a difference has to fall to be explained, in addition to falling to parity
 _ROUGH = 1e-4  # an explanation by a mean or scale that leaves more than this may be that of a neighbour
-NOISE = 2e-5  # of rounding in another order; two explanations that come to less are equally good
 
 
 @dataclass

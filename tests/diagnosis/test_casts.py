@@ -31,10 +31,13 @@ def test_a_cast_and_other_colours_are_named_together(asked: Asked, casting: str)
     assert "`candidates.ir.input.color: BGR`" in str(found.mend)
 
 
-def test_a_cast_behind_another_mean_and_scale(asked: Asked, casting: str) -> None:
+def test_a_cast_behind_another_mean_and_scale_is_unknown_where_it_makes_all_images_the_same(
+    asked: Asked, casting: str
+) -> None:
+    """All probabilities are 0 or 1, the same for every image, as behind dozens of other casts: one would be a guess."""
     found = asked(candidate={"model": casting, **wanted("BGR", mean=MEAN_BGR, scale=SCALE_BGR)})
-    assert found.cause == "mean-and-scale-doubled + input-cast", found.sentence
-    assert "fed x instead of x" not in found.sentence
+    assert found.verdict == "unknown", found.sentence
+    assert "mean-and-scale-doubled + input-cast" in {item.cause for item in found.alternatives}
 
 
 def test_agreement_of_predictions_that_are_the_same_for_all_images_is_no_finding(asked: Asked) -> None:

@@ -223,6 +223,18 @@ def test_a_scale_that_is_multiplied_with_is_named_though_nothing_takes_it_back(m
     assert "with the reference fed the same" in found.sentence
 
 
+def test_a_cast_behind_another_mean_and_scale_is_named(made: Made) -> None:
+    """This network tells images apart by where the two values are that the cast leaves."""
+
+    def cast(x: Rows) -> Rows:
+        twice = ((np.rint(x).astype(np.float64) - 120) / 60 - 120) / 60
+        return np.ascontiguousarray(np.trunc(twice) * 60 + 120, np.float32)
+
+    found = made.spatial.asked(made.folder, {}, None, "PNG", Tamper(values=cast))
+    assert found.cause == "mean-and-scale-doubled + input-cast", found.sentence
+    assert "fed x instead of x" not in found.sentence
+
+
 @pytest.mark.parametrize("order", [(1, 2, 0), (2, 0, 1), (1, 0, 2), (0, 2, 1)])
 def test_channels_in_any_order_are_told_from_red_and_blue_swapped(asked: Asked, order: tuple[int, ...]) -> None:
     found = asked(tamper=Tamper(values=lambda x: np.ascontiguousarray(x[..., list(order)])))

@@ -156,7 +156,7 @@ def _known_orders(classes: int, *, background: bool) -> Iterator[tuple[str, NDAr
 def tells_images_apart(rows: Rows, largest: float) -> bool:
     """Return whether probabilities differ between images by far more than by ``largest`` from those of a model.
 
-    If not, any model that predicts the same for every image agrees with them, for whatever reason.
+    If not, any model that predicts the same for every image agrees with them.
     """
     apart = np.abs(rows.astype(np.float64) - np.median(rows, axis=0)).max(initial=0)
     return float(apart) > _FAR * max(largest, NOISE)

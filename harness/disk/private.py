@@ -59,6 +59,8 @@ def foreign(path: Path, stop: Path | None = None) -> str | None:
             return f"{place} belongs to another user"
         if stat.S_ISLNK(status.st_mode):
             return f"{place} is a link"
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            return f"{place} is neither a file nor a folder"  # reading from a pipe would wait for a writer
         if status.st_mode & _OTHERS_WRITE:
             return f"others may write to {place}; run `chmod go-w {place}`, or remove it"
     return None

@@ -45,8 +45,9 @@ def export_cache(folder: Path, file: Path, max_bytes: int) -> Moved:
     files = images = size = left_out = 0
     with replacing(file, named_by="") as stream, tarfile.open(fileobj=stream, mode="w") as archive:
         for _, path in sorted(found):
-            rows, length = read_keyed_rows(path), path.stat().st_size if path.exists() else 0
-            if rows is None or foreign(path, root) or size + length > max_bytes:
+            rows = None if foreign(path, root) else read_keyed_rows(path)
+            length = path.stat().st_size if path.exists() else 0
+            if rows is None or size + length > max_bytes:
                 left_out += 1
                 continue
             member = tarfile.TarInfo(f"{path.parent.name}/{path.name}")

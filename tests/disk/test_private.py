@@ -78,5 +78,11 @@ def test_the_owner_of_a_folder_can_put_things_into_it(
     assert said is None or said in str(found)
 
 
+def test_a_pipe_is_foreign(tmp_path: Path) -> None:
+    """A reader waits until another process writes to it."""
+    os.mkfifo(tmp_path / "pipe")
+    assert "is neither a file nor a folder" in str(foreign(tmp_path / "pipe"))
+
+
 def test_a_missing_folder_holds_nothing(tmp_path: Path) -> None:
     assert exposed(tmp_path / "missing") is None

@@ -314,6 +314,16 @@ def test_a_range_that_is_none_is_not_believed(noted: object, tmp_path: Path) -> 
     assert ProbabilityCache(tmp_path / "probabilities", {"k": 1}).get(DIGESTS, 5) is None
 
 
+def test_a_pipe_in_the_place_of_an_entry_is_not_waited_for(tmp_path: Path) -> None:
+    cache = ProbabilityCache(tmp_path / "probabilities", {"k": 1})
+    cache.put(DIGESTS, PROBABILITIES, LOADED)
+    (path,) = cache.folder.glob("*.rows")
+    path.unlink()
+    os.mkfifo(path)
+    assert ProbabilityCache(tmp_path / "probabilities", {"k": 1}).get(DIGESTS, 5) is None
+    assert export_cache(tmp_path, tmp_path / "cache.tar", 10**9).left_out == 1
+
+
 @pytest.mark.parametrize("mode", [0o775, 0o777])
 def test_a_cache_in_a_folder_that_others_may_write_to_is_not_used(mode: int, tmp_path: Path) -> None:
     """They can rename what is in it, and put something else there."""

@@ -164,7 +164,8 @@ class ProbabilityCache:
                     continue
                 index.names.add(name)
                 rows = read_keyed_rows(path)
-                if rows is not None and (loaded := loaded_in(rows.notes)) is not None:
+                loaded = None if rows is None or model_in(rows.notes) != self.folder.name else loaded_in(rows.notes)
+                if rows is not None and loaded is not None:
                     index.add(rows, loaded)
             index.scanned = changed
 
@@ -178,7 +179,8 @@ class ProbabilityCache:
         with self._lock, contextlib.suppress(OSError, RecordError):
             make_private(path.parent)
             kept = probabilities if len(keys) == len(probabilities) else probabilities[[first[key] for key in keys]]
-            notes = {"loaded": loaded.to_json(), "cpu": cpu_name(), "range": _range(kept)}
+            told = {"model": self.folder.name, "range": _range(kept)}
+            notes = {"loaded": loaded.to_json(), "cpu": cpu_name(), **told}
             write_keyed_rows(path, keys, kept, notes)
             self._index.names.discard(path.name)  # it may have replaced a file that could not be used
             self._index.scanned = -1
@@ -207,12 +209,22 @@ def plausible(rows: Probabilities, notes: bytes) -> bool:
     return bool((least >= np.array(noted[::2]) - _SUMMED).all() and (most <= np.array(noted[1::2]) + _SUMMED).all())
 
 
-@lru_cache(maxsize=16)
-def _noted_range(notes: bytes) -> list[float] | None:
+def model_in(notes: bytes) -> str | None:
+    """Return the folder that a file was written to, which stands for its model; None if that is not stated."""
+    found = _noted(notes, "model")
+    return found if isinstance(found, str) else None
+
+
+@lru_cache(maxsize=64)
+def _noted(notes: bytes, key: str) -> Any:
     try:
-        found = parse_json(notes.decode())["range"]
+        return parse_json(notes.decode())[key]
     except (KeyError, ValueError, TypeError, RecursionError):
         return None
+
+
+def _noted_range(notes: bytes) -> list[float] | None:
+    found = _noted(notes, "range")
     numbers = isinstance(found, list) and len(found) == 4 and all(type(each) is float for each in found)
     return found if numbers else None
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from harness.disk.atomic import cannot_write, replacing
 from harness.disk.keyed_rows import read_keyed_rows
 from harness.disk.private import exposed, foreign, make_private
-from harness.engine.cache import SUFFIX, loaded_in, plausible
+from harness.engine.cache import SUFFIX, loaded_in, model_in, plausible
 from harness.errors import RecordError
 
 _NAME = re.compile(r"[0-9a-f]{40}/[0-9a-f]{64}" + re.escape(SUFFIX))
@@ -104,7 +104,8 @@ def _taken(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> i
             while block := source.read(1 << 20):
                 stream.write(block)
         rows = read_keyed_rows(part)
-        numbers = rows.read(range(len(rows.keys))) if rows is not None and loaded_in(rows.notes) else None
+        known = rows is not None and loaded_in(rows.notes) and model_in(rows.notes) == target.parent.name
+        numbers = rows.read(range(len(rows.keys))) if rows is not None and known else None
         if rows is None or numbers is None or not plausible(numbers, rows.notes):
             return None
         part.replace(target)

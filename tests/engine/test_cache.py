@@ -314,6 +314,20 @@ def test_a_range_that_is_none_is_not_believed(noted: object, tmp_path: Path) -> 
     assert ProbabilityCache(tmp_path / "probabilities", {"k": 1}).get(DIGESTS, 5) is None
 
 
+@pytest.mark.parametrize("imported", [True, False])
+def test_an_entry_of_another_model_is_not_taken(imported: bool, tmp_path: Path) -> None:
+    """It was moved or renamed; of the same images and as wide, so that nothing else in it tells."""
+    one, two = (ProbabilityCache(tmp_path / "probabilities", {"k": number}) for number in (1, 2))
+    one.put(DIGESTS, PROBABILITIES, LOADED)
+    (path,) = one.folder.glob("*.rows")
+    two.folder.mkdir(mode=0o700)
+    path.rename(two.folder / path.name)
+    if imported:
+        assert export_cache(tmp_path, tmp_path / "cache.tar", 10**9).files == 1
+        assert import_cache(tmp_path / "there", tmp_path / "cache.tar", 10**9).left_out == 1
+    assert two.get(DIGESTS, 5) is None
+
+
 def test_a_pipe_in_the_place_of_an_entry_is_not_waited_for(tmp_path: Path) -> None:
     cache = ProbabilityCache(tmp_path / "probabilities", {"k": 1})
     cache.put(DIGESTS, PROBABILITIES, LOADED)

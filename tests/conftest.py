@@ -42,6 +42,9 @@ def _parse_alone(*arguments: Any, **keywords: Any) -> Any:
 
 ast.parse = _parse_alone
 
+# pytest-xdist hands the width of the terminal to its workers, and commands draw their tables as wide as that.
+os.environ.pop("COLUMNS", None)
+
 
 def require(module: str) -> None:
     """Skip where a framework is missing; on a CI machine that is a failure, since nothing would have been tested."""

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from harness.dataset.imagenet import class_of_wnid
 from harness.dataset.labels.class_names import ByName
 from harness.dataset.labels.listing import WNID_COLUMNS, class_of, safe_name
 from harness.dataset.sources.pictures import LARGEST_IMAGE
 from harness.errors import DatasetError
 
-_IMAGES = ("image", "img", "images", "picture", "jpg", "jpeg", "png", "image_bytes", "bytes")
-_LABELS = ("label", "labels", "fine_label", "class", "cls", "target", "synset", "wnid")
+_LARGEST_METADATA = 1 << 24  # bytes
+_IMAGES = ("image", "img", "images", "picture", "jpg", "jpeg", "png", "webp", "image_bytes", "bytes")
+_LABELS = (
+    "label",
+    "labels",
+    "fine_label",
+    "class",
+    "cls",
+    "target",
+    "synset",
+    "wnid",
+    "class_id",
+    "label_id",
+    "label_idx",
+    "class_idx",
+)
 
 
 @dataclass(frozen=True)
@@ -119,7 +135,7 @@ def append_rows(path: Path, table: Any, column: ImageColumn, label: str, rows: R
     names = rows.names
     beside = wnid_column(table.schema, label)
     rows.wnids.extend(map(_text, table[beside].to_pylist()) if beside else [None] * table.num_rows)
-    values = table[label].to_pylist()
+    values = _by_stated_names(table.schema, label, by_name, table[label].to_pylist())
     paths: list[Any] = [None] * len(values)
     if column.has_path:
         paths = [(item or {}).get("path") for item in table[column.name].to_pylist()]
@@ -127,6 +143,33 @@ def append_rows(path: Path, table: Any, column: ImageColumn, label: str, rows: R
         place = f"{path.name}:{len(names)}"
         rows.labels.append(_class(value, place, by_name))
         names.append(safe_name(name, place, absolute=True).lstrip("/") if isinstance(name, str) and name else place)
+
+
+def _by_stated_names(schema: Any, label: str, by_name: ByName, values: list[Any]) -> list[Any]:
+    """Return numbers as the names that the file states for them, if all of these names are known classes.
+
+    Hugging Face's `ClassLabel` counts in the order of its own names, which need not be the network's.
+    """
+    names = _stated_names(schema, label)
+    known = by_name or class_of_wnid()
+    if not names or not all(name in known for name in names):
+        return values
+    return [
+        names[value] if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names) else value
+        for value in values
+    ]
+
+
+def _stated_names(schema: Any, label: str) -> list[str]:
+    """Return the names of classes in the metadata that `datasets` writes, none if there are none."""
+    text = (schema.metadata or {}).get(b"huggingface", b"")
+    if len(text) > _LARGEST_METADATA:
+        return []
+    try:
+        names = json.loads(text)["info"]["features"][label]["names"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else []
 
 
 def _text(value: Any) -> str | None:

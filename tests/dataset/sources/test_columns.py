@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -177,3 +178,48 @@ def test_damaged_arrow_files_are_refused_or_read_and_never_crash(tmp_path: Path)
         except (DatasetError, OSError):
             refused += 1
     assert refused > 100
+
+
+def stated(names: list[str]) -> dict[str, str]:
+    """Return the metadata that Hugging Face's `datasets` writes for labels that are a `ClassLabel`."""
+    features = {"image": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
+    return {"huggingface": json.dumps({"info": {"features": features}})}
+
+
+def as_parquet(table: pa.Table, folder: Path) -> Path:
+    pq.write_table(table, folder / "validation.parquet")
+    return folder
+
+
+def as_arrow(table: pa.Table, folder: Path) -> Path:
+    with pa.ipc.new_stream(str(folder / "cache.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    return folder
+
+
+@pytest.mark.parametrize("write", [as_parquet, as_arrow])
+def test_numbers_count_in_the_order_of_the_names_that_the_file_states(tmp_path: Path, write: Any) -> None:
+    table = pa.table({"image": STRUCT, "label": [0, 1]}).replace_schema_metadata(stated(WNIDS[::-1]))
+    folder = write(table, tmp_path)
+    check(open_image_set(Dataset(path=folder, background_class=False)), [999, 0])
+    (tmp_path / "names.txt").write_text("\n".join(["cat", *WNIDS]))
+    own = Dataset(path=folder, background_class=False, class_names=tmp_path / "names.txt", classes=3)
+    check(open_image_set(own), [2, 1])
+
+
+@pytest.mark.parametrize("write", [as_parquet, as_arrow])
+@pytest.mark.parametrize("names", [["tench, Tinca tinca", "toilet tissue"], [WNIDS[1], "cat"], []])
+def test_names_that_are_not_all_known_leave_numbers_alone(tmp_path: Path, write: Any, names: list[str]) -> None:
+    table = pa.table({"image": STRUCT, "label": [1, 0]}).replace_schema_metadata(stated(names))
+    check(open_image_set(Dataset(path=write(table, tmp_path), background_class=False)), [1, 0])
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"info": null}', '{"info": {"features": {"label": 3}}}'])
+def test_metadata_of_another_kind_are_ignored(tmp_path: Path, text: str) -> None:
+    table = pa.table({"image": STRUCT, "label": [1, 0]}).replace_schema_metadata({"huggingface": text})
+    check(open_image_set(Dataset(path=as_parquet(table, tmp_path), background_class=False)), [1, 0])
+
+
+@pytest.mark.parametrize(("image", "label"), [("webp", "cls"), ("image", "class_id"), ("img", "label_idx")])
+def test_further_names_of_columns(tmp_path: Path, image: str, label: str) -> None:
+    check(opened(tmp_path, [(image, BYTES), (label, [3, 4])]), [3, 4])

@@ -9,6 +9,7 @@ import numpy as np
 from harness.diagnosis.casts import cast_beside
 from harness.diagnosis.direction import direction
 from harness.diagnosis.explanations import Tried
+from harness.diagnosis.readings import Read
 from harness.diagnosis.search import CLEAR, Search
 from harness.diagnosis.trials import Trial
 
@@ -47,6 +48,14 @@ def _much_closer(search: Search) -> Tried | None:
     return None
 
 
+def _is_recognisable(read: Read) -> bool:
+    """Return whether Top-1 is the reference's for half of the images: if not, any change goes in the right direction.
+
+    Weights that are far off leave nothing of the reference's predictions, and then the difference is mostly these.
+    """
+    return read.agreeing is not None and 2 * read.agreeing >= len(read.rows)
+
+
 def _in_its_direction(search: Search) -> Tried | None:
     """Return the change whose effect the difference contains, beyond doubt; the first of those that leave as little."""
     bench, few = search.bench, search.few
@@ -65,7 +74,7 @@ def _in_its_direction(search: Search) -> Tried | None:
         raw = bench.answer(search.subject, bench.values(item.trial.feeding))
         read = bench.read(raw, search.spec, limit=_WITHIN)[0]
         found = direction(bench.reference_rows, before, read.rows)
-        if found is not None and found.is_sure:
+        if found is not None and found.is_sure and _is_recognisable(read):
             sure.append(dataclasses.replace(item, read=read, images=bench.count, direction=found))
     least = min((item.direction.left for item in sure if item.direction), default=0.0)
     order = [item.trial for item in search.tried]

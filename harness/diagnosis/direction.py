@@ -16,6 +16,7 @@ from harness.diagnosis.readings import Rows
 
 _SMALLEST = 1e-6  # of a probability; what is smaller says nothing
 _NEAR = 0.25  # the factor may be off by that
+_LEFT = 0.95  # of the squares, at most; weights that are far off gave 0.99 for a change that was not there
 _SURE = 5.0  # standard errors between 0 and the factor, at least
 
 
@@ -38,9 +39,14 @@ class Direction:
         return self.left < 1
 
     @property
+    def _is_much(self) -> bool:
+        """Whether it brings most images closer, and explains a share that chance does not explain."""
+        return 2 * self.closer > self.images and self.left <= _LEFT
+
+    @property
     def is_sure(self) -> bool:
         """Whether the fault is there beyond doubt."""
-        return abs(self.factor - 1) <= _NEAR and self.factor >= _SURE * self.error and 2 * self.closer > self.images
+        return abs(self.factor - 1) <= _NEAR and self.factor >= _SURE * self.error and self._is_much
 
 
 def direction(reference: Rows, before: Rows, after: Rows) -> Direction | None:

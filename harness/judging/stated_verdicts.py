@@ -27,6 +27,8 @@ from harness.judging.tradeoff import compare_candidates
 from harness.metrics.statistics import mcnemar_exact, paired_drop, wilson
 from harness.record.schema import ComparisonPart, GatePart, Interval, ModelPart, RunRecord, Verdict
 
+_ROUNDED = 5e-3  # pp; old records have intervals of two or three decimals
+
 
 def verdict_faults(record: RunRecord, rules: Rules) -> Iterator[str]:
     """Yield a sentence for each verdict, interval or ranking that does not follow from the rest of the record."""
@@ -320,6 +322,24 @@ def _interval_faults(record: RunRecord) -> Iterator[str]:
         found = [100 * value for value in paired_drop(broken, fixed, total)]
         if comparison.drop.top1_ci95_pp and not _same(list(comparison.drop.top1_ci95_pp), found):
             yield f"the interval of the Top-1 drop of {comparison.candidate} is not that of its flips"
+        narrowest = _narrowest_top5(record, comparison)
+        if narrowest and comparison.drop.top5_ci95_pp and _is_inside(comparison.drop.top5_ci95_pp, narrowest):
+            yield f"the interval of the Top-5 drop of {comparison.candidate} is narrower than its counts allow"
         stated = comparison.drop.top1_p_value
         if stated is not None and not same_number(stated, mcnemar_exact(broken, fixed)):
             yield f"the p-value of {comparison.candidate} is not that of its flips"
+
+
+def _narrowest_top5(record: RunRecord, comparison: ComparisonPart) -> Interval | None:
+    """Return the interval of the Top-5 drop with as few flips as its counts allow; a record does not state how many."""
+    counted = {part.id: part.top5 for part in record.models}
+    before, after = counted.get(comparison.reference), counted.get(comparison.candidate)
+    if before is None or after is None or not record.dataset.evaluated:
+        return None
+    lost = before.correct - after.correct
+    low, high = paired_drop(max(0, lost), max(0, -lost), record.dataset.evaluated)
+    return 100 * low, 100 * high
+
+
+def _is_inside(interval: Interval, other: Interval) -> bool:
+    return interval[0] > other[0] + _ROUNDED or interval[1] < other[1] - _ROUNDED

@@ -119,6 +119,10 @@ def strangers(plain: Plain) -> None:
     plain["comparisons"][0]["candidate"] = "another"
 
 
+def narrower(plain: Plain) -> None:
+    plain["comparisons"][0]["drop"]["top5_ci95_pp"] = [-0.01, 0.01]
+
+
 WITHOUT_TABLE: dict[Callable[[Plain], None], str] = {
     one_raised: "flips of ir do not add up",
     percent: "is not a count of the 24",
@@ -147,6 +151,16 @@ def test_a_record_that_contradicts_itself(run: Path, change: Callable[[Plain], N
     if not table:
         (run / "predictions.parquet").unlink()
     with pytest.raises(RecordError, match=WITHOUT_TABLE[change]):
+        read_sound_record(run)
+
+
+def test_an_interval_without_its_table_is_as_wide_as_any_of_its_counts(run: Path) -> None:
+    """Without a flip among 24 images it is about 14 pp to each side; how many flips there were, nothing else states."""
+    edit(run, narrower)
+    with pytest.raises(RecordError, match="top5_ci95_pp"):
+        read_sound_record(run)
+    (run / "predictions.parquet").unlink()
+    with pytest.raises(RecordError, match="interval of the Top-5 drop of ir is narrower than its counts allow"):
         read_sound_record(run)
 
 

@@ -152,10 +152,20 @@ def _refusal(error: Exception) -> str | None:
         return "not enough memory; allow the process more, or set a smaller `batch`"
     if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
         return "no writable folder for temporary files; set TMPDIR to one"
+    if isinstance(error, FileNotFoundError) and _current_folder_is_gone():
+        return "the current folder no longer exists; change to another folder"
     if isinstance(error, OSError) and error.errno in _REFUSED:
         where = f": {error.filename}" if error.filename else ""
         return f"the system refused the operation: {error.strerror}{where}"
     return None
+
+
+def _current_folder_is_gone() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109  (before pathlib is needed)
+    except OSError:
+        return True
+    return False
 
 
 def _run(run: Callable[[argparse.Namespace], Result], options: argparse.Namespace) -> int:

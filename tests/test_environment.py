@@ -236,3 +236,49 @@ def test_resume_takes_the_run_that_was_interrupted(config: Path, tmp_path: Path)
     assert (again, last > again) == (interrupted, True)
     assert read_record(interrupted).status == "complete"
     assert validate(loaded, Options(reports=tmp_path / "reports", quiet=True, resume=True)).stored_in == last
+
+
+@pytest.mark.parametrize("command", ["convert", "validate"])
+def test_a_current_folder_that_is_gone(config: Path, tmp_path: Path, command: str) -> None:
+    """All paths are absolute, so a command may do without; what needs the folder says so."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    done = subprocess.run(
+        ["sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", sys.executable, "-m", "harness", command, str(config)],
+        cwd=gone,
+        env=harness_environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode in (0, 2, 3), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_needs_the_current_folder_says_that_it_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from harness.cli import main
+    from harness.commands import convert
+
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    monkeypatch.setattr(convert, "run", lambda _: Path("x").absolute())
+    try:
+        assert main(["convert", "/c.yml"]) == 3
+    finally:
+        os.chdir(tmp_path)
+    assert capsys.readouterr().err == "harness: the current folder no longer exists; change to another folder\n"
+
+
+def test_tensorflow_without_proc_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends the process by a signal there."""
+    from harness.backends.tensorflow import framework
+    from harness.errors import ModelError
+
+    monkeypatch.setattr(framework, "_PROC", "/nonexistent")
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(ModelError, match="without which TensorFlow does not run; mount /proc"):
+        framework.import_tensorflow()

@@ -18,6 +18,7 @@ import numpy as np
 from harness.backends.isolation.messages import receive, send, spec_from_json
 from harness.backends.registry import load_target
 from harness.errors import HarnessError
+from harness.machine.giving_up import end_at_once
 
 _PATIENCE = 2.0  # seconds that a request may still take after the caller is gone
 
@@ -91,4 +92,4 @@ class _Requests:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_at_once(main())  # the thread that reads stdin holds its lock, which the interpreter's own end does not survive

@@ -18,6 +18,8 @@ from harness.errors import ModelError
 _BANNER = (b"absl::InitializeLog()", b"oneDNN custom operations are on", b"optimized to use available CPU instructions",
            b"To enable the following instructions")  # fmt: skip
 
+_PROC = "/proc/self/stat"
+
 # What `import tensorflow` imports of Keras at its end, and does without where it is not installed: 1.2 of 3.2 seconds.
 _KERAS = ("keras.src.optimizers", "tf_keras.src.optimizers")
 
@@ -38,6 +40,8 @@ def _without_keras() -> Iterator[None]:
 @one_at_a_time
 def import_tensorflow(backend: str = "tensorflow") -> Any:
     """Import TensorFlow with its chatter off, for a backend of that name. Raises ModelError with what to install."""
+    if sys.platform == "linux" and not os.path.exists(_PROC):  # noqa: PTH110  # it would abort the process
+        raise ModelError(f"the backend {backend} needs {_PROC}, without which TensorFlow does not run; mount /proc")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if os.path.expanduser("~") == "~":  # noqa: PTH111  # Keras would make a folder of that name
         os.environ.setdefault("KERAS_HOME", os.devnull)

@@ -84,6 +84,21 @@ def test_ctrl_c_ends_it_at_once_and_without_a_traceback(
     assert "Traceback" not in capfd.readouterr().err
 
 
+def test_a_model_that_cannot_be_loaded_is_one_error_and_no_words_of_the_interpreter(
+    tiny: Tiny, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Python ends with "Fatal Python error" where a thread is reading stdin, which is what waits for requests."""
+    broken = tmp_path / "broken.xml"
+    broken.write_text("<net>")
+    for _ in range(3):
+        with (
+            pytest.raises(ModelError, match="broken"),
+            open_backend("openvino", spec_of(Tiny(tiny.graph, broken, tiny.network))),
+        ):
+            pass
+    assert "Fatal" not in capfd.readouterr().err
+
+
 def test_a_hang_is_ended_by_the_time_limit(tiny: Tiny, pixels: NDArray[np.uint8]) -> None:
     with open_backend("openvino", spec_of(tiny, timeout_seconds=1.0)) as backend:
         os.kill(child_of(backend), signal.SIGSTOP)
@@ -143,7 +158,7 @@ def test_messages_survive_the_pipe_and_a_closed_one_is_noticed() -> None:
     assert receive(stream) == ({"empty": True, "bytes": 0}, bytearray())
     with pytest.raises(EOFError):
         receive(stream)
-    with pytest.raises(EOFError, match="no message"):
+    with pytest.raises(EOFError, match="not a message"):
         receive(io.BytesIO(struct.pack("<I", 1 << 30)))
 
 

@@ -120,7 +120,7 @@ def test_a_suite(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_usage(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["suite", "nowhere.yml"]) == 2
     assert main(["suite", "a.yml"]) == 2
-    assert "`harness validate` runs" in capsys.readouterr().err
+    assert "run it with `harness validate`" in capsys.readouterr().err
     (project / "s.yml").write_text("version: 1\nname: s\nruns: [a.yml]\n")
     with pytest.raises(SystemExit) as ended:
         main(["suite", "s.yml", "--engine", "loca"])

@@ -88,7 +88,7 @@ def test_a_damaged_one_ends_with_3(folder: Path, tmp_path: Path, capsys: pytest.
 
 def test_other_commands_say_that_it_is_a_capsule(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "check", str(folder / "a.capsule")]) == 2
-    assert "run it with `harness validate`" in capsys.readouterr().err
+    assert "only `harness validate` accepts" in capsys.readouterr().err
     assert main(["capsule", "show", str(folder / "config.yml")]) == 3
     assert "is not a parity capsule" in capsys.readouterr().err
     assert main(["capsule", "make", str(folder / "config.yml"), "x", "--discordant", "200"]) == 2

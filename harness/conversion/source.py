@@ -123,11 +123,10 @@ def _converted(ov: Any, config: Config, model: Any, shape: list[int] | None, sou
     """Return a model as OpenVINO's converter reads it; ``shape`` fixes the input ``source`` on the way."""
     if isinstance(model, ov.Model):
         return model
-    read = str(model) if isinstance(model, Path) else model
     inputs = {"input": [(source, shape)]} if shape else {}
     sized = f" with the input {source} of {'x'.join(map(str, shape))}" if shape else ""
     try:
-        with without_telemetry():
+        with without_telemetry(), _without_comma(model) as read:
             return ov.convert_model(read, **inputs)
     except Exception as error:
         if isinstance(model, Path) and model.suffix == ".onnx":
@@ -136,6 +135,25 @@ def _converted(ov: Any, config: Config, model: Any, shape: list[int] | None, sou
             f"{config.where('reference.model')}: OpenVINO cannot convert {config.original.model}{sized}: "
             f"{reason(error, line=0)}"
         ) from error
+
+
+@contextlib.contextmanager
+def _without_comma(model: Any) -> Iterator[Any]:
+    """Yield the path of a model as text, or one that leads to it: OpenVINO splits a path at its commas."""
+    if not isinstance(model, Path) or "," not in str(model):
+        yield str(model) if isinstance(model, Path) else model
+        return
+    with temporary_folder("convert") as folder:
+        link = folder / "linked"
+        if model.is_dir():
+            link.symlink_to(model.absolute(), target_is_directory=True)
+        elif "," in model.name:
+            link = link.with_suffix(model.suffix)
+            link.symlink_to(model.absolute())
+        else:  # its folder, for the files next to it
+            link.symlink_to(model.absolute().parent, target_is_directory=True)
+            link /= model.name
+        yield str(link)
 
 
 def _real_valued(ov: Any, config: Config, model: Any, candidate: Candidate) -> tuple[Any, float]:

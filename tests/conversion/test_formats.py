@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -366,3 +367,22 @@ def test_the_names_of_a_signature(models: Models, tmp_path: Path) -> None:
         broken.write_bytes(changed)
         assert isinstance(signature_names(broken), dict)
     assert signature_names(tmp_path / "missing.tflite") == {}
+
+
+@pytest.mark.parametrize("name", ["m, 1", "m"])
+@pytest.mark.parametrize("kind", ["onnx NHWC", "litert float32", "saved_model"])
+def test_a_path_may_have_commas(
+    models: Models, network: Network, tmp_path: Path, pixels: Any, kind: str, name: str
+) -> None:
+    backend, model, output = models[kind]
+    folder = tmp_path / "a, b(c),"
+    folder.mkdir()
+    copied = folder / f"{name}{model.suffix}"
+    if model.is_dir():
+        shutil.copytree(model, copied)
+    else:
+        shutil.copy(model, copied)
+    config = configuration(folder, {kind: (backend, copied, output)}, kind, {"model": "ir, 1.xml"})
+    done = convert(config, config.candidates[0])
+    found = answers("openvino", done.xml, Input(name="pixels", color="BGR"), "answer", pixels)
+    np.testing.assert_allclose(found, network.of_pixels(pixels), atol=1e-5)

@@ -114,6 +114,13 @@ def test_operations_beside_which_others_should_run_may_be_gone(
     np.testing.assert_allclose(converted(model, pixels), network.of_pixels(pixels), atol=1e-5)
 
 
+def test_the_path_of_a_graph_may_have_commas(write: Any, network: Network, pixels: NDArray[np.uint8]) -> None:
+    model = write()
+    folder = model.parent / "a, b(c),"
+    folder.mkdir()
+    np.testing.assert_allclose(converted(model.rename(folder / "m.pb"), pixels), network.of_pixels(pixels), atol=1e-5)
+
+
 @pytest.mark.parametrize(("name", "kind", "value"), [("keep_prob", "float32", 1.0), ("phase_train", "bool", False)])
 def test_an_input_that_nothing_feeds_is_named_at_load(write: Any, name: str, kind: str, value: object) -> None:
     def more(tf: Any, x: Any) -> Any:

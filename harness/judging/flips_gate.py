@@ -8,15 +8,8 @@ from fractions import Fraction
 
 from harness.config.gates import FlipsGate
 from harness.judging.comparison import broken_near_ties
-from harness.judging.judged import (
-    Judged,
-    Loss,
-    as_written,
-    never_failing,
-    not_applicable,
-    one_weighs_more,
-    weight_in_words,
-)
+from harness.judging.judged import Judged, not_applicable, one_weighs_more, weight_in_words
+from harness.judging.losses import Loss, as_written, never_failing
 from harness.metrics.compare import correct_at, flip_counts
 from harness.metrics.near_ties import tie_margin
 from harness.metrics.statistics import wilson

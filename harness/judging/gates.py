@@ -13,7 +13,8 @@ from fractions import Fraction
 
 from harness.config.gates import DropGate, Gates, ParityGate, Published, TargetGate
 from harness.judging.flips_gate import judge_flips
-from harness.judging.judged import OFF, Judged, Loss, as_written, never_failing, not_applicable, weight_in_words
+from harness.judging.judged import OFF, Judged, not_applicable, weight_in_words
+from harness.judging.losses import Loss, as_written, never_failing
 from harness.judging.ratio_gate import Yardstick, judge_ratio
 from harness.metrics.compare import correct_at, flip_counts
 from harness.metrics.outcome import as_decimal

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from harness.judging.losses import as_written
 from harness.metrics.outcome import Outcome
 from harness.record.figures import gate_part, unmeasured
 from harness.record.schema import Figure, GatePart
@@ -48,36 +49,6 @@ def weight_in_words(total: int, limit_pp: float) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Loss:
-    """A limit of what may be lost: ``right`` of ``total`` images are all that there is. ``name``: such as Top-1."""
-
-    name: str
-    limit: float
-    right: int
-    total: int
-
-    @property
-    def can_fail(self) -> bool:
-        """Whether losing every right image exceeds the limit."""
-        return self.total > 0 and Fraction(100 * self.right, self.total) > as_written(self.limit)
-
-
-def never_failing(losses: Sequence[Loss], unit: str, of: str = "the reference") -> str | None:
-    """Return a warning of limits that no model can exceed; None where all can be. ``of``: whose images are lost."""
-    beyond = [loss for loss in losses if not loss.can_fail]
-    if not beyond or not beyond[0].total:
-        return None
-    limits = " and ".join(f"{loss.limit:g} {unit} for {loss.name}" for loss in beyond)
-    shares = " and ".join(f"{100 * loss.right / loss.total:.2f} %" for loss in beyond)
-    return f"the limit {limits} can never fail, because {of} reaches only {shares}"
-
-
 def not_applicable(gate: str, judged: Judged, reason: str, figures: Sequence[Figure] = ()) -> GatePart:
     """Return the verdict of a gate that has nothing to judge: its figures keep their limits and lose their values."""
     return gate_part(gate, judged.model, "not_applicable", reason, unmeasured(figures))
-
-
-def as_written(value: float) -> Fraction:
-    """Return the decimal number that was written in the configuration: 0.1 is one tenth, not its binary neighbour."""
-    return Fraction(repr(value))

@@ -9,7 +9,8 @@ from harness.config.gates import PRECISIONS, ParityGate
 from harness.judging.certifying import answered
 from harness.judging.chance import Fault, without_passes
 from harness.judging.gates import errors_for, judge_model, without_reference
-from harness.judging.judged import Judged, Loss, never_failing, one_weighs_more, weight_in_words
+from harness.judging.judged import Judged, one_weighs_more, weight_in_words
+from harness.judging.losses import Loss, never_failing
 from harness.judging.ratio_gate import Yardstick, of_candidate, of_precision
 from harness.judging.rules import Rules
 from harness.judging.stability_gate import judge_stability

@@ -197,7 +197,7 @@ def test_a_plug_in_that_crashes_or_hangs_while_it_loads_costs_only_its_candidate
     limit = 1 if "sleep" in script else 60  # what ends by itself has its time on a busy machine
     path = with_candidates(tiny, tmp_path, {"id": "two", "isolate": True, "timeout_seconds": limit})
     monkeypatch.setattr("harness.backends.isolation.backend.sys.executable", str(child))
-    monkeypatch.setattr("harness.backends.isolation.backend._START_SECONDS", 0.0)
+    monkeypatch.setattr("harness.backends.base._START_SECONDS", 0.0)
     record = run(path)
     assert (record.exit_code, record.status, record.dataset.evaluated) == (3, "complete", 300)
     two = next(part for part in record.models if part.id == "two")

@@ -75,6 +75,9 @@ def test_an_interrupt_while_models_are_loaded_stops_them(monkeypatch: pytest.Mon
         def __init__(self) -> None:
             self.role = role
 
+        def import_framework(self) -> None:
+            """Import nothing."""
+
         def load(self) -> Any:
             begun.set()
             assert stopped.wait(10)
@@ -89,7 +92,7 @@ def test_an_interrupt_while_models_are_loaded_stops_them(monkeypatch: pytest.Mon
 
     run: Any = SimpleNamespace(models=SimpleNamespace(lanes=[Endless()]), timing={}, failures={})
     monkeypatch.setattr(loading, "wait", interrupted)  # where the main thread is while models are loaded
-    monkeypatch.setattr(loading, "_load", lambda _, lanes, __, pool: interrupted([pool.submit(x.load) for x in lanes]))
+    monkeypatch.setattr(loading, "_load", lambda _, lanes, pool: interrupted([pool.submit(x.load) for x in lanes]))
     with pytest.raises(KeyboardInterrupt), loading.models_loading(run):
         pytest.fail("loaded")
     assert stopped.is_set()

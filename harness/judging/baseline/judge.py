@@ -21,7 +21,7 @@ from harness.judging.baseline.schema import (
     row_of,
 )
 from harness.judging.baseline.store import read_baseline
-from harness.judging.judged import Loss, never_failing
+from harness.judging.losses import Loss, never_failing
 from harness.record.figures import change_in_words, gate_part
 from harness.record.schema import Figure, GatePart, ModelPart
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 
-from harness.dataset.imagenet import class_of_wnid
+from harness.dataset.imagenet import class_of_wnid, label_of
 from harness.dataset.labels.class_names import ByName, classes_by_name
 from harness.dataset.sources.suffixes import is_image_name
 from harness.errors import DatasetError
@@ -198,7 +198,7 @@ def _pair(path: Path, number: int, line: str, *, absolute: bool) -> Line:
     _not_too_long(line, place)
     if line.startswith('"') or line.endswith('"'):
         name, label = _quoted(line)
-    elif found := _SINGLE_QUOTED.fullmatch(line):
+    elif (found := _SINGLE_QUOTED.fullmatch(line)) and _is_image(found[1]):
         name, label = found[1], found[2]
     else:
         name, label = _assigned(line) or _split(line)
@@ -219,9 +219,14 @@ def _split(line: str) -> tuple[str, str]:
     label = re.split(r"[\s,;|]", line)[-1]
     rest = line[: len(line) - len(label)]
     name = rest.rstrip()
-    if name[-1:] in (",", ";", "|"):
+    if name[-1:] in (",", ";") or (name[-1:] == "|" and (name == rest or _is_image(name[:-1].rstrip()))):
         name = name[:-1].rstrip()
     return (name, label) if rest else ("", "")
+
+
+def _is_image(name: str) -> bool:
+    """Return whether a name is surely that of an image: bars and single quotes may also be a part of a name."""
+    return is_image_name(name) or label_of(name) is not None
 
 
 def _quoted(line: str) -> tuple[str, str]:

@@ -48,6 +48,16 @@ def test_plain_lists(path: Path, rows: list[tuple[str, int]], separator: str, en
     assert read(path, text) == plain
 
 
+@pytest.mark.parametrize("name", ["0|", "|", "a|b", "''", "'a'", "a b|"])
+def test_bars_and_quotes_may_belong_to_a_name(path: Path, name: str) -> None:
+    assert read(path, f"{name} 65\n") == [(name, 65)]
+
+
+@pytest.mark.parametrize("line", ["a.jpg|65", "a.jpg | 65", "'a.jpg' 65", "'a.jpg' | 65"])
+def test_bars_and_quotes_around_an_image_separate(path: Path, line: str) -> None:
+    assert read(path, f"{line}\n") == [("a.jpg", 65)]
+
+
 def is_header(name: str) -> bool:
     return any(word in name.lower() for word in ("label", "class", "target", "category", "synset", "wnid"))
 

@@ -22,11 +22,18 @@ from typing import Any, cast
 import harness.commands
 from harness.commands.options import UNKNOWN, Parser, add_named
 from harness.commands.result import Command, Result
-from harness.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_NOT_COMPLETED, EXIT_OK, HarnessError
+from harness.errors import (
+    EXIT_BUG,
+    EXIT_INTERRUPTED,
+    EXIT_NOT_COMPLETED,
+    EXIT_OK,
+    HarnessError,
+    lacks_memory,
+    lacks_temporary_folder,
+)
 from harness.text import printable_message, printable_quoted, without_commands
 
 _REFUSED = (errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENAMETOOLONG)
-_NO_MEMORY = "failed to map segment"  # of the system's loader of libraries
 _FIRST = ("validate", "convert", "fetch")  # in `harness --help`; the others follow by name
 
 
@@ -148,9 +155,9 @@ def _code_of(options: argparse.Namespace) -> int:
 
 def _refusal(error: Exception) -> str | None:
     """Return what the system refused and how to fix it; None for a bug of the harness."""
-    if isinstance(error, MemoryError) or (isinstance(error, ImportError) and _NO_MEMORY in str(error)):
+    if lacks_memory(error):
         return "not enough memory; allow the process more, or set a smaller `batch`"
-    if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
+    if lacks_temporary_folder(error):
         return "no writable folder for temporary files; set TMPDIR to one"
     if isinstance(error, FileNotFoundError) and _current_folder_is_gone():
         return "the current folder no longer exists; change to another folder"

@@ -108,3 +108,13 @@ def nearest(word: str, known: Iterable[str], limit: int = 1) -> list[str]:
         spellings.setdefault(item.casefold(), []).append(item)
     close = difflib.get_close_matches(word.casefold(), spellings, n=limit, cutoff=_NEAR)
     return [item for folded in close for item in sorted(spellings[folded], key=lambda item: item != word)][:limit]
+
+
+def lacks_memory(error: BaseException | None) -> bool:
+    """Return whether memory was refused: to Python, or to the system's loader of a library."""
+    return isinstance(error, MemoryError) or (isinstance(error, ImportError) and "failed to map segment" in str(error))
+
+
+def lacks_temporary_folder(error: BaseException | None) -> bool:
+    """Return whether Python found no writable folder for temporary files."""
+    return isinstance(error, FileNotFoundError) and "temporary directory" in str(error)

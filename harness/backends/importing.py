@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, lacks_memory, lacks_temporary_folder
 
 # What an import raises: of a package that is absent or unfit, or of a library next to it that the system does not load.
 IMPORT_FAILS = (ImportError, OSError)
@@ -22,7 +22,6 @@ _LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
 
 _ONE = threading.RLock()  # one importer may call another
 
@@ -53,7 +52,7 @@ def one_at_a_time(importer: Callable[P, T]) -> Callable[P, T]:
 
 def _refused_by_the_system(error: BaseException | None) -> BaseException | None:
     """Return what an import raised if no installation would help: too little memory, no file or temporary folder."""
-    if isinstance(error, ImportError) and "failed to map segment" in str(error):
+    if lacks_memory(error):
         return MemoryError()
-    without_folder = isinstance(error, FileNotFoundError) and "temporary directory" in str(error)
-    return error if without_folder or (isinstance(error, OSError) and error.errno in _LIMITS) else None
+    limited = isinstance(error, OSError) and error.errno in _LIMITS
+    return error if limited or lacks_temporary_folder(error) else None

@@ -15,6 +15,7 @@ import os
 import stat
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -200,9 +201,9 @@ def plausible(rows: Probabilities, notes: bytes) -> bool:
 
     Probabilities are within [0, 1] and add up to 1; a model that gives logits has another range.
     """
-    found, noted = _range(rows), _noted_range(notes)
     if not rows.size:
         return True
+    found, noted = _range(rows), _noted_range(notes)
     if found is None or noted is None or not np.isfinite(rows).all():
         return False
     least, most = np.array(found[::2]), np.array(found[1::2])
@@ -211,33 +212,33 @@ def plausible(rows: Probabilities, notes: bytes) -> bool:
 
 def model_in(notes: bytes) -> str | None:
     """Return the folder that a file was written to, which stands for its model; None if that is not stated."""
-    found = _noted(notes, "model")
+    found = _noted(notes).get("model")
     return found if isinstance(found, str) else None
 
 
-@lru_cache(maxsize=64)
-def _noted(notes: bytes, key: str) -> Any:
+@lru_cache(maxsize=16)
+def _noted(notes: bytes) -> Mapping[str, Any]:
+    """Return what is noted in a file, for its several readers; nothing if it cannot be read."""
     try:
-        return parse_json(notes.decode())[key]
-    except (KeyError, ValueError, TypeError, RecursionError):
-        return None
+        found = parse_json(notes.decode())
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _noted_range(notes: bytes) -> list[float] | None:
-    found = _noted(notes, "range")
+    found = _noted(notes).get("range")
     numbers = isinstance(found, list) and len(found) == 4 and all(type(each) is float for each in found)
     return found if numbers else None
 
 
-@lru_cache(maxsize=16)
 def loaded_in(notes: bytes) -> Loaded | None:
     """Return what a model reported about itself, from a file's notes; None if that is not stated.
 
     A warning says where another processor of the same family computed it.
     """
     try:
-        plain = parse_json(notes.decode())
-        loaded, cpu = Loaded.from_json(plain["loaded"]), plain.get("cpu")
+        loaded, cpu = Loaded.from_json(_noted(notes)["loaded"]), _noted(notes).get("cpu")
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return None
     if not loaded.is_plausible or not isinstance(cpu, str):

@@ -17,7 +17,7 @@ from harness.backends.base import Loaded
 from harness.disk.atomic import replacing
 from harness.disk.keyed_rows import read_keyed_rows, write_keyed_rows
 from harness.disk.lock import in_use
-from harness.engine.cache import ProbabilityCache, loaded_in, touch, trim
+from harness.engine.cache import ProbabilityCache, touch, trim
 from harness.engine.cache_archive import export_cache, import_cache
 
 LOADED = Loaded("tensorflow 2", "CPU", "a CPU", "f32", "ab" * 32, {"batch": 32, "odd": None}, ("one", "two"))
@@ -233,7 +233,6 @@ def test_what_another_processor_computed_is_said(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("harness.engine.cache.cpu_name", lambda: "the other one")
     ProbabilityCache(tmp_path, {"k": 1}).put(DIGESTS, NUMBERS, LOADED)
     monkeypatch.undo()
-    loaded_in.cache_clear()
     entry = ProbabilityCache(tmp_path, {"k": 1}).get(DIGESTS, 5)
     assert entry is not None
     assert entry.loaded.warnings[:2] == LOADED.warnings

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from harness.dataset.imagenet import number_of
+from harness.dataset.labels.class_names import composed
 from harness.dataset.sources.suffixes import IMAGE_SUFFIXES
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # two letters or more: one is a drive
@@ -97,7 +97,7 @@ class _Looser:
 
 def plain(name: str) -> str:
     """Return a name in the Unicode form NFC with `/` between folders."""
-    return unicodedata.normalize("NFC", name).replace("\\", "/")
+    return composed(name).replace("\\", "/")
 
 
 def _parts(name: str) -> tuple[str, ...]:

@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from harness.backends.base import Pixels
+
+DEFAULT_BATCH = 8  # images: as fast as 32 or faster where batches run side by side, with a quarter of the memory
+_IMAGES_AT_ONCE = 256  # that a model gets as a rule
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """How the threads of a model are used: ``runs`` batches at a time, each with ``threads`` threads.
+
+    Frameworks share the work of one operation among threads, and all wait for the slowest of them before the next one.
+    Batches that run side by side, each in one thread, wait for nothing.
+    """
+
+    runs: int
+    threads: int
+
+    @classmethod
+    def of(cls, threads: int, batch: int, most: int | None = None) -> Self:
+        """Return the best use of a number of threads: one thread per batch, where there are enough batches.
+
+        ``most``: of runs.
+        """
+        runs = max(1, min(threads, -(-_IMAGES_AT_ONCE // batch), most or threads))
+        return cls(runs, max(1, threads // runs))
 
 
 def in_batches(
@@ -27,3 +54,56 @@ def in_batches(
         yield start, count, part
         if latencies is not None:
             latencies.append(1000 * (time.perf_counter() - begin))
+
+
+def each_batch(
+    infer: Callable[[int, int, Pixels], None],
+    pixels: Pixels,
+    batch: int,
+    *,
+    fixed: bool,
+    runs: int,
+    latencies: list[float] | None = None,
+) -> None:
+    """Call ``infer`` with what ``in_batches`` yields, ``runs`` batches at a time, in threads that end with this call.
+
+    ``latencies`` gets the milliseconds of each batch. Raises the first error of ``infer``; no further batch is begun
+    then.
+    """
+    parts, lock = in_batches(pixels, batch, fixed=fixed), threading.Lock()
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while not errors:
+                with lock:
+                    part = next(parts, None)
+                if part is None:
+                    return
+                begin = time.perf_counter()
+                infer(*part)
+                if latencies is not None:
+                    latencies.append(1000 * (time.perf_counter() - begin))
+        except BaseException as error:  # noqa: BLE001  (the calling thread raises it)
+            errors.append(error)
+
+    helpers = [threading.Thread(target=work, name="batch", daemon=True) for _ in range(1, _needed(pixels, batch, runs))]
+    started = []
+    for helper in helpers:
+        try:
+            helper.start()
+        except RuntimeError:  # no more threads are allowed: those that there are do the work
+            break
+        started.append(helper)
+    work()
+    for helper in started:
+        helper.join()
+    if errors:
+        try:
+            raise errors[0]
+        finally:
+            errors.clear()  # else the traceback keeps its own frame, with all its variables
+
+
+def _needed(pixels: Pixels, batch: int, runs: int) -> int:
+    return min(runs, -(-len(pixels) // batch))

@@ -306,7 +306,7 @@ class Reference(Model):
     backend: ReferenceBackend = Field(
         default_backend("reference"), description="The framework that runs the model (docs/backends.md)."
     )
-    batch: Count = Field(32, description="Images per call; a graph with a fixed batch size keeps it.")
+    batch: Batch = None
     recorded: Location | None = Field(
         None,
         description="A capsule with this model's predictions for the images (docs/capsule.md); neither the model nor "

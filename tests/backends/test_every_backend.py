@@ -13,6 +13,7 @@ import yaml
 from numpy.typing import NDArray
 
 from harness import load_config, validate
+from harness.backends import batches
 from harness.backends.isolation.backend import IsolatedBackend
 from harness.backends.opening import open_backend
 from harness.backends.registry import facts_of
@@ -80,6 +81,8 @@ def test_an_answer_that_nobody_waits_for_ends_after_the_part_that_was_begun(
 ) -> None:
     with open_backend(name, formats[name].spec(batch=1, threads=1)) as backend:
         runner: Any = importlib.import_module(type(backend)._infer.__module__)
+        if not hasattr(runner, "in_batches"):
+            runner = batches
         parts = runner.in_batches
 
         def given_up_after_the_first(*arguments: Any, **options: Any) -> Any:
@@ -96,6 +99,20 @@ def test_an_answer_that_nobody_waits_for_ends_after_the_part_that_was_begun(
         monkeypatch.undo()
         backend.resume()
         np.testing.assert_allclose(backend.infer(pixels), tiny.network.of_pixels(pixels), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_batches_side_by_side_give_the_same_bits(formats: Formats, pixels: NDArray[np.uint8], name: str) -> None:
+    many = np.concatenate([pixels] * 12)
+    with open_backend(name, formats[name].spec(threads=1)) as backend:
+        alone, details = backend.infer(many), backend.loaded.details
+    assert details.get("streams", 1) == 1
+    with open_backend(name, formats[name].spec(threads=2)) as backend:
+        found = [backend.infer(many) for _ in range(3)]
+        assert backend.loaded.details["threads"] == 2
+        assert backend.loaded.details.get("streams", 1) == (1 if name == "torch" else 2)
+        assert len(backend.take_latencies()) == 3 * math.ceil(len(many) / details["batch"])
+    assert all(np.array_equal(alone, each) for each in found)
 
 
 def cpu_capabilities() -> list[str]:

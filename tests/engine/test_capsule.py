@@ -323,6 +323,20 @@ def test_what_does_not_fit_the_recorded_answers(
         run(made(written()), "board", override)
 
 
+@pytest.mark.parametrize(
+    ("recorded", "configured", "fits"), [(None, "7", True), (32, "null", True), (32, "32", True), (32, "7", False)]
+)
+def test_a_batch_that_nobody_configured_fits_any_other(
+    written: Callable[..., Path], recorded: int | None, configured: str, fits: bool
+) -> None:
+    file = made(written(lambda data: data["reference"].update(batch=recorded)))
+    if fits:
+        run(file, "board", f"reference.batch={configured}")
+    else:
+        with pytest.raises(ConfigError, match="has the predictions for batch: 32, but 7 is configured"):
+            run(file, "board", f"reference.batch={configured}")
+
+
 def test_gates_and_candidates_may_be_set(written: Callable[..., Path]) -> None:
     def change(data: dict[str, Any]) -> None:
         data["candidates"].append({**data["candidates"][0], "id": "own", "gates": {"parity": {"max_abs_diff": 1e-8}}})

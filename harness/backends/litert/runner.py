@@ -1,8 +1,9 @@
-"""A LiteRT model on the CPU: one interpreter, whole batches, scale and zero point of input and output applied."""
+"""A LiteRT model on the CPU: interpreters side by side, scale and zero point of input and output applied."""
 
 from __future__ import annotations
 
 import inspect
+import queue
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from harness.backends.arrays import fed, input_shape, require_width, rows_of, table_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
-from harness.backends.batches import in_batches
+from harness.backends.batches import SideBySide, each_batch
 from harness.backends.dependence import refuse_dependence
 from harness.backends.litert.devices import RESOLVERS, WITH_XNNPACK
 from harness.backends.litert.facts import FACTS
@@ -28,6 +29,7 @@ from harness.machine.environment import cores, cpu_name
 
 _SHORT = {"int8": "int8", "uint8": "int8", "int16": "int16", "float16": "f16", "float32": "f32"}
 _ERRORS = (RuntimeError, ValueError)
+_INTERPRETERS = 4  # at most: each has a copy of the weights, as XNNPACK packs them
 
 
 class LiteRTBackend(Backend):
@@ -52,14 +54,29 @@ class LiteRTBackend(Backend):
         require_known(Path(self.spec.model))
         sha256 = self.digest(FACTS)
         options = asked(self.spec, inspect.signature(litert.Interpreter).parameters)
-        if self.spec.hints == "pinned":
-            options = {THREADS: self.spec.threads or cores(), **options}
+        pinned = self.spec.hints == "pinned" and THREADS not in options
+        threads = self.spec.threads or cores()
+        use = SideBySide.of(threads, 1, _INTERPRETERS) if pinned else SideBySide(1, threads)
+
+        def opened() -> Any:
+            return self._open(litert, {THREADS: use.threads, **options} if pinned else options)
+
         with without_banner():
-            self._interpreter = self._open(litert, options)
+            self._interpreter = opened()
             warnings = self._set_input()
             self._set_output()
+            if pinned and use != SideBySide.of(threads, self._batch, _INTERPRETERS):  # too few batches for so many
+                use = SideBySide.of(threads, self._batch, _INTERPRETERS)
+                self._interpreter = opened()
+                self._prepare(self._interpreter)
+        self._ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._ready.put(self._interpreter)
         if not FACTS.has_loops(Path(self.spec.model)):
-            refuse_dependence(self.spec, self._answer, self._batch)
+            refuse_dependence(self.spec, self._answer, self._batch)  # by one interpreter, which may have a state
+        with without_banner():
+            for _ in range(1, use.runs):
+                self._prepare(another := opened())
+                self._ready.put(another)
         delegated = self._delegated()
         if self.spec.device == WITH_XNNPACK and not delegated:
             warnings.append(f"{self.spec.id}: XNNPACK runs no part of this model; LiteRT's own kernels run all of it")
@@ -77,7 +94,8 @@ class LiteRTBackend(Backend):
             warnings=tuple(warnings),
             details={
                 "batch": self._batch,
-                "threads": options.get(THREADS),
+                "threads": use.runs * use.threads if pinned else options.get(THREADS),
+                "streams": use.runs,
                 "layout": self._layout,
                 "xnnpack_parts": delegated,
             },
@@ -110,13 +128,18 @@ class LiteRTBackend(Backend):
         resized = self._batch != shape.batch or None in sides
         height, width = self.spec.sides
         whole = [self._batch, height, width, 3] if shape.layout == "NHWC" else [self._batch, 3, height, width]
-        try:
-            if resized:
-                self._interpreter.resize_tensor_input(self._source, whole, strict=None in sides)
-            self._interpreter.allocate_tensors()
-        except _ERRORS as error:
-            raise ModelError(f"{path}: LiteRT cannot prepare this model: {reason(error)}") from None
+        self._resized_to = (whole, None in sides) if resized else None
+        self._prepare(self._interpreter)
         return self._make_table(found)
+
+    def _prepare(self, interpreter: Any) -> None:
+        try:
+            if self._resized_to:
+                shape, strict = self._resized_to
+                interpreter.resize_tensor_input(self._source, shape, strict=strict)
+            interpreter.allocate_tensors()
+        except _ERRORS as error:
+            raise ModelError(f"{self.spec.model}: LiteRT cannot prepare this model: {reason(error)}") from None
 
     def _make_table(self, source: Mapping[str, Any]) -> list[str]:
         contract = self.spec.input
@@ -223,21 +246,29 @@ class LiteRTBackend(Backend):
 
     def _infer(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), self.spec.outputs), np.float32)
-        for start, count, part in in_batches(pixels, self._batch, fixed=True, latencies=self._latencies):
+
+        def infer(start: int, count: int, part: Pixels) -> None:
             self.refuse_abandoned()
             result[start : start + count] = rows_of(self.spec, self._answer(part), len(part))[:count]
+
+        runs = self._ready.qsize()
+        each_batch(infer, pixels, self._batch, fixed=True, runs=runs, latencies=self._latencies)
         return result
 
     def _answer(self, part: Pixels) -> NDArray[Any]:
         """Return the output for one batch of pixels, as real values. Raises ModelError if LiteRT fails."""
+        interpreter = self._ready.get()
         try:
-            self._interpreter.set_tensor(self._source, self.fed(part))
-            self._interpreter.invoke()
-            answer: NDArray[Any] = self._interpreter.get_tensor(self._output)
+            interpreter.set_tensor(self._source, self.fed(part))
+            interpreter.invoke()
+            answer: NDArray[Any] = interpreter.get_tensor(self._output)
         except _ERRORS as error:
             raise ModelError(f"{self.spec.model}: LiteRT failed: {reason(error)}") from None
+        finally:
+            self._ready.put(interpreter)
         return self._quantization.real(answer) if self._quantization else answer
 
     def close(self) -> None:
-        """Free the interpreter."""
-        self.__dict__.pop("_interpreter", None)
+        """Free the interpreters."""
+        for name in ("_interpreter", "_ready"):
+            self.__dict__.pop(name, None)

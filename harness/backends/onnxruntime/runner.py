@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.backends.arrays import InputShape, fed, input_shape, not_pixels, require_width, rows_of, table_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
-from harness.backends.batches import in_batches
+from harness.backends.batches import DEFAULT_BATCH, SideBySide, each_batch
 from harness.backends.dependence import refuse_dependence
 from harness.backends.names import find_by_name, require_one_input
 from harness.backends.onnxruntime.external_data import private_copy
@@ -32,6 +32,7 @@ _WHOLE: dict[str, Any] = {
     f"tensor({name})": getattr(np, name)
     for name in ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 }
+_THREADING = frozenset({"intra_op_num_threads", "inter_op_num_threads", "execution_mode"})
 
 
 class ONNXRuntimeBackend(Backend):
@@ -55,10 +56,14 @@ class ONNXRuntimeBackend(Backend):
         self._copies = contextlib.ExitStack()
         # ONNX Runtime maps external data: a write to the file would change the weights of a model that is loaded.
         self._path = self._copies.enter_context(private_copy(Path(self.spec.model)))
+        self._use = self._threads(1)
         self._session = self._open(ort)
         self._shape = self._input()
         self._check_output()
-        self._batch = self._shape.batch or self.spec.batch or 32
+        self._batch = self._shape.batch or self.spec.batch or DEFAULT_BATCH
+        if self._threads(self._batch) != self._use:  # too few batches for one thread each
+            self._use = self._threads(self._batch)
+            self._session = self._open(ort)
         ran = self._probe(ort)
         elsewhere = require_ran(self.spec, self._provider, ran.nodes)
         if not FACTS.has_loops(Path(self.spec.model)):
@@ -72,7 +77,8 @@ class ONNXRuntimeBackend(Backend):
             warnings=(*self._warnings(ran.precision), *elsewhere),
             details={
                 "batch": self._batch,
-                "threads": self._session.get_session_options().intra_op_num_threads or cores(),
+                "threads": self._use.runs * (self._session.get_session_options().intra_op_num_threads or cores()),
+                "streams": self._use.runs,
                 "layout": self._shape.layout,
                 "providers": list(ran.nodes),
                 "nodes_by_provider": dict(ran.nodes),
@@ -86,19 +92,25 @@ class ONNXRuntimeBackend(Backend):
         )
 
     def opened(self, model: bytes) -> Any:
-        """Return a session of another model in memory, under the same options. Raises what ONNX Runtime raises."""
-        return self._session_of(import_onnxruntime(), model)
+        """Return a session of another model in memory, to run alone. Raises what ONNX Runtime raises."""
+        return self._session_of(import_onnxruntime(), model, self._use.runs * self._use.threads)
+
+    def _threads(self, batch: int) -> SideBySide:
+        """Return how to use the threads: batches side by side on a CPU, unless the properties decide on threads."""
+        threads = self.spec.threads or cores()
+        decided = self.spec.hints != "pinned" or not _THREADING.isdisjoint(self._asked.attributes)
+        return SideBySide(1, threads) if decided or not self._provider.is_cpu else SideBySide.of(threads, batch)
 
     def _open(self, ort: Any, profile: str | None = None) -> Any:
         try:
-            return self._session_of(ort, str(self._path), profile)
+            return self._session_of(ort, str(self._path), self._use.threads, profile)
         except self._errors as error:
             raise ModelError(f"{self.spec.model}: {refusal(error)}") from None
 
-    def _session_of(self, ort: Any, model: str | bytes, profile: str | None = None) -> Any:
+    def _session_of(self, ort: Any, model: str | bytes, threads: int, profile: str | None = None) -> Any:
         options = ort.SessionOptions()
         if self.spec.hints == "pinned":
-            options.intra_op_num_threads = self.spec.threads or cores()
+            options.intra_op_num_threads = threads
             options.inter_op_num_threads = 1
         options.log_severity_level = 4
         for name, value in self._asked.attributes.items():
@@ -190,11 +202,13 @@ class ONNXRuntimeBackend(Backend):
 
     def _infer(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), self.spec.outputs), np.float32)
-        for start, count, part in in_batches(
-            pixels, self._batch, fixed=self._shape.batch is not None, latencies=self._latencies
-        ):
+
+        def infer(start: int, count: int, part: Pixels) -> None:
             self.refuse_abandoned()
             result[start : start + count] = self._rows(self._session, part)[:count]
+
+        fixed = self._shape.batch is not None
+        each_batch(infer, pixels, self._batch, fixed=fixed, runs=self._use.runs, latencies=self._latencies)
         return result
 
     def close(self) -> None:

@@ -89,6 +89,16 @@ def execution_devices(compiled: Any, configured: str) -> list[str]:
     return [str(device).strip("()") for device in executed] if isinstance(executed, (list, tuple)) else [str(executed)]
 
 
+def may_wait(compiled: Any, device: str, batch: int) -> bool:
+    """Return whether requests may wait for the device, so that it never waits for the next one.
+
+    Measured on the CPU, with its streams set for throughput. ``device``: the configured one; ``batch``: of a request.
+    """
+    devices = execution_devices(compiled, device)
+    hint = _plain(_read(compiled, devices, "PERFORMANCE_HINT"))
+    return devices == ["CPU"] and hint == "THROUGHPUT" and _gathers(compiled, batch) == 1
+
+
 def _read(compiled: Any, devices: list[str], name: str) -> Any:
     """Read a property of the compiled model; for a virtual device, that of the first device under it."""
     try:

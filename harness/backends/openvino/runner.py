@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from harness.backends.openvino.ports import input_names, output_names, real_answ
 from harness.backends.openvino.properties import PRECISION, require_known
 from harness.backends.openvino.quantized import input_quantization, real, stored
 from harness.backends.openvino.refusal import refusal
-from harness.backends.openvino.report import Request, after_a_change, execution_devices, report
+from harness.backends.openvino.report import Request, after_a_change, execution_devices, may_wait, report
 from harness.disk.parsing import parsing
 from harness.errors import AbsentDeviceError, DeviceError, ModelError, nearest
 from harness.feeding.contract import is_identity, is_reversed, pixel_table
@@ -62,6 +63,9 @@ class OpenVINOBackend(Backend):
         if not FACTS.has_loops(Path(self.spec.model)):
             refuse_dependence(self.spec, partial(self._answer, self._compiled.create_infer_request()), self._batch)
         self._queue = ov.AsyncInferQueue(self._compiled)
+        self._at_once = len(self._queue)
+        if may_wait(self._compiled, self.spec.device, self._batch):
+            self._queue = ov.AsyncInferQueue(self._compiled, 2 * self._at_once)
         self._queue.set_callback(self._keep)
         request = Request(self._batch, len(self._queue), str(shape), shape.is_dynamic)
         self._report = partial(report, ov, core, self._compiled, self.spec, sha256, request)
@@ -261,6 +265,7 @@ class OpenVINOBackend(Backend):
         return np.array(request.get_output_tensor(self._index).data)
 
     def _keep(self, request: Any, row: int) -> None:
+        end = time.perf_counter()
         try:
             answer = rows_of(self.spec, request.get_output_tensor(self._index).data, self._batch)
         except ModelError as error:
@@ -268,11 +273,19 @@ class OpenVINOBackend(Backend):
             return
         rows = self._result[row : row + self._batch]
         rows[...] = answer[: len(rows)]
-        self._latencies.append(float(request.latency))
+        self._latencies.append(without_wait(float(request.latency), end, self._free_since(row // self._batch)))
+        self._ends.append(time.perf_counter())
+
+    def _free_since(self, number: int) -> float | None:
+        """Return when the device was free for the request with this number; None if it did not wait."""
+        before = number - self._at_once
+        waits = len(self._queue) > self._at_once and 0 <= before < len(self._ends)
+        return self._ends[before] if waits else None
 
     def _infer(self, pixels: Pixels) -> Probabilities:
         self._result = np.empty((len(pixels), self.spec.outputs), np.float32)
         self._misshapen = None
+        self._ends: list[float] = []
         pixels = np.ascontiguousarray(pixels)
         try:
             for start, _, part in in_batches(pixels, self._batch, fixed=True):
@@ -302,3 +315,12 @@ class OpenVINOBackend(Backend):
         """Release the compiled model, then the queue: only in this order do its threads end without a deadlock."""
         for name in ("_report", "_devices", "_compiled", "_queue"):
             self.__dict__.pop(name, None)
+
+
+def without_wait(whole: float, end: float, free: float | None) -> float:
+    """Return the milliseconds that a request took, of ``whole`` with its wait for the device.
+
+    ``end``: when it ended, in seconds; ``free``: when the device was free for it, None if it did not wait. A device
+    that computes n requests at a time takes them in their order: it is free for one when the n-th before it has ended.
+    """
+    return whole if free is None else min(whole, 1000 * (end - free))

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from harness.backends.base import Backend, Pixels, Probabilities
-from harness.backends.batches import in_batches
 from harness.backends.observing import Floats, Network, Observer
 from harness.backends.tensorflow.framework import import_tensorflow, reason
 from harness.backends.tensorflow.network import network_of
@@ -39,10 +38,7 @@ class GraphObserver(Observer):
                 tf.graph_util.import_graph_def(flat, name="")
         except self._errors as error:
             raise ModelError(f"{path}: the graph's functions cannot be inlined: {reason(error)}") from None
-        options = tf.compat.v1.ConfigProto(inter_op_parallelism_threads=1, device_count={"GPU": 0})
-        if backend.spec.threads:
-            options.intra_op_parallelism_threads = backend.spec.threads
-        self._session = tf.compat.v1.Session(graph=graph, config=options)
+        self._session = tf.compat.v1.Session(graph=graph, config=backend.options(tf))
         self.network: Network = network_of(self._session, flat, fed.partition(":")[0], output.partition(":")[0])
 
     def answers(self, pixels: Pixels) -> Probabilities:
@@ -52,16 +48,18 @@ class GraphObserver(Observer):
     def activations(self, pixels: Pixels, names: Sequence[str]) -> dict[str, Floats]:
         """Return the outputs of the named operations, float32 (n, ...), channels where the graph has them."""
         tensors = [f"{name}:0" for name in names]
-        batch, fixed = self._backend.batch
-        rows: list[list[Any]] = [[] for _ in names]
-        for _, count, part in in_batches(pixels, batch, fixed=fixed):
+        parts: dict[int, list[Floats]] = {}
+
+        def infer(start: int, count: int, part: Pixels) -> None:
             try:
                 found = self._session.run(tensors, {self._pixels: part})
             except self._errors as error:
                 raise ModelError(f"{self._backend.spec.model}: TensorFlow failed: {reason(error)}") from None
-            for place, value in zip(rows, found, strict=True):
-                place.append(np.asarray(value, np.float32)[:count])
-        return {name: np.concatenate(place) for name, place in zip(names, rows, strict=True)}
+            parts[start] = [np.asarray(value, np.float32)[:count] for value in found]
+
+        self._backend.in_batches(infer, pixels)
+        rows = zip(*(parts[start] for start in sorted(parts)), strict=True)
+        return {name: np.concatenate(values) for name, values in zip(names, rows, strict=True)}
 
     def close(self) -> None:
         """Close the session."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.backends.arrays import input_shape, not_pixels, require_width, rows_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
-from harness.backends.batches import in_batches
+from harness.backends.batches import DEFAULT_BATCH, SideBySide, each_batch
 from harness.backends.dependence import refuse_dependence
 from harness.backends.names import find_by_name
 from harness.backends.registry import BackendFacts
@@ -56,7 +56,7 @@ class TensorFlowBackend(Backend):
         with loading(self.spec.model):
             source, output = nodes[tensor_name(opened.input)[:-2]], nodes[tensor_name(opened.output)[:-2]]
         fixed = self._fixed_batch(source)
-        self._batch = fixed or self.spec.batch or 32
+        self._batch = fixed or self.spec.batch or DEFAULT_BATCH
         self._fixed, self._pad = fixed, fixed is not None
         absent = sorted(fed_on(graph_def.node) - set(nodes))
         if absent:
@@ -80,10 +80,8 @@ class TensorFlowBackend(Backend):
                 fed = self._as_placeholder(tf, self._normalised(tf, pixels), source)
             tf1.import_graph_def(graph_def, name="", input_map={f"{source.name}:0": fed})
         threads = self.spec.threads or cores()
-        options = tf1.ConfigProto(
-            intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1, device_count={"GPU": 0}
-        )
-        self._session = tf1.Session(graph=graph, config=options)
+        self._use = SideBySide.of(threads, self._batch)
+        self._session = tf1.Session(graph=graph, config=self.options(tf))
         self._names = (pixels.name, fed.name, f"{output.name}:0")
         with loading(self.spec.model):
             self._run: Callable[[Pixels], Any] = self._session.make_callable(f"{output.name}:0", [pixels.name])
@@ -101,6 +99,7 @@ class TensorFlowBackend(Backend):
             details={
                 "batch": self._batch,
                 "threads": threads,
+                "streams": self._use.runs,
                 "onednn_opts": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
             },
         )
@@ -213,15 +212,28 @@ class TensorFlowBackend(Backend):
 
     def _infer(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), self.spec.outputs), np.float32)
-        for start, count, part in in_batches(pixels, self._batch, fixed=self._pad, latencies=self._latencies):
+
+        def infer(start: int, count: int, part: Pixels) -> None:
             self.refuse_abandoned()
             result[start : start + count] = rows_of(self.spec, self._answer(part), len(part))[:count]
+
+        self.in_batches(infer, pixels, self._latencies)
         return result
 
-    @property
-    def batch(self) -> tuple[int, bool]:
-        """The number of images that go in at once, and whether the graph takes no fewer."""
-        return self._batch, self._pad
+    def in_batches(
+        self, infer: Callable[[int, int, Pixels], None], pixels: Pixels, latencies: list[float] | None = None
+    ) -> None:
+        """Call ``infer`` with each batch, as many at a time as this model runs side by side (``each_batch``)."""
+        each_batch(infer, pixels, self._batch, fixed=self._pad, runs=self._use.runs, latencies=latencies)
+
+    def options(self, tf: Any) -> Any:
+        """Return the ConfigProto of a session whose runs compute in the threads that call it.
+
+        The threads within one operation belong to the process; its first session decides on their number.
+        """
+        return tf.compat.v1.ConfigProto(
+            intra_op_parallelism_threads=self._use.threads, inter_op_parallelism_threads=-1, device_count={"GPU": 0}
+        )
 
     def whole_graph(self) -> tuple[Any, tuple[str, str, str]]:
         """Return the GraphDef that runs, and names (``x:0``) in it: the pixels, what the model is fed, its output."""

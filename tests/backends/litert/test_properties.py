@@ -33,10 +33,11 @@ def test_handed_over(model: Path, network: Network, pixels: Pixels, monkeypatch:
     asked = {"num_threads": 2, "experimental_disable_delegate_clustering": True}
     with LiteRTBackend(spec(model, properties=asked, threads=1)) as backend:
         assert backend.loaded.properties["num_threads"] == {"requested": 2, "effective": None}
-        assert backend.loaded.details["threads"] == 2
+        assert (backend.loaded.details["threads"], backend.loaded.details["streams"]) == (2, 1)
+        assert len(given) == 1
         np.testing.assert_allclose(backend.infer(pixels), network.of_pixels(pixels), atol=1e-5)
     with LiteRTBackend(spec(model, hints="device", precision="device_default", threads=1)) as backend:
-        assert backend.loaded.details["threads"] is None
+        assert (backend.loaded.details["threads"], backend.loaded.details["streams"]) == (None, 1)
     assert asked.items() <= given[0].items()
     assert "num_threads" not in given[1]
 
@@ -57,3 +58,24 @@ def test_refused(model: Path, properties: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError) as caught, LiteRTBackend(spec(model, properties=properties)):
         pass
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("threads", "batch", "used"), [(1, 1, [1]), (2, 1, [1, 1]), (16, 1, [4, 4, 4, 4]), (4, 256, [1, 4])]
+)
+def test_an_interpreter_for_each_batch_at_a_time(
+    model: Path, monkeypatch: pytest.MonkeyPatch, threads: int, batch: int, used: list[int]
+) -> None:
+    """With a batch of 256 there is one batch at a time: the interpreter that told the batch is opened again."""
+    given: list[int] = []
+    real = LiteRTBackend._open
+
+    def noted(self: Any, litert: Any, options: Any) -> Any:
+        given.append(options["num_threads"])
+        return real(self, litert, options)
+
+    monkeypatch.setattr(LiteRTBackend, "_open", noted)
+    with LiteRTBackend(spec(model, threads=threads, batch=batch)) as backend:
+        assert given == used
+        assert backend.loaded.details["threads"] == threads
+        assert backend.loaded.details["streams"] == (1 if batch == 256 else len(used))

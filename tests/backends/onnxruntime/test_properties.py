@@ -50,6 +50,24 @@ def test_the_devices_own_hints(model: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "streams", "each"),
+    [
+        ({"batch": 8}, 2, 1),
+        ({"batch": 128}, 2, 1),
+        ({"batch": 256}, 1, 2),
+        ({"properties": {"intra_op_num_threads": 2}}, 1, 2),
+        ({"properties": {"execution_mode": "parallel"}}, 1, 2),
+    ],
+)
+def test_batches_run_side_by_side_unless_properties_decide_on_threads(
+    model: Path, change: dict[str, Any], streams: int, each: int
+) -> None:
+    with ONNXRuntimeBackend(spec(model, threads=2, **change)) as backend:
+        assert (backend.loaded.details["threads"], backend.loaded.details["streams"]) == (2, streams)
+        assert backend._session.get_session_options().intra_op_num_threads == each
+
+
+@pytest.mark.parametrize(
     ("properties", "said"),
     [
         ({"graph_optimisation_level": "all"}, "did you mean graph_optimization_level?"),

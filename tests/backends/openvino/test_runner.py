@@ -11,7 +11,7 @@ import pytest
 
 from harness.backends.base import ModelSpec, Pixels
 from harness.backends.openvino.ports import output_names
-from harness.backends.openvino.runner import OpenVINOBackend
+from harness.backends.openvino.runner import OpenVINOBackend, without_wait
 from harness.config import Input
 from harness.errors import AbsentDeviceError, DeviceError
 from tests.backends.one_backend import OneBackend
@@ -242,6 +242,46 @@ def test_what_it_reports(tiny: Tiny, openvino: Any) -> None:
     assert loaded.warnings == ()
     both = tiny.ir.read_bytes() + tiny.ir.with_suffix(".bin").read_bytes()
     assert loaded.model_sha256 == hashlib.sha256(both).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("change", "waiting"),
+    [
+        ({"device": "CPU"}, 2),
+        ({"device": "AUTO"}, 2),
+        ({"device": "HETERO:CPU"}, 2),
+        ({"device": "BATCH:CPU(4)"}, 1),  # it waits for requests itself
+        ({"hints": "device"}, 1),
+        ({"properties": {"PERFORMANCE_HINT": "LATENCY"}}, 1),
+    ],
+)
+def test_requests_wait_where_the_cpu_is_set_for_throughput(
+    tiny: Tiny, openvino: Any, pixels: Pixels, change: dict[str, Any], waiting: int
+) -> None:
+    many = np.concatenate([pixels] * 12)
+    with OpenVINOBackend(spec(tiny.ir, threads=2, **change)) as backend:
+        recommended = backend._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        assert backend.loaded.details["requests"] == waiting * recommended
+        np.testing.assert_allclose(backend.infer(many), tiny.network.of_pixels(many), atol=1e-5)
+        assert len(backend.take_latencies()) == len(many)
+
+
+def test_a_latency_does_not_contain_the_wait() -> None:
+    """Two streams take one second a request: of four that are started at once, the last two wait for a second."""
+    assert [without_wait(1000.0 * end, end, free) for end, free in ((1, None), (1, None), (2, 1), (2, 1))] == [
+        1000.0
+    ] * 4
+    assert without_wait(200.0, 2.0, 1.0) == 200.0  # started long after the device was free
+    assert without_wait(500.0, 2.0, 1.0) == 500.0
+
+
+def test_a_latency_is_not_longer_than_what_the_device_had(tiny: Tiny, pixels: Pixels) -> None:
+    """All requests of a stream follow each other, so that their latencies add up to the whole time at most."""
+    many = np.concatenate([pixels] * 60)
+    with OpenVINOBackend(spec(tiny.ir, threads=1)) as backend:
+        assert backend.loaded.details["requests"] == 2
+        backend.infer(many)
+        assert 0 < sum(backend.take_latencies()) <= 1000 * backend.infer_seconds
 
 
 def capabilities(openvino: Any) -> list[str]:

@@ -12,8 +12,17 @@ import numpy as np
 
 from harness.backends.base import Pixels
 
-DEFAULT_BATCH = 8  # images: as fast as 32 or faster where batches run side by side, with a quarter of the memory
+_BATCH = 8  # images: larger batches are not faster where they run side by side, and need more memory
+_IN_WORK = 32  # images at most, in all batches together
 _IMAGES_AT_ONCE = 256  # that a model gets as a rule
+
+
+def default_batch(threads: int) -> int:
+    """Return how many images a batch has where neither file nor configuration says it.
+
+    With many threads batches are smaller, so that no more images are in memory than in one batch of a usual size.
+    """
+    return max(1, min(_BATCH, _IN_WORK // threads))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from harness.dataset.image_set import open_image_set
 from harness.engine.identity import plan_models
 from harness.errors import HarnessError
 from harness.feeding.decode import pixels_of_first
+from tests.backends.turns import in_turns, turns
 
 Infer = Callable[[Pixels], Probabilities]
 _BATCHES = (1, 4, 8, 16, 32, 64)
@@ -50,23 +51,53 @@ def main() -> int:
                 except HarnessError as error:
                     row = f"| {name} | | not to be had: {str(error).splitlines()[0][:100]} | | | |"
             print(row, flush=True)
+    for name, change, environment in _of_processes(backend):
+        if options.only and options.only not in name:
+            continue
+        other = dataclasses.replace(spec, **change)
+        with (
+            turns(_opened, (backend, spec), pixels) as own,
+            turns(_opened, (backend, other), pixels, **environment) as changed,
+        ):
+            in_turns((own, changed), options.pairs)
+        found = (own.predictions, changed.predictions), (own.wall, changed.wall)
+        print(_line(name, *found, len(pixels)), flush=True)
     return 0
+
+
+def _of_processes(backend: str) -> Iterator[tuple[str, dict[str, Any], dict[str, str]]]:
+    """Yield settings of a whole process: the specification's changes and the environment."""
+    if backend == "tensorflow":
+        yield "one thread", {"threads": 1}, {}
+        yield "batch 256, one batch at a time, all threads in each operation", {"batch": 256}, {}
+        yield "TF_ENABLE_ONEDNN_OPTS=0", {}, {"TF_ENABLE_ONEDNN_OPTS": "0"}
+
+
+def _opened(backend: str, spec: ModelSpec) -> Infer:
+    return open_backend(backend, spec).__enter__().infer
 
 
 def _row(name: str, own: Infer, other: Infer, pixels: Pixels, pairs: int) -> str:
     before, after = own(pixels), other(pixels)
-    five = [np.argsort(-found, axis=1, kind="stable")[:, :5] for found in (before, after)]
     seconds: dict[Infer, list[float]] = {own: [], other: []}
     for turn in range(pairs):
         for infer in (own, other) if turn % 2 else (other, own):
             start = time.perf_counter()
             infer(pixels)
             seconds[infer].append(time.perf_counter() - start)
-    ratios = [mine / theirs for mine, theirs in zip(seconds[own], seconds[other], strict=True)]
+    return _line(name, (before, after), (seconds[own], seconds[other]), len(pixels))
+
+
+def _line(
+    name: str, answers: tuple[Probabilities, Probabilities], seconds: tuple[list[float], list[float]], images: int
+) -> str:
+    before, after = answers
+    five = [np.argsort(-found, axis=1, kind="stable")[:, :5] for found in answers]
+    ratios = [mine / theirs for mine, theirs in zip(*seconds, strict=True)]
     ratio = f"{statistics.median(ratios):.3f} ({min(ratios):.3f}, {max(ratios):.3f})"
-    moved = f"{np.abs(before - after).max():.1e} | {int((before != after).any(axis=1).sum())} of {len(pixels)}"
+    moved = f"{np.abs(before - after).max():.1e} | {int((before != after).any(axis=1).sum())} of {images}"
     same = "equal" if (five[0] == five[1]).all() else f"{int((five[0] != five[1]).any(axis=1).sum())} other"
-    return f"| {name} | {len(pixels) / statistics.median(seconds[own]):.1f} | {ratio} | {moved} | {same} |"
+    return f"| {name} | {images / statistics.median(seconds[0]):.1f} | {ratio} | {moved} | {same} |"
 
 
 def _settings(backend: str, spec: ModelSpec, base: Backend) -> Iterator[tuple[str, Callable[[ExitStack], Infer]]]:
@@ -98,27 +129,28 @@ def _settings(backend: str, spec: ModelSpec, base: Backend) -> Iterator[tuple[st
 
 
 def _sessions(base: Any) -> Iterator[tuple[str, Callable[[ExitStack], Infer]]]:
-    """Yield sessions of the same graph with other graph optimisers; threads are the process's."""
+    """Yield sessions of the same graph with other graph optimisers."""
     import tensorflow as tf
     from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 
     on, off, aggressive = RewriterConfig.ON, RewriterConfig.OFF, RewriterConfig.AGGRESSIVE
     graph_def, (source, _, output) = base.whole_graph()
-    batch = base.batch[0]
 
     def session(change: Callable[[Any], None]) -> Callable[[ExitStack], Infer]:
         def opened(stack: ExitStack) -> Infer:
             graph = tf.Graph()
             with graph.as_default():
                 tf.compat.v1.import_graph_def(graph_def, name="")
-            proto = tf.compat.v1.ConfigProto(
-                intra_op_parallelism_threads=base.loaded.details["threads"], inter_op_parallelism_threads=1
-            )
+            proto = base.options(tf)
             change(proto)
             run = stack.enter_context(tf.compat.v1.Session(graph=graph, config=proto)).make_callable(output, [source])
-            return lambda pixels: np.concatenate(
-                [run(pixels[start : start + batch]) for start in range(0, len(pixels), batch)]
-            )
+
+            def infer(pixels: Pixels) -> Probabilities:
+                parts: dict[int, Any] = {}
+                base.in_batches(lambda start, _, part: parts.update({start: run(part)}), pixels)
+                return np.concatenate([parts[start] for start in sorted(parts)])
+
+            return infer
 
         return opened
 

@@ -1,4 +1,4 @@
-"""Each backend's images/s against a plain loop of its framework, by turns in one process.
+"""Each backend's images/s against a plain loop of its framework, in turns, a process each.
 
 `python -m tests.backends.speed BACKEND MODEL [--output NAME] [--size 224] [--classes 1000] [--batch 32] ...` prints a
 row of the table in docs/backends.md: images/s of both, the medians of the turns' ratios by wall and by processor time,
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from harness.backends.base import ModelSpec
 from harness.backends.opening import open_backend
 from harness.config import Input
 from tests.backends.plain_loops import loop
+from tests.backends.turns import Infer, in_turns, turns
 
 
 def main() -> None:
@@ -31,30 +31,27 @@ def main() -> None:
         output=options.output,
         size=options.size,
         outputs=options.classes,
-        batch=options.batch,
         threads=options.threads,
     )
     generator = np.random.default_rng(0)
     pixels = generator.integers(0, 256, (options.images, options.size, options.size, 3)).astype(np.uint8)
-    with open_backend(options.backend, spec) as backend:
-        plain = loop(
-            options.backend, options.model, backend.loaded.details["batch"], options.threads,
-            mean=127.5, scale=127.5, output=options.output,
-        )  # fmt: skip
-        difference = float(np.abs(backend.infer(pixels) - plain(pixels)).max())
-        ours: list[tuple[float, float]] = []
-        theirs: list[tuple[float, float]] = []
-        for _ in range(options.turns):
-            for run, seconds in ((backend.infer, ours), (plain, theirs)):
-                wall, processor = time.perf_counter(), time.process_time()
-                run(pixels)
-                seconds.append((time.perf_counter() - wall, time.process_time() - processor))
-    own, other = (options.images / statistics.median(wall for wall, _ in seconds) for seconds in (ours, theirs))
-    by_wall, by_processor = (
-        statistics.median(there[at] / here[at] for here, there in zip(ours, theirs, strict=True)) for at in (0, 1)
-    )
+    arguments = (options.backend, options.model, options.batch, options.threads, options.output)
+    with turns(_harness, (options.backend, spec), pixels) as ours, turns(_plain, arguments, pixels) as theirs:
+        difference = float(np.abs(ours.predictions - theirs.predictions).max())
+        in_turns((ours, theirs), options.turns)
+    own, other = (options.images / statistics.median(each.wall) for each in (ours, theirs))
+    by_wall = statistics.median(there / here for here, there in zip(ours.wall, theirs.wall, strict=True))
+    by_processor = statistics.median(there / here for here, there in zip(ours.processor, theirs.processor, strict=True))
     name = f"`{options.backend}`, `{options.model.name}`"
     print(f"| {name} | {own:.1f} | {other:.1f} | {by_wall:.2f} | {by_processor:.2f} | {difference:.1e} |")
+
+
+def _harness(backend: str, spec: ModelSpec) -> Infer:
+    return open_backend(backend, spec).__enter__().infer
+
+
+def _plain(backend: str, model: Path, batch: int, threads: int, output: str | None) -> Infer:
+    return loop(backend, model, batch, threads, mean=127.5, scale=127.5, output=output)
 
 
 def _parser() -> argparse.ArgumentParser:

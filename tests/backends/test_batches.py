@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.backends.base import Pixels
-from harness.backends.batches import SideBySide, each_batch, in_batches
+from harness.backends.batches import SideBySide, default_batch, each_batch, in_batches
 
 
 @pytest.mark.parametrize("fixed", [False, True])
@@ -47,6 +47,11 @@ def test_whole_parts_are_not_copied() -> None:
 )
 def test_use_of_threads(threads: int, batch: int, most: int | None, runs: int, each: int) -> None:
     assert SideBySide.of(threads, batch, most) == SideBySide(runs, each)
+
+
+@pytest.mark.parametrize(("threads", "batch"), [(1, 8), (2, 8), (4, 8), (8, 4), (16, 2), (32, 1), (128, 1)])
+def test_default_batch(threads: int, batch: int) -> None:
+    assert default_batch(threads) == batch
 
 
 @pytest.mark.parametrize("runs", [1, 2, 3, 9])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.backends.arrays import InputShape, fed, input_shape, not_pixels, require_width, rows_of, table_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
-from harness.backends.batches import DEFAULT_BATCH, SideBySide, each_batch
+from harness.backends.batches import SideBySide, default_batch, each_batch
 from harness.backends.dependence import refuse_dependence
 from harness.backends.names import find_by_name, require_one_input
 from harness.backends.onnxruntime.external_data import private_copy
@@ -32,6 +32,7 @@ _WHOLE: dict[str, Any] = {
     f"tensor({name})": getattr(np, name)
     for name in ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 }
+_OTHER_BATCH = 32  # images: of providers that are not the CPU
 _THREADING = frozenset({"intra_op_num_threads", "inter_op_num_threads", "execution_mode"})
 
 
@@ -60,7 +61,8 @@ class ONNXRuntimeBackend(Backend):
         self._session = self._open(ort)
         self._shape = self._input()
         self._check_output()
-        self._batch = self._shape.batch or self.spec.batch or DEFAULT_BATCH
+        own = default_batch(self.spec.threads or cores()) if self._provider.is_cpu else _OTHER_BATCH
+        self._batch = self._shape.batch or self.spec.batch or own
         if self._threads(self._batch) != self._use:  # too few batches for one thread each
             self._use = self._threads(self._batch)
             self._session = self._open(ort)

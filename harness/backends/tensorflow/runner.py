@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.backends.arrays import input_shape, not_pixels, require_width, rows_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
-from harness.backends.batches import DEFAULT_BATCH, SideBySide, each_batch
+from harness.backends.batches import SideBySide, default_batch, each_batch
 from harness.backends.dependence import refuse_dependence
 from harness.backends.names import find_by_name
 from harness.backends.registry import BackendFacts
@@ -56,7 +56,8 @@ class TensorFlowBackend(Backend):
         with loading(self.spec.model):
             source, output = nodes[tensor_name(opened.input)[:-2]], nodes[tensor_name(opened.output)[:-2]]
         fixed = self._fixed_batch(source)
-        self._batch = fixed or self.spec.batch or DEFAULT_BATCH
+        threads = self.spec.threads or cores()
+        self._batch = fixed or self.spec.batch or default_batch(threads)
         self._fixed, self._pad = fixed, fixed is not None
         absent = sorted(fed_on(graph_def.node) - set(nodes))
         if absent:
@@ -79,7 +80,6 @@ class TensorFlowBackend(Backend):
                 pixels = tf1.placeholder(self._element(tf), [fixed, *self.spec.sides, 3], name="pixels")
                 fed = self._as_placeholder(tf, self._normalised(tf, pixels), source)
             tf1.import_graph_def(graph_def, name="", input_map={f"{source.name}:0": fed})
-        threads = self.spec.threads or cores()
         self._use = SideBySide.of(threads, self._batch)
         self._session = tf1.Session(graph=graph, config=self.options(tf))
         self._names = (pixels.name, fed.name, f"{output.name}:0")

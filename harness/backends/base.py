@@ -258,7 +258,8 @@ class Backend(abc.ABC):
     def take_latencies(self) -> list[float]:
         """Return the latencies of the requests since the last call, in milliseconds, and clear them.
 
-        A request is a batch, including the preparation of its pixels. Subclasses append to ``_latencies``.
+        A request is a batch, including the preparation of its pixels, without its wait in a queue. Subclasses append to
+        ``_latencies``.
         """
         taken, self._latencies = self._latencies, []
         return taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,16 +14,19 @@ import numpy as np
 from harness.backends.base import Pixels
 
 _BATCH = 8  # images: larger batches are not faster where they run side by side, and need more memory
-_IN_WORK = 32  # images at most, in all batches together
-_IMAGES_AT_ONCE = 256  # that a model gets as a rule
+_IN_WORK = 32  # images in all batches together, as long as there are no more threads than that
+_SHARD = 256  # images in one call of a model, as a rule
+_USED = 0.75  # share of the threads that must have work
 
 
 def default_batch(threads: int) -> int:
-    """Return how many images a batch has where neither file nor configuration says it.
+    """Return how many images a batch has where neither file nor configuration says it: 8, 4, 2 or 1.
 
-    With many threads batches are smaller, so that no more images are in memory than in one batch of a usual size.
+    With many threads batches are smaller, so that no more images are in memory than in one batch of a usual size. A
+    power of two divides the number of images that are evaluated first.
     """
-    return max(1, min(_BATCH, _IN_WORK // threads))
+    most = max(1, min(_BATCH, _IN_WORK // threads))
+    return 1 << (most.bit_length() - 1)
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,17 @@ class SideBySide:
     def of(cls, threads: int, batch: int, most: int | None = None) -> Self:
         """Return the best use of a number of threads: one thread per batch, where there are enough batches.
 
-        ``most``: of runs.
+        ``most``: the largest number of runs; None: no limit. Where the threads cannot be shared out evenly, at least
+        three of four have work.
         """
-        runs = max(1, min(threads, -(-_IMAGES_AT_ONCE // batch), most or threads))
-        return cls(runs, max(1, threads // runs))
+        limit = max(1, min(threads, -(-_SHARD // batch), most or threads))
+        runs = next(runs for runs in range(limit, 0, -1) if runs * (threads // runs) >= _USED * threads)
+        return cls(runs, threads // runs)
+
+    @property
+    def total(self) -> int:
+        """The number of threads that have work."""
+        return self.runs * self.threads
 
 
 def in_batches(
@@ -76,8 +87,8 @@ def each_batch(
 ) -> None:
     """Call ``infer`` with what ``in_batches`` yields, ``runs`` batches at a time, in threads that end with this call.
 
-    ``latencies`` gets the milliseconds of each batch. Raises the first error of ``infer``; no further batch is begun
-    then.
+    ``latencies`` gets the milliseconds of each batch. Raises the first error of ``infer``; no new batch starts after an
+    error, nor after an interrupt of the calling thread.
     """
     parts, lock = in_batches(pixels, batch, fixed=fixed), threading.Lock()
     errors: list[BaseException] = []
@@ -96,23 +107,23 @@ def each_batch(
         except BaseException as error:  # noqa: BLE001  (the calling thread raises it)
             errors.append(error)
 
-    helpers = [threading.Thread(target=work, name="batch", daemon=True) for _ in range(1, _needed(pixels, batch, runs))]
-    started = []
-    for helper in helpers:
-        try:
-            helper.start()
-        except RuntimeError:  # no more threads are allowed: those that there are do the work
-            break
-        started.append(helper)
-    work()
-    for helper in started:
-        helper.join()
+    helpers = []
+    try:
+        for _ in range(1, min(runs, -(-len(pixels) // batch))):
+            helper = threading.Thread(target=work, name="batch", daemon=True)
+            with contextlib.suppress(RuntimeError):  # no more threads are allowed: those that started do the work
+                helper.start()
+                helpers.append(helper)
+        work()
+        for helper in helpers:
+            helper.join()
+    except BaseException as error:
+        errors.append(error)
+        for helper in helpers:
+            helper.join()  # what they use must not be freed before
+        raise
     if errors:
         try:
             raise errors[0]
         finally:
             errors.clear()  # else the traceback keeps its own frame, with all its variables
-
-
-def _needed(pixels: Pixels, batch: int, runs: int) -> int:
-    return min(runs, -(-len(pixels) // batch))

@@ -53,7 +53,7 @@ def recorded_reference(config: Config) -> ReferenceAnswers | None:
 def _differing(recorded: dict[str, Any], configured: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     for key, now in configured.items():
         was = recorded.get(key)
-        if key == "batch" and None in (was, now):  # the backend's own, on which no prediction depends
+        if key == "batch" and None in (was, now):  # None: the backend's own, which depends on its version and the cores
             continue
         if was != now and not (key == "preprocess" and _same_pixels(was, now)):
             yield key, was, now

@@ -157,7 +157,10 @@ CandidateBackend = Annotated[
     AfterValidator(_known_backend("candidate")),
     WithJsonSchema({"type": "string", "enum": built_in("candidate")}),
 ]
-Batch = Annotated[Count | None, Field(description="Images per call, if the model's batch dimension is free.")]
+Batch = Annotated[
+    Count | None,
+    Field(description="Images per call, if the model's batch dimension is free; default: see docs/backends.md."),
+]
 IsOptional = Annotated[
     bool,
     Field(

@@ -85,10 +85,13 @@ def _opened(run: Run, name: str) -> _Series | None:
 
     def warm() -> None:
         backend = lane.load()
-        backend.infer(pixels)
-        backend.infer(pixels)
+        together = _detail(backend, "batch") * _detail(backend, "streams")
+        # Repeated, so that each of the batches that are computed at the same time has its images.
+        enough = np.resize(pixels, (-(-len(pixels) // together) * together, *pixels.shape[1:]))
+        backend.infer(enough)
+        backend.infer(enough)
         seconds = max(backend.infer_seconds, 1e-6)
-        series.append(_Series(lane, backend, pixels, min(_MOST, max(1, math.ceil(_SECONDS / seconds)))))
+        series.append(_Series(lane, backend, enough, min(_MOST, max(1, math.ceil(_SECONDS / seconds)))))
 
     _tried(run, lane, warm)
     return series[0] if series else None
@@ -108,8 +111,7 @@ def _round(item: _Series) -> None:
         item.backend.infer(item.pixels)
         seconds += item.backend.infer_seconds
     item.backend.take_latencies()
-    batch = item.backend.loaded.details.get("batch")
-    size = batch if isinstance(batch, int) and not isinstance(batch, bool) and batch > 0 else 1
+    size = _detail(item.backend, "batch")
     latencies: list[float] = []
     for number in range(_REQUESTS):
         start = number * size % len(item.pixels)
@@ -120,6 +122,12 @@ def _round(item: _Series) -> None:
     item.medians.append(float(median))
     item.highs.append(float(high))
     item.rates.append(item.repeats * len(item.pixels) / max(seconds, 1e-9))
+
+
+def _detail(backend: Backend, name: str) -> int:
+    """Return a number that the backend reports; 1 if it reports none."""
+    value = backend.loaded.details.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 1
 
 
 def _part(item: _Series) -> SpeedPart:

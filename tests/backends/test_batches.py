@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -43,13 +44,19 @@ def test_whole_parts_are_not_copied() -> None:
         (8, 1000, None, 1, 8),
         (16, 1, 4, 4, 4),
         (2, 1, 4, 2, 1),
+        (5, 1, 4, 4, 1),  # four of five threads have work
+        (6, 1, 4, 3, 2),
+        (7, 1, 4, 3, 2),
+        (12, 32, None, 6, 2),
     ],
 )
 def test_use_of_threads(threads: int, batch: int, most: int | None, runs: int, each: int) -> None:
     assert SideBySide.of(threads, batch, most) == SideBySide(runs, each)
 
 
-@pytest.mark.parametrize(("threads", "batch"), [(1, 8), (2, 8), (4, 8), (8, 4), (16, 2), (32, 1), (128, 1)])
+@pytest.mark.parametrize(
+    ("threads", "batch"), [(1, 8), (2, 8), (4, 8), (5, 4), (8, 4), (10, 2), (16, 2), (32, 1), (128, 1)]
+)
 def test_default_batch(threads: int, batch: int) -> None:
     assert default_batch(threads) == batch
 
@@ -70,6 +77,7 @@ def test_each_row_is_given_once(count: int, batch: int, runs: int) -> None:
 
 
 def test_so_many_run_at_the_same_time() -> None:
+    before = set(threading.enumerate())
     together = threading.Barrier(3)  # passes only while three wait
 
     def infer(*_: Any) -> None:
@@ -77,11 +85,10 @@ def test_so_many_run_at_the_same_time() -> None:
 
     each_batch(infer, np.zeros((6, 1, 1, 3), np.uint8), 1, fixed=False, runs=3)
     assert not together.broken
-    assert not [thread for thread in threading.enumerate() if thread.name == "batch"]
+    assert {thread for thread in threading.enumerate() if thread.name == "batch"} <= before
 
 
-@pytest.mark.parametrize("runs", [1, 3])
-def test_the_first_error_ends_it(runs: int) -> None:
+def test_the_first_error_ends_it() -> None:
     begun = list[int]()
 
     def infer(start: int, *_: Any) -> None:
@@ -90,23 +97,31 @@ def test_the_first_error_ends_it(runs: int) -> None:
             raise ValueError("the second one")
 
     with pytest.raises(ValueError, match="the second one"):
-        each_batch(infer, np.zeros((100, 1, 1, 3), np.uint8), 1, fixed=False, runs=runs)
-    assert 1 in begun
+        each_batch(infer, np.zeros((100, 1, 1, 3), np.uint8), 1, fixed=False, runs=1)
+    assert begun == [0, 1]
 
 
-def test_no_further_batch_is_begun_after_an_error() -> None:
-    begun, failed = list[int](), threading.Event()
+@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("by_the_caller", [False, True])
+def test_no_new_batch_starts_after_an_error_and_those_that_started_end(
+    kind: type[BaseException], by_the_caller: bool
+) -> None:
+    begun, ended, failed = list[int](), list[int](), threading.Event()
+    caller = threading.current_thread()
 
     def infer(start: int, *_: Any) -> None:
         begun.append(start)
-        if start == 0:
+        if (threading.current_thread() is caller) == by_the_caller and not failed.is_set():
             failed.set()
-            raise ValueError
+            raise kind
         failed.wait(60)
+        time.sleep(0.01)
+        ended.append(start)
 
-    with pytest.raises(ValueError):
-        each_batch(infer, np.zeros((100, 1, 1, 3), np.uint8), 1, fixed=False, runs=2)
-    assert len(begun) < 100
+    with pytest.raises(kind):
+        each_batch(infer, np.zeros((100, 1, 1, 3), np.uint8), 1, fixed=False, runs=3)
+    assert len(begun) < 50
+    assert len(ended) == len(begun) - 1
 
 
 def test_without_threads_the_calling_one_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -108,11 +110,38 @@ def test_batches_side_by_side_give_the_same_bits(formats: Formats, pixels: NDArr
         alone, details = backend.infer(many), backend.loaded.details
     assert details.get("streams", 1) == 1
     with open_backend(name, formats[name].spec(threads=2)) as backend:
+        if name not in ("openvino", "torch"):
+            assert _at_the_same_time(backend, many) == 2
+            backend.take_latencies()
         found = [backend.infer(many) for _ in range(3)]
         assert backend.loaded.details["threads"] == 2
         assert backend.loaded.details.get("streams", 1) == (1 if name == "torch" else 2)
         assert len(backend.take_latencies()) == 3 * math.ceil(len(many) / details["batch"])
     assert all(np.array_equal(alone, each) for each in found)
+
+
+def _at_the_same_time(backend: Any, pixels: NDArray[np.uint8]) -> int:
+    """Return how many batches of a call are computed at the same time; each waits for another one at first."""
+    running, most, real = list[int](), list[int](), backend._answer
+    both = threading.Barrier(2)
+
+    def counted(*arguments: Any) -> Any:
+        running.append(1)
+        most.append(len(running))
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(timeout=20)
+        both.abort()
+        try:
+            return real(*arguments)
+        finally:
+            running.pop()
+
+    backend._answer = counted
+    try:
+        backend.infer(pixels)
+    finally:
+        del backend._answer
+    return max(most)
 
 
 def cpu_capabilities() -> list[str]:

@@ -26,10 +26,12 @@ class Timed(FakeModel):
 
     order: list[str] = []  # noqa: RUF012
     fail_after: int | None = None
+    details: dict[str, Any] = {}  # noqa: RUF012
 
     def load(self) -> Any:
         self._asked = 0
-        return super().load()
+        loaded = super().load()
+        return dataclasses.replace(loaded, details={**loaded.details, **self.details})
 
     def infer(self, pixels: Pixels) -> Probabilities:
         found = super().infer(pixels)
@@ -118,3 +120,16 @@ def test_a_resumed_run_measures_and_one_without_the_option_does_not(project: Pro
     assert set(speeds(before).values()) == {None}
     after = project.validate(several("slow", "ir"), out=project.folder / "run", resume=True, speed=True)
     assert all(part for name, part in speeds(after).items() if name != "reference")
+
+
+@pytest.mark.parametrize("details", [{}, {"batch": 8, "streams": 2}, {"batch": 64, "streams": 4}, {"streams": "auto"}])
+def test_each_batch_of_those_at_the_same_time_has_its_images(
+    project: Project, monkeypatch: pytest.MonkeyPatch, details: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(Timed, "details", details)
+    monkeypatch.setattr(Timed, "order", [])
+    part = speeds(project.validate(several("ir"), speed=True))["ir"]
+    assert part is not None
+    together = details.get("batch", 1) * (details.get("streams", 1) if "batch" in details else 1)
+    assert part.images % together == 0
+    assert part.images >= together

@@ -58,21 +58,23 @@ class LiteRTBackend(Backend):
         threads = self.spec.threads or cores()
         use = SideBySide.of(threads, 1, _INTERPRETERS) if pinned else SideBySide(1, threads)
 
+        content = self._content()
+
         def opened() -> Any:
-            return self._open(litert, {THREADS: use.threads, **options} if pinned else options)
+            return self._open(litert, content, {THREADS: use.threads, **options} if pinned else options)
 
         with without_banner():
             self._interpreter = opened()
             warnings = self._set_input()
             self._set_output()
-            if pinned and use != SideBySide.of(threads, self._batch, _INTERPRETERS):  # too few batches for so many
+            if pinned and use != SideBySide.of(threads, self._batch, _INTERPRETERS):  # fewer batches than interpreters
                 use = SideBySide.of(threads, self._batch, _INTERPRETERS)
                 self._interpreter = opened()
                 self._prepare(self._interpreter)
         self._ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._ready.put(self._interpreter)
         if not FACTS.has_loops(Path(self.spec.model)):
-            refuse_dependence(self.spec, self._answer, self._batch)  # by one interpreter, which may have a state
+            refuse_dependence(self.spec, self._answer, self._batch)  # one interpreter: each has its own state
         with without_banner():
             for _ in range(1, use.runs):
                 self._prepare(another := opened())
@@ -94,7 +96,7 @@ class LiteRTBackend(Backend):
             warnings=tuple(warnings),
             details={
                 "batch": self._batch,
-                "threads": use.runs * use.threads if pinned else options.get(THREADS),
+                "threads": use.total if pinned else options.get(THREADS),
                 "streams": use.runs,
                 "layout": self._layout,
                 "xnnpack_parts": delegated,
@@ -102,17 +104,18 @@ class LiteRTBackend(Backend):
             properties=recorded(self.spec),
         )
 
-    def _open(self, litert: Any, options: Mapping[str, Any]) -> Any:
-        path = self.spec.model
+    def _content(self) -> bytes:
         try:
-            content = Path(path).read_bytes()
+            return Path(self.spec.model).read_bytes()
         except OSError as error:
-            raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+            raise ModelError(f"{self.spec.model}: cannot be read: {error.strerror}") from None
+
+    def _open(self, litert: Any, content: bytes, options: Mapping[str, Any]) -> Any:
         try:
             resolver = getattr(litert.OpResolverType, RESOLVERS[self.spec.device])
             return litert.Interpreter(model_content=content, experimental_op_resolver_type=resolver, **options)
         except _ERRORS as error:
-            raise ModelError(f"{path}: {refusal(error)}") from None
+            raise ModelError(f"{self.spec.model}: {refusal(error)}") from None
 
     def _set_input(self) -> list[str]:
         """Find the input, fix the batch and make the table of what is fed; return warnings."""

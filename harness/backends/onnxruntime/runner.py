@@ -33,7 +33,9 @@ _WHOLE: dict[str, Any] = {
     for name in ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 }
 _OTHER_BATCH = 32  # images: of providers that are not the CPU
-_THREADING = frozenset({"intra_op_num_threads", "inter_op_num_threads", "execution_mode"})
+_THREADING = frozenset(
+    {"intra_op_num_threads", "inter_op_num_threads", "execution_mode", "session.intra_op_thread_affinities"}
+)
 
 
 class ONNXRuntimeBackend(Backend):
@@ -95,12 +97,13 @@ class ONNXRuntimeBackend(Backend):
 
     def opened(self, model: bytes) -> Any:
         """Return a session of another model in memory, to run alone. Raises what ONNX Runtime raises."""
-        return self._session_of(import_onnxruntime(), model, self._use.runs * self._use.threads)
+        return self._session_of(import_onnxruntime(), model, self._use.total)
 
     def _threads(self, batch: int) -> SideBySide:
         """Return how to use the threads: batches side by side on a CPU, unless the properties decide on threads."""
         threads = self.spec.threads or cores()
-        decided = self.spec.hints != "pinned" or not _THREADING.isdisjoint(self._asked.attributes)
+        asked_for = {*self._asked.attributes, *self._asked.entries}
+        decided = self.spec.hints != "pinned" or not _THREADING.isdisjoint(asked_for)
         return SideBySide(1, threads) if decided or not self._provider.is_cpu else SideBySide.of(threads, batch)
 
     def _open(self, ort: Any, profile: str | None = None) -> Any:

@@ -81,20 +81,26 @@ def after_a_change(before: Loaded, now: Loaded, model: str) -> Loaded:
 
 
 def execution_devices(compiled: Any, configured: str) -> list[str]:
-    """Return the devices that really run the model; a device in brackets replaces one that is still loading."""
+    """Return the devices that really run the model, also one that only replaces another while that is loading."""
+    return [device.strip("()") for device in _stated_devices(compiled, configured)]
+
+
+def _stated_devices(compiled: Any, configured: str) -> list[str]:
+    """Return the same as OpenVINO states them: a device in brackets replaces one that is still loading."""
     try:
         executed = compiled.get_property("EXECUTION_DEVICES")
     except RuntimeError:
         return [configured]
-    return [str(device).strip("()") for device in executed] if isinstance(executed, (list, tuple)) else [str(executed)]
+    return [str(device) for device in executed] if isinstance(executed, (list, tuple)) else [str(executed)]
 
 
 def may_wait(compiled: Any, device: str, batch: int) -> bool:
-    """Return whether requests may wait for the device, so that it never waits for the next one.
+    """Return whether more requests may be queued than the device computes at a time, so that it never waits for one.
 
-    Measured on the CPU, with its streams set for throughput. ``device``: the configured one; ``batch``: of a request.
+    It is faster on the CPU with its streams set for throughput; on other devices it was not measured. ``device``: the
+    configured one; ``batch``: images in a request.
     """
-    devices = execution_devices(compiled, device)
+    devices = _stated_devices(compiled, device)
     hint = _plain(_read(compiled, devices, "PERFORMANCE_HINT"))
     return devices == ["CPU"] and hint == "THROUGHPUT" and _gathers(compiled, batch) == 1
 

@@ -34,6 +34,7 @@ from harness.feeding.contract import is_identity, is_reversed, pixel_table
 _HINTS = {"f32": "f32", "f16": "f16", "bf16": "bf16"}
 _CAPABILITIES = {"f32": "FP32", "f16": "FP16", "bf16": "BF16"}
 _KNOWN = ("GPU", "NPU")  # rightly written, whether they are there or not
+_REQUESTS = "PERFORMANCE_HINT_NUM_REQUESTS"
 _CHANGING = ("AUTO", "MULTI")  # these may move a model to another device while it runs
 
 
@@ -62,10 +63,9 @@ class OpenVINOBackend(Backend):
         self._compiled = self.compile(core, wrapped)  # no local name: an error would keep it longer than the queue
         if not FACTS.has_loops(Path(self.spec.model)):
             refuse_dependence(self.spec, partial(self._answer, self._compiled.create_infer_request()), self._batch)
-        self._queue = ov.AsyncInferQueue(self._compiled)
-        self._at_once = len(self._queue)
-        if may_wait(self._compiled, self.spec.device, self._batch):
-            self._queue = ov.AsyncInferQueue(self._compiled, 2 * self._at_once)
+        waits = _REQUESTS not in self.spec.properties and may_wait(self._compiled, self.spec.device, self._batch)
+        self._at_once = self._recommended() if waits else 0  # 0: as many as are in the queue
+        self._queue = ov.AsyncInferQueue(self._compiled, 2 * self._at_once)
         self._queue.set_callback(self._keep)
         request = Request(self._batch, len(self._queue), str(shape), shape.is_dynamic)
         self._report = partial(report, ov, core, self._compiled, self.spec, sha256, request)
@@ -276,11 +276,16 @@ class OpenVINOBackend(Backend):
         self._latencies.append(without_wait(float(request.latency), end, self._free_since(row // self._batch)))
         self._ends.append(time.perf_counter())
 
+    def _recommended(self) -> int:
+        try:
+            return int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        except RuntimeError:
+            return 0
+
     def _free_since(self, number: int) -> float | None:
         """Return when the device was free for the request with this number; None if it did not wait."""
-        before = number - self._at_once
-        waits = len(self._queue) > self._at_once and 0 <= before < len(self._ends)
-        return self._ends[before] if waits else None
+        ends, before = self._ends, number - self._at_once
+        return ends[before] if self._at_once and 0 <= before < len(ends) else None
 
     def _infer(self, pixels: Pixels) -> Probabilities:
         self._result = np.empty((len(pixels), self.spec.outputs), np.float32)
@@ -288,11 +293,13 @@ class OpenVINOBackend(Backend):
         self._ends: list[float] = []
         pixels = np.ascontiguousarray(pixels)
         try:
-            for start, _, part in in_batches(pixels, self._batch, fixed=True):
-                if self._abandoned:
-                    break
-                self._queue.start_async({0: part}, start, share_inputs=True)
-            self._queue.wait_all()  # in any case: the requests read these pixels
+            try:
+                for start, _, part in in_batches(pixels, self._batch, fixed=True):
+                    if self._abandoned:
+                        break
+                    self._queue.start_async({0: part}, start, share_inputs=True)
+            finally:
+                self._queue.wait_all()  # in any case: the requests read these pixels
             self.refuse_abandoned()
         except RuntimeError as error:
             raise ModelError(f"{self.spec.id}: {self.spec.device} failed during the run: {reason(error)}") from None

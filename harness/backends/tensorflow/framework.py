@@ -43,6 +43,8 @@ def import_tensorflow(backend: str = "tensorflow") -> Any:
     if sys.platform == "linux" and not os.path.exists(_PROC):  # noqa: PTH110  # it would abort the process
         raise ModelError(f"the backend {backend} needs {_PROC}, without which TensorFlow does not run; mount /proc")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # A session's own threads for what is inside one operation: else the first session decides for the whole process.
+    os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
     if os.path.expanduser("~") == "~":  # noqa: PTH111  # Keras would make a folder of that name
         os.environ.setdefault("KERAS_HOME", os.devnull)
     try:

@@ -98,7 +98,7 @@ class TensorFlowBackend(Backend):
             warnings=(*self._warnings(effective), *self._device_warnings(devices)),
             details={
                 "batch": self._batch,
-                "threads": threads,
+                "threads": self._use.total,
                 "streams": self._use.runs,
                 "onednn_opts": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
             },
@@ -227,12 +227,12 @@ class TensorFlowBackend(Backend):
         each_batch(infer, pixels, self._batch, fixed=self._pad, runs=self._use.runs, latencies=latencies)
 
     def options(self, tf: Any) -> Any:
-        """Return the ConfigProto of a session whose runs compute in the threads that call it.
-
-        The threads within one operation belong to the process; its first session decides on their number.
-        """
+        """Return the ConfigProto of a session with threads of its own, one for each run at a time."""
         return tf.compat.v1.ConfigProto(
-            intra_op_parallelism_threads=self._use.threads, inter_op_parallelism_threads=-1, device_count={"GPU": 0}
+            intra_op_parallelism_threads=self._use.threads,
+            inter_op_parallelism_threads=self._use.runs,
+            use_per_session_threads=True,
+            device_count={"GPU": 0},
         )
 
     def whole_graph(self) -> tuple[Any, tuple[str, str, str]]:

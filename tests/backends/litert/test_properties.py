@@ -66,13 +66,13 @@ def test_refused(model: Path, properties: dict[str, Any], said: str) -> None:
 def test_an_interpreter_for_each_batch_at_a_time(
     model: Path, monkeypatch: pytest.MonkeyPatch, threads: int, batch: int, used: list[int]
 ) -> None:
-    """With a batch of 256 there is one batch at a time: the interpreter that told the batch is opened again."""
+    """With a batch of 256 there is one batch at a time: the interpreter that told its batch is opened again."""
     given: list[int] = []
     real = LiteRTBackend._open
 
-    def noted(self: Any, litert: Any, options: Any) -> Any:
+    def noted(self: Any, litert: Any, content: bytes, options: Any) -> Any:
         given.append(options["num_threads"])
-        return real(self, litert, options)
+        return real(self, litert, content, options)
 
     monkeypatch.setattr(LiteRTBackend, "_open", noted)
     with LiteRTBackend(spec(model, threads=threads, batch=batch)) as backend:

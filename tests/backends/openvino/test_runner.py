@@ -248,11 +248,12 @@ def test_what_it_reports(tiny: Tiny, openvino: Any) -> None:
     ("change", "waiting"),
     [
         ({"device": "CPU"}, 2),
-        ({"device": "AUTO"}, 2),
+        ({"device": "AUTO:CPU"}, 2),
         ({"device": "HETERO:CPU"}, 2),
         ({"device": "BATCH:CPU(4)"}, 1),  # it waits for requests itself
         ({"hints": "device"}, 1),
         ({"properties": {"PERFORMANCE_HINT": "LATENCY"}}, 1),
+        ({"properties": {"PERFORMANCE_HINT_NUM_REQUESTS": 2}}, 1),
     ],
 )
 def test_requests_wait_where_the_cpu_is_set_for_throughput(

@@ -117,6 +117,11 @@ class Loaded:
             )
         )
 
+    def count(self, detail: str) -> int:
+        """Return a number of ``details``, such as the images of a batch; 1 if there is none."""
+        value = self.details.get(detail)
+        return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 1
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         return {**dataclasses.asdict(self), "warnings": list(self.warnings)}

@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from harness.backends.base import Pixels
+from harness.backends.base import Pixels, Probabilities
 
 _BATCH = 8  # images: larger batches are not faster where they run side by side, and need more memory
 _IN_WORK = 32  # images in all batches together, as long as there are no more threads than that
@@ -117,13 +117,32 @@ def each_batch(
         work()
         for helper in helpers:
             helper.join()
-    except BaseException as error:
-        errors.append(error)
-        for helper in helpers:
-            helper.join()  # what they use must not be freed before
-        raise
+    except BaseException as error:  # noqa: BLE001  (raised below)
+        errors.insert(0, error)
+    for helper in helpers:
+        helper.join()  # also after an interrupt: what they use must not be freed before
     if errors:
         try:
             raise errors[0]
         finally:
             errors.clear()  # else the traceback keeps its own frame, with all its variables
+
+
+def rows_of_each_batch(
+    infer: Callable[[Pixels], Probabilities],
+    pixels: Pixels,
+    batch: int,
+    outputs: int,
+    *,
+    fixed: bool,
+    runs: int,
+    latencies: list[float],
+) -> Probabilities:
+    """Return what ``infer`` gives for each batch, float32 (n, outputs), ``runs`` batches at a time (``each_batch``)."""
+    result = np.empty((len(pixels), outputs), np.float32)
+
+    def keep(start: int, count: int, part: Pixels) -> None:
+        result[start : start + count] = infer(part)[:count]
+
+    each_batch(keep, pixels, batch, fixed=fixed, runs=runs, latencies=latencies)
+    return result

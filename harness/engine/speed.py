@@ -85,7 +85,7 @@ def _opened(run: Run, name: str) -> _Series | None:
 
     def warm() -> None:
         backend = lane.load()
-        together = _detail(backend, "batch") * _detail(backend, "streams")
+        together = backend.loaded.count("batch") * backend.loaded.count("streams")
         # Repeated, so that each of the batches that are computed at the same time has its images.
         enough = np.resize(pixels, (-(-len(pixels) // together) * together, *pixels.shape[1:]))
         backend.infer(enough)
@@ -111,7 +111,7 @@ def _round(item: _Series) -> None:
         item.backend.infer(item.pixels)
         seconds += item.backend.infer_seconds
     item.backend.take_latencies()
-    size = _detail(item.backend, "batch")
+    size = item.backend.loaded.count("batch")
     latencies: list[float] = []
     for number in range(_REQUESTS):
         start = number * size % len(item.pixels)
@@ -122,12 +122,6 @@ def _round(item: _Series) -> None:
     item.medians.append(float(median))
     item.highs.append(float(high))
     item.rates.append(item.repeats * len(item.pixels) / max(seconds, 1e-9))
-
-
-def _detail(backend: Backend, name: str) -> int:
-    """Return a number that the backend reports; 1 if it reports none."""
-    value = backend.loaded.details.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 1
 
 
 def _part(item: _Series) -> SpeedPart:

@@ -60,7 +60,7 @@ def _passes(lane: Lane, pixels: Pixels, names: Sequence[str]) -> Iterator[Stabil
     count = len(pixels)
     order = np.random.default_rng(_SEED).permutation(count)
     with open_backend(lane.backend, lane.spec) as backend:
-        at_once = _batch_of(backend.loaded)
+        at_once = backend.loaded.count("batch")
         before = backend.loaded
         first = _answers(lane, backend, pixels, at_once)
 
@@ -92,7 +92,7 @@ def _in_another_batch(
     with contextlib.ExitStack() as stack:
         try:
             backend = stack.enter_context(open_backend(lane.backend, spec))
-            changed = _batch_of(backend.loaded) == other
+            changed = backend.loaded.count("batch") == other
         except ModelError:
             changed = False
         except DeviceError as error:
@@ -104,11 +104,6 @@ def _in_another_batch(
         if not changed:
             backend = stack.enter_context(open_backend(lane.backend, lane.spec))
         return _compared("batch", first, _answers(lane, backend, pixels, other), names, ())
-
-
-def _batch_of(loaded: Loaded) -> int:
-    batch = loaded.details.get("batch")
-    return batch if isinstance(batch, int) and not isinstance(batch, bool) and batch > 0 else 1
 
 
 def _answers(lane: Lane, backend: Backend, pixels: Pixels, at_once: int) -> Probabilities:

@@ -25,9 +25,8 @@ from harness.dataset.image_set import open_image_set
 from harness.engine.identity import plan_models
 from harness.errors import HarnessError
 from harness.feeding.decode import pixels_of_first
-from tests.backends.turns import in_turns, turns
+from tests.backends.turns import Infer, in_turns, of_backend, turns
 
-Infer = Callable[[Pixels], Probabilities]
 _BATCHES = (1, 4, 8, 16, 32, 64)
 
 
@@ -56,8 +55,8 @@ def main() -> int:
             continue
         other = dataclasses.replace(spec, **change)
         with (
-            turns(_opened, (backend, spec), pixels) as own,
-            turns(_opened, (backend, other), pixels, **environment) as changed,
+            turns(of_backend, (backend, spec), pixels) as own,
+            turns(of_backend, (backend, other), pixels, **environment) as changed,
         ):
             in_turns((own, changed), options.pairs)
         found = (own.predictions, changed.predictions), (own.wall, changed.wall)
@@ -71,10 +70,6 @@ def _of_processes(backend: str) -> Iterator[tuple[str, dict[str, Any], dict[str,
         yield "one thread", {"threads": 1}, {}
         yield "batch 256, one batch at a time, all threads in each operation", {"batch": 256}, {}
         yield "TF_ENABLE_ONEDNN_OPTS=0", {}, {"TF_ENABLE_ONEDNN_OPTS": "0"}
-
-
-def _opened(backend: str, spec: ModelSpec) -> Infer:
-    return open_backend(backend, spec).__enter__().infer
 
 
 def _row(name: str, own: Infer, other: Infer, pixels: Pixels, pairs: int) -> str:

@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.backends.base import ModelSpec
-from harness.backends.opening import open_backend
 from harness.config import Input
 from tests.backends.plain_loops import loop
-from tests.backends.turns import Infer, in_turns, turns
+from tests.backends.turns import Infer, in_turns, of_backend, turns
 
 
 def main() -> None:
@@ -36,7 +35,7 @@ def main() -> None:
     generator = np.random.default_rng(0)
     pixels = generator.integers(0, 256, (options.images, options.size, options.size, 3)).astype(np.uint8)
     arguments = (options.backend, options.model, options.batch, options.threads, options.output)
-    with turns(_harness, (options.backend, spec), pixels) as ours, turns(_plain, arguments, pixels) as theirs:
+    with turns(of_backend, (options.backend, spec), pixels) as ours, turns(_plain, arguments, pixels) as theirs:
         difference = float(np.abs(ours.predictions - theirs.predictions).max())
         in_turns((ours, theirs), options.turns)
     own, other = (options.images / statistics.median(each.wall) for each in (ours, theirs))
@@ -44,10 +43,6 @@ def main() -> None:
     by_processor = statistics.median(there / here for here, there in zip(ours.processor, theirs.processor, strict=True))
     name = f"`{options.backend}`, `{options.model.name}`"
     print(f"| {name} | {own:.1f} | {other:.1f} | {by_wall:.2f} | {by_processor:.2f} | {difference:.1e} |")
-
-
-def _harness(backend: str, spec: ModelSpec) -> Infer:
-    return open_backend(backend, spec).__enter__().infer
 
 
 def _plain(backend: str, model: Path, batch: int, threads: int, output: str | None) -> Infer:

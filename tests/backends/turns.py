@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.base import Pixels, Probabilities
+from harness.backends.base import ModelSpec, Pixels, Probabilities
+from harness.backends.opening import open_backend
 
 Infer = Callable[[Pixels], Probabilities]
 Opened = Callable[..., Infer]  # a function of a module, which each process imports
@@ -38,6 +39,11 @@ class Turns:
         wall, processor = self._connection.recv()
         self.wall.append(wall)
         self.processor.append(processor)
+
+
+def of_backend(backend: str, spec: ModelSpec) -> Infer:
+    """Open a model by a backend, for as long as the process lives."""
+    return open_backend(backend, spec).__enter__().infer
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from harness.backends.arrays import fed, input_shape, require_width, rows_of, table_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
-from harness.backends.batches import SideBySide, each_batch
+from harness.backends.batches import SideBySide, rows_of_each_batch
 from harness.backends.dependence import refuse_dependence
 from harness.backends.litert.devices import RESOLVERS, WITH_XNNPACK
 from harness.backends.litert.facts import FACTS
@@ -56,19 +56,22 @@ class LiteRTBackend(Backend):
         options = asked(self.spec, inspect.signature(litert.Interpreter).parameters)
         pinned = self.spec.hints == "pinned" and THREADS not in options
         threads = self.spec.threads or cores()
-        use = SideBySide.of(threads, 1, _INTERPRETERS) if pinned else SideBySide(1, threads)
-
         content = self._content()
+
+        def use_for(batch: int) -> SideBySide:
+            return SideBySide.of(threads, batch, _INTERPRETERS) if pinned else SideBySide(1, threads)
 
         def opened() -> Any:
             return self._open(litert, content, {THREADS: use.threads, **options} if pinned else options)
+
+        use = use_for(1)
 
         with without_banner():
             self._interpreter = opened()
             warnings = self._set_input()
             self._set_output()
-            if pinned and use != SideBySide.of(threads, self._batch, _INTERPRETERS):  # fewer batches than interpreters
-                use = SideBySide.of(threads, self._batch, _INTERPRETERS)
+            if use_for(self._batch) != use:  # fewer batches than interpreters
+                use = use_for(self._batch)
                 self._interpreter = opened()
                 self._prepare(self._interpreter)
         self._ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -248,15 +251,14 @@ class LiteRTBackend(Backend):
         return interpreter
 
     def _infer(self, pixels: Pixels) -> Probabilities:
-        result = np.empty((len(pixels), self.spec.outputs), np.float32)
-
-        def infer(start: int, count: int, part: Pixels) -> None:
+        def rows(part: Pixels) -> Probabilities:
             self.refuse_abandoned()
-            result[start : start + count] = rows_of(self.spec, self._answer(part), len(part))[:count]
+            return rows_of(self.spec, self._answer(part), len(part))
 
-        runs = self._ready.qsize()
-        each_batch(infer, pixels, self._batch, fixed=True, runs=runs, latencies=self._latencies)
-        return result
+        return rows_of_each_batch(
+            rows, pixels, self._batch, self.spec.outputs,
+            fixed=True, runs=self._ready.qsize(), latencies=self._latencies,
+        )  # fmt: skip
 
     def _answer(self, part: Pixels) -> NDArray[Any]:
         """Return the output for one batch of pixels, as real values. Raises ModelError if LiteRT fails."""

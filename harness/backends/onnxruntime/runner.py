@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.backends.arrays import InputShape, fed, input_shape, not_pixels, require_width, rows_of, table_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
-from harness.backends.batches import SideBySide, default_batch, each_batch
+from harness.backends.batches import SideBySide, default_batch, rows_of_each_batch
 from harness.backends.dependence import refuse_dependence
 from harness.backends.names import find_by_name, require_one_input
 from harness.backends.onnxruntime.external_data import private_copy
@@ -206,15 +206,14 @@ class ONNXRuntimeBackend(Backend):
         return rows_of(self.spec, self._answer(session, part), len(part))
 
     def _infer(self, pixels: Pixels) -> Probabilities:
-        result = np.empty((len(pixels), self.spec.outputs), np.float32)
-
-        def infer(start: int, count: int, part: Pixels) -> None:
+        def rows(part: Pixels) -> Probabilities:
             self.refuse_abandoned()
-            result[start : start + count] = self._rows(self._session, part)[:count]
+            return self._rows(self._session, part)
 
-        fixed = self._shape.batch is not None
-        each_batch(infer, pixels, self._batch, fixed=fixed, runs=self._use.runs, latencies=self._latencies)
-        return result
+        return rows_of_each_batch(
+            rows, pixels, self._batch, self.spec.outputs,
+            fixed=self._shape.batch is not None, runs=self._use.runs, latencies=self._latencies,
+        )  # fmt: skip
 
     def close(self) -> None:
         """Free the session, and remove the copy of its weights."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.backends.arrays import input_shape, not_pixels, require_width, rows_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
-from harness.backends.batches import SideBySide, default_batch, each_batch
+from harness.backends.batches import SideBySide, default_batch, each_batch, rows_of_each_batch
 from harness.backends.dependence import refuse_dependence
 from harness.backends.names import find_by_name
 from harness.backends.registry import BackendFacts
@@ -211,20 +211,18 @@ class TensorFlowBackend(Backend):
             )
 
     def _infer(self, pixels: Pixels) -> Probabilities:
-        result = np.empty((len(pixels), self.spec.outputs), np.float32)
-
-        def infer(start: int, count: int, part: Pixels) -> None:
+        def rows(part: Pixels) -> Probabilities:
             self.refuse_abandoned()
-            result[start : start + count] = rows_of(self.spec, self._answer(part), len(part))[:count]
+            return rows_of(self.spec, self._answer(part), len(part))
 
-        self.in_batches(infer, pixels, self._latencies)
-        return result
+        return rows_of_each_batch(
+            rows, pixels, self._batch, self.spec.outputs,
+            fixed=self._pad, runs=self._use.runs, latencies=self._latencies,
+        )  # fmt: skip
 
-    def in_batches(
-        self, infer: Callable[[int, int, Pixels], None], pixels: Pixels, latencies: list[float] | None = None
-    ) -> None:
+    def in_batches(self, infer: Callable[[int, int, Pixels], None], pixels: Pixels) -> None:
         """Call ``infer`` with each batch, as many at a time as this model runs side by side (``each_batch``)."""
-        each_batch(infer, pixels, self._batch, fixed=self._pad, runs=self._use.runs, latencies=latencies)
+        each_batch(infer, pixels, self._batch, fixed=self._pad, runs=self._use.runs)
 
     def options(self, tf: Any) -> Any:
         """Return the ConfigProto of a session with threads of its own, one for each run at a time."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness.backends.arrays import InputShape, fed, input_shape, not_pixels, rows_of, table_of
 from harness.backends.base import Backend, Loaded, Pixels, Probabilities
-from harness.backends.batches import in_batches
+from harness.backends.batches import rows_of_each_batch
 from harness.backends.dependence import refuse_dependence
 from harness.backends.names import find_by_name
 from harness.backends.torch.devices import known_devices
@@ -133,14 +133,15 @@ class TorchBackend(Backend):
         return np.asarray(real.to("cpu", self._torch.float32).numpy())
 
     def _infer(self, pixels: Pixels) -> Probabilities:
-        result = np.empty((len(pixels), self.spec.outputs), np.float32)
-        with self._torch.inference_mode():
-            for start, count, part in in_batches(
-                pixels, self._batch, fixed=self._shape.batch is not None, latencies=self._latencies
-            ):
-                self.refuse_abandoned()
-                result[start : start + count] = self._rows(part)[:count]
-        return result
+        def rows(part: Pixels) -> Probabilities:
+            self.refuse_abandoned()
+            return self._rows(part)
+
+        with self._torch.inference_mode():  # of this thread: one batch at a time
+            return rows_of_each_batch(
+                rows, pixels, self._batch, self.spec.outputs,
+                fixed=self._shape.batch is not None, runs=1, latencies=self._latencies,
+            )  # fmt: skip
 
     def close(self) -> None:
         """Free the model."""

@@ -56,7 +56,7 @@ def test_wrong_names_sizes_and_devices(files: dict[str, Path]) -> None:
     model = files["free"]
     assert "has no output 'softmx'; did you mean 'softmax'?" in refused(spec(model, output="softmx"))
     assert "has no input 'y'; available: x" in refused(spec(model, input=Input(name="y", color="RGB")))
-    assert "the input 'x' has the shape [?, 3, 16, 16], [?, 8, 8, 3] or" in refused(spec(model, size=8))
+    assert "the input 'x' has the shape [?, 3, 16, 16], but [?, 8, 8, 3] or" in refused(spec(model, size=8))
     assert "has 5 values per image, but the labels need 9" in refused(spec(model, outputs=9))
     assert "PyTorch has no device 'CUDA.7' on this machine; it has CPU" in refused(
         spec(model, device="CUDA.7"), DeviceError

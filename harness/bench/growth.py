@@ -10,11 +10,12 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from harness.bench.quietness import Others, in_words
 from harness.disk.atomic import make_folder, write_atomically
-from harness.errors import HarnessError
+from harness.errors import ConfigError, HarnessError
 
 _HEAD = (
     "| pictures | cores | candidates | images | images/s | a further candidate / its inference alone "
@@ -30,8 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("config", metavar="CONFIG", type=Path)
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides")
     parser.add_argument("--pictures", metavar="NAME=PATH", action="append", default=[], help="image sets to compare")
+    parser.add_argument(
+        "--labels", metavar="NAME=FILE", action="append", default=[], help="labels of a set (default: as configured)"
+    )
     parser.add_argument("--candidates", type=_numbers, help="such as 1,2,4 (default: 1,2,4,8,12)")
     parser.add_argument("--images", type=_numbers, help="such as 1000,50000; the images are repeated to it")
+    parser.add_argument("--repeat", type=int, default=1, help="rounds, in which the numbers of candidates take turns")
     parser.add_argument("--reduced", action="store_true", help="1 and 3 candidates on 512 and 1,024 images")
     parser.add_argument("--out", type=Path, default=Path("reports/bench"), help="where growth.json and growth.md go")
     options = parser.parse_args(arguments)
@@ -48,16 +53,21 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _all(options: argparse.Namespace, candidates: Sequence[int], images: Sequence[int]) -> int:
-    pictures = dict(item.split("=", 1) for item in options.pictures) or {"as configured": None}
+    pictures: Mapping[str, str | None] = _named("--pictures", options.pictures) or {"as configured": None}
+    labels = _named("--labels", options.labels)
+    if unknown := [name for name in labels if name not in pictures]:
+        raise ConfigError(f"--labels {unknown[0]}=...: no --pictures has this name")
     cores = sorted({1, len(os.sched_getaffinity(0))}) if hasattr(os, "sched_getaffinity") else [0]
     others, rows = Others(), []
-    for (name, path), count in itertools.product(pictures.items(), cores):
-        for rows_of_set, models in itertools.product(images, candidates):
-            row = _one(options, path, count, models, rows_of_set)
-            rows.append({"pictures": name, **row})
-            print(_line(rows[-1], rows), flush=True)
+    for (name, path), count, rows_of_set in itertools.product(pictures.items(), cores, images):
+        found = {"dataset.path": path, "dataset.labels": labels.get(name)}
+        overrides = [*options.overrides, *(f"{key}={value}" for key, value in found.items() if value)]
+        for round_, models in itertools.product(range(options.repeat), candidates):
+            row = _one(options.config, overrides, count, models, rows_of_set)
+            rows.append({"pictures": name, "round": round_, **row})
+        print("\n".join(table(rows[-options.repeat * len(candidates) :])), flush=True)
     said = in_words(others.share())
-    text = "\n".join([_HEAD, "|---|---|---|---|---|---|---|---|", *(_line(row, rows) for row in rows), "", said, ""])
+    text = "\n".join([_HEAD, "|---|---|---|---|---|---|---|---|", *table(rows), "", said, ""])
     make_folder(options.out)
     write_atomically(
         options.out / "growth.json", (json.dumps({"rows": rows, "machine": said}, indent=2) + "\n").encode()
@@ -67,10 +77,16 @@ def _all(options: argparse.Namespace, candidates: Sequence[int], images: Sequenc
     return 0
 
 
-def _one(options: argparse.Namespace, path: str | None, cores: int, candidates: int, images: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "harness.bench", str(options.config), "--images", str(images)]
+def _named(option: str, items: Sequence[str]) -> dict[str, str]:
+    if wrong := [item for item in items if "=" not in item]:
+        raise ConfigError(f"{option} {wrong[0]}: expected NAME=PATH")
+    return dict(item.split("=", 1) for item in items)
+
+
+def _one(config: Path, overrides: Sequence[str], cores: int, candidates: int, images: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "harness.bench", str(config), "--images", str(images)]
     command += ["--scenario", "IR with cached reference", "--candidates", str(candidates)]
-    for override in (*options.overrides, *([f"dataset.path={path}"] if path else [])):
+    for override in overrides:
         command += ["--set", override]
     if cores:
         command = ["taskset", "-c", ",".join(map(str, sorted(os.sched_getaffinity(0))[:cores])), *command]
@@ -81,38 +97,64 @@ def _one(options: argparse.Namespace, path: str | None, cores: int, candidates: 
     return {**found, "candidates": candidates}
 
 
-def marginal(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], *, by_processor: bool = False) -> float | None:
+def marginal(row: Mapping[str, Any], fewest: Mapping[str, Any], *, by_processor: bool = False) -> float | None:
     """Return what a further candidate costs over what its inference costs alone, against the row with the fewest.
 
-    Both in core-seconds per image, or in processor seconds, which other processes disturb less; the inference alone is
-    measured in the row itself. None for that row.
+    Both in core-seconds per image, or in processor seconds, which other processes disturb less. The inference alone is
+    the median of what was measured in the row itself, as the pipeline is an average too; the other row is scaled by the
+    stages that both measured, because the machine's speed may have changed between them. None for that row itself.
     """
-    same = [one for one in rows if all(one[key] == row[key] for key in ("pictures", "cores", "images"))]
-    fewest = min(same, key=lambda one: int(one["candidates"]))
     more = row["candidates"] - fewest["candidates"]
     if more <= 0:
         return None
+    kind = "usual_processor_seconds_per_image" if by_processor else "usual_core_seconds_per_image"
+    drift = sum(row[kind][stage] for stage in fewest[kind]) / sum(fewest[kind].values())
+    alone = sum(seconds for stage, seconds in row[kind].items() if stage not in fewest[kind])
+    return float((_cost(row, by_processor) - drift * _cost(fewest, by_processor)) / alone)
+
+
+def _cost(row: Mapping[str, Any], by_processor: bool) -> float:
     if by_processor:
-        cost = row["pipeline_processor_seconds_per_image"] - fewest["pipeline_processor_seconds_per_image"]
-    else:
-        cost = row["cores"] / row["achieved_images_per_second"] - row["cores"] / fewest["achieved_images_per_second"]
-    stages = row["processor_seconds_per_image" if by_processor else "core_seconds_per_image"]
-    alone = sum(seconds for stage, seconds in stages.items() if stage not in ("decode", "resize"))
-    return float(cost / (alone * more / row["candidates"]))
+        return float(row["pipeline_processor_seconds_per_image"])
+    return float(row["cores"] / row["achieved_images_per_second"])
 
 
-def _line(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
-    ratios = (marginal(row, rows), marginal(row, rows, by_processor=True))
-    cells = [
-        row["pictures"],
-        str(row["cores"]),
-        str(row["candidates"]),
-        f"{row['images']:,}",
-        f"{row['achieved_images_per_second']:.1f}",
-        *("" if ratio is None else f"{ratio:.2f}" for ratio in ratios),
-        f"{row['peak_memory_bytes'] / 1e6:.0f} MB",
-    ]
-    return f"| {' | '.join(cells)} |"
+def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each combination: medians of its rounds, and in brackets the least and the most."""
+    lines = []
+    for same in _groups(rows, ("pictures", "cores", "images")):
+        fewest = {row["round"]: row for row in reversed(same) if row["candidates"] == _fewest(same)}
+        for of_one in _groups(same, ("candidates",)):
+            first = of_one[0]
+            ratios = [[marginal(row, fewest[row["round"]], by_processor=by) for row in of_one] for by in (False, True)]
+            cells = [
+                first["pictures"],
+                str(first["cores"]),
+                str(first["candidates"]),
+                f"{first['images']:,}",
+                _middle([row["achieved_images_per_second"] for row in of_one], 1),
+                *(_middle([ratio for ratio in of_kind if ratio is not None], 2) for of_kind in ratios),
+                f"{max(row['peak_memory_bytes'] for row in of_one) / 1e6:.0f} MB",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _groups(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[list[Mapping[str, Any]]]:
+    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return list(groups.values())
+
+
+def _fewest(rows: Sequence[Mapping[str, Any]]) -> int:
+    return min(int(row["candidates"]) for row in rows)
+
+
+def _middle(numbers: Sequence[float], digits: int) -> str:
+    if len(numbers) < 2:
+        return f"{numbers[0]:.{digits}f}" if numbers else ""
+    return f"{median(numbers):.{digits}f} ({min(numbers):.{digits}f}, {max(numbers):.{digits}f})"
 
 
 if __name__ == "__main__":

@@ -66,10 +66,9 @@ def run_scenario(
             seconds, processor = time.perf_counter() - start, time.process_time() - processor
         after = stage_costs(images, config.dataset.preprocess, lanes, count) if stages else Costs()
     both = before.with_those_of(after)
-    costs, processor_costs = both.core, both.processor
     used = ["decode", "resize", *(lane.spec.id for lane in (lanes[1:] if with_cache else lanes))]
     achieved = rows / seconds
-    limit = bound(costs, used, count) if stages else None
+    limit = bound(both.core, used, count) if stages else None
     usual = bound(both.usual_core, used, count) if stages else None
     for lane in lanes:
         lane.close()
@@ -77,8 +76,10 @@ def run_scenario(
         "scenario": name,
         "images": rows,
         "cores": count,
-        "core_seconds_per_image": {stage: costs[stage] for stage in used if stage in costs},
-        "processor_seconds_per_image": {stage: processor_costs[stage] for stage in used if stage in costs},
+        "core_seconds_per_image": _of(both.core, used),
+        "usual_core_seconds_per_image": _of(both.usual_core, used),
+        "processor_seconds_per_image": _of(both.processor, used),
+        "usual_processor_seconds_per_image": _of(both.usual_processor, used),
         "pipeline_processor_seconds_per_image": processor / rows,
         "achieved_images_per_second": achieved,
         "bound_images_per_second": limit,
@@ -89,6 +90,10 @@ def run_scenario(
         "peak_memory_bytes": _peak_memory(),
         "startup": startup,
     }
+
+
+def _of(costs: dict[str, float], stages: list[str]) -> dict[str, float]:
+    return {stage: costs[stage] for stage in stages if stage in costs}
 
 
 def _lanes(config: Config, name: str, candidates: int) -> tuple[list[Lane], bool]:

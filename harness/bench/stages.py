@@ -56,6 +56,11 @@ class Costs:
         """The least processor seconds of each stage."""
         return {stage: min(processor for _, processor in all_) for stage, all_ in self.measured.items()}
 
+    @property
+    def usual_processor(self) -> dict[str, float]:
+        """The median processor seconds of each stage."""
+        return {stage: median(processor for _, processor in all_) for stage, all_ in self.measured.items()}
+
 
 def stage_costs(images: ImageSet, preprocess: Preprocess, lanes: Sequence[Lane], cores: int) -> Costs:
     """Return what each stage costs, measured alone. Reading the file counts as decoding."""

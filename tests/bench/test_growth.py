@@ -2,38 +2,73 @@ from __future__ import annotations
 
 import pytest
 
-from harness.bench.growth import marginal
+from harness.bench.growth import main, marginal, table
 from harness.bench.stages import Costs
+from harness.errors import ConfigError
 
 ONE = {
-    "pictures": "small", "cores": 2, "images": 100, "candidates": 1, "achieved_images_per_second": 250.0,
-    "core_seconds_per_image": {"decode": 0.001, "resize": 0.001, "ir": 0.005},
+    "pictures": "small", "cores": 2, "images": 1000, "candidates": 1, "round": 0, "peak_memory_bytes": 5e8,
+    "achieved_images_per_second": 250.0, "pipeline_processor_seconds_per_image": 0.009,
+    "usual_core_seconds_per_image": {"decode": 0.001, "resize": 0.001, "ir": 0.005},
+    "usual_processor_seconds_per_image": {"decode": 0.001, "resize": 0.001, "ir": 0.004},
 }  # fmt: skip
 THREE = {
-    **ONE, "candidates": 3, "achieved_images_per_second": 100.0,
-    "core_seconds_per_image": {"decode": 0.001, "resize": 0.001, "ir": 0.005, "ir-2": 0.005, "ir-3": 0.005},
+    **ONE, "candidates": 3, "achieved_images_per_second": 100.0, "pipeline_processor_seconds_per_image": 0.019,
+    "usual_core_seconds_per_image": {"decode": 0.001, "resize": 0.001, "ir": 0.005, "ir-2": 0.005, "ir-3": 0.005},
+    "usual_processor_seconds_per_image": {"decode": 0.001, "resize": 0.001, "ir": 0.004, "ir-2": 0.004, "ir-3": 0.004},
 }  # fmt: skip
 
 
 def test_the_marginal_cost_is_what_came_on_top_over_the_inference_alone() -> None:
     """8 core-ms an image with one, 20 with three: 12 on top for two that cost 5 each alone."""
-    assert marginal(ONE, [ONE, THREE]) is None
-    assert marginal(THREE, [ONE, THREE]) == pytest.approx(12 / 10)
-    other = {**ONE, "pictures": "large", "achieved_images_per_second": 1.0}
-    assert marginal(THREE, [ONE, other, THREE]) == pytest.approx(12 / 10)
+    assert marginal(ONE, ONE) is None
+    assert marginal(THREE, ONE) == pytest.approx(12 / 10)
 
 
 def test_the_same_by_processor_time() -> None:
     """9 processor-ms an image with one, 19 with three: 10 on top for two that cost 4 each alone."""
-    one = {
-        **ONE,
-        "pipeline_processor_seconds_per_image": 0.009,
-        "processor_seconds_per_image": {"decode": 1, "ir": 0.004},
+    assert marginal(THREE, ONE, by_processor=True) == pytest.approx(10 / 8)
+    assert marginal(ONE, ONE, by_processor=True) is None
+
+
+def test_a_machine_that_became_slower_between_the_two_runs_does_not_change_the_marginal_cost() -> None:
+    """Everything takes twice as long in the second run."""
+    slower = {
+        **THREE,
+        "achieved_images_per_second": 50.0,
+        "usual_core_seconds_per_image": {
+            stage: 2 * seconds
+            for stage, seconds in THREE["usual_core_seconds_per_image"].items()  # type: ignore[attr-defined]
+        },
     }
-    stages = {"decode": 1, "resize": 1, "ir": 0.004, "ir-2": 0.004, "ir-3": 0.004}
-    three = {**THREE, "pipeline_processor_seconds_per_image": 0.019, "processor_seconds_per_image": stages}
-    assert marginal(three, [one, three], by_processor=True) == pytest.approx(10 / 8)
-    assert marginal(one, [one, three], by_processor=True) is None
+    assert marginal(slower, ONE) == pytest.approx(12 / 10)
+
+
+def test_the_table_compares_within_a_round_and_shows_medians_with_the_least_and_the_most() -> None:
+    """Marginal costs of 1.2, 1.7 and 0.7: 20, 25 and 15 core-ms an image against 8."""
+    rows = [{**row, "round": round_} for round_ in range(3) for row in (ONE, THREE)]
+    rows[3]["achieved_images_per_second"], rows[5]["achieved_images_per_second"] = 80.0, 2 / 0.015
+    rows[5]["peak_memory_bytes"] = 6e8
+    other = {**ONE, "pictures": "large", "achieved_images_per_second": 1.0}
+    assert table([*rows, other]) == [
+        "| small | 2 | 1 | 1,000 | 250.0 (250.0, 250.0) |  |  | 500 MB |",
+        "| small | 2 | 3 | 1,000 | 100.0 (80.0, 133.3) | 1.20 (0.70, 1.70) | 1.25 (1.25, 1.25) | 600 MB |",
+        "| large | 2 | 1 | 1,000 | 1.0 |  |  | 500 MB |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--pictures", "data/val"], "--pictures data/val: expected NAME=PATH"),
+        (["--pictures", "small=a", "--labels", "large=b.txt"], "--labels large=...: no --pictures has this name"),
+    ],
+)
+def test_options_that_name_nothing_are_refused(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["configs/demo.yml", *options]) == ConfigError.exit_code
+    assert said in capsys.readouterr().err
 
 
 def test_the_bound_takes_the_cheapest_measurement_and_the_usual_bound_the_median() -> None:

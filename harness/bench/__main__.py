@@ -16,6 +16,7 @@ from harness.bench.incumbent import measure
 from harness.bench.plot import svg
 from harness.bench.quietness import QUIET, Others, in_words
 from harness.bench.scenario import SCENARIOS, run_scenario
+from harness.commands.options import positive
 from harness.config import Config, load_config
 from harness.dataset.image_set import open_image_set
 from harness.disk.atomic import make_folder, write_atomically
@@ -39,17 +40,24 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m harness.bench", description=__doc__)
     parser.add_argument("config", metavar="CONFIG", type=Path)
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides")
-    parser.add_argument("--images", type=int, default=5000, help="rows of the pipeline; the images are repeated to it")
-    parser.add_argument("--repeat", type=int, default=1, help="runs of each scenario; the median by ratio is shown")
+    parser.add_argument(
+        "--images", type=positive, default=5000, help="rows of the pipeline; the images are repeated to it"
+    )
+    parser.add_argument(
+        "--repeat", type=positive, default=1, help="runs of each scenario; the median by ratio is shown"
+    )
+    parser.add_argument(
+        "--rounds", type=positive, default=1, help="passes of the pipeline in one process, in turn with its stages"
+    )
     parser.add_argument("--scenario", choices=SCENARIOS, help="only this one, in this process; prints JSON")
     parser.add_argument("--together", action="store_true", help="models at the same time instead of in turns")
     parser.add_argument("--memory-only", action="store_true", help="with --scenario: leave the stages out")
     parser.add_argument(
-        "--candidates", type=int, default=1, help="with `IR with cached reference`: number of copies of the IR"
+        "--candidates", type=positive, default=1, help="with `IR with cached reference`: number of copies of the IR"
     )
     parser.add_argument("--history", type=Path, help="earlier figures (default: history.jsonl in --out)")
     parser.add_argument(
-        "--incumbent-images", type=int, default=100, help="images that $ACCURACY_CHECKER gets, where it is set"
+        "--incumbent-images", type=positive, default=100, help="images that $ACCURACY_CHECKER gets, where it is set"
     )
     parser.add_argument("--out", type=Path, default=Path("reports/bench"), help="where bench.json and bench.svg go")
     return parser
@@ -59,7 +67,13 @@ def _one(options: argparse.Namespace) -> int:
     config = load_config(options.config, options.overrides)
     turns, stages = not options.together, not options.memory_only
     found = run_scenario(
-        config, options.scenario, options.images, turns=turns, stages=stages, candidates=options.candidates
+        config,
+        options.scenario,
+        options.images,
+        turns=turns,
+        stages=stages,
+        candidates=options.candidates,
+        rounds=options.rounds,
     )
     print(json.dumps(found))
     return 0
@@ -136,7 +150,7 @@ def _marginal(results: list[dict[str, Any]]) -> float:
 
 def _in_process(options: argparse.Namespace, name: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "harness.bench", str(options.config), "--images", str(options.images)]
-    command += ["--scenario", name, *(["--together"] if options.together else [])]
+    command += ["--scenario", name, "--rounds", str(options.rounds), *(["--together"] if options.together else [])]
     for override in options.overrides:
         command += ["--set", override]
     done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=False)
@@ -158,12 +172,24 @@ def table(results: list[dict[str, Any]], marginal: float) -> str:
         lines.append(f"  achieved {achieved:.1f} images/s, bound {limit:.1f}, ratio {item['ratio']:.3f}; {memory}")
         usual = item["usual_bound_images_per_second"]
         lines.append(f"  bound by the stages' medians {usual:.1f}, ratio {item['usual_ratio']:.3f}")
+        if len(item["rounds"]) > 1:
+            lines.append(f"  of {len(item['rounds'])} rounds: {_spreads(item['rounds'])}")
         startup = ", ".join(f"{name.removesuffix('_seconds')} {value:.2f} s" for name, value in item["startup"].items())
         lines.append(f"  start-up: {startup}")
         if "others_share" in item:
             lines.append(f"  {in_words(item['others_share'])}")
     lines.append(f"a further candidate's cost / its inference alone: {marginal:.2f}")
     return "\n".join(lines)
+
+
+def _spreads(rounds: list[dict[str, Any]]) -> str:
+    """Return the least and the most of each figure."""
+    shown = {"achieved_images_per_second": ("achieved", 1), "ratio": ("ratio", 3), "usual_ratio": ("by medians", 3)}
+    parts = []
+    for key, (name, digits) in shown.items():
+        values = [each[key] for each in rounds]
+        parts.append(f"{name} {min(values):.{digits}f} to {max(values):.{digits}f}")
+    return ", ".join(parts)
 
 
 def beside(results: list[dict[str, Any]], incumbent: list[dict[str, Any]]) -> str:

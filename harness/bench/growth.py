@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 from harness.bench.quietness import Others, in_words
+from harness.commands.options import positive
 from harness.disk.atomic import make_folder, write_atomically
 from harness.errors import ConfigError, HarnessError
 
@@ -36,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--candidates", type=_numbers, help="such as 1,2,4 (default: 1,2,4,8,12)")
     parser.add_argument("--images", type=_numbers, help="such as 1000,50000; the images are repeated to it")
-    parser.add_argument("--repeat", type=int, default=1, help="rounds, in which the numbers of candidates take turns")
+    parser.add_argument(
+        "--repeat", type=positive, default=1, help="rounds, in which the numbers of candidates take turns"
+    )
     parser.add_argument("--reduced", action="store_true", help="1 and 3 candidates on 512 and 1,024 images")
     parser.add_argument("--out", type=Path, default=Path("reports/bench"), help="where growth.json and growth.md go")
     options = parser.parse_args(arguments)
@@ -49,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
+    return tuple(positive(part) for part in text.split(","))
 
 
 def _all(options: argparse.Namespace, candidates: Sequence[int], images: Sequence[int]) -> int:

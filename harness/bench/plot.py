@@ -14,7 +14,7 @@ def svg(results: list[dict[str, Any]]) -> str:
     longest = max(
         max(1000 / item["achieved_images_per_second"], 1000 / item["bound_images_per_second"]) for item in results
     )
-    scale = (_WIDTH - _LEFT - 130) / longest
+    scale = (_WIDTH - _LEFT - 170) / longest
     names = list(dict.fromkeys(stage for item in results for stage in item["core_seconds_per_image"]))
     colors = {name: _COLORS[number % len(_COLORS)] for number, name in enumerate(names)}
     parts: list[str] = []
@@ -35,7 +35,7 @@ def svg(results: list[dict[str, Any]]) -> str:
         width = 1000 / item["achieved_images_per_second"] * scale
         parts.append(f'<rect x="{_LEFT}" y="{y}" width="{width:.1f}" height="{_BAR}" fill="#555555"/>')
         achieved = f"achieved {item['achieved_images_per_second']:.0f}/s ({100 * item['ratio']:.0f} %)"
-        parts.append(_text(_LEFT + 6, y + 18, achieved, fill="#ffffff"))
+        parts.append(_text(_LEFT + width + 6, y + 18, achieved))  # beside the bar, which may be short
         y += _BAR + _GAP + 8
     legend, x = [], float(_LEFT)
     for name, color in colors.items():

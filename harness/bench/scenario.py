@@ -6,6 +6,9 @@ import dataclasses
 import resource
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from harness.backends.registry import facts_of, load_target
@@ -27,15 +30,31 @@ from harness.machine.environment import cores
 SCENARIOS = ("both models", "IR with cached reference", "three candidates")
 
 
+@dataclass(frozen=True)
+class Passed:
+    """One pass of the pipeline: wall and processor seconds, and the stages as measured just before and after it."""
+
+    seconds: float
+    processor: float
+    costs: Costs
+
+
 def run_scenario(
-    config: Config, name: str, rows: int, *, turns: bool = True, stages: bool = True, candidates: int = 1
+    config: Config,
+    name: str,
+    rows: int,
+    *,
+    turns: bool = True,
+    stages: bool = True,
+    candidates: int = 1,
+    rounds: int = 1,
 ) -> dict[str, Any]:
     """Run one scenario on ``rows`` images and return its figures (seconds, images per second, bytes).
 
-    The stages are measured before and after the pipeline. The cheapest measurement of each makes the bound, the hardest
-    one to reach; the medians make the usual bound, which a machine whose speed changes allows on average.
-    ``stages`` off: only the pipeline, for its memory. ``candidates``: how many times the first one, next to a cached
-    reference.
+    The stages are measured before and after each pass of the pipeline. The cheapest measurement of each makes the
+    bound, the hardest one to reach; the medians make the usual bound, which a machine whose speed changes allows on
+    average. ``stages`` off: only the pipeline, for its memory. ``candidates``: how many times the first one, next to a
+    cached reference. ``rounds``: passes of the pipeline; the figures are their medians.
     """
     started = time.perf_counter() - process_age()
     startup = {"imports_before_models_seconds": time.perf_counter() - started}
@@ -58,41 +77,70 @@ def run_scenario(
             first = time.perf_counter()
             next(iter(engine.run([ShardTask(0, range(min(32, rows)), work)])))
             startup["first_result_seconds"] = time.perf_counter() - first
-        before = stage_costs(images, config.dataset.preprocess, lanes, count) if stages else Costs()
-        with RunFolder(folder / "run") as run_folder:
-            start, processor = time.perf_counter(), time.process_time()
-            for table in engine.run(shards):
-                run_folder.save(table)
-            seconds, processor = time.perf_counter() - start, time.process_time() - processor
-        after = stage_costs(images, config.dataset.preprocess, lanes, count) if stages else Costs()
-    both = before.with_those_of(after)
+        costs = [stage_costs(images, config.dataset.preprocess, lanes, count) if stages else Costs()]
+        passes: list[Passed] = []
+        for number in range(rounds):
+            with RunFolder(folder / f"run-{number}") as run_folder:
+                start, processor = time.perf_counter(), time.process_time()
+                for table in engine.run(shards):
+                    run_folder.save(table)
+                seconds, processor = time.perf_counter() - start, time.process_time() - processor
+            costs.append(stage_costs(images, config.dataset.preprocess, lanes, count) if stages else Costs())
+            passes.append(Passed(seconds, processor, costs[-2].with_those_of(costs[-1])))
     used = ["decode", "resize", *(lane.spec.id for lane in (lanes[1:] if with_cache else lanes))]
-    achieved = rows / seconds
-    limit = bound(both.core, used, count) if stages else None
-    usual = bound(both.usual_core, used, count) if stages else None
     for lane in lanes:
         lane.close()
     return {
         "scenario": name,
         "images": rows,
         "cores": count,
-        "core_seconds_per_image": _of(both.core, used),
-        "usual_core_seconds_per_image": _of(both.usual_core, used),
-        "processor_seconds_per_image": _of(both.processor, used),
-        "usual_processor_seconds_per_image": _of(both.usual_processor, used),
-        "pipeline_processor_seconds_per_image": processor / rows,
-        "achieved_images_per_second": achieved,
-        "bound_images_per_second": limit,
-        "ratio": achieved / limit if limit else None,
-        "usual_bound_images_per_second": usual,
-        "usual_ratio": achieved / usual if usual else None,
-        "pipeline_seconds": seconds,
+        **figures(passes, used, rows, count),
         "peak_memory_bytes": _peak_memory(),
         "startup": startup,
     }
 
 
-def _of(costs: dict[str, float], stages: list[str]) -> dict[str, float]:
+def figures(passes: Sequence[Passed], used: Sequence[str], rows: int, cores: int) -> dict[str, Any]:
+    """Return medians of all passes; each one's ratios are to the bounds by the stages just before and after it.
+
+    ``rounds``: each pass's own figures. Bounds and ratios are None where no stage was measured.
+    """
+    measured = Costs()
+    for passed in passes:
+        measured = measured.with_those_of(passed.costs)
+    rounds = []
+    for passed in passes:
+        strict, usual = (
+            bound(costs, used, cores) if costs else None for costs in (passed.costs.core, passed.costs.usual_core)
+        )
+        speed = rows / passed.seconds
+        rounds.append(
+            {
+                "achieved_images_per_second": speed,
+                "bound_images_per_second": strict,
+                "ratio": speed / strict if strict else None,
+                "usual_bound_images_per_second": usual,
+                "usual_ratio": speed / usual if usual else None,
+                "pipeline_seconds": passed.seconds,
+                "pipeline_processor_seconds_per_image": passed.processor / rows,
+            }
+        )
+    return {
+        "core_seconds_per_image": _of(measured.core, used),
+        "usual_core_seconds_per_image": _of(measured.usual_core, used),
+        "processor_seconds_per_image": _of(measured.processor, used),
+        "usual_processor_seconds_per_image": _of(measured.usual_processor, used),
+        **{key: _median([each[key] for each in rounds]) for key in rounds[0]},
+        "rounds": rounds,
+    }
+
+
+def _median(numbers: Sequence[float | None]) -> float | None:
+    found = [number for number in numbers if number is not None]
+    return median(found) if found else None
+
+
+def _of(costs: dict[str, float], stages: Sequence[str]) -> dict[str, float]:
     return {stage: costs[stage] for stage in stages if stage in costs}
 
 

@@ -39,7 +39,8 @@ class Costs:
 
     def with_those_of(self, other: Costs) -> Costs:
         """Return the measurements of both."""
-        return Costs({stage: [*mine, *other.measured[stage]] for stage, mine in self.measured.items()})
+        stages = {**self.measured, **other.measured}
+        return Costs({each: [*self.measured.get(each, ()), *other.measured.get(each, ())] for each in stages})
 
     @property
     def core(self) -> dict[str, float]:

@@ -71,6 +71,14 @@ def test_options_that_name_nothing_are_refused(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--candidates=1,0", "--images=512,", "--repeat=0"])
+def test_numbers_that_measure_nothing_are_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["configs/demo.yml", option])
+    assert ended.value.code == 2
+    assert "is not a whole number from 1" in capsys.readouterr().err
+
+
 def test_the_bound_takes_the_cheapest_measurement_and_the_usual_bound_the_median() -> None:
     first, second = Costs(), Costs()
     first.add("decode", [(3.0, 4.0), (9.0, 9.0)], 100, 2)

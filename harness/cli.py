@@ -74,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from harness.machine.parent import end_with_parent
 
         end_with_parent()
+    if arguments is None:
+        gc.freeze()  # this process is the harness's own: what it imports stays (backends/importing.py)
     given = list(sys.argv[1:] if arguments is None else arguments)
     _remember_secrets(given)
     options, unknown = _parsed(given)

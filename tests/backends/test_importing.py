@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -105,3 +107,65 @@ def test_what_the_system_refuses_is_no_missing_framework(raised: Exception, kind
 
     with pytest.raises(kind):
         importer()
+
+
+@pytest.mark.parametrize("collects", [True, False])
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_garbage_collector_rests_during_an_import_and_is_left_as_it_was(collects: bool, fails: bool) -> None:
+    seen = []
+
+    @one_at_a_time
+    def inner() -> None:
+        seen.append(gc.isenabled())
+
+    @one_at_a_time
+    def importer() -> None:
+        inner()
+        seen.append(gc.isenabled())
+        if fails:
+            raise ModelError("absent")
+
+    before = gc.isenabled()
+    (gc.enable if collects else gc.disable)()
+    try:
+        with contextlib.suppress(ModelError):
+            importer()
+        assert seen == [False, False]
+        assert gc.isenabled() is collects
+    finally:
+        (gc.enable if before else gc.disable)()
+
+
+def test_a_framework_is_frozen_only_in_a_process_that_froze_what_it_began_with() -> None:
+    program = """if True:
+    import gc
+    from harness.backends.importing import one_at_a_time
+
+    made = []
+
+    def new():
+        made.extend([] for _ in range(1000))  # what a framework makes at its import
+
+    one_at_a_time(new)()
+    kept = gc.get_freeze_count()
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    one_at_a_time(new)()
+    print(kept, gc.get_freeze_count() - frozen >= 1000)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", cwd=PROJECT, check=True
+    )
+    assert done.stdout.split() == ["0", "True"]
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_the_command_line_freezes_what_it_began_with_unless_another_program_calls_it(own: bool) -> None:
+    call = "main()" if own else "main(sys.argv[1:])"
+    program = (
+        f"import gc, sys; from harness.cli import main; code = {call}; print(gc.get_freeze_count() > 0); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "devices"], capture_output=True, encoding="utf-8", cwd=PROJECT, check=True
+    )
+    assert done.stdout.splitlines()[-1] == str(own)

@@ -6,6 +6,7 @@ endlessly.
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import signal
@@ -25,6 +26,7 @@ _PATIENCE = 2.0  # seconds that a request may still take after the caller is gon
 
 def main() -> int:
     """Serve until stdin is closed."""
+    gc.freeze()  # this process is the harness's own: what it imports stays (importing.py)
     # Ctrl-C reaches the whole process group; Python's own handler would wait for a plug-in that hangs to return.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # What plug-ins print must not end up between the answers: stdout becomes stderr, the pipe keeps its own name.

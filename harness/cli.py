@@ -31,6 +31,7 @@ from harness.errors import (
     lacks_memory,
     lacks_temporary_folder,
 )
+from harness.machine.garbage import begin_own_process
 from harness.text import printable_message, printable_quoted, without_commands
 
 _REFUSED = (errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENAMETOOLONG)
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         end_with_parent()
     if arguments is None:
-        gc.freeze()  # this process is the harness's own: what it imports stays (backends/importing.py)
+        begin_own_process()
     given = list(sys.argv[1:] if arguments is None else arguments)
     _remember_secrets(given)
     options, unknown = _parsed(given)

@@ -7,15 +7,14 @@ import large packages at once.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import functools
-import gc
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from harness.errors import HarnessError, lacks_memory, lacks_temporary_folder
+from harness.machine.garbage import import_without_collections
 
 # What an import raises: of a package that is absent or unfit, or of a library next to it that the system does not load.
 IMPORT_FAILS = (ImportError, OSError)
@@ -39,7 +38,7 @@ def one_at_a_time(importer: Callable[P, T]) -> Callable[P, T]:
     def alone(*args: P.args, **kwargs: P.kwargs) -> T:
         if imported.is_set():
             return importer(*args, **kwargs)
-        with _ONE, _without_collections():
+        with _ONE, import_without_collections():
             try:
                 module = importer(*args, **kwargs)
             except HarnessError as error:
@@ -50,24 +49,6 @@ def one_at_a_time(importer: Callable[P, T]) -> Callable[P, T]:
             return module
 
     return alone
-
-
-@contextlib.contextmanager
-def _without_collections() -> Iterator[None]:
-    """Pause the garbage collector: it would look at a framework's modules again and again while they only grow.
-
-    A process of the harness's own has frozen what it began with, and keeps a framework to its end: that is frozen, too.
-    Elsewhere the objects are those of other programs as well, and nothing is frozen.
-    """
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if gc.get_freeze_count():
-            gc.freeze()
-        if collects:
-            gc.enable()
 
 
 def _refused_by_the_system(error: BaseException | None) -> BaseException | None:

@@ -22,6 +22,7 @@ from harness.dataset.image_set import open_image_set
 from harness.disk.atomic import make_folder, write_atomically
 from harness.errors import HarnessError
 from harness.machine.environment import cpu_name, git_commit
+from harness.machine.garbage import begin_own_process
 
 
 def main() -> int:
@@ -135,17 +136,14 @@ def _against_history(options: argparse.Namespace, name: str, results: list[dict[
 
 
 def _marginal(results: list[dict[str, Any]]) -> float:
-    """Return what two further candidates cost in the pipeline, over what their inference costs alone."""
+    """Return what two further candidates cost in the pipeline, over what their inference costs alone (medians)."""
     both, three = results[0], results[2]
+    mine, others = three["usual_core_seconds_per_image"], both["usual_core_seconds_per_image"]
     # The speed of the machine may have changed between the two runs: scale by the stages that both of them measured.
-    shared = [stage for stage in both["core_seconds_per_image"] if stage in three["core_seconds_per_image"]]
-    drift = sum(three["core_seconds_per_image"][s] for s in shared) / sum(
-        both["core_seconds_per_image"][s] for s in shared
-    )
+    drift = sum(mine[stage] for stage in others) / sum(others.values())
     cores = three["cores"]
     cost = cores / three["achieved_images_per_second"] - drift * cores / both["achieved_images_per_second"]
-    alone = sum(value for stage, value in three["core_seconds_per_image"].items() if stage not in shared)
-    return float(cost / alone)
+    return float(cost / sum(seconds for stage, seconds in mine.items() if stage not in others))
 
 
 def _in_process(options: argparse.Namespace, name: str) -> dict[str, Any]:
@@ -217,4 +215,5 @@ def _rate(value: float | None, width: int = 10) -> str:
 
 
 if __name__ == "__main__":
+    begin_own_process()  # as the command line does, which the benchmark stands for
     sys.exit(main())

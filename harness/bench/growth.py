@@ -81,9 +81,15 @@ def _all(options: argparse.Namespace, candidates: Sequence[int], images: Sequenc
 
 
 def _named(option: str, items: Sequence[str]) -> dict[str, str]:
-    if wrong := [item for item in items if "=" not in item]:
-        raise ConfigError(f"{option} {wrong[0]}: expected NAME=PATH")
-    return dict(item.split("=", 1) for item in items)
+    found: dict[str, str] = {}
+    for item in items:
+        name, _, path = item.partition("=")
+        if not name or not path:
+            raise ConfigError(f"{option} {item}: expected NAME=PATH")
+        if name in found:
+            raise ConfigError(f"{option} {item}: the name is there twice")
+        found[name] = path
+    return found
 
 
 def _one(config: Path, overrides: Sequence[str], cores: int, candidates: int, images: int) -> dict[str, Any]:

@@ -52,8 +52,6 @@ def svg(results: list[dict[str, Any]]) -> str:
     )
 
 
-def _text(
-    x: float, y: float, text: str, *, anchor: str = "start", fill: str = "#222222", weight: str = "normal"
-) -> str:
+def _text(x: float, y: float, text: str, *, anchor: str = "start", weight: str = "normal") -> str:
     place = f'x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}"'
-    return f'<text {place} fill="{fill}" font-weight="{weight}">{escape(text)}</text>'
+    return f'<text {place} fill="#222222" font-weight="{weight}">{escape(text)}</text>'

@@ -105,9 +105,6 @@ def figures(passes: Sequence[Passed], used: Sequence[str], rows: int, cores: int
 
     ``rounds``: each pass's own figures. Bounds and ratios are None where no stage was measured.
     """
-    measured = Costs()
-    for passed in passes:
-        measured = measured.with_those_of(passed.costs)
     rounds = []
     for passed in passes:
         strict, usual = (
@@ -126,10 +123,10 @@ def figures(passes: Sequence[Passed], used: Sequence[str], rows: int, cores: int
             }
         )
     return {
-        "core_seconds_per_image": _of(measured.core, used),
-        "usual_core_seconds_per_image": _of(measured.usual_core, used),
-        "processor_seconds_per_image": _of(measured.processor, used),
-        "usual_processor_seconds_per_image": _of(measured.usual_processor, used),
+        "core_seconds_per_image": _of([passed.costs.core for passed in passes], used),
+        "usual_core_seconds_per_image": _of([passed.costs.usual_core for passed in passes], used),
+        "processor_seconds_per_image": _of([passed.costs.processor for passed in passes], used),
+        "usual_processor_seconds_per_image": _of([passed.costs.usual_processor for passed in passes], used),
         **{key: _median([each[key] for each in rounds]) for key in rounds[0]},
         "rounds": rounds,
     }
@@ -140,8 +137,9 @@ def _median(numbers: Sequence[float | None]) -> float | None:
     return median(found) if found else None
 
 
-def _of(costs: dict[str, float], stages: Sequence[str]) -> dict[str, float]:
-    return {stage: costs[stage] for stage in stages if stage in costs}
+def _of(costs: Sequence[dict[str, float]], stages: Sequence[str]) -> dict[str, float]:
+    """Return for each stage the median of what the passes say."""
+    return {stage: median(each[stage] for each in costs) for stage in stages if stage in costs[0]}
 
 
 def _lanes(config: Config, name: str, candidates: int) -> tuple[list[Lane], bool]:

@@ -61,6 +61,10 @@ def test_the_table_compares_within_a_round_and_shows_medians_with_the_least_and_
     ("options", "said"),
     [
         (["--pictures", "data/val"], "--pictures data/val: expected NAME=PATH"),
+        (["--pictures", "small="], "--pictures small=: expected NAME=PATH"),
+        (["--pictures", "=data/val"], "--pictures =data/val: expected NAME=PATH"),
+        (["--pictures", "small=a", "--pictures", "small=b"], "--pictures small=b: the name is there twice"),
+        (["--pictures", "small=a", "--labels", "small"], "--labels small: expected NAME=PATH"),
         (["--pictures", "small=a", "--labels", "large=b.txt"], "--labels large=...: no --pictures has this name"),
     ],
 )

@@ -6,7 +6,6 @@ endlessly.
 
 from __future__ import annotations
 
-import gc
 import os
 import queue
 import signal
@@ -19,6 +18,7 @@ import numpy as np
 from harness.backends.isolation.messages import receive, send, spec_from_json
 from harness.backends.registry import load_target
 from harness.errors import HarnessError
+from harness.machine.garbage import begin_own_process
 from harness.machine.giving_up import end_at_once
 
 _PATIENCE = 2.0  # seconds that a request may still take after the caller is gone
@@ -26,7 +26,7 @@ _PATIENCE = 2.0  # seconds that a request may still take after the caller is gon
 
 def main() -> int:
     """Serve until stdin is closed."""
-    gc.freeze()  # this process is the harness's own: what it imports stays (importing.py)
+    begin_own_process()
     # Ctrl-C reaches the whole process group; Python's own handler would wait for a plug-in that hangs to return.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # What plug-ins print must not end up between the answers: stdout becomes stderr, the pipe keeps its own name.

@@ -15,6 +15,7 @@ from harness.backends.openvino.devices import EXPECTED, find_devices
 from harness.backends.openvino.framework import import_openvino
 from harness.errors import DeviceError, HarnessError
 from harness.machine.devices import AbsentDevice, Device, Devices, VirtualDevice
+from harness.machine.garbage import begin_own_process
 
 _SECONDS = 120.0
 
@@ -99,4 +100,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    begin_own_process()
     sys.exit(main(sys.argv[1:]))

@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.bench.history import add_to_history, losses, read_history
 from harness.bench.incumbent import measure
+from harness.bench.marginal import marginal
 from harness.bench.plot import svg
 from harness.bench.quietness import QUIET, Others, in_words
 from harness.bench.scenario import SCENARIOS, run_scenario
@@ -88,13 +89,13 @@ def _all(options: argparse.Namespace) -> int:
         others = Others()
         runs = sorted((_in_process(options, name) for _ in range(options.repeat)), key=lambda run: run["ratio"])
         results.append({**runs[len(runs) // 2], "others_share": others.share()})
-    marginal = _marginal(results)
+    further = marginal(results[2], results[0])
     make_folder(options.out)
     incumbent = _incumbent(options, config)
-    document = {"scenarios": results, "incumbent": incumbent, "third_candidate_cost_over_inference_alone": marginal}
+    document = {"scenarios": results, "incumbent": incumbent, "third_candidate_cost_over_inference_alone": further}
     write_atomically(options.out / "bench.json", (json.dumps(document, indent=2) + "\n").encode())
     write_atomically(options.out / "bench.svg", svg(results).encode())
-    print(table(results, marginal))
+    print(table(results, further))
     print(beside(results, incumbent))
     print(f"\n{options.out / 'bench.json'}  {options.out / 'bench.svg'}")
     return _against_history(options, config.name, results)
@@ -135,17 +136,6 @@ def _against_history(options: argparse.Namespace, name: str, results: list[dict[
     return int(bool(lost) and all(item["quiet"] for item in new))
 
 
-def _marginal(results: list[dict[str, Any]]) -> float:
-    """Return what two further candidates cost in the pipeline, over what their inference costs alone (medians)."""
-    both, three = results[0], results[2]
-    mine, others = three["usual_core_seconds_per_image"], both["usual_core_seconds_per_image"]
-    # The speed of the machine may have changed between the two runs: scale by the stages that both of them measured.
-    drift = sum(mine[stage] for stage in others) / sum(others.values())
-    cores = three["cores"]
-    cost = cores / three["achieved_images_per_second"] - drift * cores / both["achieved_images_per_second"]
-    return float(cost / sum(seconds for stage, seconds in mine.items() if stage not in others))
-
-
 def _in_process(options: argparse.Namespace, name: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "harness.bench", str(options.config), "--images", str(options.images)]
     command += ["--scenario", name, "--rounds", str(options.rounds), *(["--together"] if options.together else [])]
@@ -158,7 +148,7 @@ def _in_process(options: argparse.Namespace, name: str) -> dict[str, Any]:
     return result
 
 
-def table(results: list[dict[str, Any]], marginal: float) -> str:
+def table(results: list[dict[str, Any]], further: float | None) -> str:
     """Return the figures as text."""
     lines = []
     for item in results:
@@ -176,7 +166,8 @@ def table(results: list[dict[str, Any]], marginal: float) -> str:
         lines.append(f"  start-up: {startup}")
         if "others_share" in item:
             lines.append(f"  {in_words(item['others_share'])}")
-    lines.append(f"a further candidate's cost / its inference alone: {marginal:.2f}")
+    if further is not None:
+        lines.append(f"a further candidate's cost / its inference alone: {further:.2f}")
     return "\n".join(lines)
 
 

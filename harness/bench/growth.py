@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from harness.bench.marginal import marginal
 from harness.bench.quietness import Others, in_words
 from harness.commands.options import positive
 from harness.disk.atomic import make_folder, write_atomically
@@ -104,28 +105,6 @@ def _one(config: Path, overrides: Sequence[str], cores: int, candidates: int, im
         raise SystemExit(done.returncode)
     found: dict[str, Any] = json.loads(done.stdout)
     return {**found, "candidates": candidates}
-
-
-def marginal(row: Mapping[str, Any], fewest: Mapping[str, Any], *, by_processor: bool = False) -> float | None:
-    """Return what a further candidate costs over what its inference costs alone, against the row with the fewest.
-
-    Both in core-seconds per image, or in processor seconds, which other processes disturb less. The inference alone is
-    the median of what was measured in the row itself, as the pipeline is an average too; the other row is scaled by the
-    stages that both measured, because the machine's speed may have changed between them. None for that row itself.
-    """
-    more = row["candidates"] - fewest["candidates"]
-    if more <= 0:
-        return None
-    kind = "usual_processor_seconds_per_image" if by_processor else "usual_core_seconds_per_image"
-    drift = sum(row[kind][stage] for stage in fewest[kind]) / sum(fewest[kind].values())
-    alone = sum(seconds for stage, seconds in row[kind].items() if stage not in fewest[kind])
-    return float((_cost(row, by_processor) - drift * _cost(fewest, by_processor)) / alone)
-
-
-def _cost(row: Mapping[str, Any], by_processor: bool) -> float:
-    if by_processor:
-        return float(row["pipeline_processor_seconds_per_image"])
-    return float(row["cores"] / row["achieved_images_per_second"])
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from harness.bench.__main__ import _marginal, main, table
+from harness.bench.__main__ import main, table
 from harness.bench.plot import svg
 from harness.bench.repeated import repeated
 from harness.bench.scenario import Passed, figures
@@ -31,23 +31,6 @@ THREE = {
 def test_the_bound_is_cores_over_the_sum_of_the_stages() -> None:
     assert bound({"decode": 0.002, "tf": 0.010, "ir": 0.004}, ["decode", "tf", "ir"], 2) == pytest.approx(125)
     assert bound({"decode": 0.002, "tf": 0.010, "ir": 0.004}, ["decode", "ir"], 2) == pytest.approx(2 / 0.006)
-
-
-def test_the_marginal_cost_is_what_came_on_top_over_what_it_costs_alone() -> None:
-    # both: 20 core-ms an image; three: 32; 12 on top for two candidates of 4 + 4 alone
-    assert _marginal([BOTH, {}, THREE]) == pytest.approx(12 / 8)
-
-
-def test_a_slower_machine_in_the_second_run_is_taken_out() -> None:
-    slower = {
-        **THREE,
-        "achieved_images_per_second": 31.25,
-        "usual_core_seconds_per_image": {
-            name: 2 * cost
-            for name, cost in THREE["usual_core_seconds_per_image"].items()  # type: ignore[attr-defined]
-        },
-    }
-    assert _marginal([BOTH, {}, slower]) == pytest.approx(12 / 8)
 
 
 def test_repeated_rows_read_the_same_files_under_unique_ids() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.bench.growth import main, marginal, table
+from harness.bench.growth import main, table
 from harness.bench.stages import Costs
 from harness.errors import ConfigError
 
@@ -17,31 +17,6 @@ THREE = {
     "usual_core_seconds_per_image": {"decode": 0.001, "resize": 0.001, "ir": 0.005, "ir-2": 0.005, "ir-3": 0.005},
     "usual_processor_seconds_per_image": {"decode": 0.001, "resize": 0.001, "ir": 0.004, "ir-2": 0.004, "ir-3": 0.004},
 }  # fmt: skip
-
-
-def test_the_marginal_cost_is_what_came_on_top_over_the_inference_alone() -> None:
-    """8 core-ms an image with one, 20 with three: 12 on top for two that cost 5 each alone."""
-    assert marginal(ONE, ONE) is None
-    assert marginal(THREE, ONE) == pytest.approx(12 / 10)
-
-
-def test_the_same_by_processor_time() -> None:
-    """9 processor-ms an image with one, 19 with three: 10 on top for two that cost 4 each alone."""
-    assert marginal(THREE, ONE, by_processor=True) == pytest.approx(10 / 8)
-    assert marginal(ONE, ONE, by_processor=True) is None
-
-
-def test_a_machine_that_became_slower_between_the_two_runs_does_not_change_the_marginal_cost() -> None:
-    """Everything takes twice as long in the second run."""
-    slower = {
-        **THREE,
-        "achieved_images_per_second": 50.0,
-        "usual_core_seconds_per_image": {
-            stage: 2 * seconds
-            for stage, seconds in THREE["usual_core_seconds_per_image"].items()  # type: ignore[attr-defined]
-        },
-    }
-    assert marginal(slower, ONE) == pytest.approx(12 / 10)
 
 
 def test_the_table_compares_within_a_round_and_shows_medians_with_the_least_and_the_most() -> None:
